@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// Strict everywhere: a warning is an error, an import shows up in an interface only when it says so.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+let cSettings: [CSetting] = [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+        swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let leaves: [Target] = [
+    library("GenerationTypes"),
+    .target(name: "CKernels", cSettings: cSettings),
+    .target(name: "CThreadTeam", cSettings: cSettings, linkerSettings: [.linkedLibrary("gomp")]),
+    .target(name: "COpenBLAS", cSettings: cSettings, linkerSettings: [.linkedLibrary("dl")]),
+    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CPNG", cSettings: cSettings, linkerSettings: [.linkedLibrary("png")]),
+]
+
+let compute: [Target] = [
+    library("TensorKit", ["CKernels", "CThreadTeam", "COpenBLAS", "COneDNN"]),
+    library("SafeTensors", ["CKernels"]),
+    library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors", crypto]),
+    library("EmbeddedModel", resources: [.copy("Resources/postcards")]),
+    library("ImageCodec", ["CPNG"]),
+]
+
+let cluster: [Target] = [
+    library("WireProtocol", ["GenerationTypes", "CZstd", "CZlib"]),
+    library("ClusterTransport", ["WireProtocol", logging] + nio),
+    library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
+    library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging, crypto] + nio),
+]
+
+let executables: [Target] = [
+    library(
+        "CommandSupport",
+        [
+            "GenerationTypes", "StableDiffusion", "TensorKit", "EmbeddedModel", "ImageCodec",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
+        ]),
+    executable("retom-coord", ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
+    executable("retom-worker", ["Worker", "CommandSupport", "StableDiffusion", "GenerationTypes"]),
+    executable("retom-eval", ["CommandSupport", "StableDiffusion", "TensorKit", "ImageCodec"]),
+]
+
+let testTargets: [Target] = [
+    .target(
+        name: "TestSupport", dependencies: ["SafeTensors"], path: "Tests/TestSupport",
+        swiftSettings: settings),
+    tests("CKernelsTests", ["CKernels"]),
+    tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
+    tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
+    tests("StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
+    tests(
+        "ParityTests", ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport"],
+        resources: [.copy("Goldens")]),
+    tests("ImageCodecTests", ["ImageCodec"]),
+    tests("WireProtocolTests", ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
+    tests("ClusterTests", ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
+    tests("CommandTests", ["CommandSupport", "TestSupport", "ImageCodec", "SafeTensors"]),
+]
+
+let package = Package(
+    name: "retom",
+    products: [
+        .executable(name: "retom-coord", targets: ["retom-coord"]),
+        .executable(name: "retom-worker", targets: ["retom-worker"]),
+        .executable(name: "retom-eval", targets: ["retom-eval"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: leaves + compute + cluster + executables + testTargets,
+    cLanguageStandard: .gnu17
+)
