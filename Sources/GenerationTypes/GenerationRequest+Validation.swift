@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a request can't be drawn by any model.
+public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
+    case promptTooLong(byteCount: Int)
+    case sizeOutOfRange(width: Int, height: Int)
+    case stepCountOutOfRange(Int)
+    case guidanceScaleOutOfRange(Float)
+    case etaOutOfRange(Float)
+    case clipSkipOutOfRange(Int)
+
+    public var description: String {
+        switch self {
+        case .promptTooLong(let byteCount):
+            "the prompt has \(byteCount) bytes; at most \(GenerationLimits.promptByteCountMax) are allowed"
+        case .sizeOutOfRange(let width, let height):
+            """
+            \(width)×\(height) pixels is out of range; each side must be from \
+            \(GenerationLimits.sideMin) to \(GenerationLimits.sideMax)
+            """
+        case .stepCountOutOfRange(let count):
+            "\(count) steps: choose from 1 to \(GenerationLimits.inferenceStepCountMax) with --steps"
+        case .guidanceScaleOutOfRange(let scale):
+            "a guidance scale of \(scale): choose from 0 to \(GenerationLimits.guidanceScaleMax) with --cfg-scale"
+        case .etaOutOfRange(let eta): "an eta of \(eta): choose from 0 to 1 with --eta"
+        case .clipSkipOutOfRange(let skip): "a clip skip of \(skip): choose from 1 to 12 with --clip-skip"
+        }
+    }
+}
+
+extension GenerationRequest {
+    /// Checks everything that can be said without a model.
+    public func validate() throws(GenerationRequestError) {
+        for text in [prompt, negativePrompt] where text.utf8.count > GenerationLimits.promptByteCountMax {
+            throw .promptTooLong(byteCount: text.utf8.count)
+        }
+        let sides = GenerationLimits.sideMin...GenerationLimits.sideMax
+        guard sides.contains(width), sides.contains(height) else {
+            throw .sizeOutOfRange(width: width, height: height)
+        }
+        guard (1...GenerationLimits.inferenceStepCountMax).contains(inferenceStepCount) else {
+            throw .stepCountOutOfRange(inferenceStepCount)
+        }
+        guard guidanceScale >= 0, guidanceScale <= GenerationLimits.guidanceScaleMax else {
+            throw .guidanceScaleOutOfRange(guidanceScale)
+        }
+        guard eta >= 0, eta <= 1 else { throw .etaOutOfRange(eta) }
+        if let clipSkip, !(1...12).contains(clipSkip) { throw .clipSkipOutOfRange(clipSkip) }
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Everything that decides one picture, except the model.
+///
+/// An image is a pure function of its request and the model: two workers given equal requests
+/// return equal latents. Sizes are in pixels.
+public struct GenerationRequest: Sendable, Hashable, Codable {
+    /// What the picture shows.
+    public var prompt: String
+    /// What it must not show; empty for none. Used only when guidance is on.
+    public var negativePrompt: String
+    /// Seed of the initial noise, as `torch.Generator().manual_seed(seed)`.
+    public var seed: UInt64
+    /// Picture width in pixels; a multiple of the model's granularity.
+    public var width: Int
+    /// Picture height in pixels; a multiple of the model's granularity.
+    public var height: Int
+    /// Number of denoising steps, diffusers' `num_inference_steps`.
+    public var inferenceStepCount: Int
+    /// Classifier-free guidance scale; guidance is on only above 1.
+    public var guidanceScale: Float
+    /// The solver of the reverse process.
+    public var samplingMethod: SamplingMethod
+    /// How the noise levels are spaced; `modelDefault` follows the model's scheduler configuration.
+    public var sigmaSchedule: SigmaSchedule
+    /// DDIM's η: 0 is deterministic, 1 is ancestral.
+    public var eta: Float
+    /// Layers of the text encoder left out at its end, counted as A1111 does (1 = none left out);
+    /// `nil` follows the model's configuration.
+    public var clipSkip: Int?
+
+    /// Makes a request; every parameter but the prompt, the seed and the size has diffusers' default.
+    public init(
+        prompt: String, negativePrompt: String = "", seed: UInt64, width: Int, height: Int,
+        inferenceStepCount: Int = 25, guidanceScale: Float = 7.5,
+        samplingMethod: SamplingMethod = .ddim, sigmaSchedule: SigmaSchedule = .modelDefault,
+        eta: Float = 0, clipSkip: Int? = nil
+    ) {
+        self.prompt = prompt
+        self.negativePrompt = negativePrompt
+        self.seed = seed
+        self.width = width
+        self.height = height
+        self.inferenceStepCount = inferenceStepCount
+        self.guidanceScale = guidanceScale
+        self.samplingMethod = samplingMethod
+        self.sigmaSchedule = sigmaSchedule
+        self.eta = eta
+        self.clipSkip = clipSkip
+    }
+
+    /// Whether the U-Net runs on both halves; the one definition of it, as in diffusers: `> 1`.
+    public var usesClassifierFreeGuidance: Bool { guidanceScale > 1 }
+}

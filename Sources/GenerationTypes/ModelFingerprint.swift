@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which weights a node holds: one SHA-256 per component, over its configuration and weight files.
+///
+/// A coordinator and a worker work together only when all three agree.
+public struct ModelFingerprint: Sendable, Hashable, Codable {
+    /// SHA-256 of the U-Net, 32 bytes.
+    public var unet: [UInt8]
+    /// SHA-256 of the text encoder and its tokenizer, 32 bytes.
+    public var textEncoder: [UInt8]
+    /// SHA-256 of the VAE, 32 bytes.
+    public var vae: [UInt8]
+
+    /// Makes a fingerprint of three 32-byte digests.
+    public init(unet: [UInt8], textEncoder: [UInt8], vae: [UInt8]) {
+        for digest in [unet, textEncoder, vae] {
+            precondition(digest.count == 32, "a SHA-256 has 32 bytes, not \(digest.count)")
+        }
+        self.unet = unet
+        self.textEncoder = textEncoder
+        self.vae = vae
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What runs the products of a network: it packs weights once and applies them many times.
+///
+/// Implementations hold no per-call state: packed layers are shared by lanes that run at once.
+package protocol ComputeBackend: Sendable {
+    /// `openblas` or `onednn`.
+    var kind: BackendKind { get }
+    /// Precision of the products.
+    var precision: Precision { get }
+    /// How the inputs of products are stored; norms and activations write this type.
+    var activationType: ElementType { get }
+    /// Library, version and instruction set: equal kernel classes give equal bits for equal teams.
+    var kernelClass: String { get }
+
+    /// Packs the weights of a fully connected layer.
+    func pack(_ parameters: LinearParameters) throws -> any PackedLinear
+    /// Packs the weights of a convolution.
+    func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution
+}
+
+/// Which library does the products.
+package enum BackendKind: String, Sendable, Hashable, CaseIterable {
+    case onednn
+    case openblas
+}
+
+/// Precision of the products; norms, softmax, residual sums and the scheduler are always f32.
+package enum Precision: String, Sendable, Hashable, CaseIterable {
+    case float32 = "f32"
+    case bfloat16 = "bf16"
+}
+
+/// `y = x · Wᵀ + b`.
+package struct LinearParameters {
+    /// `[outputChannels, inputChannels]`, row-major; read during packing only.
+    package var weight: UnsafeBufferPointer<Float>
+    /// `[outputChannels]`; none means zeros.
+    package var bias: UnsafeBufferPointer<Float>?
+    package var inputChannels: Int
+    package var outputChannels: Int
+
+    package init(
+        weight: UnsafeBufferPointer<Float>, bias: UnsafeBufferPointer<Float>?, inputChannels: Int,
+        outputChannels: Int
+    ) {
+        precondition(weight.count == inputChannels * outputChannels, "weight count")
+        precondition(bias.map { $0.count == outputChannels } ?? true, "bias count")
+        self.weight = weight
+        self.bias = bias
+        self.inputChannels = inputChannels
+        self.outputChannels = outputChannels
+    }
+}
+
+/// A two-dimensional convolution (cross-correlation, as in torch) with zero padding.
+package struct ConvolutionParameters {
+    /// `[outputChannels, inputChannels, kernelSize, kernelSize]`; read during packing only.
+    package var weight: UnsafeBufferPointer<Float>
+    /// `[outputChannels]`; none means zeros.
+    package var bias: UnsafeBufferPointer<Float>?
+    package var geometry: ConvolutionGeometry
+
+    package init(
+        weight: UnsafeBufferPointer<Float>, bias: UnsafeBufferPointer<Float>?,
+        geometry: ConvolutionGeometry
+    ) {
+        let expected =
+            geometry.inputChannels * geometry.outputChannels * geometry.kernelSize * geometry.kernelSize
+        precondition(weight.count == expected, "weight count")
+        precondition(bias.map { $0.count == geometry.outputChannels } ?? true, "bias count")
+        self.weight = weight
+        self.bias = bias
+        self.geometry = geometry
+    }
+}
+
+/// The numbers that shape a convolution, the same in both directions.
+package struct ConvolutionGeometry: Hashable, Sendable {
+    package var inputChannels: Int
+    package var outputChannels: Int
+    /// 1 or 3.
+    package var kernelSize: Int
+    /// 1 or 2.
+    package var stride: Int
+    /// Zero rows and columns on every side.
+    package var padding: Int
+
+    package init(
+        inputChannels: Int, outputChannels: Int, kernelSize: Int, stride: Int = 1,
+        padding: Int? = nil
+    ) {
+        self.inputChannels = inputChannels
+        self.outputChannels = outputChannels
+        self.kernelSize = kernelSize
+        self.stride = stride
+        self.padding = padding ?? kernelSize / 2
+    }
+
+    /// The output grid for an input grid.
+    package func outputShape(for input: TensorShape) -> TensorShape {
+        func size(_ length: Int) -> Int { (length + 2 * padding - kernelSize) / stride + 1 }
+        return TensorShape(
+            batch: input.batch, height: size(input.height), width: size(input.width),
+            channels: outputChannels)
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A fully connected layer whose weights are packed for one backend.
+package protocol PackedLinear: AnyObject, Sendable {
+    var inputChannels: Int { get }
+    var outputChannels: Int { get }
+
+    /// Computes `output = activation(input · Wᵀ + bias) + residual`.
+    ///
+    /// - Parameters:
+    ///   - input: `[rows, inputChannels]` of the backend's activation type; any row stride.
+    ///   - output: `[rows, outputChannels]`, f32 or the activation type; any row stride.
+    /// In a dry run it counts its work, takes the scratch it will need and prepares for the shape.
+    func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane)
+}
+
+/// A convolution whose weights are packed for one backend.
+package protocol PackedConvolution: AnyObject, Sendable {
+    var geometry: ConvolutionGeometry { get }
+
+    /// Computes `output = activation(convolution(input) + bias) + residual`.
+    ///
+    /// - Parameters:
+    ///   - input: `[batch, height, width, inputChannels]` of the activation type; any row stride.
+    ///   - output: `[batch, height', width', outputChannels]`, f32 or the activation type; any row
+    ///     stride.
+    /// In a dry run it counts its work, takes the scratch it will need and prepares for the shape.
+    func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane)
+}
+
+/// What follows a product in the same pass over its output.
+package struct Epilogue {
+    /// Applied to the biased product.
+    package var activation: Activation?
+    /// Added last: a tensor of the output's shape; it may be the output itself (accumulation).
+    package var residual: Tensor?
+    /// Replaces the layer's own bias for this call: `[1, 1, 1, outputChannels]`, f32, contiguous. For sums known
+    /// only at run time, such as a convolution's bias plus the time embedding.
+    package var bias: Tensor?
+
+    package init(activation: Activation? = nil, residual: Tensor? = nil, bias: Tensor? = nil) {
+        self.activation = activation
+        self.residual = residual
+        self.bias = bias
+    }
+}
+
+/// Pointwise non-linearities.
+package enum Activation: Sendable, Hashable {
+    /// x · σ(x)
+    case silu
+    /// x · Φ(x), with the exact error function as torch's default
+    case gelu
+    /// x · σ(1.702 x), CLIP's approximation
+    case quickGELU
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CKernels
+
+/// One way through a network: scratch memory, kernels, and a team that splits loops.
+///
+/// Layers are immutable and shared; everything that changes during a pass is here, so two lanes
+/// can run the same network at once (the two halves of a guided batch). A lane belongs to one
+/// thread at a time.
+///
+/// While the workspace measures, operations only count their work and prepare what depends on
+/// shapes; no memory is touched. That *dry run* sizes the workspace and yields exact FLOPs.
+package final class ComputeLane {
+    /// Scratch memory for activations.
+    package let workspace = Workspace()
+    /// The kernels of the instruction set in use.
+    package let kernels: UnsafePointer<rt_kernels>
+    /// Threads that share each operation of this lane.
+    package let team: ThreadTeam
+    /// What the passes since the last reset amounted to.
+    package var work = WorkCount()
+
+    package init(kernels: UnsafePointer<rt_kernels>, team: ThreadTeam) {
+        self.kernels = kernels
+        self.team = team
+    }
+
+    /// Whether this is a dry run.
+    package var isMeasuring: Bool { workspace.isMeasuring }
+}
+
+/// Exact operation counts of a pass, by kind; a multiply-add counts as two.
+package struct WorkCount: Sendable, Equatable {
+    package var linearFLOPs = 0
+    package var convolutionFLOPs = 0
+    package var attentionFLOPs = 0
+    package var totalFLOPs: Int { linearFLOPs + convolutionFLOPs + attentionFLOPs }
+
+    package init() {}
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How one value of a tensor is stored.
+package enum ElementType: Sendable, Hashable {
+    /// IEEE 754 binary32.
+    case float32
+    /// The upper half of a binary32, rounded to nearest even.
+    case bfloat16
+
+    /// Bytes per value.
+    package var byteCount: Int {
+        switch self {
+        case .float32: 4
+        case .bfloat16: 2
+        }
+    }
+}

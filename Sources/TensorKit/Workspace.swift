@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The scratch memory of one lane: a stack of tensors in one block, sized by a dry run.
+///
+/// While it measures, it hands out addresses that nothing may touch and remembers the deepest use;
+/// `allocate()` then gets that much memory once. After that no tensor costs a heap allocation.
+///
+///     try workspace.scope {                    // everything made inside is given back at its end
+///         let hidden = workspace.tensor(shape, .float32)
+///         …
+///     }
+package final class Workspace {
+    private var storage: TensorStorage
+    private var used = 0
+    /// Deepest use so far, in bytes.
+    package private(set) var peakByteCount = 0
+    /// Whether this is a dry run: tensors have addresses but no memory.
+    package private(set) var isMeasuring: Bool
+
+    /// Every tensor starts on a cache line, with room for a full vector load behind its end.
+    private static let alignment = 128
+
+    /// Starts in measuring mode.
+    package init() {
+        storage = .unbacked
+        isMeasuring = true
+    }
+
+    /// Goes back to measuring, freeing the block: for a request of another shape.
+    package func startMeasuring() {
+        precondition(used == 0, "tensors are still in use")
+        storage = .unbacked
+        peakByteCount = 0
+        isMeasuring = true
+    }
+
+    /// Ends the dry run: gets the measured amount of memory.
+    package func allocate() throws(TensorStorageError) {
+        precondition(isMeasuring && used == 0, "allocate() ends a dry run")
+        storage = try TensorStorage(byteCount: peakByteCount)
+        isMeasuring = false
+    }
+
+    /// A tensor of unspecified content, valid until the enclosing `scope` ends.
+    package func tensor(_ shape: TensorShape, _ elementType: ElementType) -> Tensor {
+        let byteCount = shape.elementCount * elementType.byteCount
+        return Tensor(
+            storage: storage, byteOffset: reserve(byteCount), shape: shape, elementType: elementType)
+    }
+
+    /// Raw scratch memory, valid until the enclosing `scope` ends.
+    package func bytes(_ byteCount: Int) -> UnsafeMutableRawPointer {
+        let offset = reserve(byteCount)
+        return storage.base + offset
+    }
+
+    /// Gives back, at its end, everything that `body` took.
+    package func scope<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let mark = used
+        defer { used = mark }
+        return try body()
+    }
+
+    private func reserve(_ byteCount: Int) -> Int {
+        let offset = used
+        let rounded = (byteCount + 2 * Self.alignment - 1) / Self.alignment * Self.alignment
+        used += rounded
+        peakByteCount = max(peakByteCount, used)
+        precondition(used <= storage.byteCount, "the dry run asked for less memory than the run")
+        return offset
+    }
+}
