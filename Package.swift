@@ -47,7 +47,7 @@ let leaves: [Target] = [
 let compute: [Target] = [
     library("TensorKit", ["CKernels", "CThreadTeam", "COpenBLAS", "COneDNN"]),
     library("SafeTensors", ["CKernels"]),
-    library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors", crypto]),
+    library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors"]),
     library("EmbeddedModel", resources: [.copy("Resources/postcards")]),
     library("ImageCodec", ["CPNG"]),
 ]
@@ -64,7 +64,7 @@ let executables: [Target] = [
         "CommandSupport",
         [
             "GenerationTypes", "StableDiffusion", "TensorKit", "EmbeddedModel", "ImageCodec",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
+            .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, crypto,
         ]),
     executable("retom-coord", ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
     executable("retom-worker", ["Worker", "CommandSupport", "StableDiffusion", "GenerationTypes"]),
