@@ -10,20 +10,30 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
 ]
-let cSettings: [CSetting] = [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+let cSettings: [CSetting] = [
+    .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil)
+    -> Target
+{
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+        name: name,
+        dependencies: dependencies + [
+            .product(name: "ArgumentParser", package: "swift-argument-parser")
+        ],
         swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil)
+    -> Target
+{
+    .testTarget(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 let nio: [Target.Dependency] = [
@@ -56,7 +66,9 @@ let cluster: [Target] = [
     library("WireProtocol", ["GenerationTypes", "CZstd", "CZlib"]),
     library("ClusterTransport", ["WireProtocol", logging] + nio),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
-    library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging, crypto] + nio),
+    library(
+        "Coordinator",
+        ["GenerationTypes", "WireProtocol", "ClusterTransport", logging, crypto] + nio),
 ]
 
 let executables: [Target] = [
@@ -66,7 +78,9 @@ let executables: [Target] = [
             "GenerationTypes", "StableDiffusion", "TensorKit", "EmbeddedModel", "ImageCodec",
             .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, crypto,
         ]),
-    executable("retom-coord", ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
+    executable(
+        "retom-coord",
+        ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
     executable("retom-worker", ["Worker", "CommandSupport", "StableDiffusion", "GenerationTypes"]),
     executable("retom-eval", ["CommandSupport", "StableDiffusion", "TensorKit", "ImageCodec"]),
 ]
@@ -78,13 +92,18 @@ let testTargets: [Target] = [
     tests("CKernelsTests", ["CKernels"]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
-    tests("StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
+    tests(
+        "StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
     tests(
         "ParityTests", ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport"],
         resources: [.copy("Goldens")]),
     tests("ImageCodecTests", ["ImageCodec"]),
-    tests("WireProtocolTests", ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
-    tests("ClusterTests", ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
+    tests(
+        "WireProtocolTests",
+        ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
+    tests(
+        "ClusterTests",
+        ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
     tests("CommandTests", ["CommandSupport", "TestSupport", "ImageCodec", "SafeTensors"]),
 ]
 
