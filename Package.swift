@@ -58,6 +58,7 @@ let compute: [Target] = [
     library("TensorKit", ["CKernels", "CThreadTeam", "COpenBLAS", "COneDNN"]),
     library("SafeTensors", ["CKernels"]),
     library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors"]),
+    library("TokenMerging", ["TensorKit"]),
     library("EmbeddedModel", resources: [.copy("Resources/postcards")]),
     library("ImageCodec", ["CPNG"]),
 ]
@@ -96,6 +97,9 @@ let testTargets: [Target] = [
         "StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
     tests(
         "ParityTests", ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport"],
+        resources: [.copy("Goldens")]),
+    tests(
+        "TokenMergingTests", ["TokenMerging", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
     tests("ImageCodecTests", ["ImageCodec"]),
     tests(
