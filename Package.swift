@@ -90,13 +90,15 @@ let testTargets: [Target] = [
     .target(
         name: "TestSupport", dependencies: ["SafeTensors"], path: "Tests/TestSupport",
         swiftSettings: settings),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     tests("CKernelsTests", ["CKernels"]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
     tests(
         "StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
     tests(
-        "ParityTests", ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport"],
+        "ParityTests",
+        ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport", "CAllocationCounter"],
         resources: [.copy("Goldens")]),
     tests(
         "TokenMergingTests", ["TokenMerging", "TensorKit", "SafeTensors", "TestSupport"],
