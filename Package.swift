@@ -64,7 +64,9 @@ let compute: [Target] = [
 ]
 
 let cluster: [Target] = [
-    library("WireProtocol", ["GenerationTypes", "CZstd", "CZlib"]),
+    .target(
+        name: "WireProtocol", dependencies: ["GenerationTypes", "CZstd", "CZlib", crypto],
+        exclude: ["Protocol.md"], swiftSettings: settings),
     library("ClusterTransport", ["WireProtocol", logging] + nio),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library(
