@@ -8,7 +8,7 @@ package struct ComputeOptions: ParsableArguments {
     @Option(
         name: [.customShort("t"), .long],
         help: ArgumentHelp("Threads for computing.", valueName: "count"))
-    package var threads: Int = CPUInfo.current.usableCoreCount
+    package var threads: Int = CPUInfo.detect().coreCount
 
     @Option(
         help: ArgumentHelp(
