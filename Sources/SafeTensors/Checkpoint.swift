@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+
+/// The weights of one component of a model: one file, or shards with an index.
+package struct Checkpoint: Sendable {
+    /// The directory of the component.
+    package let directory: String
+    /// The files that hold the weights, in the order of their names.
+    package let files: [String]
+    private let tensors: [String: StoredTensor]
+
+    /// Finds, maps and checks the weights in a component's directory.
+    ///
+    /// - Parameters:
+    ///   - baseName: `diffusion_pytorch_model` for diffusers' components, `model` for
+    ///     transformers'.
+    ///   - variant: a variant to take, such as `fp16`; `nil` takes the weights without a variant
+    ///     and falls back to `fp16` and `bf16`.
+    package init(
+        directory: String, baseName: String, variant: String? = nil
+    ) throws(SafeTensorsError) {
+        let location = try CheckpointLocation(
+            directory: directory, baseName: baseName, variant: variant)
+        self.directory = directory
+        switch location {
+        case .file(let path):
+            let file = try SafeTensorsFile(path: path)
+            files = [path]
+            tensors = Dictionary(uniqueKeysWithValues: file.names.compactMap { name in
+                file[name].map { (name, $0) }
+            })
+        case .index(let path):
+            (files, tensors) = try Self.shards(index: path, directory: directory)
+        }
+    }
+
+    /// Names of all tensors, sorted.
+    package var names: [String] { tensors.keys.sorted() }
+
+    /// A tensor by name, if there is one.
+    package subscript(name: String) -> StoredTensor? { tensors[name] }
+
+    /// What `save_pretrained` writes beside shards.
+    private struct Index: Decodable {
+        var weightMap: [String: String]
+
+        private enum CodingKeys: String, CodingKey { case weightMap = "weight_map" }
+    }
+
+    private static func shards(
+        index path: String, directory: String
+    ) throws(SafeTensorsError) -> (files: [String], tensors: [String: StoredTensor]) {
+        let file = try MappedFile(path: path)
+        guard file.bytes.count <= SafeTensorsHeader.byteCountMax else {
+            throw .invalidIndex(file: path, reason: "it is larger than any index")
+        }
+        guard let index = try? JSONDecoder().decode(Index.self, from: Data(file.bytes)) else {
+            throw .invalidIndex(file: path, reason: "it is not JSON with a 'weight_map' of names")
+        }
+        var shards: [String: SafeTensorsFile] = [:]
+        for name in Set(index.weightMap.values).sorted() {
+            guard !name.isEmpty, !name.contains("/"), name.hasSuffix(".safetensors") else {
+                throw .invalidIndex(file: path, reason: "'\(name)' is no shard beside it")
+            }
+            guard FileManager.default.fileExists(atPath: "\(directory)/\(name)") else {
+                throw .invalidIndex(file: path, reason: "the shard \(name) is missing")
+            }
+            shards[name] = try SafeTensorsFile(path: "\(directory)/\(name)")
+        }
+        var tensors: [String: StoredTensor] = [:]
+        for (name, shard) in index.weightMap {
+            guard let tensor = shards[shard]?[name] else {
+                throw .invalidIndex(file: path, reason: "\(shard) has no tensor '\(name)'")
+            }
+            tensors[name] = tensor
+        }
+        return (shards.keys.sorted().map { "\(directory)/\($0)" }, tensors)
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SafeTensors
+
+/// The names and shapes that the layers of a component ask for while they are built.
+final class WeightInventory {
+    private var shapes: [String: [Int]] = [:]
+
+    /// Notes that a layer needs a tensor; two layers may need the same one.
+    func expect(_ name: String, _ shape: [Int]) {
+        let previous = shapes.updateValue(shape, forKey: name)
+        precondition(previous == nil || previous == shape, "\(name) in two shapes")
+    }
+
+    /// Compares with what a checkpoint has.
+    ///
+    /// - Returns: All differences, or nothing.
+    func mismatch(
+        with tensors: [String: StoredTensor], duplicates: [String], directory: String
+    ) -> CheckpointMismatchError? {
+        var error = CheckpointMismatchError(directory: directory)
+        for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
+            guard let tensor = tensors[name] else {
+                error.missing.append(name)
+                continue
+            }
+            if !Self.fits(tensor.shape, shape) {
+                error.misshapen.append(
+                    CheckpointMismatchError.Misshapen(
+                        name: name, expected: shape, found: tensor.shape))
+            }
+            if !tensor.scalarType.isReadableAsFloat {
+                error.unreadable.append("\(name) (\(tensor.scalarType.rawValue))")
+            }
+        }
+        error.unexpected = (tensors.keys.filter { shapes[$0] == nil } + duplicates).sorted()
+        return error.isEmpty ? nil : error
+    }
+
+    /// A product's weights may be written as those of a 1×1 convolution and the other way round:
+    /// the values are the same.
+    private static func fits(_ found: [Int], _ expected: [Int]) -> Bool {
+        if found == expected { return true }
+        let ones = [1, 1]
+        return expected.count == 2 && found == expected + ones
+            || found.count == 2 && expected == found + ones
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import SafeTensors
+package import TensorKit
+
+/// What layers are built from: it gives them their packed weights by name.
+///
+/// Building runs twice over the same code. The first time nothing is read: the loader only notes
+/// which tensors are asked for, so that the checkpoint can be compared as a whole, and layers get
+/// placeholders. The second time it reads, converts and packs.
+package struct WeightLoader {
+    private enum Mode {
+        case checking(WeightInventory, activationType: ElementType)
+        case packing(WeightPacker)
+    }
+    private let mode: Mode
+    private let prefix: String
+
+    private init(mode: Mode, prefix: String) {
+        self.mode = mode
+        self.prefix = prefix
+    }
+
+    /// Builds a component from the weights in its directory.
+    ///
+    /// - Parameters:
+    ///   - checkpoint: the component's weights.
+    ///   - mapping: from the checkpoint's keys to the names that the layers ask for; `nil` ignores.
+    ///   - build: makes the layers; it runs twice.
+    /// - Throws: `CheckpointMismatchError` with all differences between checkpoint and layers.
+    package static func build<Component>(
+        from checkpoint: Checkpoint, mapping: (String) -> String?, backend: any ComputeBackend,
+        _ build: (WeightLoader) throws -> Component
+    ) throws -> Component {
+        var tensors: [String: StoredTensor] = [:]
+        var duplicates: [String] = []
+        for key in checkpoint.names {
+            guard let name = mapping(key), let tensor = checkpoint[key] else { continue }
+            if tensors.updateValue(tensor, forKey: name) != nil { duplicates.append(key) }
+        }
+        let inventory = WeightInventory()
+        let checking = Mode.checking(inventory, activationType: backend.activationType)
+        _ = try build(WeightLoader(mode: checking, prefix: ""))
+        let mismatch = inventory.mismatch(
+            with: tensors, duplicates: duplicates, directory: checkpoint.directory)
+        if let mismatch { throw mismatch }
+        let packer = WeightPacker(tensors: tensors, backend: backend)
+        return try build(WeightLoader(mode: .packing(packer), prefix: ""))
+    }
+
+    /// How the layers' inputs to products are stored.
+    package var activationType: ElementType {
+        switch mode {
+        case .checking(_, let activationType): activationType
+        case .packing(let packer): packer.backend.activationType
+        }
+    }
+
+    /// The loader for a part: its names follow `name.`.
+    package func scoped(_ name: String) -> WeightLoader {
+        WeightLoader(mode: mode, prefix: path(name) + ".")
+    }
+
+    /// The loader for an element of a list of parts.
+    package func scoped(_ name: String, _ index: Int) -> WeightLoader {
+        scoped("\(name).\(index)")
+    }
+
+    /// A fully connected layer: `name.weight` `[outputs, inputs]` and `name.bias`.
+    ///
+    /// - Parameter extraBias: the full name of a vector to add to the bias.
+    package func linear(
+        _ name: String, inputChannels: Int, outputChannels: Int, hasBias: Bool = true,
+        extraBias: String? = nil
+    ) throws -> any PackedLinear {
+        try linear(
+            joining: [name], inputChannels: inputChannels, outputChannels: outputChannels,
+            hasBias: hasBias, extraBias: extraBias)
+    }
+
+    /// Fully connected layers of the same input as one: outputs side by side, `outputChannels` each.
+    package func linear(
+        joining names: [String], inputChannels: Int, outputChannels: Int, hasBias: Bool,
+        extraBias: String? = nil
+    ) throws -> any PackedLinear {
+        let weights = names.map { path("\($0).weight") }
+        let biases = hasBias ? names.map { path("\($0).bias") } : []
+        switch mode {
+        case .checking(let inventory, _):
+            for weight in weights { inventory.expect(weight, [outputChannels, inputChannels]) }
+            for bias in biases { inventory.expect(bias, [outputChannels]) }
+            if let extraBias { inventory.expect(path(extraBias), [outputChannels]) }
+            return PlaceholderLinear(
+                inputChannels: inputChannels, outputChannels: names.count * outputChannels)
+        case .packing(let packer):
+            return try packer.linear(
+                weights: weights, biases: biases, extraBias: extraBias.map(path),
+                inputChannels: inputChannels, outputChannels: names.count * outputChannels)
+        }
+    }
+
+    /// A convolution: `name.weight` `[outputs, inputs, size, size]` and `name.bias`.
+    package func convolution(
+        _ name: String, _ geometry: ConvolutionGeometry, hasBias: Bool = true
+    ) throws -> any PackedConvolution {
+        let weight = path("\(name).weight")
+        let bias = hasBias ? path("\(name).bias") : nil
+        switch mode {
+        case .checking(let inventory, _):
+            let size = geometry.kernelSize
+            inventory.expect(weight, [geometry.outputChannels, geometry.inputChannels, size, size])
+            if let bias { inventory.expect(bias, [geometry.outputChannels]) }
+            return PlaceholderConvolution(geometry: geometry)
+        case .packing(let packer):
+            return try packer.convolution(weight: weight, bias: bias, geometry: geometry)
+        }
+    }
+
+    /// A norm: `name.weight` and `name.bias`, one value per channel.
+    package func norm(_ name: String, channels: Int) throws -> ChannelParameters {
+        let scale = path("\(name).weight")
+        let shift = path("\(name).bias")
+        switch mode {
+        case .checking(let inventory, _):
+            inventory.expect(scale, [channels])
+            inventory.expect(shift, [channels])
+            let zeros = [Float](repeating: 0, count: channels)
+            return try zeros.withUnsafeBufferPointer { try ChannelParameters(scale: $0, shift: $0) }
+        case .packing(let packer):
+            return try packer.norm(scale: scale, shift: shift)
+        }
+    }
+
+    /// A table: `name.weight` `[rows, channels]`, left in the mapped file.
+    package func embedding(_ name: String, rows: Int, channels: Int) throws -> Embedding {
+        let weight = path("\(name).weight")
+        switch mode {
+        case .checking(let inventory, _):
+            inventory.expect(weight, [rows, channels])
+            return Embedding(table: nil, rowCount: rows, channels: channels)
+        case .packing(let packer):
+            return Embedding(table: try packer.tensor(weight), rowCount: rows, channels: channels)
+        }
+    }
+
+    private func path(_ name: String) -> String { prefix + name }
+}
+
+/// Stands for a product while names are checked; it never computes.
+private final class PlaceholderLinear: PackedLinear {
+    let inputChannels: Int
+    let outputChannels: Int
+
+    init(inputChannels: Int, outputChannels: Int) {
+        self.inputChannels = inputChannels
+        self.outputChannels = outputChannels
+    }
+
+    func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane) {
+        preconditionFailure("a layer without weights")
+    }
+}
+
+/// Stands for a convolution while names are checked; it never computes.
+private final class PlaceholderConvolution: PackedConvolution {
+    let geometry: ConvolutionGeometry
+
+    init(geometry: ConvolutionGeometry) { self.geometry = geometry }
+
+    func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane) {
+        preconditionFailure("a layer without weights")
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SafeTensors
+package import TensorKit
+
+/// transformers' `CLIPTextModel`: token numbers to the hidden states that a U-Net attends to.
+package final class CLIPTextModel: Sendable {
+    /// What it was built from.
+    package let configuration: TextEncoderConfiguration
+    private let tokenEmbedding: Embedding
+    private let positionEmbedding: Embedding
+    private let layers: [CLIPEncoderLayer]
+    private let finalLayerNorm: LayerNorm
+
+    /// Builds all layers; the configuration has been validated.
+    package init(_ configuration: TextEncoderConfiguration, loader: WeightLoader) throws {
+        self.configuration = configuration
+        let embeddings = loader.scoped("embeddings")
+        tokenEmbedding = try embeddings.embedding(
+            "token_embedding", rows: configuration.vocabularySize,
+            channels: configuration.hiddenSize)
+        positionEmbedding = try embeddings.embedding(
+            "position_embedding", rows: configuration.positionCountMax,
+            channels: configuration.hiddenSize)
+        layers = try (0..<configuration.layerCount).map {
+            try CLIPEncoderLayer(configuration, loader: loader.scoped("encoder.layers", $0))
+        }
+        finalLayerNorm = try LayerNorm(
+            "final_layer_norm", channels: configuration.hiddenSize,
+            epsilon: configuration.layerNormEpsilon, loader: loader)
+    }
+
+    /// Loads `text_encoder/` of a model.
+    ///
+    /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
+    package static func load(
+        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil
+    ) throws -> CLIPTextModel {
+        let name = "text_encoder"
+        let configuration = try model.configuration(
+            TextEncoderConfiguration.self, component: name)
+        let checkpoint = try Checkpoint(
+            directory: try model.component(name), baseName: "model", variant: variant)
+        return try WeightLoader.build(
+            from: checkpoint, mapping: CheckpointKeys.textEncoder, backend: backend
+        ) { loader in
+            try CLIPTextModel(configuration, loader: loader)
+        }
+    }
+
+    /// The shape of the hidden states of a sequence of tokens.
+    package func outputShape(tokenCount: Int) -> TensorShape {
+        TensorShape(tokens: tokenCount, channels: configuration.hiddenSize)
+    }
+
+    /// Checks what `forward` requires: known tokens, not too many, a layer left to run.
+    package func check(tokens: [Int32], clipSkip: Int?) throws(TextEncoderError) {
+        guard (1...configuration.positionCountMax).contains(tokens.count) else {
+            throw .sequenceLength(found: tokens.count, maximum: configuration.positionCountMax)
+        }
+        for token in tokens where token < 0 || Int(token) >= configuration.vocabularySize {
+            throw .unknownToken(Int(token), vocabularySize: configuration.vocabularySize)
+        }
+        guard (1...layers.count).contains(clipSkip ?? 1) else {
+            throw .clipSkip(clipSkip ?? 1, layerCount: layers.count)
+        }
+    }
+
+    /// Encodes one sequence that `check` accepts.
+    ///
+    /// - Parameters:
+    ///   - clipSkip: layers left out at the end plus one, as A1111 counts: 1 leaves out none, 2 is
+    ///     diffusers' `clip_skip=1`. The final norm always runs. `nil` is 1.
+    ///   - output: `[1, tokens, hiddenSize]`, f32.
+    ///   - observer: is given each layer's result by name; for tests.
+    package func forward(
+        tokens: [Int32], clipSkip: Int? = nil, into output: Tensor, lane: ComputeLane,
+        observer: ActivationObserver? = nil
+    ) {
+        lane.workspace.scope {
+            let hidden = lane.workspace.tensor(outputShape(tokenCount: tokens.count), .float32)
+            embed(tokens, into: hidden, lane: lane)
+            observer?("embeddings", hidden)
+            for index in 0..<layers.count - ((clipSkip ?? 1) - 1) {
+                layers[index].forward(hidden, lane: lane)
+                observer?("encoder.layers.\(index)", hidden)
+            }
+            finalLayerNorm.forward(hidden, into: output, lane: lane)
+        }
+    }
+
+    private func embed(_ tokens: [Int32], into hidden: Tensor, lane: ComputeLane) {
+        guard !lane.isMeasuring else { return }
+        let channels = configuration.hiddenSize
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { position in
+            guard let positionValues = position.baseAddress else { return }
+            for (index, token) in tokens.enumerated() {
+                let row = hidden.floats + index * channels
+                tokenEmbedding.copyRow(Int(token), into: row)
+                positionEmbedding.copyRow(index, into: positionValues)
+                for channel in 0..<channels { row[channel] += positionValues[channel] }
+            }
+        }
+    }
+}
+
+/// Why a sequence can't be encoded.
+package enum TextEncoderError: Error, Equatable, CustomStringConvertible {
+    case sequenceLength(found: Int, maximum: Int)
+    case unknownToken(Int, vocabularySize: Int)
+    case clipSkip(Int, layerCount: Int)
+
+    package var description: String {
+        switch self {
+        case .sequenceLength(let found, let maximum):
+            "\(found) tokens for a text encoder that takes 1 to \(maximum)"
+        case .unknownToken(let token, let size):
+            """
+            token \(token) for a text encoder with \(size) tokens; tokenizer/ and text_encoder/ \
+            are not of the same model
+            """
+        case .clipSkip(let skip, let count):
+            "a clip skip of \(skip): this model's text encoder allows 1 to \(count)"
+        }
+    }
+}

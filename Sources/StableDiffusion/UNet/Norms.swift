@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import TensorKit
+
+/// `torch.nn.GroupNorm` with its weights, and the activation that usually follows.
+struct GroupNorm: Sendable {
+    private let parameters: ChannelParameters
+    private let groupCount: Int
+    private let epsilon: Float
+
+    init(
+        _ name: String, channels: Int, groupCount: Int, epsilon: Float, loader: WeightLoader
+    ) throws {
+        parameters = try loader.norm(name, channels: channels)
+        self.groupCount = groupCount
+        self.epsilon = epsilon
+    }
+
+    func forward(
+        _ input: Tensor, activation: Activation? = nil, into output: Tensor, lane: ComputeLane
+    ) {
+        lane.groupNorm(
+            parameters, groupCount: groupCount, epsilon: epsilon, activation: activation, input,
+            into: output)
+    }
+}
+
+/// `torch.nn.LayerNorm` with its weights.
+struct LayerNorm: Sendable {
+    private let parameters: ChannelParameters
+    private let epsilon: Float
+
+    init(_ name: String, channels: Int, epsilon: Float = 1e-5, loader: WeightLoader) throws {
+        parameters = try loader.norm(name, channels: channels)
+        self.epsilon = epsilon
+    }
+
+    func forward(_ input: Tensor, into output: Tensor, lane: ComputeLane) {
+        lane.layerNorm(parameters, epsilon: epsilon, input, into: output)
+    }
+}
+
+extension ComputeLane {
+    /// The tensor itself where its type is right, else a converted copy in the workspace, valid
+    /// until the caller's scope ends.
+    func converted(_ input: Tensor, to elementType: ElementType) -> Tensor {
+        guard input.elementType != elementType else { return input }
+        let copy = workspace.tensor(input.shape, elementType)
+        self.copy(input, into: copy)
+        return copy
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SafeTensors
+package import TensorKit
+
+/// diffusers' `UNet2DConditionModel`: predicts the noise (or velocity) in latents.
+///
+/// Immutable and shared: lanes may run it at the same time.
+package final class UNet2DConditionModel: Sendable {
+    /// What it was built from.
+    package let configuration: UNetConfiguration
+    private let timeEmbedding: TimestepEmbedding
+    private let stages: [UNetStage]
+    private let midBlock: UNetMidBlock?
+    private let crossAttentions: [CrossAttention]
+    private let normOut: GroupNorm
+    private let convolutionOut: any PackedConvolution
+    private let activationType: ElementType
+
+    /// Builds all layers; the configuration has been validated.
+    package init(_ configuration: UNetConfiguration, loader: WeightLoader) throws {
+        self.configuration = configuration
+        activationType = loader.activationType
+        let builder = try UNetBuilder(configuration, loader: loader)
+        timeEmbedding = try TimestepEmbedding(
+            configuration, loader: loader.scoped("time_embedding"))
+        stages = try builder.stages()
+        midBlock = try builder.midBlock()
+        crossAttentions = builder.crossAttentions
+        let channels = configuration.blockOutputChannels[0]
+        normOut = try GroupNorm(
+            "conv_norm_out", channels: channels, groupCount: configuration.groupCount,
+            epsilon: configuration.normEpsilon, loader: loader)
+        convolutionOut = try loader.convolution(
+            "conv_out",
+            ConvolutionGeometry(
+                inputChannels: channels, outputChannels: configuration.outputChannels,
+                kernelSize: configuration.outputKernelSize))
+    }
+
+    /// Loads `unet/` of a model.
+    ///
+    /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
+    package static func load(
+        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil
+    ) throws -> UNet2DConditionModel {
+        let configuration = try model.configuration(UNetConfiguration.self, component: "unet")
+        let checkpoint = try Checkpoint(
+            directory: try model.component("unet"), baseName: "diffusion_pytorch_model",
+            variant: variant)
+        return try WeightLoader.build(
+            from: checkpoint, mapping: CheckpointKeys.unet, backend: backend
+        ) { loader in
+            try UNet2DConditionModel(configuration, loader: loader)
+        }
+    }
+
+    /// How often a side of the latents is halved; sides that are no multiple of 2 to this power
+    /// work too, as in diffusers, but the model was trained on multiples.
+    package var downsamplingCount: Int { configuration.blockOutputChannels.count - 1 }
+
+    /// Channels of the text that the cross-attention layers look at.
+    package var textChannels: Int? {
+        (try? configuration.levels())?.last?.crossAttentionDimension
+    }
+
+    /// Does everything that depends on the text alone, once for all steps.
+    ///
+    /// In a dry run the result has shapes but no memory.
+    /// - Parameter text: `[batch, tokens, textChannels]`, f32.
+    /// - Throws: `TensorStorageError`.
+    package func prepare(
+        text: Tensor, lane: ComputeLane
+    ) throws(TensorStorageError) -> PreparedText {
+        try PreparedText(
+            text, layers: crossAttentions, activationType: activationType, lane: lane)
+    }
+
+    /// Runs the network.
+    ///
+    /// - Parameters:
+    ///   - sample: latents `[batch, height, width, inputChannels]`, f32, scaled as the scheduler
+    ///     says.
+    ///   - timestep: 0…999, not necessarily whole.
+    ///   - guidance: for distilled models (LCM) the guidance embedding, `[1, 1, 1,
+    ///     timeConditionProjectionDimension]`, f32.
+    ///   - text: prepared for the same batch.
+    ///   - output: `[batch, height, width, outputChannels]`, f32.
+    ///   - observer: is given each stage's result by name; for tests.
+    package func forward(
+        _ sample: Tensor, timestep: Float, guidance: Tensor? = nil, text: PreparedText,
+        into output: Tensor, lane: ComputeLane, observer: ActivationObserver? = nil
+    ) {
+        precondition(
+            sample.shape.batch == text.batch, "\(sample.shape.batch) samples, \(text.batch) texts")
+        let workspace = lane.workspace
+        workspace.scope {
+            let time = workspace.tensor(
+                TensorShape(tokens: 1, channels: timeEmbedding.channels), activationType)
+            timeEmbedding.forward(
+                timestep: timestep, condition: guidance, into: time, lane: lane)
+            let pass = UNetPass(timeEmbedding: time, text: text, lane: lane, observer: observer)
+            let channels = configuration.blockOutputChannels[0]
+            let hidden = workspace.tensor(sample.shape.with(channels: channels), .float32)
+            run(stage: 0, sample, into: hidden, pass: pass)
+            let normed = workspace.tensor(hidden.shape, activationType)
+            normOut.forward(
+                hidden, activation: configuration.activation, into: normed, lane: lane)
+            lane.convolution(convolutionOut, normed, into: output)
+        }
+    }
+
+    /// Runs a stage and, between its way down and its way up, everything below it.
+    private func run(stage index: Int, _ input: Tensor, into output: Tensor, pass: UNetPass) {
+        let stage = stages[index]
+        let workspace = pass.lane.workspace
+        workspace.scope {
+            let joined = workspace.tensor(stage.joinedShape(for: input.shape), .float32)
+            let skip = stage.skip(joined)
+            let arriving = stage.arriving(joined)
+            stage.encode(input, into: skip, pass: pass)
+            if index + 1 < stages.count {
+                run(stage: index + 1, skip, into: arriving, pass: pass)
+            } else if let midBlock {
+                midBlock.forward(skip, into: arriving, pass: pass)
+                pass.observer?("mid_block", arriving)
+            } else {
+                pass.lane.copy(skip, into: arriving)
+            }
+            stage.decode(joined, into: output, pass: pass)
+        }
+    }
+}
+
+/// Sees the result of a part of a network under diffusers' name for it.
+package typealias ActivationObserver = (_ name: String, _ result: Tensor) -> Void
+
+/// What every layer of one pass through a U-Net gets.
+struct UNetPass {
+    /// After the activation, `[1, 1, 1, channels]`, the activation type.
+    var timeEmbedding: Tensor
+    var text: PreparedText
+    var lane: ComputeLane
+    var observer: ActivationObserver?
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import TensorKit
+
+/// One rung of the U: a step on the way down, the skip that it leaves, and the layer on the way up
+/// that takes the skip.
+///
+/// Everything deeper in the network runs between the two, so a U-Net is its stages nested in each
+/// other. The skip and what comes back from below are halves of one tensor, and both are written in
+/// place: nothing is concatenated.
+final class UNetStage: Sendable {
+    /// The step on the way down.
+    enum Encoder: Sendable {
+        /// The first convolution of the network; samples go in as 2x − 1 where they are centred.
+        case input(
+            any PackedConvolution, activationType: ElementType, centersSample: Bool)
+        /// A layer of a down block.
+        case layer(UNetLayer)
+        /// The end of a down block: the entry of the next level.
+        case downsampler(Downsample2D)
+    }
+
+    private let encoder: Encoder
+    private let skipChannels: Int
+    private let arrivingChannels: Int
+    private let decoder: UNetLayer
+    private let upsampler: Upsample2D?
+    /// diffusers' names of both steps, without `resnets` and `attentions`.
+    let names: (encoder: String, decoder: String)
+
+    /// - Parameter arrivingChannels: channels of what comes back from below.
+    init(
+        encoder: Encoder, skipChannels: Int, arrivingChannels: Int, decoder: UNetLayer,
+        upsampler: Upsample2D?, names: (encoder: String, decoder: String)
+    ) {
+        self.encoder = encoder
+        self.skipChannels = skipChannels
+        self.arrivingChannels = arrivingChannels
+        self.decoder = decoder
+        self.upsampler = upsampler
+        self.names = names
+    }
+
+    /// Room for what comes back from below (first) and the skip, for an input of this stage.
+    func joinedShape(for input: TensorShape) -> TensorShape {
+        let grid =
+            switch encoder {
+            case .downsampler(let downsampler): downsampler.outputShape(for: input)
+            case .input, .layer: input
+            }
+        return grid.with(channels: arrivingChannels + skipChannels)
+    }
+
+    /// The part of the joined tensor that what is below writes.
+    func arriving(_ joined: Tensor) -> Tensor { joined.channels(0..<arrivingChannels) }
+
+    /// The part of the joined tensor that `encode` writes.
+    func skip(_ joined: Tensor) -> Tensor {
+        joined.channels(arrivingChannels..<arrivingChannels + skipChannels)
+    }
+
+    /// The way down.
+    func encode(_ input: Tensor, into skip: Tensor, pass: UNetPass) {
+        let lane = pass.lane
+        switch encoder {
+        case .input(let convolution, let activationType, let centersSample):
+            lane.workspace.scope {
+                let sample = centersSample ? centered(input, lane: lane) : input
+                lane.convolution(
+                    convolution, lane.converted(sample, to: activationType), into: skip)
+            }
+        case .layer(let layer): layer.forward(input, into: skip, pass: pass)
+        case .downsampler(let downsampler): downsampler.forward(input, into: skip, lane: lane)
+        }
+        pass.observer?(names.encoder, skip)
+    }
+
+    /// The way up.
+    func decode(_ joined: Tensor, into output: Tensor, pass: UNetPass) {
+        let workspace = pass.lane.workspace
+        workspace.scope {
+            guard let upsampler else {
+                decoder.forward(joined, into: output, pass: pass)
+                pass.observer?(names.decoder, output)
+                return
+            }
+            let hidden = workspace.tensor(
+                joined.shape.with(channels: decoder.outputChannels), .float32)
+            decoder.forward(joined, into: hidden, pass: pass)
+            pass.observer?(names.decoder, hidden)
+            upsampler.forward(hidden, into: output, lane: pass.lane)
+        }
+    }
+
+    /// diffusers' `center_input_sample`.
+    private func centered(_ sample: Tensor, lane: ComputeLane) -> Tensor {
+        let result = lane.workspace.tensor(sample.shape, .float32)
+        guard !lane.isMeasuring else { return result }
+        let channels = sample.shape.channels
+        for row in 0..<sample.shape.rowCount {
+            for channel in 0..<channels {
+                result.floats[row * channels + channel] =
+                    2 * sample.floats[row * sample.rowStride + channel] - 1
+            }
+        }
+        return result
+    }
+}
