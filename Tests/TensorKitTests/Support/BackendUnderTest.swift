@@ -12,13 +12,22 @@ struct BackendUnderTest: Sendable, CustomTestStringConvertible {
 
     /// Those that this processor can run.
     static let available: [BackendUnderTest] = {
-        let all = [BackendUnderTest(kind: .openblas, precision: .float32)]
+        var all = [
+            BackendUnderTest(kind: .openblas, precision: .float32),
+            BackendUnderTest(kind: .onednn, precision: .float32),
+        ]
+        if OneDNNLibrary.supportsBFloat16 {
+            all.append(BackendUnderTest(kind: .onednn, precision: .bfloat16))
+        }
         return all
     }()
 
     func make() throws -> any ComputeBackend {
         let cpu = CPUInfo.detect()
-        return OpenBLASBackend(library: try OpenBLASLibrary(cpu: cpu), cpu: cpu)
+        return switch kind {
+        case .openblas: OpenBLASBackend(library: try OpenBLASLibrary(cpu: cpu), cpu: cpu)
+        case .onednn: OneDNNBackend(precision: precision, library: try OneDNNLibrary(), cpu: cpu)
+        }
     }
 
     /// Relative L2 distance allowed from the same layer in double precision.

@@ -73,7 +73,7 @@ struct PreparedLayer {
     /// In double precision, from the inputs as the backend sees them.
     let expected: [Double]
 
-    init(_ layerCase: LayerCase, on backend: any ComputeBackend, seed: Int = 1) throws {
+    init(_ layerCase: LayerCase, on backend: any ComputeBackend, inputSeed: Int = 1) throws {
         self.layerCase = layerCase
         let geometry = layerCase.geometry
         let outputShape = geometry.outputShape(for: layerCase.input)
@@ -81,11 +81,12 @@ struct PreparedLayer {
         func seen(_ values: [Float]) -> [Float] {
             seesBFloat16 ? values.map(roundedToBFloat16) : values
         }
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededGenerator(seed: 1)
         let taps = geometry.kernelSize * geometry.kernelSize * geometry.inputChannels
         let weight = seen(generator.floats(taps * geometry.outputChannels))
         let bias = generator.floats(geometry.outputChannels)
         let otherBias = generator.floats(geometry.outputChannels)
+        generator = SeededGenerator(seed: 1000 + inputSeed)
         let inputValues = seen(generator.floats(layerCase.input.elementCount))
         let outputType = layerCase.outputType ?? .float32
         var addend = generator.floats(outputShape.elementCount)
@@ -150,10 +151,13 @@ struct PreparedLayer {
     }
 
     /// One pass; in a dry run, its preparation.
-    func apply(on lane: ComputeLane) {
+    func apply(on lane: ComputeLane) { apply(weightsOf: self, on: lane) }
+
+    /// One pass of this input through the layer of another case.
+    func apply(weightsOf other: PreparedLayer, on lane: ComputeLane) {
         if !lane.isMeasuring, layerCase.residual == .inPlace { restoreOutput() }
-        linear?.apply(input, into: output, epilogue: epilogue, lane: lane)
-        convolution?.apply(input, into: output, epilogue: epilogue, lane: lane)
+        other.linear?.apply(input, into: output, epilogue: epilogue, lane: lane)
+        other.convolution?.apply(input, into: output, epilogue: epilogue, lane: lane)
     }
 
     private func restoreOutput() {
