@@ -19,8 +19,9 @@ package struct ImageNoise: Sendable, Hashable {
         merging = TorchGenerator(seed: Self.mergingSeed(seed))
     }
 
-    /// Draws the initial latents `[1, channels, height, width]` in channel-major (NCHW) order and
-    /// scales them by the scheduler's `initialNoiseSigma`. Sizes are in latent cells.
+    /// Draws the initial latents, scaled by the scheduler's `initialNoiseSigma`.
+    ///
+    /// `[1, channels, height, width]` in channel-major (NCHW) order; sizes are in latent cells.
     package mutating func initialLatents(
         channels: Int, height: Int, width: Int, scale: Float
     ) -> [Float] {
