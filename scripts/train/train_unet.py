@@ -43,7 +43,7 @@ from PIL import Image
 
 import scene
 import unet
-from common import read_rows, save_atomically
+from common import average_gradients, read_rows, save_atomically
 
 PROBE_TIMESTEPS = (50, 200, 400, 600, 800, 950)
 PREVIEW = [
@@ -224,12 +224,7 @@ class Trainer:
     def step(self):
         """One optimizer step; returns the batch's mean loss."""
         parts = self.parts()
-        losses, gradients = zip(*self.pool.map(self.gradient, parts))
-        for i, weight in enumerate(self.weights):
-            total = gradients[0][i].float()
-            for other in gradients[1:]:
-                total += other[i].float()
-            weight.grad = total.div_(len(parts))
+        losses = average_gradients(self.pool, self.gradient, parts, self.weights)
         torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
         self.samples += self.options.batch
         rate = self.rate.rate(self.samples)

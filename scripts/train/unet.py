@@ -9,6 +9,8 @@ from diffusers.models.attention_processor import AttnProcessor
 from safetensors.torch import load_file, save_file
 from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from common import edit_config
+
 BETAS = dict(
     num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
 )
@@ -26,7 +28,7 @@ def noise_schedule(prediction):
 
 
 def build(channels=(32, 64, 128, 256)):
-    """An untrained U-Net: 12.5 M parameters, laid out as Stable Diffusion 1.x, one layer a block."""
+    """An untrained U-Net of 12.5 M parameters, laid out as Stable Diffusion 1.x."""
     return UNet2DConditionModel(
         sample_size=32, in_channels=4, out_channels=4, block_out_channels=channels,
         layers_per_block=1, cross_attention_dim=128, attention_head_dim=(1, 2, 4, 8),
@@ -49,6 +51,7 @@ def export(net, path):
     """Writes the U-Net as diffusers loads it, in float16 (the live one is not changed)."""
     os.makedirs(path, exist_ok=True)
     net.save_config(path)
+    edit_config(path)
     weights = {k: v.detach().half().contiguous() for k, v in net.state_dict().items()}
     target = f"{path}/diffusion_pytorch_model.safetensors"
     save_file(weights, target + ".tmp", metadata={"format": "pt"})
