@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+internal import Foundation
 internal import TensorKit
 
 /// One image on its way from noise to latents; the caller pulls the steps.
@@ -16,7 +17,7 @@ package final class DenoisingRun {
     private let texts: [PreparedText]
     private let guidance: Tensor?
     private let buffers: DenoisingBuffers
-    private let scheduler: any NoiseScheduler
+    private var scheduler: any NoiseScheduler
     private var noise: ImageNoise
     private var callIndex = 0
 
@@ -26,7 +27,6 @@ package final class DenoisingRun {
         self.request = request
         self.lanes = lanes
         unet = pipeline.unet
-        scheduler = try pipeline.schedulerConfiguration.makeScheduler(for: request)
         let clock = ContinuousClock()
         let start = clock.now
         let prompts = pipeline.prompts
@@ -47,6 +47,10 @@ package final class DenoisingRun {
             grid: TensorShape(
                 height: request.height / factor, width: request.width / factor,
                 channels: pipeline.description.latentChannels), halves: lanes.halves)
+        scheduler = try pipeline.schedulerConfiguration.makeScheduler(
+            request.samplingMethod, sigmaSchedule: request.sigmaSchedule,
+            inferenceStepCount: request.inferenceStepCount, eta: request.eta,
+            sampleCount: buffers.grid.elementCount)
         guidance = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
             try guidanceScaleEmbedding(request.guidanceScale - 1, channels: $0)
         }
@@ -66,13 +70,16 @@ package final class DenoisingRun {
     /// - Throws: `NonFiniteLatentsError`.
     package func next() throws -> Int? {
         guard callIndex < callCount else { return nil }
-        scheduler.scaleModelInput(buffers.latents, into: buffers.scaled, at: callIndex)
+        scheduler.scaleModelInput(
+            UnsafeBufferPointer(buffers.latents), into: buffers.scaled, at: callIndex)
         buffers.fillSample()
-        predict(timestep: scheduler.timesteps[callIndex])
+        lanes.predict(
+            unet, sample: buffers.sample, timestep: scheduler.timesteps[callIndex],
+            guidance: guidance, texts: texts, outputs: buffers.outputs)
         buffers.combine(guidanceScale: request.guidanceScale)
         scheduler.step(
             modelOutput: UnsafeBufferPointer(buffers.prediction), at: callIndex,
-            sample: buffers.latents, random: &noise.sampling)
+            sample: buffers.latents, noise: &noise.sampling)
         callIndex += 1
         guard buffers.isFinite else { throw NonFiniteLatentsError(callIndex: callIndex) }
         return callIndex
@@ -83,20 +90,6 @@ package final class DenoisingRun {
         GeneratedLatents(
             channels: buffers.grid.channels, height: buffers.grid.height,
             width: buffers.grid.width, values: Array(buffers.latents))
-    }
-
-    /// Runs the U-Net once per half: the halves side by side where there is a lane for each.
-    private func predict(timestep: Float) {
-        let laneCount = lanes.lanes.lanes.count
-        lanes.lanes.run { lane, index in
-            var half = index
-            while half < lanes.halves {
-                unet.forward(
-                    buffers.sample, timestep: timestep, guidance: guidance, text: texts[half],
-                    into: buffers.outputs[half], lane: lane)
-                half += laneCount
-            }
-        }
     }
 }
 
@@ -130,9 +123,9 @@ private func guidanceScaleEmbedding(_ scale: Float, channels: Int) throws -> Ten
         storage: storage, shape: TensorShape(tokens: 1, channels: channels), elementType: .float32)
     let half = channels / 2
     for index in 0..<half {
-        let frequency = Float.exp(-Float.log(10000) / Float(half - 1) * Float(index))
-        embedding.floats[index] = Float.sin(1000 * scale * frequency)
-        embedding.floats[half + index] = Float.cos(1000 * scale * frequency)
+        let frequency = expf(-logf(10000) / Float(half - 1) * Float(index))
+        embedding.floats[index] = sinf(1000 * scale * frequency)
+        embedding.floats[half + index] = cosf(1000 * scale * frequency)
     }
     return embedding
 }

@@ -1,24 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+package import TensorKit
 
 /// The lanes that draw one kind of image (guided or not), with scratch memory for one size.
-final class PlannedLanes {
-    let lanes: ComputeLanes
+package final class PlannedLanes {
+    /// One per half where the threads divide evenly, else one for both.
+    package let lanes: ComputeLanes
     /// Passes through the U-Net per step: 2 with classifier-free guidance.
-    let halves: Int
+    package let halves: Int
     /// What one pass through the U-Net amounts to, from the dry run.
-    private(set) var workPerPass = WorkCount()
+    package private(set) var workPerPass = WorkCount()
     private var plannedShape: TensorShape?
 
-    init(_ lanes: ComputeLanes, halves: Int) {
-        self.lanes = lanes
+    /// Starts the threads.
+    ///
+    /// - Throws: `ComputeLanesError`.
+    package init(threadCount: Int, halves: Int) throws(ComputeLanesError) {
+        let split = LaneSplit(threadCount: threadCount, halves: halves)
+        lanes = try ComputeLanes(split: split, kernels: KernelTable.best())
         self.halves = halves
     }
 
     /// Makes sure that every lane has the memory for this size, by a dry run where it is new.
-    func plan(
-        for sample: TensorShape, unet: UNet2DConditionModel, prompts: PromptEncoder
+    ///
+    /// - Parameters:
+    ///   - sample: latents of one half, `[1, height, width, channels]`.
+    ///   - text: hidden states of one prompt, `[1, tokens, channels]`.
+    ///   - measureMore: takes the scratch memory of whatever else the lanes will run.
+    /// - Throws: `TensorStorageError`.
+    package func plan(
+        for sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel,
+        measureMore: (ComputeLane) -> Void = { _ in }
     ) throws {
         guard plannedShape != sample else { return }
         plannedShape = nil
@@ -26,9 +38,9 @@ final class PlannedLanes {
             // What the library prepares for a shape depends on the team it will run on.
             lane.team.adopt()
             lane.workspace.startMeasuring()
-            prompts.measure(lane: lane)
-            let text = Tensor(storage: .unbacked, shape: prompts.shape, elementType: .float32)
-            let prepared = try unet.prepare(text: text, lane: lane)
+            measureMore(lane)
+            let states = Tensor(storage: .unbacked, shape: text, elementType: .float32)
+            let prepared = try unet.prepare(text: states, lane: lane)
             lane.work = WorkCount()
             let input = Tensor(storage: .unbacked, shape: sample, elementType: .float32)
             let output = Tensor(
@@ -46,5 +58,27 @@ final class PlannedLanes {
             try lane.workspace.allocate()
         }
         plannedShape = sample
+    }
+
+    /// Runs the U-Net once per half: the halves side by side where there is a lane for each.
+    ///
+    /// - Parameters:
+    ///   - sample: the same for all halves.
+    ///   - texts: one per half.
+    ///   - outputs: one per half.
+    package func predict(
+        _ unet: UNet2DConditionModel, sample: Tensor, timestep: Float, guidance: Tensor? = nil,
+        texts: [PreparedText], outputs: [Tensor]
+    ) {
+        let laneCount = lanes.lanes.count
+        lanes.run { lane, index in
+            var half = index
+            while half < halves {
+                unet.forward(
+                    sample, timestep: timestep, guidance: guidance, text: texts[half],
+                    into: outputs[half], lane: lane)
+                half += laneCount
+            }
+        }
     }
 }

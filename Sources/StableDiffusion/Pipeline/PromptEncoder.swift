@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import GenerationTypes
 internal import TensorKit
 
 /// Turns prompts into hidden states and remembers the last ones: the prompts of a batch repeat,

@@ -21,7 +21,6 @@ package final class StableDiffusionPipeline {
     let prompts: PromptEncoder
     let schedulerConfiguration: SchedulerConfiguration
     private let threadCount: Int
-    private let kernels: UnsafePointer<rt_kernels>
     private var lanes: [Int: PlannedLanes] = [:]
 
     /// Loads a model in diffusers' layout.
@@ -33,7 +32,6 @@ package final class StableDiffusionPipeline {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
         threadCount = resolved.threadCount
-        kernels = KernelTable.best
         kernelClass = "\(backend.kernelClass)-t\(threadCount)"
         let vae = try model.configuration(VAEConfiguration.self, component: "vae")
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
@@ -67,14 +65,14 @@ package final class StableDiffusionPipeline {
         if let existing = lanes[halves] {
             planned = existing
         } else {
-            let split = LaneSplit(threadCount: threadCount, halves: halves)
-            planned = PlannedLanes(
-                try ComputeLanes(split: split, kernels: kernels), halves: halves)
+            planned = try PlannedLanes(threadCount: threadCount, halves: halves)
             lanes[halves] = planned
         }
         let sample = TensorShape(
             height: height, width: width, channels: unet.configuration.inputChannels)
-        try planned.plan(for: sample, unet: unet, prompts: prompts)
+        try planned.plan(for: sample, text: prompts.shape, unet: unet) {
+            prompts.measure(lane: $0)
+        }
         return planned
     }
 }
