@@ -10,20 +10,30 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
 ]
-let cSettings: [CSetting] = [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+let cSettings: [CSetting] = [
+    .enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error),
+]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil)
+    -> Target
+{
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+        name: name,
+        dependencies: dependencies + [
+            .product(name: "ArgumentParser", package: "swift-argument-parser")
+        ],
         swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil)
+    -> Target
+{
+    .testTarget(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 let nio: [Target.Dependency] = [
@@ -48,15 +58,20 @@ let compute: [Target] = [
     library("TensorKit", ["CKernels", "CThreadTeam", "COpenBLAS", "COneDNN"]),
     library("SafeTensors", ["CKernels"]),
     library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors"]),
+    library("TokenMerging", ["TensorKit"]),
     library("EmbeddedModel", resources: [.copy("Resources/postcards")]),
     library("ImageCodec", ["CPNG"]),
 ]
 
 let cluster: [Target] = [
-    library("WireProtocol", ["GenerationTypes", "CZstd", "CZlib"]),
+    .target(
+        name: "WireProtocol", dependencies: ["GenerationTypes", "CZstd", "CZlib", crypto],
+        exclude: ["Protocol.md"], swiftSettings: settings),
     library("ClusterTransport", ["WireProtocol", logging] + nio),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
-    library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging, crypto] + nio),
+    library(
+        "Coordinator",
+        ["GenerationTypes", "WireProtocol", "ClusterTransport", logging, crypto] + nio),
 ]
 
 let executables: [Target] = [
@@ -66,7 +81,9 @@ let executables: [Target] = [
             "GenerationTypes", "StableDiffusion", "TensorKit", "EmbeddedModel", "ImageCodec",
             .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, crypto,
         ]),
-    executable("retom-coord", ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
+    executable(
+        "retom-coord",
+        ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
     executable("retom-worker", ["Worker", "CommandSupport", "StableDiffusion", "GenerationTypes"]),
     executable("retom-eval", ["CommandSupport", "StableDiffusion", "TensorKit", "ImageCodec"]),
 ]
@@ -75,16 +92,26 @@ let testTargets: [Target] = [
     .target(
         name: "TestSupport", dependencies: ["SafeTensors"], path: "Tests/TestSupport",
         swiftSettings: settings),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     tests("CKernelsTests", ["CKernels"]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
-    tests("StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
     tests(
-        "ParityTests", ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport"],
+        "StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
+    tests(
+        "ParityTests",
+        ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport", "CAllocationCounter"],
+        resources: [.copy("Goldens")]),
+    tests(
+        "TokenMergingTests", ["TokenMerging", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
     tests("ImageCodecTests", ["ImageCodec"]),
-    tests("WireProtocolTests", ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
-    tests("ClusterTests", ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
+    tests(
+        "WireProtocolTests",
+        ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
+    tests(
+        "ClusterTests",
+        ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
     tests("CommandTests", ["CommandSupport", "TestSupport", "ImageCodec", "SafeTensors"]),
 ]
 

@@ -9,10 +9,14 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
     case etaOutOfRange(Float)
     case clipSkipOutOfRange(Int)
 
+    /// What is wrong, and which option mends it.
     public var description: String {
         switch self {
         case .promptTooLong(let byteCount):
-            "the prompt has \(byteCount) bytes; at most \(GenerationLimits.promptByteCountMax) are allowed"
+            """
+            the prompt has \(byteCount) bytes; at most \(GenerationLimits.promptByteCountMax) \
+            are allowed
+            """
         case .sizeOutOfRange(let width, let height):
             """
             \(width)×\(height) pixels is out of range; each side must be from \
@@ -21,9 +25,13 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
         case .stepCountOutOfRange(let count):
             "\(count) steps: choose from 1 to \(GenerationLimits.inferenceStepCountMax) with --steps"
         case .guidanceScaleOutOfRange(let scale):
-            "a guidance scale of \(scale): choose from 0 to \(GenerationLimits.guidanceScaleMax) with --cfg-scale"
+            """
+            a guidance scale of \(scale): choose from 0 to \(GenerationLimits.guidanceScaleMax) \
+            with --cfg-scale
+            """
         case .etaOutOfRange(let eta): "an eta of \(eta): choose from 0 to 1 with --eta"
-        case .clipSkipOutOfRange(let skip): "a clip skip of \(skip): choose from 1 to 12 with --clip-skip"
+        case .clipSkipOutOfRange(let skip):
+            "a clip skip of \(skip): choose from 1 to 12 with --clip-skip"
         }
     }
 }
@@ -31,8 +39,9 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
 extension GenerationRequest {
     /// Checks everything that can be said without a model.
     public func validate() throws(GenerationRequestError) {
-        for text in [prompt, negativePrompt] where text.utf8.count > GenerationLimits.promptByteCountMax {
-            throw .promptTooLong(byteCount: text.utf8.count)
+        let byteCount = max(prompt.utf8.count, negativePrompt.utf8.count)
+        guard byteCount <= GenerationLimits.promptByteCountMax else {
+            throw .promptTooLong(byteCount: byteCount)
         }
         let sides = GenerationLimits.sideMin...GenerationLimits.sideMax
         guard sides.contains(width), sides.contains(height) else {

@@ -7,7 +7,7 @@
 public struct GenerationRequest: Sendable, Hashable, Codable {
     /// What the picture shows.
     public var prompt: String
-    /// What it must not show; empty for none. Used only when guidance is on.
+    /// What it must not show (used only when guidance is on); empty for none.
     public var negativePrompt: String
     /// Seed of the initial noise, as `torch.Generator().manual_seed(seed)`.
     public var seed: UInt64

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How long either end waits; the defaults suit a local network.
+package struct ClusterTimeouts: Sendable {
+    /// Until a TCP connection stands.
+    package var connect: Duration = .seconds(5)
+    /// From the connection to WELCOME or REFUSE; ends slow-loris handshakes.
+    package var handshake: Duration = .seconds(10)
+    /// Silence after which a PING goes out.
+    package var pingInterval: Duration = .seconds(5)
+    /// Silence after which the other end counts as gone.
+    package var idle: Duration = .seconds(30)
+    /// Step progress may take this many times the worker's usual step …
+    package var stepTimeFactor: Double = 10
+    /// … but never less than this …
+    package var stepTimeFloor: Duration = .seconds(60)
+    /// … and this much until the first step is done: warm-up, text encoding.
+    package var firstStep: Duration = .seconds(300)
+    /// Pause before a lost worker is tried again; doubled each time.
+    package var reconnect: Duration = .milliseconds(500)
+    /// Longest such pause.
+    package var reconnectMax: Duration = .seconds(10)
+    /// How long a coordinator waits for workers that are busy with another one.
+    package var busyMax: Duration = .seconds(600)
+
+    /// The defaults.
+    package init() {}
+}

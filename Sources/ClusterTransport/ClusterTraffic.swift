@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Bytes that crossed the wire.
+package struct ClusterTraffic: Sendable, Equatable {
+    /// Bytes received, headers included.
+    package var receivedByteCount = 0
+    /// Bytes sent, headers included.
+    package var sentByteCount = 0
+    /// What the received frames would have been without compression.
+    package var receivedRawByteCount = 0
+    /// What the sent frames would have been without compression.
+    package var sentRawByteCount = 0
+    /// RESULT frames received.
+    package var resultCount = 0
+    /// Bytes of those frames on the wire.
+    package var resultByteCount = 0
+    /// Bytes of those frames without compression.
+    package var resultRawByteCount = 0
+
+    /// No bytes yet.
+    package init() {}
+}

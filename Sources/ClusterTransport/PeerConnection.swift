@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import Synchronization
+package import WireProtocol
+
+/// One connection to a peer: messages in, messages out.
+///
+/// Parsing and compression happen in its own tasks, never on an event loop. What is sent waits in
+/// a bounded outbox; a peer that does not read what it asked for is dropped instead of filling memory.
+package final class PeerConnection: Sendable {
+    /// Most messages that may wait to be written.
+    static let outboxCountMax = 1024
+
+    /// What arrived from the peer.
+    package typealias Inbound = Result<Message, WireError>
+
+    /// How a connection ended, as one sentence.
+    package struct End: Sendable, Equatable {
+        /// For people.
+        package var reason: String
+    }
+
+    /// Chosen by the listener or by who connected; unique there.
+    package let id: UInt64
+    /// Address of the other end, for people.
+    package let peer: String
+
+    private let channel: NIOAsyncChannel<Frame, ByteBuffer>
+    private let counter: TrafficCounter
+    private let outbox: AsyncStream<Message>
+    private let outboxInput: AsyncStream<Message>.Continuation
+    private let abortReason = Mutex<String?>(nil)
+
+    init(id: UInt64, channel: NIOAsyncChannel<Frame, ByteBuffer>, counter: TrafficCounter) {
+        self.id = id
+        self.channel = channel
+        self.counter = counter
+        let address = channel.channel.remoteAddress
+        peer = address.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "unknown"
+        (outbox, outboxInput) = AsyncStream.makeStream(
+            bufferingPolicy: .bufferingOldest(Self.outboxCountMax))
+    }
+
+    /// Queues a message; never blocks. A full outbox ends the connection.
+    package func send(_ message: Message) {
+        if case .dropped = outboxInput.yield(message) {
+            abort("it does not read what is sent to it")
+        }
+    }
+
+    /// Closes after everything queued was written.
+    package func finish() {
+        outboxInput.finish()
+    }
+
+    /// Closes now; what is queued is lost.
+    package func abort(_ reason: String) {
+        abortReason.withLock { $0 = $0 ?? reason }
+        outboxInput.finish()
+        channel.channel.close(promise: nil)
+    }
+
+    /// Moves messages until the connection ends.
+    ///
+    /// - Parameter receive: called for each message in order, and awaited before the next is read.
+    ///   After a `WireError` nothing more is read; the receiver answers and calls `finish`.
+    package func run(_ receive: @escaping @Sendable (Inbound) async -> Void) async -> End {
+        let end: End
+        do {
+            end = try await withTaskCancellationHandler {
+                try await channel.executeThenClose { inbound, _ in
+                    try await self.pump(inbound, receive)
+                }
+            } onCancel: {
+                abort("the task was cancelled")
+            }
+        } catch {
+            end = End(reason: TransportError.reason(of: error))
+        }
+        outboxInput.finish()
+        return abortReason.withLock { $0 }.map { End(reason: $0) } ?? end
+    }
+
+    private func pump(
+        _ inbound: NIOAsyncChannelInboundStream<Frame>,
+        _ receive: @escaping @Sendable (Inbound) async -> Void
+    ) async throws -> End {
+        try await withThrowingTaskGroup(of: End?.self) { tasks in
+            tasks.addTask { try await self.read(inbound, receive) }
+            tasks.addTask {
+                try await self.write()
+                return End(reason: "closed")
+            }
+            defer { tasks.cancelAll() }
+            while let end = try await tasks.next() {
+                if let end { return end }
+            }
+            return End(reason: "closed")
+        }
+    }
+
+    /// - Returns: `nil` after a protocol error, when the writer decides about the end.
+    private func read(
+        _ inbound: NIOAsyncChannelInboundStream<Frame>, _ receive: @Sendable (Inbound) async -> Void
+    ) async throws -> End? {
+        do {
+            for try await frame in inbound {
+                counter.received(frame.header)
+                if let message = try Message(frame) { await receive(.success(message)) }
+            }
+        } catch let error as WireError {
+            await receive(.failure(error))
+            return nil
+        }
+        return End(reason: "the connection was closed by the other end")
+    }
+
+    private func write() async throws {
+        for await message in outbox {
+            let frame = message.frame()
+            counter.sent(frame.header)
+            // Awaiting the flush keeps one message in the socket's buffer and the rest in ours,
+            // and makes sure that a last GOODBYE has left before the channel closes.
+            try await channel.channel.writeAndFlush(ByteBuffer(bytes: frame.encoded()))
+        }
+    }
+}

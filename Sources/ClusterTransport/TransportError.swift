@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOPosix
+
+/// Why a port can't be opened or a peer can't be reached.
+package enum TransportError: Error, Equatable {
+    case portInUse(host: String, port: Int)
+    case portNotPermitted(host: String, port: Int)
+    case cannotListen(host: String, port: Int, reason: String)
+    case cannotConnect(host: String, port: Int, reason: String)
+}
+
+extension TransportError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .portInUse(let host, let port):
+            """
+            port \(port) on \(host) is in use; stop the program that has it or choose another \
+            with --port
+            """
+        case .portNotPermitted(let host, let port):
+            "port \(port) on \(host) may not be opened by this user; choose one above 1023"
+        case .cannotListen(let host, let port, let reason):
+            "cannot listen on \(host), port \(port): \(reason)"
+        case .cannotConnect(_, _, let reason): reason
+        }
+    }
+
+    /// Maps what NIO throws from `bind`.
+    static func listening(_ error: any Error, host: String, port: Int) -> TransportError {
+        switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE: .portInUse(host: host, port: port)
+        case EACCES: .portNotPermitted(host: host, port: port)
+        case .some, .none: .cannotListen(host: host, port: port, reason: reason(of: error))
+        }
+    }
+
+    /// Maps what NIO throws from `connect`.
+    static func connecting(_ error: any Error, host: String, port: Int) -> TransportError {
+        .cannotConnect(host: host, port: port, reason: reason(of: error))
+    }
+
+    /// One short phrase for an error of the network.
+    static func reason(of error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { reason(of: $0.error) }
+                ?? "the host name is not known"
+        case let error as IOError: phrase(errno: error.errnoCode) ?? "\(error)"
+        case ChannelError.connectTimeout(let limit):
+            "no answer within \(Double(limit.nanoseconds / 1_000_000) / 1000) s"
+        case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed, ChannelError.eof:
+            "the connection is closed"
+        default: "\(error)"
+        }
+    }
+
+    private static func phrase(errno code: CInt) -> String? {
+        switch code {
+        case ECONNREFUSED: "connection refused (is retom-worker running there?)"
+        case ECONNRESET: "the connection was reset"
+        case EPIPE: "the connection is broken"
+        case ETIMEDOUT: "the connection timed out"
+        case EHOSTUNREACH: "no route to the host"
+        case ENETUNREACH: "the network is unreachable"
+        case EADDRNOTAVAIL: "the address is not one of this machine"
+        default: nil
+        }
+    }
+}

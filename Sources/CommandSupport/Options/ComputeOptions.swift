@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+package import TensorKit
+
+/// How to compute: shared by every command that loads a model.
+package struct ComputeOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("t"), .long],
+        help: ArgumentHelp("Threads for computing.", valueName: "count"))
+    package var threads: Int = CPUInfo.detect().coreCount
+
+    @Option(
+        help: ArgumentHelp(
+            "Precision of the products; auto is bf16 where the CPU has it, else f32.",
+            valueName: "auto|f32|bf16"))
+    package var precision: String = "auto"
+
+    @Option(
+        help: ArgumentHelp("Library for the products.", valueName: "auto|onednn|openblas"))
+    package var backend: String = "auto"
+
+    package init() {}
+
+    package mutating func validate() throws {
+        guard (1...1024).contains(threads) else {
+            throw ValidationError("--threads \(threads): choose from 1 to 1024")
+        }
+        guard precision == "auto" || Precision(rawValue: precision) != nil else {
+            throw ValidationError("--precision \(precision): choose auto, f32 or bf16")
+        }
+        guard backend == "auto" || BackendKind(rawValue: backend) != nil else {
+            throw ValidationError("--backend \(backend): choose auto, onednn or openblas")
+        }
+    }
+
+    /// The chosen configuration; `auto` stays open until the backend is made.
+    package var configuration: ComputeConfiguration {
+        ComputeConfiguration(
+            backend: BackendKind(rawValue: backend), precision: Precision(rawValue: precision),
+            threadCount: threads)
+    }
+
+    /// The same choices as command-line words, for a worker process.
+    package func arguments(threadCount: Int) -> [String] {
+        ["--threads", "\(threadCount)", "--precision", precision, "--backend", backend]
+    }
+}

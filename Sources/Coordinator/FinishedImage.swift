@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ClusterTransport
+package import GenerationTypes
+
+/// One slot that is filled: what the consumer of a run receives, in order of completion.
+package struct FinishedImage: Sendable {
+    /// Position of the request in the run.
+    package var item: Int
+    /// What was asked for.
+    package var request: GenerationRequest
+    /// What the worker sampled.
+    package var latents: GeneratedLatents
+    /// What the VAE made of it.
+    package var image: DecodedImage
+    /// Address of the worker whose result it is.
+    package var worker: String
+    /// That worker's kernel class.
+    package var kernelClass: String
+    /// Which attempt succeeded, from 1.
+    package var attempt: Int
+    /// Where the worker's time went.
+    package var timings: GenerationTimings
+    /// Seconds of the VAE decode.
+    package var decodeSeconds: Double
+    /// SHA-256 of the latents' little-endian f32 bytes, lower-case hex.
+    package var sha256: String
+}
+
+/// What a run came to.
+package struct CoordinatorSummary: Sendable {
+    /// Slots filled and consumed.
+    package var completedCount = 0
+    /// Slots without a picture, by position, each with its reasons.
+    package var failures: [Int: [AttemptFailure]] = [:]
+    /// Bytes on all connections.
+    package var traffic = ClusterTraffic()
+    /// Wall-clock seconds of the run.
+    package var seconds = 0.0
+    /// Seconds all decode threads spent decoding.
+    package var decodeSeconds = 0.0
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// Where "postcards" lies, the small model that comes with the program.
+///
+/// SwiftPM copies it into a folder beside the executable. Looking there, instead of asking
+/// `Bundle.module`, keeps Foundation out and gives an error where the bundle would trap.
+public enum EmbeddedModel {
+    /// Name users see in reports and picture metadata.
+    public static let name = "postcards"
+
+    /// The model's directory in the Hugging Face layout.
+    ///
+    /// - Throws: `EmbeddedModelError` when the executable was moved without its resources.
+    public static func directory() throws(EmbeddedModelError) -> String {
+        let folder = executableDirectory()
+        let candidates = [
+            "\(folder)/retom_EmbeddedModel.resources/postcards",
+            "\(folder)/../share/retom/postcards",
+        ]
+        for candidate in candidates where access("\(candidate)/model_index.json", R_OK) == 0 {
+            return candidate
+        }
+        throw EmbeddedModelError(searched: candidates)
+    }
+
+    private static func executableDirectory() -> String {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let length = readlink("/proc/self/exe", &buffer, buffer.count)
+        guard length > 0 else { return "." }
+        let path = String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    }
+}
+
+/// The embedded model's files are not where the executable looks for them.
+public struct EmbeddedModelError: Error, Equatable, CustomStringConvertible {
+    /// Directories that were tried.
+    public let searched: [String]
+
+    /// What to do about it.
+    public var description: String {
+        """
+        the embedded model is not beside the executable (looked in \
+        \(searched.joined(separator: " and "))); copy retom_EmbeddedModel.resources there or choose \
+        a model with --model DIR
+        """
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// A generator whose normal numbers equal those of torch's CPU generator for the same seed.
+///
+/// Draws of 16 values and more go through the single-precision block transform, shorter ones
+/// through the double-precision scalar one, whose second normal number waits for the next short
+/// draw (ATen `normal_kernel`, `normal_distribution`). A value: copies draw the same numbers.
+package struct TorchGenerator: RandomSource, Sendable, Hashable {
+    private var engine: MersenneTwister
+    private var pendingNormal: Double?
+
+    /// Seeds the generator as `torch.Generator().manual_seed(seed)`, which keeps the low 32 bits.
+    ///
+    /// Python's negative seeds are their two's complement: -1 is `UInt64.max`.
+    package init(seed: UInt64) {
+        engine = MersenneTwister(seed: seed)
+    }
+
+    /// Overwrites every value with standard normal noise, as `torch.randn(buffer.count)`.
+    package mutating func fillNormal(_ buffer: UnsafeMutableBufferPointer<Float>) {
+        guard let base = buffer.baseAddress else { return }
+        guard buffer.count >= 16 else {
+            for index in buffer.indices { buffer[index] = Float(nextNormal()) }
+            return
+        }
+        for index in buffer.indices { buffer[index] = nextUniform() }
+        for start in stride(from: 0, through: buffer.count - 16, by: 16) {
+            BoxMuller.transform16(base + start)
+        }
+        // A ragged end: torch draws the last 16 values anew.
+        if buffer.count % 16 != 0 {
+            let tail = buffer.count - 16
+            for index in tail..<buffer.count { buffer[index] = nextUniform() }
+            BoxMuller.transform16(base + tail)
+        }
+    }
+
+    /// An array of standard normal noise, `torch.randn(count)`.
+    package mutating func normal(count: Int) -> [Float] {
+        [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            buffer.initialize(repeating: 0)
+            fillNormal(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+            initialized = count
+        }
+    }
+
+    /// A uniform number of [0, 1) with 24 random bits, `torch.rand(1)`.
+    package mutating func nextUniform() -> Float {
+        Float(engine.next() & 0xff_ffff) * 0x1p-24
+    }
+
+    private mutating func nextNormal() -> Double {
+        if let pending = pendingNormal {
+            pendingNormal = nil
+            return pending
+        }
+        let first = nextUniformDouble()
+        let second = nextUniformDouble()
+        let radius = (-2 * log1p(-second)).squareRoot()
+        let angle = 2 * Double.pi * first
+        pendingNormal = radius * sin(angle)
+        return radius * cos(angle)
+    }
+
+    private mutating func nextUniformDouble() -> Double {
+        Double(engine.next64() & 0x1f_ffff_ffff_ffff) * 0x1p-53
+    }
+}
+
+extension TorchGenerator {
+    /// Everything a generator remembers, so that a stream can go on elsewhere.
+    package struct State: Sendable, Hashable, Codable {
+        /// The twister's 624 words.
+        package var words: [UInt32]
+        /// The next word to hand out, 0…624.
+        package var position: Int
+        /// The normal number that waits for the next short draw.
+        package var pendingNormal: Double?
+
+        /// Makes a state of its parts.
+        package init(words: [UInt32], position: Int, pendingNormal: Double?) {
+            self.words = words
+            self.position = position
+            self.pendingNormal = pendingNormal
+        }
+    }
+
+    /// What the generator remembers now.
+    package var state: State {
+        State(words: engine.words, position: engine.position, pendingNormal: pendingNormal)
+    }
+
+    /// Goes on from a saved state; `nil` when it isn't one (624 words, position 0…624).
+    package init?(state: State) {
+        guard let engine = MersenneTwister(words: state.words, position: state.position) else {
+            return nil
+        }
+        self.engine = engine
+        pendingNormal = state.pendingNormal
+    }
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import FoundationEssentials
+
+/// A token that is cut out of the text before anything else happens to it.
+struct AddedToken: Sendable, Equatable {
+    /// The token's text.
+    var content: String
+    /// Whether it is looked for in the normalised text (lower case) or in the text as written.
+    var isNormalized = false
+    /// Whether it counts only where no word character touches it.
+    var isSingleWord = false
+    /// Its id where the vocabulary lacks it.
+    var id: Int32?
+}
+
+/// What `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` say together.
+///
+/// The rules are those of transformers 5's `from_pretrained`: the map overrides the configuration
+/// unless that one lists `added_tokens_decoder`, and a token written as a plain string is looked
+/// for in the text as written. So SD 2's pad token `!` is cut out of prompts too.
+package struct TokenizerConfiguration: Sendable {
+    /// Begins every prompt.
+    package var beginningOfText = "<|startoftext|>"
+    /// Ends every prompt.
+    package var endOfText = "<|endoftext|>"
+    /// Stands for what the vocabulary lacks.
+    package var unknown = "<|endoftext|>"
+    /// Fills a prompt up.
+    package var padding = "<|endoftext|>"
+    /// Ids in an encoded prompt, `bos` and `eos` included.
+    package var modelMaxLength = 77
+    /// Tokens cut out of the text, later ones replacing earlier ones of the same content.
+    var addedTokens: [AddedToken] = []
+
+    /// The configuration of CLIP itself.
+    package init() {
+        addedTokens = Self.added(specials: [.text(beginningOfText), .text(endOfText)], extra: [])
+    }
+
+    /// Reads the folder's files; each of them may be missing.
+    package init(directory: URL) throws(TokenizerError) {
+        let main = try Self.read("tokenizer_config.json", in: directory, as: File.self)
+        let listed = main?.addedTokensDecoder
+        var map: File?
+        var legacy: [String: Int32]?
+        if listed == nil {
+            map = try Self.read("special_tokens_map.json", in: directory, as: File.self)
+            legacy = try Self.read("added_tokens.json", in: directory, as: [String: Int32].self)
+        }
+        var extra = (listed ?? [:]).compactMap { id, token in
+            Int32(id).map { AddedToken(token, id: $0) }
+        }
+        extra.sort { ($0.id ?? 0) < ($1.id ?? 0) }
+
+        func token(_ key: KeyPath<File, TokenValue?>, _ otherwise: String) -> TokenValue {
+            (map?[keyPath: key]) ?? (main?[keyPath: key]) ?? .text(otherwise)
+        }
+        let specials = [
+            token(\.bosToken, beginningOfText), token(\.eosToken, endOfText),
+            token(\.unkToken, unknown), token(\.padToken, padding),
+        ]
+        beginningOfText = specials[0].content
+        endOfText = specials[1].content
+        unknown = specials[2].content
+        padding = specials[3].content
+        let further = (main?.extraTokens ?? []) + (map?.extraTokens ?? [])
+        let names = Set((specials + further).map(\.content))
+        for (content, id) in (legacy ?? [:]).sorted(by: { $0.value < $1.value }) {
+            let isNormalized = !names.contains(content)
+            extra.append(AddedToken(content: content, isNormalized: isNormalized, id: id))
+        }
+        addedTokens = Self.added(specials: specials + further, extra: extra)
+        // Absent, or transformers' "no limit" number, means CLIP's 77.
+        if let length = main?.modelMaxLength, length < 1e6 {
+            guard length >= 3, let exact = Int(exactly: length) else {
+                throw .malformedConfiguration(
+                    path: directory.appending(path: "tokenizer_config.json").path,
+                    reason: "model_max_length is \(length); it must be a whole number from 3 on")
+            }
+            modelMaxLength = exact
+        }
+    }
+
+    private static func added(specials: [TokenValue], extra: [AddedToken]) -> [AddedToken] {
+        let known = Set(extra.map(\.content))
+        var values: [TokenValue] = []
+        for special in specials where !known.contains(special.content) {
+            // Two written alike are one; of a string and an object, the later one counts.
+            if !values.contains(where: { $0.isSame(as: special) }) { values.append(special) }
+        }
+        return (extra + values.map(\.token)).filter { !$0.content.isEmpty }
+    }
+
+    private static func read<Value: Decodable>(
+        _ name: String, in directory: URL, as type: Value.Type
+    ) throws(TokenizerError) -> Value? {
+        let url = directory.appending(path: name)
+        guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+        let data: Data
+        do { data = try Data(contentsOf: url) } catch {
+            throw .unreadable(path: url.path, reason: "the file exists but can't be read")
+        }
+        let decoder = JSONDecoder()
+        do { return try decoder.decode(type, from: data) } catch {
+            throw .malformedConfiguration(path: url.path, reason: jsonReason(error))
+        }
+    }
+}
+
+/// A token as JSON holds it: a string, or an object with `content`.
+enum TokenValue: Decodable, Sendable {
+    case text(String)
+    case object(Object)
+
+    struct Object: Decodable, Sendable {
+        var content: String
+        var normalized: Bool?
+        var singleWord: Bool?
+        var special: Bool?
+
+        enum CodingKeys: String, CodingKey {
+            case content, normalized, special
+            case singleWord = "single_word"
+        }
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let text = try? container.decode(String.self) {
+            self = .text(text)
+        } else {
+            self = .object(try container.decode(Object.self))
+        }
+    }
+
+    var content: String {
+        switch self {
+        case .text(let text): text
+        case .object(let object): object.content
+        }
+    }
+
+    var token: AddedToken {
+        switch self {
+        case .text(let text): AddedToken(content: text)
+        case .object(let object):
+            AddedToken(
+                content: object.content, isNormalized: object.normalized ?? true,
+                isSingleWord: object.singleWord ?? false)
+        }
+    }
+
+    func isSame(as other: TokenValue) -> Bool {
+        switch (self, other) {
+        case (.text, .text), (.object, .object): content == other.content
+        default: false
+        }
+    }
+}
+
+extension AddedToken {
+    init(_ object: TokenValue.Object, id: Int32) {
+        self.init(
+            content: object.content, isNormalized: object.normalized ?? !(object.special ?? false),
+            isSingleWord: object.singleWord ?? false, id: id)
+    }
+}
+
+/// The keys of the configuration files that decide ids.
+private struct File: Decodable {
+    var bosToken: TokenValue?
+    var eosToken: TokenValue?
+    var unkToken: TokenValue?
+    var padToken: TokenValue?
+    var modelMaxLength: Double?
+    var addedTokensDecoder: [String: TokenValue.Object]?
+    var extraTokens: [TokenValue]
+
+    enum CodingKeys: String, CodingKey {
+        case bosToken = "bos_token"
+        case eosToken = "eos_token"
+        case unkToken = "unk_token"
+        case padToken = "pad_token"
+        case modelMaxLength = "model_max_length"
+        case addedTokensDecoder = "added_tokens_decoder"
+        case additionalSpecialTokens = "additional_special_tokens"
+        case extraSpecialTokens = "extra_special_tokens"
+    }
+
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        bosToken = try values.decodeIfPresent(TokenValue.self, forKey: .bosToken)
+        eosToken = try values.decodeIfPresent(TokenValue.self, forKey: .eosToken)
+        unkToken = try values.decodeIfPresent(TokenValue.self, forKey: .unkToken)
+        padToken = try values.decodeIfPresent(TokenValue.self, forKey: .padToken)
+        modelMaxLength = try values.decodeIfPresent(Double.self, forKey: .modelMaxLength)
+        addedTokensDecoder = try values.decodeIfPresent(
+            [String: TokenValue.Object].self, forKey: .addedTokensDecoder)
+        // A dictionary here names model-specific tokens, which CLIP has none of.
+        let extra = try? values.decodeIfPresent([TokenValue].self, forKey: .extraSpecialTokens)
+        let additional = try values.decodeIfPresent(
+            [TokenValue].self, forKey: .additionalSpecialTokens)
+        extraTokens = (extra ?? nil) ?? additional ?? []
+    }
+}
+
+/// One line that says where a JSON file is wrong.
+func jsonReason(_ error: any Error) -> String {
+    func place(_ context: DecodingError.Context) -> String {
+        let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+        return path.isEmpty ? context.debugDescription : "\(path): \(context.debugDescription)"
+    }
+    guard let error = error as? DecodingError else { return "\(error)" }
+    switch error {
+    case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+        return place(context)
+    case .keyNotFound(let key, let context):
+        return "\(key.stringValue) is missing; \(place(context))"
+    @unknown default: return "\(error)"
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A header and its payload, checksum verified, payload still as it was on the wire.
+///
+/// Decompression and parsing wait until `Message(frame)`, so that an event loop that cuts frames
+/// never spends time on them.
+package struct Frame: Sendable, Equatable {
+    /// The checked header.
+    package let header: FrameHeader
+    /// What followed it, compressed if the header says so.
+    package let payload: [UInt8]
+
+    /// Joins a checked header with the bytes behind it.
+    ///
+    /// - Throws: `payloadChecksumMismatch`.
+    package init(header: FrameHeader, payload: [UInt8]) throws(WireError) {
+        precondition(payload.count == header.payloadByteCount, "the payload is not what was cut")
+        guard Checksum.crc32(payload) == header.payloadChecksum else {
+            throw .payloadChecksumMismatch(header.type ?? .ping)
+        }
+        self.header = header
+        self.payload = payload
+    }
+
+    /// Makes the frame of a message, compressing where that is allowed and pays.
+    ///
+    /// - Parameter level: zstd's level; `nil` sends the payload as it is.
+    init(type: MessageType, stream: UInt32, content: [UInt8], level: Int?) {
+        var payload = content
+        var isCompressed = false
+        if let level, type.allowsCompression, content.count >= WireLimits.compressionByteCountMin,
+            let compressed = Zstandard.compress(content, level: level),
+            compressed.count < content.count
+        {
+            payload = compressed
+            isCompressed = true
+        }
+        self.payload = payload
+        header = FrameHeader(
+            version: .current, typeByte: type.rawValue, isCompressed: isCompressed, stream: stream,
+            payloadByteCount: payload.count, contentByteCount: content.count,
+            payloadChecksum: Checksum.crc32(payload))
+    }
+
+    /// Header and payload as they go on the wire.
+    package func encoded() -> [UInt8] { header.encoded() + payload }
+
+    /// The payload, decompressed within the limits that the header was checked against.
+    func content(of type: MessageType) throws(WireError) -> [UInt8] {
+        guard header.isCompressed else { return payload }
+        do {
+            return try Zstandard.decompress(payload, byteCount: header.contentByteCount)
+        } catch {
+            switch error {
+            case .library(let reason): throw .badCompression(type, reason: reason)
+            case .sizeMismatch:
+                throw .decompressedSizeMismatch(type, declared: header.contentByteCount)
+            }
+        }
+    }
+}

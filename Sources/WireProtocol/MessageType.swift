@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The type byte of a frame.
+///
+/// Values below 0x80 must be understood; a peer of a newer minor version may send values from
+/// 0x80 on, which an older one skips.
+package enum MessageType: UInt8, Sendable, CaseIterable {
+    case hello = 0x01
+    case welcome = 0x02
+    case refuse = 0x03
+    case assign = 0x10
+    case progress = 0x11
+    /// Reserved for mid-trajectory resume; not sent or accepted in protocol 1.0.
+    case checkpoint = 0x12
+    case result = 0x13
+    case resultAck = 0x14
+    case ackConfirm = 0x15
+    case nak = 0x16
+    case term = 0x17
+    case cancel = 0x18
+    case drain = 0x20
+    case ping = 0x21
+    case pong = 0x22
+    case goodbye = 0x23
+
+    /// First type byte that a receiver may skip when it does not know it.
+    static let optionalStart: UInt8 = 0x80
+
+    /// Who may send it; `nil` for both ends.
+    package var sender: PeerRole? {
+        switch self {
+        case .hello, .assign, .resultAck, .cancel: .coordinator
+        case .welcome, .progress, .checkpoint, .result, .ackConfirm, .nak, .term: .worker
+        case .refuse, .drain, .ping, .pong, .goodbye: nil
+        }
+    }
+
+    /// Whether the frame's stream id names an image; otherwise it must be 0.
+    package var isAboutItem: Bool {
+        switch self {
+        case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term, .cancel:
+            true
+        case .hello, .welcome, .refuse, .drain, .ping, .pong, .goodbye: false
+        }
+    }
+
+    /// Most payload bytes, on the wire and after decompression.
+    package var payloadByteCountMax: Int {
+        switch self {
+        case .hello, .welcome: WireLimits.handshakeByteCountMax
+        case .assign: WireLimits.assignByteCountMax
+        case .result: WireLimits.resultByteCountMax
+        case .checkpoint: 0
+        case .refuse, .progress, .resultAck, .ackConfirm, .nak, .term, .cancel, .drain, .ping, .pong,
+            .goodbye:
+            WireLimits.smallByteCountMax
+        }
+    }
+
+    /// Whether the payload may be compressed; only the two long messages may.
+    package var allowsCompression: Bool { self == .assign || self == .result }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+
+extension Message {
+    /// Parses a frame whose checksum is verified.
+    ///
+    /// - Returns: `nil` for an optional message of a newer peer, which is to be skipped.
+    /// - Throws: a `WireError` that names the field; never traps, whatever the bytes are.
+    package init?(_ frame: Frame) throws(WireError) {
+        guard let type = frame.header.type else { return nil }
+        var reader = ByteReader(try frame.content(of: type), of: type)
+        // The header check has made sure that item messages have a stream above 0.
+        let item = type.isAboutItem ? frame.header.stream - 1 : 0
+        self = try Self.parse(type, item: item, &reader)
+        try reader.finish(senderMinor: frame.header.version.minor)
+    }
+
+    private static func parse(
+        _ type: MessageType, item: UInt32, _ reader: inout ByteReader
+    ) throws(WireError) -> Message {
+        switch type {
+        case .hello: .hello(try reader.readNode(role: .coordinator))
+        case .welcome: .welcome(try reader.readNode(role: .worker))
+        case .refuse: .refuse(try reader.readReason())
+        case .assign: .assign(try reader.readLease(item), try reader.readRequest())
+        case .progress: .progress(try reader.readProgress(item))
+        case .checkpoint: throw .unknownMessageType(type.rawValue)
+        case .result: .result(try reader.readResult(item))
+        case .resultAck: .resultAck(try reader.readLease(item))
+        case .ackConfirm: .ackConfirm(try reader.readLease(item))
+        case .nak: .nak(try reader.readLease(item), try reader.readReason())
+        case .term: .term(try reader.readLease(item), try reader.readReason())
+        case .cancel: .cancel(try reader.readLease(item))
+        case .drain: .drain(try reader.readReason())
+        case .ping: .ping(try reader.read(UInt64.self, "number"))
+        case .pong: .pong(try reader.read(UInt64.self, "number"))
+        case .goodbye: .goodbye(try reader.readReason())
+        }
+    }
+}
+
+extension ByteReader {
+    fileprivate mutating func readLease(_ item: UInt32) throws(WireError) -> Lease {
+        let attempt = try read(UInt16.self, "attempt", in: 1...WireLimits.attemptMax)
+        try readZeros(6, "lease")
+        return Lease(item: item, attempt: attempt, token: try read(UInt64.self, "token"))
+    }
+
+    fileprivate mutating func readReason() throws(WireError) -> WireReason {
+        let code = WireErrorCode(wireValue: try read(UInt16.self, "code"))
+        try readZeros(2, "reason")
+        let retryAfter = try read(
+            UInt32.self, "retry after", in: 0...WireLimits.retryAfterMillisecondsMax)
+        let text = try readShortText("text", max: WireLimits.reasonByteCountMax)
+        return WireReason(code, text, retryAfterMilliseconds: retryAfter)
+    }
+
+    fileprivate mutating func readNode(role expected: PeerRole) throws(WireError) -> NodeDescription {
+        let role = try read(UInt8.self, "role")
+        guard role == expected.rawValue else {
+            throw .fieldOutOfRange(type, field: "role", value: "\(role)")
+        }
+        try readZeros(1, "node")
+        let credits = try read(
+            UInt16.self, "credits", in: expected == .worker ? 1...WireLimits.creditsMax : 0...0)
+        let coreCount = try read(UInt32.self, "cores", in: 1...65536)
+        let memory = try read(UInt64.self, "memory")
+        let payloadMax = try read(UInt32.self, "payload limit", in: 1024...Int(UInt32.max))
+        try readZeros(4, "node")
+        let instance = try readBytes(16, "instance")
+        let model = ModelFingerprint(
+            unet: try readBytes(32, "U-Net SHA-256"),
+            textEncoder: try readBytes(32, "text encoder SHA-256"),
+            vae: try readBytes(32, "VAE SHA-256"))
+        let max = WireLimits.nameByteCountMax
+        return NodeDescription(
+            role: expected, instance: instance, name: try readShortText("name", max: max),
+            build: try readShortText("build", max: max),
+            kernelClass: try readShortText("kernel class", max: max), coreCount: coreCount,
+            memoryByteCount: memory, model: model, credits: credits,
+            payloadByteCountMax: payloadMax)
+    }
+
+    fileprivate mutating func readRequest() throws(WireError) -> GenerationRequest {
+        let seed = try read(UInt64.self, "seed")
+        let width = Int(try read(UInt32.self, "width"))
+        let height = Int(try read(UInt32.self, "height"))
+        let stepCount = Int(try read(UInt32.self, "steps"))
+        let guidanceScale = try readFloat("guidance scale")
+        let eta = try readFloat("eta")
+        let methodByte = try read(UInt8.self, "sampling method")
+        guard let method = SamplingMethod(wireValue: methodByte) else {
+            throw .fieldOutOfRange(type, field: "sampling method", value: "\(methodByte)")
+        }
+        let scheduleByte = try read(UInt8.self, "sigma schedule")
+        guard let schedule = SigmaSchedule(wireValue: scheduleByte) else {
+            throw .fieldOutOfRange(type, field: "sigma schedule", value: "\(scheduleByte)")
+        }
+        let clipSkip = Int(try read(UInt8.self, "clip skip"))
+        try readZeros(1, "request")
+        let promptMax = GenerationLimits.promptByteCountMax
+        // Sizes and counts are not judged here: the worker answers a bad request with TERM and a
+        // reason, which is kinder than to drop the connection with all that runs on it.
+        return GenerationRequest(
+            prompt: try readText("prompt", max: promptMax),
+            negativePrompt: try readText("negative prompt", max: promptMax), seed: seed,
+            width: width, height: height, inferenceStepCount: stepCount,
+            guidanceScale: guidanceScale, samplingMethod: method, sigmaSchedule: schedule,
+            eta: eta, clipSkip: clipSkip == 0 ? nil : clipSkip)
+    }
+
+    fileprivate mutating func readProgress(_ item: UInt32) throws(WireError) -> ProgressReport {
+        let lease = try readLease(item)
+        let step = Int(try read(UInt32.self, "step"))
+        // Twice the limit: two-stage solvers call the U-Net twice per step.
+        let stepMax = 2 * GenerationLimits.inferenceStepCountMax
+        let stepCount = try read(UInt32.self, "steps", in: 1...stepMax)
+        guard step <= stepCount else {
+            throw .fieldOutOfRange(type, field: "step", value: "\(step) of \(stepCount)")
+        }
+        return ProgressReport(
+            lease: lease, step: step, stepCount: stepCount, seconds: try readSeconds("seconds"))
+    }
+
+    fileprivate mutating func readResult(_ item: UInt32) throws(WireError) -> LatentResult {
+        let lease = try readLease(item)
+        let sides = 1...WireLimits.latentSideMax
+        let channels = try read(
+            UInt32.self, "channels", in: 1...WireLimits.latentChannelCountMax)
+        let height = try read(UInt32.self, "height", in: sides)
+        let width = try read(UInt32.self, "width", in: sides)
+        try readZeros(4, "result")
+        let timings = GenerationTimings(
+            textEncodingSeconds: try readSeconds("text encoding seconds"),
+            samplingSeconds: try readSeconds("sampling seconds"))
+        let digest = try readBytes(32, "SHA-256")
+        let planes = try readBytes(channels * height * width * 4, "latents")
+        let latents = GeneratedLatents(
+            channels: channels, height: height, width: width, values: BytePlanes.unshuffle(planes))
+        guard latents.sha256 == digest else { throw .digestMismatch(item: item) }
+        return LatentResult(lease: lease, latents: latents, timings: timings, sha256: digest)
+    }
+}

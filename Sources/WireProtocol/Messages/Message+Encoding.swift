@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+
+extension Message {
+    /// zstd's level for latents: mantissas are noise, so higher levels cost time and save nothing.
+    package static let defaultCompressionLevel = 1
+
+    /// The frame of this message, ready for the wire.
+    ///
+    /// - Parameter compressionLevel: zstd's level for long payloads; `nil` sends them raw.
+    package func frame(compressionLevel: Int? = defaultCompressionLevel) -> Frame {
+        Frame(
+            type: type, stream: lease.map { $0.item + 1 } ?? 0, content: content(),
+            level: compressionLevel)
+    }
+
+    private func content() -> [UInt8] {
+        var writer = ByteWriter()
+        switch self {
+        case .hello(let node), .welcome(let node): writer.write(node)
+        case .refuse(let reason), .drain(let reason), .goodbye(let reason): writer.write(reason)
+        case .assign(let lease, let request):
+            writer.write(lease)
+            writer.write(request)
+        case .progress(let report):
+            writer.write(report.lease)
+            writer.write(UInt32(report.step))
+            writer.write(UInt32(report.stepCount))
+            writer.write(report.seconds)
+        case .result(let result): writer.write(result)
+        case .resultAck(let lease), .ackConfirm(let lease), .cancel(let lease): writer.write(lease)
+        case .nak(let lease, let reason), .term(let lease, let reason):
+            writer.write(lease)
+            writer.write(reason)
+        case .ping(let number), .pong(let number): writer.write(number)
+        }
+        return writer.bytes
+    }
+}
+
+extension ByteWriter {
+    fileprivate mutating func write(_ lease: Lease) {
+        write(UInt16(lease.attempt))
+        writeZeros(6)
+        write(lease.token)
+    }
+
+    fileprivate mutating func write(_ reason: WireReason) {
+        write(reason.code.wireValue)
+        writeZeros(2)
+        write(UInt32(reason.retryAfterMilliseconds))
+        writeShortText(reason.text, max: WireLimits.reasonByteCountMax)
+    }
+
+    fileprivate mutating func write(_ node: NodeDescription) {
+        write(node.role.rawValue)
+        writeZeros(1)
+        write(UInt16(node.credits))
+        write(UInt32(node.coreCount))
+        write(node.memoryByteCount)
+        write(UInt32(node.payloadByteCountMax))
+        writeZeros(4)
+        write(node.instance)
+        write(node.model.unet)
+        write(node.model.textEncoder)
+        write(node.model.vae)
+        for name in [node.name, node.build, node.kernelClass] {
+            writeShortText(name, max: WireLimits.nameByteCountMax)
+        }
+    }
+
+    fileprivate mutating func write(_ request: GenerationRequest) {
+        write(request.seed)
+        write(UInt32(request.width))
+        write(UInt32(request.height))
+        write(UInt32(request.inferenceStepCount))
+        write(request.guidanceScale)
+        write(request.eta)
+        write(request.samplingMethod.wireValue)
+        write(request.sigmaSchedule.wireValue)
+        write(UInt8(request.clipSkip ?? 0))
+        writeZeros(1)
+        writeText(request.prompt)
+        writeText(request.negativePrompt)
+    }
+
+    fileprivate mutating func write(_ result: LatentResult) {
+        let latents = result.latents
+        write(result.lease)
+        write(UInt32(latents.channels))
+        write(UInt32(latents.height))
+        write(UInt32(latents.width))
+        writeZeros(4)
+        write(result.timings.textEncodingSeconds)
+        write(result.timings.samplingSeconds)
+        write(result.sha256)
+        write(BytePlanes.shuffle(latents.values))
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+
+/// Everything the two ends say to each other. Byte tables: `Protocol.md`.
+package enum Message: Sendable, Equatable {
+    /// Coordinator introduces itself; the first message of a connection.
+    case hello(NodeDescription)
+    /// Worker accepts the connection.
+    case welcome(NodeDescription)
+    /// Either end will not work with the other.
+    case refuse(WireReason)
+    /// Coordinator leases an image to the worker.
+    case assign(Lease, GenerationRequest)
+    /// Worker began an image or finished a step.
+    case progress(ProgressReport)
+    /// Worker delivers an image; it keeps it until RESULT-ACK.
+    case result(LatentResult)
+    /// Coordinator has the result in safety.
+    case resultAck(Lease)
+    /// Worker has let go of the result: the second half of the double acknowledgement.
+    case ackConfirm(Lease)
+    /// Worker gives the image back; another attempt may succeed.
+    case nak(Lease, WireReason)
+    /// Worker gives the image back; no attempt can succeed.
+    case term(Lease, WireReason)
+    /// Coordinator no longer wants the image; the worker answers with NAK `cancelled`.
+    case cancel(Lease)
+    /// No new work from now on; what runs is finished.
+    case drain(WireReason)
+    /// Asks for a PONG with the same number.
+    case ping(UInt64)
+    /// Answers a PING.
+    case pong(UInt64)
+    /// The last message of a connection.
+    case goodbye(WireReason)
+
+    /// Its type byte.
+    package var type: MessageType {
+        switch self {
+        case .hello: .hello
+        case .welcome: .welcome
+        case .refuse: .refuse
+        case .assign: .assign
+        case .progress: .progress
+        case .result: .result
+        case .resultAck: .resultAck
+        case .ackConfirm: .ackConfirm
+        case .nak: .nak
+        case .term: .term
+        case .cancel: .cancel
+        case .drain: .drain
+        case .ping: .ping
+        case .pong: .pong
+        case .goodbye: .goodbye
+        }
+    }
+
+    /// The attempt it is about; `nil` for messages about the connection.
+    package var lease: Lease? {
+        switch self {
+        case .assign(let lease, _), .resultAck(let lease), .ackConfirm(let lease),
+            .nak(let lease, _), .term(let lease, _), .cancel(let lease):
+            lease
+        case .progress(let report): report.lease
+        case .result(let result): result.lease
+        case .hello, .welcome, .refuse, .drain, .ping, .pong, .goodbye: nil
+        }
+    }
+}

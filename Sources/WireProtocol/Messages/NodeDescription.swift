@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+
+/// What a node says about itself in HELLO and WELCOME.
+package struct NodeDescription: Sendable, Equatable {
+    /// Which end of the connection it is.
+    package var role: PeerRole
+    /// Random per run of a coordinator and per start of a worker: tells a node that came back
+    /// from one that was started anew. 16 bytes.
+    package var instance: [UInt8]
+    /// A name for people, such as `myhost:7400`.
+    package var name: String
+    /// Version and build of the program.
+    package var build: String
+    /// Everything that decides the last bit of a result besides the model: precision, backend,
+    /// instruction set, threads. Equal classes give equal bytes.
+    package var kernelClass: String
+    /// Processor cores it computes with.
+    package var coreCount: Int
+    /// Physical memory in bytes.
+    package var memoryByteCount: UInt64
+    /// The weights it holds.
+    package var model: ModelFingerprint
+    /// Assignments a worker takes at a time, the running one included; 0 from a coordinator.
+    package var credits: Int
+    /// The longest payload it takes.
+    package var payloadByteCountMax: Int
+
+    /// Makes a description; see the properties.
+    package init(
+        role: PeerRole, instance: [UInt8], name: String, build: String, kernelClass: String,
+        coreCount: Int, memoryByteCount: UInt64, model: ModelFingerprint, credits: Int,
+        payloadByteCountMax: Int = WireLimits.resultByteCountMax
+    ) {
+        precondition(instance.count == 16, "an instance id has 16 bytes")
+        self.role = role
+        self.instance = instance
+        self.name = name
+        self.build = build
+        self.kernelClass = kernelClass
+        self.coreCount = coreCount
+        self.memoryByteCount = memoryByteCount
+        self.model = model
+        self.credits = credits
+        self.payloadByteCountMax = payloadByteCountMax
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+
+/// Upper bounds on everything a peer may send; each is checked before memory is taken for it.
+package enum WireLimits {
+    /// Bytes of a frame header.
+    package static let headerByteCount = 32
+    /// Most bytes of a name in a handshake: node name, build or kernel class.
+    package static let nameByteCountMax = 255
+    /// Most bytes of the text that explains a refusal, an error or a goodbye.
+    package static let reasonByteCountMax = 1024
+    /// Most latent channels (Stable Diffusion has 4).
+    package static let latentChannelCountMax = 16
+    /// Longest side of latents; pictures are 8 times as long.
+    package static let latentSideMax = GenerationLimits.sideMax / 8
+    /// Most assignments a worker may grant at a time.
+    package static let creditsMax = 64
+    /// Most attempts of one image that the attempt field may count.
+    package static let attemptMax = 1000
+    /// Longest pause that a peer may ask for, in milliseconds (one hour).
+    package static let retryAfterMillisecondsMax = 3_600_000
+    /// Largest zstd window a peer may make us hold, as a power of two: 16 MiB.
+    package static let zstdWindowLogMax = 24
+    /// Payloads shorter than this many bytes are never compressed.
+    package static let compressionByteCountMin = 256
+
+    /// Most payload bytes of a handshake, before and after decompression.
+    static let handshakeByteCountMax = 1024
+    /// Most payload bytes of the small messages.
+    static let smallByteCountMax = 2048
+    /// Most payload bytes of ASSIGN: two prompts and the fixed fields.
+    static let assignByteCountMax = 128 + 2 * GenerationLimits.promptByteCountMax
+    /// Most payload bytes of RESULT: the largest latents in f32 and the fixed fields.
+    static let resultByteCountMax =
+        128 + latentChannelCountMax * latentSideMax * latentSideMax * MemoryLayout<Float>.size
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CZstd
+
+/// One zstd frame in memory, with bounds on what the other side may make us allocate.
+package enum Zstandard {
+    /// Why compressed bytes were not accepted.
+    package enum Failure: Error, Equatable {
+        /// The library's own words.
+        case library(String)
+        /// The content is not exactly as long as declared.
+        case sizeMismatch
+    }
+
+    /// Compresses; `nil` when zstd fails, which callers treat as "send it raw".
+    ///
+    /// - Parameter level: 1…19.
+    package static func compress(_ bytes: [UInt8], level: Int) -> [UInt8]? {
+        let bound = ZSTD_compressBound(bytes.count)
+        guard ZSTD_isError(bound) == 0 else { return nil }
+        var failed = false
+        let compressed = [UInt8](unsafeUninitializedCapacity: bound) { output, written in
+            let size = bytes.withUnsafeBytes { input in
+                ZSTD_compress(
+                    output.baseAddress, bound, input.baseAddress, input.count, Int32(level))
+            }
+            failed = ZSTD_isError(size) != 0
+            written = failed ? 0 : size
+        }
+        return failed ? nil : compressed
+    }
+
+    /// Decompresses one frame of exactly `byteCount` bytes.
+    ///
+    /// `byteCount` must already be within its limit. It is the most that is ever written: a frame
+    /// that holds more, less, needs a larger window than `WireLimits.zstdWindowLogMax` or has bytes
+    /// behind its end is an error.
+    package static func decompress(
+        _ bytes: [UInt8], byteCount: Int
+    ) throws(Failure) -> [UInt8] {
+        guard let context = ZSTD_createDStream() else { throw .library("out of memory") }
+        defer { ZSTD_freeDStream(context) }
+        let limited = ZSTD_DCtx_setParameter(
+            context, ZSTD_d_windowLogMax, Int32(WireLimits.zstdWindowLogMax))
+        guard ZSTD_isError(limited) == 0 else { throw .library(name(of: limited)) }
+
+        var failure: Failure?
+        let content = [UInt8](unsafeUninitializedCapacity: byteCount) { target, written in
+            written = 0
+            bytes.withUnsafeBytes { source in
+                var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+                var output = ZSTD_outBuffer(dst: target.baseAddress, size: byteCount, pos: 0)
+                failure = drain(context, &input, &output)
+                written = output.pos
+            }
+        }
+        if let failure { throw failure }
+        return content
+    }
+
+    private static func drain(
+        _ context: OpaquePointer, _ input: inout ZSTD_inBuffer, _ output: inout ZSTD_outBuffer
+    ) -> Failure? {
+        while true {
+            let (consumed, produced) = (input.pos, output.pos)
+            let hint = ZSTD_decompressStream(context, &output, &input)
+            if ZSTD_isError(hint) != 0 { return .library(name(of: hint)) }
+            if hint == 0 {
+                return output.pos == output.size && input.pos == input.size ? nil : .sizeMismatch
+            }
+            // No progress: the input ended early, or there is more than the declared size.
+            if input.pos == consumed, output.pos == produced { return .sizeMismatch }
+        }
+    }
+
+    private static func name(of code: Int) -> String {
+        ZSTD_getErrorName(code).map { String(cString: $0) } ?? "error \(code)"
+    }
+}

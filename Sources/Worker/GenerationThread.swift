@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import GenerationTypes
+import NIOPosix
+import Synchronization
+import WireProtocol
+
+/// The one thread that samples; it talks to the rest through events.
+struct GenerationThread: Sendable {
+    typealias Event = WorkerStateMachine.Event
+    typealias JobID = WorkerStateMachine.JobID
+
+    /// Asks a run to end; polled between denoising steps.
+    final class CancellationFlag: Sendable {
+        private let value = Atomic(false)
+
+        var isSet: Bool { value.load(ordering: .relaxed) }
+
+        func set() { value.store(true, ordering: .relaxed) }
+    }
+
+    private let generator: any LatentGenerating
+    private let pool = NIOThreadPool(numberOfThreads: 1)
+    private let emit: @Sendable (Event) -> Void
+
+    init(generator: any LatentGenerating, emit: @escaping @Sendable (Event) -> Void) {
+        self.generator = generator
+        self.emit = emit
+        pool.start()
+    }
+
+    /// Queues an image; `finished` or `failed` follows exactly once.
+    func begin(_ job: JobID, _ request: GenerationRequest) -> CancellationFlag {
+        let flag = CancellationFlag()
+        pool.submit { [generator, emit] state in
+            guard state == .active else { return }
+            emit(Self.run(job, request, generator, flag, emit))
+        }
+        return flag
+    }
+
+    /// Waits for the step that runs, then ends the thread.
+    func shutDown() async {
+        // The only error is that it was shut down before.
+        try? await pool.shutdownGracefully()
+    }
+
+    private static func run(
+        _ job: JobID, _ request: GenerationRequest, _ generator: any LatentGenerating,
+        _ flag: CancellationFlag, _ emit: (Event) -> Void
+    ) -> Event {
+        let run: any LatentRun
+        do {
+            if flag.isSet { return cancelled(job) }
+            run = try generator.beginRun(for: request)
+        } catch let error as RetryableGenerationError {
+            return .failed(job, WireReason(.workerFailed, error.description))
+        } catch {
+            return .failed(job, WireReason(.requestInvalid, "\(error)"))
+        }
+        do {
+            return try sample(job, run, flag, emit)
+        } catch {
+            return .failed(job, WireReason(.workerFailed, "\(error)"))
+        }
+    }
+
+    private static func sample(
+        _ job: JobID, _ run: any LatentRun, _ flag: CancellationFlag, _ emit: (Event) -> Void
+    ) throws -> Event {
+        let clock = ContinuousClock()
+        let begin = clock.now
+        var last = begin
+        while !flag.isSet, let step = try run.next() {
+            let now = clock.now
+            guard try run.latents().values.allSatisfy(\.isFinite) else {
+                let reason = "the latents are not finite after step \(step) of \(run.stepCount)"
+                return .failed(job, WireReason(.nonFiniteLatents, reason))
+            }
+            emit(
+                .stepped(
+                    job, step: step, stepCount: run.stepCount, seconds: (now - last).inSeconds))
+            last = now
+        }
+        if flag.isSet { return cancelled(job) }
+        let latents = try run.latents()
+        let timings = GenerationTimings(
+            textEncodingSeconds: run.textEncodingSeconds, samplingSeconds: (last - begin).inSeconds)
+        return .finished(job, latents, sha256: latents.sha256, timings)
+    }
+
+    private static func cancelled(_ job: JobID) -> Event {
+        .failed(job, WireReason(.cancelled, "cancelled"))
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+
+/// What a worker needs of the model: to begin sampling one image.
+///
+/// The worker calls it and the run it returns on one dedicated thread, one image at a time. Nothing
+/// here is asynchronous, and nothing knows of the network.
+package protocol LatentGenerating: Sendable {
+    /// Encodes the prompts and prepares the initial noise.
+    ///
+    /// - Throws: what makes the request impossible here and anywhere (`GenerationRequestError`, a
+    ///   size this U-Net can't do): the coordinator is told not to try again, with the error's
+    ///   description as reason. Throw `RetryableGenerationError` for trouble of this machine.
+    func beginRun(for request: GenerationRequest) throws -> any LatentRun
+}
+
+/// One image being sampled, pulled step by step.
+///
+/// The worker reports progress, polls for cancellation and looks for NaN between two calls of
+/// `next`; dropping the run abandons the image.
+package protocol LatentRun: AnyObject {
+    /// Calls of `next` that do work, at least 1.
+    var stepCount: Int { get }
+    /// Seconds that text encoding took; 0 when both prompts were cached.
+    var textEncodingSeconds: Double { get }
+
+    /// Performs one denoising step.
+    ///
+    /// - Returns: steps done so far, 1 … `stepCount`; `nil` when all were done before.
+    /// - Throws: an error is taken for trouble of this machine: another worker gets the image.
+    func next() throws -> Int?
+
+    /// The latents after the steps done so far, unscaled; the image's result after the last one.
+    ///
+    /// Called after every step to look for NaN, so it should cost no more than a copy.
+    func latents() throws -> GeneratedLatents
+}
+
+/// Trouble of one machine, such as too little memory: another worker may well succeed.
+package struct RetryableGenerationError: Error, CustomStringConvertible {
+    /// What happened, for people.
+    package var description: String
+
+    /// Makes an error with a sentence for people.
+    package init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import GenerationTypes
+import Logging
+import NIOCore
+import WireProtocol
+
+/// Performs what the state machine decides: the only place where a worker touches the world.
+actor WorkerEngine {
+    typealias Machine = WorkerStateMachine
+
+    private var machine: Machine
+    private var connections: [Machine.ConnectionID: PeerConnection] = [:]
+    private var flags: [Machine.JobID: GenerationThread.CancellationFlag] = [:]
+    private var timer: Scheduled<Void>?
+    private var timerDeadline: Duration?
+    private let thread: GenerationThread
+    private let loop: any EventLoop
+    private let emit: @Sendable (Machine.Event) -> Void
+    private let onEvent: @Sendable (WorkerEvent) -> Void
+    private let onStop: @Sendable () -> Void
+    private let logger: Logger
+    private let origin = ContinuousClock.now
+
+    init(
+        machine: Machine, thread: GenerationThread, loop: any EventLoop, logger: Logger,
+        emit: @escaping @Sendable (Machine.Event) -> Void,
+        onEvent: @escaping @Sendable (WorkerEvent) -> Void, onStop: @escaping @Sendable () -> Void
+    ) {
+        self.machine = machine
+        self.thread = thread
+        self.loop = loop
+        self.logger = logger
+        self.emit = emit
+        self.onEvent = onEvent
+        self.onStop = onStop
+    }
+
+    /// Feeds one event and performs the answers; nothing in here waits.
+    func handle(_ event: Machine.Event) {
+        if case .tick = event { timer = nil }
+        for action in machine.handle(event, now: ContinuousClock.now - origin) {
+            perform(action)
+        }
+        scheduleTick()
+    }
+
+    /// Serves one connection to its end.
+    nonisolated func serve(_ connection: PeerConnection) async {
+        let id = connection.id
+        await open(connection)
+        let end = await connection.run { inbound in
+            switch inbound {
+            case .success(let message): await self.handle(.received(id, message))
+            case .failure(let error): await self.handle(.malformed(id, error))
+            }
+        }
+        await close(connection, reason: end.reason)
+    }
+
+    /// Ends everything that runs or is open, without ceremony.
+    func abandon() {
+        timer?.cancel()
+        for flag in flags.values { flag.set() }
+        for connection in connections.values { connection.abort("the worker is stopping") }
+    }
+
+    /// Closes what is still open once what was sent has left.
+    func finishConnections() {
+        for connection in connections.values { connection.finish() }
+    }
+
+    private func open(_ connection: PeerConnection) {
+        connections[connection.id] = connection
+        handle(.connected(connection.id, peer: connection.peer))
+    }
+
+    private func close(_ connection: PeerConnection, reason: String) {
+        connections[connection.id] = nil
+        handle(.disconnected(connection.id, reason: reason))
+    }
+
+    private func perform(_ action: Machine.Action) {
+        switch action {
+        case .send(let id, let message): connections[id]?.send(message)
+        case .finish(let id): connections[id]?.finish()
+        case .abort(let id, let reason): connections[id]?.abort(reason)
+        case .begin(let job, let request):
+            flags = [job: thread.begin(job, request)]
+        case .cancel(let job): flags[job]?.set()
+        case .report(let event):
+            logger.debug("\(event)")
+            onEvent(event)
+        case .stop: onStop()
+        }
+    }
+
+    private func scheduleTick() {
+        let deadline = machine.nextDeadline
+        guard deadline != timerDeadline || timer == nil else { return }
+        timer?.cancel()
+        timer = nil
+        timerDeadline = deadline
+        guard let deadline else { return }
+        let delay = max(.zero, deadline - (ContinuousClock.now - origin))
+        timer = loop.scheduleTask(in: TimeAmount(delay)) { [emit] in emit(.tick) }
+    }
+}

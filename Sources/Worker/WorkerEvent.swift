@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a worker tells its owner, for logs and for the process that started it.
+package enum WorkerEvent: Sendable, Equatable {
+    /// The port is open. A worker started by a coordinator prints this as its first line.
+    case listening(host: String, port: Int)
+    /// A coordinator was welcomed; images will come.
+    case coordinatorJoined(name: String, peer: String)
+    /// A coordinator was turned away.
+    case coordinatorRefused(name: String, peer: String, reason: String)
+    /// The coordinator said goodbye or was lost.
+    case coordinatorLeft(name: String, reason: String)
+    /// A connection that never was a coordinator's: HTTP, TLS, garbage, silence.
+    case strangerRejected(peer: String, reason: String)
+    /// Sampling of an image begins.
+    case imageBegan(item: Int, attempt: Int)
+    /// An image was sampled; its result travels.
+    case imageFinished(item: Int, attempt: Int, seconds: Double)
+    /// An image was given back.
+    case imageFailed(item: Int, attempt: Int, reason: String)
+    /// The worker finished what it had after `drain()` and closes.
+    case drained
+}
+
+extension WorkerEvent: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .listening(let host, let port):
+            // The process that starts a worker waits for this very line; keep it.
+            "listening on \(host.contains(":") ? "[\(host)]" : host):\(port)"
+        case .coordinatorJoined(let name, let peer): "working for \(name) (\(peer))"
+        case .coordinatorRefused(let name, let peer, let reason):
+            "refused \(name) (\(peer)): \(reason)"
+        case .coordinatorLeft(let name, let reason): "\(name) left: \(reason)"
+        case .strangerRejected(let peer, let reason): "closed a connection from \(peer): \(reason)"
+        case .imageBegan(let item, let attempt): "image \(item) began (attempt \(attempt))"
+        case .imageFinished(let item, _, let seconds):
+            "image \(item) took \((seconds * 1000).rounded() / 1000) s"
+        case .imageFailed(let item, _, let reason): "image \(item) failed: \(reason)"
+        case .drained: "drained"
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ClusterTransport
+package import Logging
+package import NIOCore
+import WireProtocol
+
+/// Listens, samples and reports until it is drained or its task is cancelled.
+package final class WorkerServer: Sendable {
+    /// How long last words may take to leave when the worker stops.
+    private static let goodbyeTimeout = Duration.seconds(2)
+
+    private let configuration: WorkerConfiguration
+    private let generator: any LatentGenerating
+    private let group: any EventLoopGroup
+    private let logger: Logger
+    private let events: AsyncStream<WorkerStateMachine.Event>
+    private let input: AsyncStream<WorkerStateMachine.Event>.Continuation
+    private let counter = TrafficCounter()
+
+    /// Prepares a worker; nothing is opened yet.
+    package init(
+        configuration: WorkerConfiguration, generator: any LatentGenerating,
+        group: any EventLoopGroup, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.generator = generator
+        self.group = group
+        self.logger = logger
+        (events, input) = AsyncStream.makeStream()
+    }
+
+    /// Bytes on all connections so far.
+    package var traffic: ClusterTraffic { counter.snapshot }
+
+    /// Finishes the running image, refuses new ones, says goodbye; `run` then returns.
+    package func drain() {
+        input.yield(.drain)
+    }
+
+    /// Opens the port and works; call it once.
+    ///
+    /// - Parameter onEvent: called in order, quickly; the first event is `listening`.
+    /// - Throws: `TransportError` when the port can't be opened; `CancellationError`.
+    package func run(onEvent: @escaping @Sendable (WorkerEvent) -> Void) async throws {
+        let listener = try await ClusterListener.bind(
+            host: configuration.host, port: configuration.port, counter: counter, group: group)
+        let input = input
+        let thread = GenerationThread(generator: generator) { input.yield($0) }
+        let engine = WorkerEngine(
+            machine: WorkerStateMachine(
+                node: node(port: listener.port), timeouts: configuration.timeouts),
+            thread: thread, loop: group.next(), logger: logger, emit: { input.yield($0) },
+            onEvent: onEvent, onStop: { input.finish() })
+        onEvent(.listening(host: configuration.host, port: listener.port))
+        let result = await Result { try await work(listener, engine) }
+        await engine.abandon()
+        await thread.shutDown()
+        try result.get()
+    }
+
+    private enum Ended { case listener, drained, patience }
+
+    private func work(_ listener: ClusterListener, _ engine: WorkerEngine) async throws {
+        try await withThrowingTaskGroup(of: Ended.self) { tasks in
+            tasks.addTask {
+                try await listener.run(connectionCountMax: self.configuration.connectionCountMax) {
+                    await engine.serve($0)
+                }
+                return .listener
+            }
+            tasks.addTask {
+                for await event in self.events { await engine.handle(event) }
+                try Task.checkCancellation()
+                return .drained
+            }
+            defer { tasks.cancelAll() }
+            while let ended = try await tasks.next() {
+                switch ended {
+                case .listener: return
+                case .drained:
+                    // Last words leave, then every connection and the port close.
+                    await engine.finishConnections()
+                    listener.close()
+                    tasks.addTask {
+                        try await Task.sleep(for: Self.goodbyeTimeout)
+                        return .patience
+                    }
+                case .patience: await engine.abandon()
+                }
+            }
+        }
+    }
+
+    private func node(port: Int) -> NodeDescription {
+        var random = SystemRandomNumberGenerator()
+        return NodeDescription(
+            role: .worker, instance: (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) },
+            name: configuration.name ?? "\(configuration.host):\(port)", build: configuration.build,
+            kernelClass: configuration.kernelClass, coreCount: configuration.coreCount,
+            memoryByteCount: configuration.memoryByteCount, model: configuration.model,
+            credits: configuration.credits)
+    }
+}
+
+extension Result where Failure == any Error {
+    /// Catches what an asynchronous body throws, to clean up before it is thrown on.
+    fileprivate init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import GenerationTypes
+import WireProtocol
+
+/// Who is welcome, and what happens when they leave.
+extension WorkerStateMachine {
+    mutating func connected(_ id: ConnectionID, peer: String, now: Duration) {
+        connections[id] = Connection(
+            phase: .greeting(deadline: now + timeouts.handshake), peer: peer,
+            watch: PeerWatch(timeouts: timeouts, now: now))
+    }
+
+    mutating func received(_ id: ConnectionID, _ message: Message, now: Duration) {
+        guard let connection = connections[id] else { return }
+        connections[id]?.watch.heard(now: now)
+        switch (connection.phase, message) {
+        case (.closing, _): break
+        case (_, .ping(let number)): actions.append(.send(id, .pong(number)))
+        case (.greeting, .hello(let node)): greet(id, node, now: now)
+        case (.active, .goodbye(let reason)), (.active, .refuse(let reason)):
+            forget(owner: connection.instance)
+            actions.append(.report(.coordinatorLeft(name: connection.name, reason: reason.text)))
+            close(id, nil, now: now)
+        case (.active, .pong): break
+        case (.active, .assign(let lease, let request)):
+            assigned(lease, request, on: id, owner: connection.instance)
+        case (.active, .resultAck(let lease)):
+            kept.removeAll { $0.result.lease == lease && $0.owner == connection.instance }
+            actions.append(.send(id, .ackConfirm(lease)))
+        case (.active, .cancel(let lease)): cancel(lease, on: id, owner: connection.instance)
+        case (.active, .drain(let reason)):
+            connections[id]?.isDraining = true
+            giveBackQueue(reason: reason.text)
+        default: malformed(id, .wrongDirection(message.type), now: now)
+        }
+    }
+
+    mutating func malformed(_ id: ConnectionID, _ error: WireError, now: Duration) {
+        guard let connection = connections[id] else { return }
+        let reason = WireReason(error.code, error.description)
+        switch connection.phase {
+        case .closing: break
+        case .greeting:
+            actions.append(
+                .report(.strangerRejected(peer: connection.peer, reason: error.description)))
+            // A stranger would not understand our frame.
+            if case .stranger = error {
+                close(id, nil, now: now)
+            } else {
+                close(id, .refuse(reason), now: now)
+            }
+        case .active:
+            leave(connection, reason: error.description)
+            close(id, .goodbye(reason), now: now)
+        }
+    }
+
+    mutating func disconnected(_ id: ConnectionID, reason: String) {
+        guard let connection = connections.removeValue(forKey: id) else { return }
+        switch connection.phase {
+        case .closing: break
+        case .greeting:
+            actions.append(.report(.strangerRejected(peer: connection.peer, reason: reason)))
+        case .active: leave(connection, reason: reason)
+        }
+        if active == id { active = nil }
+    }
+
+    mutating func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        if let active {
+            actions.append(.send(active, .drain(WireReason(.draining, "the worker is stopping"))))
+            giveBackQueue(reason: "the worker is stopping")
+        } else if let running {
+            cancelRunning(running)
+        }
+    }
+
+    private mutating func greet(_ id: ConnectionID, _ coordinator: NodeDescription, now: Duration) {
+        connections[id]?.name = coordinator.name
+        connections[id]?.instance = coordinator.instance
+        if let refusal = refusal(of: coordinator) {
+            actions.append(
+                .report(
+                    .coordinatorRefused(
+                        name: coordinator.name, peer: connections[id]?.peer ?? "",
+                        reason: refusal.text)))
+            close(id, .refuse(refusal), now: now)
+            return
+        }
+        if let old = active {
+            // The same run came back before its old connection was noticed to be dead.
+            let reason = "it connected anew"
+            actions.append(.abort(old, reason: reason))
+            disconnected(old, reason: reason)
+        }
+        if let running, running.owner != coordinator.instance { cancelRunning(running) }
+        active = id
+        connections[id]?.phase = .active
+        actions.append(.send(id, .welcome(node)))
+        actions.append(
+            .report(.coordinatorJoined(name: coordinator.name, peer: connections[id]?.peer ?? "")))
+        for item in kept where item.owner == coordinator.instance {
+            actions.append(.send(id, .result(item.result)))
+        }
+        if let running, running.owner == coordinator.instance, !running.isCancelled {
+            // Tells the coordinator what still runs; it takes it up with ASSIGN or cancels it.
+            let stepCount = max(running.stepCount, running.step)
+            actions.append(
+                .send(
+                    id,
+                    .progress(
+                        ProgressReport(
+                            lease: running.lease, step: running.step, stepCount: stepCount,
+                            seconds: 0))))
+        }
+    }
+
+    private func refusal(of coordinator: NodeDescription) -> WireReason? {
+        if isDraining { return WireReason(.draining, "\(node.name) is stopping") }
+        guard coordinator.model == node.model else {
+            let difference = node.model.difference(from: coordinator.model)
+            return WireReason(
+                .modelMismatch, "\(node.name) has another model: \(difference)")
+        }
+        guard let active, let holder = connections[active],
+            holder.instance != coordinator.instance
+        else { return nil }
+        return WireReason(
+            .busy, "\(node.name) is working for \(holder.name)",
+            retryAfterMilliseconds: Self.busyRetryAfterMilliseconds)
+    }
+
+    private mutating func leave(_ connection: Connection, reason: String) {
+        // What waits is leased to others by now; what runs may still be wanted on reconnection.
+        queue.removeAll { $0.owner == connection.instance }
+        if running?.owner == connection.instance { running?.isOrphan = true }
+        actions.append(.report(.coordinatorLeft(name: connection.name, reason: reason)))
+        if isDraining || connection.isDraining { forget(owner: connection.instance) }
+    }
+
+    /// The run of this coordinator is over: nobody will ask for its images again.
+    private mutating func forget(owner: [UInt8]) {
+        queue.removeAll { $0.owner == owner }
+        kept.removeAll { $0.owner == owner }
+        if let running, running.owner == owner { cancelRunning(running) }
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import WireProtocol
+
+/// Images: taken, sampled, kept until acknowledged, given back.
+extension WorkerStateMachine {
+    mutating func assigned(
+        _ lease: Lease, _ request: GenerationRequest, on id: ConnectionID, owner: [UInt8]
+    ) {
+        if isDraining || connections[id]?.isDraining == true {
+            actions.append(
+                .send(id, .nak(lease, WireReason(.draining, "\(node.name) is stopping"))))
+            return
+        }
+        if adopt(lease, request, on: id, owner: owner) { return }
+        guard heldCount < node.credits else {
+            let reason = WireReason(.overCredit, "\(node.name) holds \(heldCount) images already")
+            actions.append(.send(id, .nak(lease, reason)))
+            return
+        }
+        do {
+            try request.validate()
+        } catch {
+            actions.append(
+                .send(id, .term(lease, WireReason(.requestInvalid, error.description))))
+            return
+        }
+        queue.append(
+            Job(
+                id: nextJob, lease: lease, request: request, owner: owner,
+                stepCount: request.inferenceStepCount))
+        nextJob += 1
+    }
+
+    /// Puts a new lease on work that is already done or under way for this image.
+    ///
+    /// Equal requests give equal bytes, so after a lost connection nothing is sampled twice.
+    private mutating func adopt(
+        _ lease: Lease, _ request: GenerationRequest, on id: ConnectionID, owner: [UInt8]
+    ) -> Bool {
+        func matches(_ other: Lease, _ otherRequest: GenerationRequest, _ otherOwner: [UInt8]) -> Bool {
+            other.item == lease.item && otherOwner == owner && otherRequest == request
+        }
+        if let index = kept.firstIndex(where: { matches($0.result.lease, $0.request, $0.owner) }) {
+            kept[index].result.lease = lease
+            actions.append(.send(id, .result(kept[index].result)))
+            return true
+        }
+        if let job = running, !job.isCancelled, matches(job.lease, job.request, job.owner) {
+            running?.lease = lease
+            running?.isOrphan = false
+            sendProgress(lease, step: job.step, stepCount: job.stepCount, seconds: 0)
+            return true
+        }
+        if let index = queue.firstIndex(where: { matches($0.lease, $0.request, $0.owner) }) {
+            queue[index].lease = lease
+            return true
+        }
+        return false
+    }
+
+    mutating func cancel(_ lease: Lease, on id: ConnectionID, owner: [UInt8]) {
+        if kept.contains(where: { $0.result.lease == lease && $0.owner == owner }) {
+            return  // The result is on its way; the coordinator will acknowledge it.
+        }
+        if let running, running.lease == lease, running.owner == owner {
+            cancelRunning(running)
+            return  // NAK follows when the thread has really stopped.
+        }
+        queue.removeAll { $0.lease == lease && $0.owner == owner }
+        actions.append(.send(id, .nak(lease, WireReason(.cancelled, "cancelled"))))
+    }
+
+    mutating func giveBackQueue(reason: String) {
+        for job in queue where isForActive(job) {
+            send(.nak(job.lease, WireReason(.draining, reason)))
+        }
+        queue = []
+    }
+
+    mutating func stepped(_ id: JobID, step: Int, stepCount: Int, seconds: Double) {
+        guard let job = running, job.id == id else { return }
+        running?.step = step
+        running?.stepCount = stepCount
+        guard !job.isCancelled, isForActive(job) else { return }
+        sendProgress(job.lease, step: step, stepCount: stepCount, seconds: seconds)
+    }
+
+    mutating func finished(
+        _ id: JobID, _ latents: GeneratedLatents, _ digest: [UInt8], _ timings: GenerationTimings
+    ) {
+        guard let job = running, job.id == id else { return }
+        running = nil
+        if job.isCancelled {
+            cancelled(job)
+            return
+        }
+        actions.append(
+            .report(
+                .imageFinished(
+                    item: Int(job.lease.item), attempt: job.lease.attempt,
+                    seconds: timings.textEncodingSeconds + timings.samplingSeconds)))
+        let result = LatentResult(
+            lease: job.lease, latents: latents, timings: timings, sha256: digest)
+        kept.append(KeptResult(result: result, request: job.request, owner: job.owner))
+        if isForActive(job) { send(.result(result)) }
+        // Results of coordinators that never came back make room for newer ones.
+        while kept.count > keptCountMax,
+            let index = kept.firstIndex(where: { $0.owner != activeInstance })
+        {
+            kept.remove(at: index)
+        }
+    }
+
+    mutating func failed(_ id: JobID, _ reason: WireReason) {
+        guard let job = running, job.id == id else { return }
+        running = nil
+        if job.isCancelled {
+            cancelled(job)
+            return
+        }
+        actions.append(
+            .report(
+                .imageFailed(
+                    item: Int(job.lease.item), attempt: job.lease.attempt, reason: reason.text)))
+        guard isForActive(job) else { return }
+        send(reason.code.isRetryable ? .nak(job.lease, reason) : .term(job.lease, reason))
+    }
+
+    /// Starts the next image when the thread is free and not too many results wait.
+    mutating func beginNext() {
+        guard running == nil, !queue.isEmpty,
+            kept.count(where: { $0.owner == activeInstance }) < keptCountMax
+        else { return }
+        let job = queue.removeFirst()
+        running = job
+        actions.append(
+            .report(.imageBegan(item: Int(job.lease.item), attempt: job.lease.attempt)))
+        sendProgress(job.lease, step: 0, stepCount: job.stepCount, seconds: 0)
+        actions.append(.begin(job.id, job.request))
+    }
+
+    mutating func cancelRunning(_ job: Job) {
+        guard !job.isCancelled else { return }
+        running?.isCancelled = true
+        actions.append(.cancel(job.id))
+    }
+
+    private mutating func cancelled(_ job: Job) {
+        actions.append(
+            .report(
+                .imageFailed(
+                    item: Int(job.lease.item), attempt: job.lease.attempt, reason: "cancelled")))
+        if isForActive(job) { send(.nak(job.lease, WireReason(.cancelled, "cancelled"))) }
+    }
+
+    var activeInstance: [UInt8]? { active.flatMap { connections[$0]?.instance } }
+
+    func isForActive(_ job: Job) -> Bool { job.owner == activeInstance }
+
+    private mutating func send(_ message: Message) {
+        if let active { actions.append(.send(active, message)) }
+    }
+
+    private mutating func sendProgress(_ lease: Lease, step: Int, stepCount: Int, seconds: Double) {
+        send(
+            .progress(
+                ProgressReport(lease: lease, step: step, stepCount: stepCount, seconds: seconds)))
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ClusterTransport
+package import GenerationTypes
+package import WireProtocol
+
+/// All decisions of a worker: events in, actions out; no sockets, no threads, no clock.
+///
+/// It works for one coordinator at a time. Another one that knocks is refused as busy and told when
+/// to come back; when the first has said goodbye or is lost, the next is welcome. A result is kept
+/// until it is acknowledged and sent again when its coordinator reconnects. An image whose
+/// coordinator was lost is sampled to its end unless another coordinator comes first.
+package struct WorkerStateMachine {
+    /// Names a connection.
+    package typealias ConnectionID = UInt64
+    /// Names a run of the generator.
+    package typealias JobID = UInt64
+
+    /// What happened.
+    package enum Event: Sendable {
+        case connected(ConnectionID, peer: String)
+        case received(ConnectionID, Message)
+        case malformed(ConnectionID, WireError)
+        case disconnected(ConnectionID, reason: String)
+        case stepped(JobID, step: Int, stepCount: Int, seconds: Double)
+        case finished(JobID, GeneratedLatents, sha256: [UInt8], GenerationTimings)
+        case failed(JobID, WireReason)
+        case drain
+        case tick
+    }
+
+    /// What to do about it, in this order.
+    package enum Action: Sendable, Equatable {
+        case send(ConnectionID, Message)
+        /// Close after what was sent has left.
+        case finish(ConnectionID)
+        /// Close at once.
+        case abort(ConnectionID, reason: String)
+        case begin(JobID, GenerationRequest)
+        /// Ask the running job to end; it answers with `failed(cancelled)` or was faster.
+        case cancel(JobID)
+        case report(WorkerEvent)
+        /// Drained: nothing is left to do.
+        case stop
+    }
+
+    /// One image that was assigned.
+    struct Job {
+        var id: JobID
+        var lease: Lease
+        var request: GenerationRequest
+        /// Instance id of the coordinator that wants it.
+        var owner: [UInt8]
+        var isCancelled = false
+        /// Its coordinator was lost; it counts against nobody's credits.
+        var isOrphan = false
+        /// Steps done, and steps in all.
+        var step = 0
+        var stepCount: Int
+    }
+
+    /// A result that was not acknowledged.
+    struct KeptResult {
+        var result: LatentResult
+        var request: GenerationRequest
+        var owner: [UInt8]
+    }
+
+    /// One TCP connection.
+    struct Connection {
+        enum Phase: Equatable {
+            /// No HELLO yet; must come before the deadline.
+            case greeting(deadline: Duration)
+            case active
+            /// Told to close; cut at the deadline.
+            case closing(deadline: Duration)
+        }
+        var phase: Phase
+        var peer: String
+        var name = ""
+        var instance: [UInt8] = []
+        var watch: PeerWatch
+        /// The coordinator asked to end after the running image.
+        var isDraining = false
+    }
+
+    /// Pause after which a refused coordinator may ask again.
+    static let busyRetryAfterMilliseconds = 1000
+    /// How long a closing connection may take.
+    static let closingTimeout = Duration.seconds(5)
+
+    let node: NodeDescription
+    let timeouts: ClusterTimeouts
+    var connections: [ConnectionID: Connection] = [:]
+    var active: ConnectionID?
+    var queue: [Job] = []
+    var running: Job?
+    var kept: [KeptResult] = []
+    var nextJob: JobID = 1
+    var isDraining = false
+    var isStopped = false
+    var actions: [Action] = []
+
+    /// Starts idle.
+    ///
+    /// - Parameter node: what WELCOME says; `credits` bounds the images held at a time.
+    package init(node: NodeDescription, timeouts: ClusterTimeouts = ClusterTimeouts()) {
+        self.node = node
+        self.timeouts = timeouts
+    }
+
+    /// Results that may wait for their acknowledgement before sampling pauses.
+    var keptCountMax: Int { node.credits + 2 }
+
+    /// Takes one event.
+    ///
+    /// - Parameter now: time since any fixed origin; never decreases.
+    package mutating func handle(_ event: Event, now: Duration) -> [Action] {
+        guard !isStopped else { return [] }
+        switch event {
+        case .connected(let id, let peer): connected(id, peer: peer, now: now)
+        case .received(let id, let message): received(id, message, now: now)
+        case .malformed(let id, let error): malformed(id, error, now: now)
+        case .disconnected(let id, let reason): disconnected(id, reason: reason)
+        case .stepped(let job, let step, let stepCount, let seconds):
+            stepped(job, step: step, stepCount: stepCount, seconds: seconds)
+        case .finished(let job, let latents, let digest, let timings):
+            finished(job, latents, digest, timings)
+        case .failed(let job, let reason): failed(job, reason)
+        case .drain: drain()
+        case .tick: tick(now: now)
+        }
+        beginNext()
+        endIfDrained(now: now)
+        defer { actions = [] }
+        return actions
+    }
+
+    /// When `tick` has something to do; `nil` for never.
+    package var nextDeadline: Duration? {
+        connections.values.map { connection in
+            switch connection.phase {
+            case .greeting(let deadline), .closing(let deadline): deadline
+            case .active: connection.watch.deadline
+            }
+        }.min()
+    }
+
+    /// Images that count against the credits: waiting, or running for a coordinator that is here.
+    package var heldCount: Int {
+        guard let running, isForActive(running), !running.isOrphan else { return queue.count }
+        return queue.count + 1
+    }
+
+    /// Results that wait for their acknowledgement; for tests.
+    package var keptCount: Int { kept.count }
+
+    private mutating func tick(now: Duration) {
+        for (id, connection) in connections.sorted(by: { $0.key < $1.key }) {
+            switch connection.phase {
+            case .greeting(let deadline) where now >= deadline:
+                let reason = "it said nothing for \(timeouts.handshake.inSeconds) s"
+                actions.append(
+                    .report(.strangerRejected(peer: connection.peer, reason: reason)))
+                close(id, .refuse(WireReason(.handshakeTimeout, reason)), now: now)
+            case .closing(let deadline) where now >= deadline:
+                connections[id] = nil
+                actions.append(.abort(id, reason: "it did not close"))
+            case .active:
+                check(id, now: now)
+            case .greeting, .closing: break
+            }
+        }
+    }
+
+    private mutating func check(_ id: ConnectionID, now: Duration) {
+        switch connections[id]?.watch.check(now: now) {
+        case .ping: actions.append(.send(id, .ping(UInt64(now.components.seconds))))
+        case .gone:
+            let reason = "it was silent for \(timeouts.idle.inSeconds) s"
+            actions.append(.abort(id, reason: reason))
+            disconnected(id, reason: reason)
+        case .fine, nil: break
+        }
+    }
+
+    /// Says a last word, then closes; nothing more is taken from this connection.
+    mutating func close(_ id: ConnectionID, _ lastWord: Message?, now: Duration) {
+        if let lastWord { actions.append(.send(id, lastWord)) }
+        actions.append(.finish(id))
+        connections[id]?.phase = .closing(deadline: now + Self.closingTimeout)
+        if active == id { active = nil }
+    }
+
+    private mutating func endIfDrained(now: Duration) {
+        if let id = active, let connection = connections[id] {
+            guard isDraining || connection.isDraining, running == nil,
+                !kept.contains(where: { $0.owner == connection.instance })
+            else { return }
+            let reason = "drained"
+            actions.append(.report(.coordinatorLeft(name: connection.name, reason: reason)))
+            close(id, .goodbye(WireReason(.draining, reason)), now: now)
+        }
+        guard isDraining, running == nil, active == nil else { return }
+        isStopped = true
+        actions += [.report(.drained), .stop]
+    }
+}

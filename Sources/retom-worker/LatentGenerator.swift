@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import GenerationTypes
+internal import StableDiffusion
+internal import TensorKit
+internal import Worker
+
+/// The pipeline as the worker sees it.
+///
+/// `@unchecked Sendable`: the pipeline belongs to one thread, and the worker promises to call the
+/// generator and its runs on one dedicated thread only.
+final class LatentGenerator: LatentGenerating, @unchecked Sendable {
+    private let pipeline: StableDiffusionPipeline
+
+    init(pipeline: StableDiffusionPipeline) { self.pipeline = pipeline }
+
+    func beginRun(for request: GenerationRequest) throws -> any LatentRun {
+        do {
+            return PipelineRun(try pipeline.begin(request))
+        } catch let error as TensorStorageError {
+            throw RetryableGenerationError(error.description)
+        }
+    }
+}
+
+/// One image of the pipeline as the worker sees it.
+private final class PipelineRun: LatentRun {
+    private let run: DenoisingRun
+
+    init(_ run: DenoisingRun) { self.run = run }
+
+    var stepCount: Int { run.callCount }
+    var textEncodingSeconds: Double { run.textEncodingSeconds }
+
+    func next() throws -> Int? { try run.next() }
+    func latents() throws -> GeneratedLatents { run.latents }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import ClusterTransport
+internal import CommandSupport
+internal import GenerationTypes
+internal import Glibc
+internal import Logging
+internal import NIOPosix
+internal import StableDiffusion
+internal import Synchronization
+internal import TensorKit
+internal import Worker
+
+/// Loads a model once and samples images for coordinators.
+@main
+struct RetomWorker: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retom-worker",
+        abstract: "Samples images for a retom coordinator.",
+        discussion: """
+            The worker loads the model once and then serves one coordinator after another. It prints
+            'listening on HOST:PORT' on standard output when it is ready. SIGTERM lets it finish the
+            image at hand; a second signal ends it at once.
+            """,
+        version: ProgramVersion.text)
+
+    @Option(help: "TCP port to listen on; 0 lets the system choose.")
+    var port = 7400
+
+    @Option(help: "Address to listen on; other machines can reach only what is not loopback.")
+    var host = "127.0.0.1"
+
+    @Option(help: "Name shown to people (default: host name and port).")
+    var name: String?
+
+    @Flag(help: "End when standard input does: for workers that another program starts.")
+    var exitWithParent = false
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var compute: ComputeOptions
+
+    func validate() throws {
+        guard (0...65535).contains(port) else {
+            throw ValidationError("--port \(port): choose from 0 to 65535")
+        }
+    }
+
+    func run() async throws {
+        let stop = StopRequest()
+        SignalWatcher.start { _ in stop.request() }
+        if exitWithParent { ParentWatch.onStandardInputEnd { _exit(0) } }
+        do {
+            try await serve(stop)
+        } catch {
+            Console.fail(error)
+            throw ExitCode(2)
+        }
+    }
+
+    private func serve(_ stop: StopRequest) async throws {
+        let directory = try ModelDirectory(path: try model.resolve().directory)
+        async let fingerprint = DedicatedThread.run(named: "hash") {
+            try ModelFingerprint(of: directory)
+        }
+        let configuration = compute.configuration
+        let pipeline = try await DedicatedThread.run(named: "load") {
+            try StableDiffusionPipeline(model: directory, compute: configuration)
+        }
+        var worker = WorkerConfiguration(
+            build: ProgramVersion.text, kernelClass: pipeline.kernelClass,
+            coreCount: configuration.threadCount, memoryByteCount: SystemInfo.memoryByteCount,
+            model: try await fingerprint)
+        worker.host = host
+        worker.port = port
+        worker.name = name
+
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let server = WorkerServer(
+            configuration: worker, generator: LatentGenerator(pipeline: pipeline), group: group,
+            logger: Logger(label: "retom-worker", factory: StreamLogHandler.standardError))
+        stop.onRequest { server.drain() }
+        do {
+            try await server.run { event in
+                print(event)
+                fflush(stdout)
+            }
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+    }
+}
+
+/// What signals ask for: first to drain, then to end at once.
+private final class StopRequest: Sendable {
+    private struct State {
+        var requestCount = 0
+        var drain: (@Sendable () -> Void)?
+    }
+    private let state = Mutex(State())
+
+    func request() {
+        let (count, drain) = state.withLock { state in
+            state.requestCount += 1
+            return (state.requestCount, state.drain)
+        }
+        // While the model loads there is nothing to finish.
+        guard count == 1, let drain else { _exit(count == 1 ? 0 : 130) }
+        drain()
+    }
+
+    func onRequest(_ drain: @escaping @Sendable () -> Void) {
+        state.withLock { $0.drain = drain }
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ImageCodec
+import Testing
+
+@Suite struct HostilePNGTests {
+    private let file: [UInt8]
+
+    init() throws {
+        file = try PNG.encode(
+            Patterns.waves(width: 24, height: 17),
+            texts: [
+                PNGText(keyword: "parameters", text: "a red house"),
+                PNGText(keyword: "retom", text: "雪"),
+            ])
+    }
+
+    @Test func everyTruncationIsATypedError() {
+        for length in 0..<file.count {
+            #expect(throws: ImageCodecError.self) { try PNG.decode(Array(file.prefix(length))) }
+        }
+        #expect(throws: ImageCodecError.truncated) { try PNG.decode(Array(file.dropLast(20))) }
+        #expect(throws: ImageCodecError.notPNG) { try PNG.decode([]) }
+    }
+
+    @Test func everyFlippedByteIsATypedError() {
+        for position in file.indices {
+            var bytes = file
+            bytes[position] ^= 0x41
+            #expect(throws: ImageCodecError.self, "byte \(position)") { try PNG.decode(bytes) }
+        }
+    }
+
+    @Test func aWrongChecksumIsNamed() {
+        var bytes = file
+        bytes[29] ^= 1
+        #expect(throws: ImageCodecError.corrupt("IHDR: CRC error")) { try PNG.decode(bytes) }
+    }
+
+    @Test func strangersAreNotPNG() {
+        #expect(throws: ImageCodecError.notPNG) { try PNG.decode(Array("GIF89a".utf8)) }
+        #expect(throws: ImageCodecError.notPNG) {
+            try PNG.decode(Array("HTTP/1.1 200 OK\r\n\r\n".utf8))
+        }
+    }
+
+    @Test func hugeDimensionsAreRefusedBeforeAnythingIsAllocated() {
+        #expect(throws: ImageCodecError.tooLarge(width: 0x7FFF_FFFF, height: 0x7FFF_FFFF)) {
+            try PNG.decode(header(width: 0x7FFF_FFFF, height: 0x7FFF_FFFF))
+        }
+        #expect(throws: ImageCodecError.tooLarge(width: 60_000, height: 60_000)) {
+            try PNG.decode(header(width: 60_000, height: 60_000))
+        }
+        // Within the limit, but more than so few bytes can hold: 100 megapixels in 45 bytes.
+        #expect(throws: ImageCodecError.truncated) {
+            try PNG.decode(header(width: 10_000, height: 10_000))
+        }
+    }
+
+    @Test func emptyDimensionsAreCorrupt() {
+        #expect(throws: ImageCodecError.self) { try PNG.decode(header(width: 0, height: 5)) }
+    }
+
+    @Test func randomBytesBehindTheSignatureNeverCrash() {
+        var generator = SplitMix(state: 7)
+        for _ in 0..<500 {
+            var bytes = Array(file.prefix(8))
+            bytes += (0..<Int(generator.next() % 200)).map { _ in UInt8(generator.next() & 255) }
+            #expect(throws: ImageCodecError.self) { try PNG.decode(bytes) }
+        }
+    }
+
+    /// A file of a header only, with a valid checksum and an end.
+    private func header(width: UInt32, height: UInt32) -> [UInt8] {
+        func bigEndian(_ value: UInt32) -> [UInt8] {
+            [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
+        }
+        let body = Array("IHDR".utf8) + bigEndian(width) + bigEndian(height) + [8, 2, 0, 0, 0]
+        return Array(file.prefix(8)) + [0, 0, 0, 13] + body + bigEndian(crc32(body))
+            + [0, 0, 0, 0] + Array("IEND".utf8) + [0xAE, 0x42, 0x60, 0x82]
+    }
+
+    private func crc32(_ bytes: [UInt8]) -> UInt32 {
+        var crc: UInt32 = 0xFFFF_FFFF
+        for byte in bytes {
+            crc ^= UInt32(byte)
+            for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
+        }
+        return ~crc
+    }
+}
+
+/// A small seeded generator.
+struct SplitMix {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import StableDiffusion
+import Testing
+
+@Suite struct CLIPTokenizerTests {
+    struct Golden: Decodable {
+        struct Case: Decodable {
+            var text: String
+            var ids: [Int32]
+            var removed: String?
+        }
+        struct Set: Decodable {
+            var name: String
+            var source: String
+            var files: [String: String]
+            var padId: Int32
+            var cases: [Case]
+        }
+        var sets: [Set]
+    }
+
+    /// The embedded model's tokenizer, or a folder of the goldens.
+    private func folder(_ source: String) throws -> URL {
+        guard source == "postcards" else { return try Goldens.folder(source) }
+        var root = URL(filePath: #filePath)
+        for _ in 0..<4 { root.deleteLastPathComponent() }
+        return root.appending(path: "Sources/EmbeddedModel/Resources/postcards/tokenizer")
+    }
+
+    /// A copy of a folder's vocabulary and merges with other configuration files.
+    private func scratch(_ source: String, _ files: [String: String]) throws -> URL {
+        let scratch = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+        for name in ["vocab.json", "merges.txt"] where files[name] == nil {
+            try FileManager.default.copyItem(
+                at: folder(source).appending(path: name), to: scratch.appending(path: name))
+        }
+        for (name, text) in files {
+            try Data(text.utf8).write(to: scratch.appending(path: name))
+        }
+        return scratch
+    }
+
+    @Test(arguments: [
+        "postcards", "bytes", "bare", "objects", "all-objects", "decoder-sd2", "short",
+        "additional",
+    ])
+    func idsEqualTransformers(set name: String) throws {
+        let golden = try Goldens.decode(Golden.self, from: "tokenizer.json")
+        let set = try #require(golden.sets.first { $0.name == name })
+        let directory =
+            try set.files.isEmpty ? folder(set.source) : scratch(set.source, set.files)
+        defer { if !set.files.isEmpty { try? FileManager.default.removeItem(at: directory) } }
+        let tokenizer = try CLIPTokenizer(directory: directory)
+        #expect(tokenizer.paddingID == set.padId)
+        for item in set.cases {
+            let prompt = tokenizer.encode(item.text)
+            let padding = tokenizer.configuration.modelMaxLength - item.ids.count
+            let expected = item.ids + Array(repeating: set.padId, count: padding)
+            #expect(prompt.ids == expected, "\(name): \(item.text.debugDescription.prefix(200))")
+            #expect(prompt.removedText == item.removed, "\(item.text.debugDescription.prefix(200))")
+            #expect((prompt.truncationWarning != nil) == (item.removed != nil))
+        }
+        if name == "postcards" { #expect(set.cases.count >= 300) }
+    }
+
+    @Test func aLongWordTakesNoLongerThanManyShortOnes() throws {
+        let tokenizer = try CLIPTokenizer(directory: folder("postcards"))
+        let clock = ContinuousClock()
+        for text in [String(repeating: "a", count: 65536), String(repeating: "the", count: 21845)] {
+            let time = clock.measure { _ = tokenizer.encode(text) }
+            // About 20 ms; a quadratic encoder takes half a minute.
+            #expect(time < .seconds(2))
+        }
+    }
+
+    @Test func aFullSizedVocabularyLoads() throws {
+        var vocabulary: [String: Int] = [:]
+        var merges = ["#version: 0.2"]
+        let letters = "abcdefghijklmnopqrstuvwxyz".map(String.init)
+        for letter in letters {
+            vocabulary[letter] = vocabulary.count
+            vocabulary[letter + "</w>"] = vocabulary.count
+        }
+        for first in letters {
+            for second in letters {
+                merges.append("\(first) \(second)")
+                vocabulary[first + second] = vocabulary.count
+            }
+        }
+        for first in letters {
+            for second in letters {
+                for third in letters {
+                    for end in ["", "</w>"] {
+                        guard vocabulary.count < 35_000 else { continue }
+                        merges.append("\(first)\(second) \(third)\(end)")
+                        vocabulary[first + second + third + end] = vocabulary.count
+                    }
+                }
+            }
+        }
+        for id in vocabulary.count..<49_406 { vocabulary["filler\(id)"] = id }
+        vocabulary["<|startoftext|>"] = 49_406
+        vocabulary["<|endoftext|>"] = 49_407
+        let json = try JSONEncoder().encode(vocabulary)
+        let directory = try scratch(
+            "postcards",
+            [
+                "vocab.json": String(decoding: json, as: UTF8.self),
+                "merges.txt": merges.joined(separator: "\n"),
+            ])
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let tokenizer = try CLIPTokenizer(directory: directory)
+        #expect(tokenizer.idCount == 49_408)
+        let prompt = tokenizer.encode("cat Dogs")
+        let words = try ["cat</w>", "dog", "s</w>"].map { Int32(try #require(vocabulary[$0])) }
+        #expect(Array(prompt.ids.prefix(5)) == [49_406] + words + [49_407])
+        #expect(prompt.ids.count == 77)
+        #expect(prompt.ids.last == 49_407)
+    }
+
+    @Test func brokenFilesGiveOneClearError() throws {
+        func error(_ files: [String: String]) throws -> TokenizerError? {
+            let directory = try scratch("postcards", files)
+            defer { try? FileManager.default.removeItem(at: directory) }
+            do throws(TokenizerError) {
+                _ = try CLIPTokenizer(directory: directory)
+                return nil
+            } catch { return error }
+        }
+        func message(_ files: [String: String]) throws -> String {
+            try #require(try error(files)).description
+        }
+        let noVocabulary = "vocab.json is no CLIP vocabulary"
+        #expect(try message(["vocab.json": "{\"a\": 1"]).contains(noVocabulary))
+        #expect(try message(["vocab.json": "[1, 2]"]).contains(noVocabulary))
+        #expect(try message(["vocab.json": "{\"a\": \"b\"}"]).contains("a: "))
+        #expect(try message(["vocab.json": "{\"a\": -3}"]).contains("has id -3"))
+        #expect(try message(["merges.txt": "#version: 0.2\nt h\nth e x\n"]).contains("line 3"))
+        #expect(try message(["merges.txt": "t h\nth\n"]).contains("line 2: \"th\" is no merge"))
+        #expect(
+            try message(["merges.txt": "t h\nq zq\n"]).contains("line 2: \"zq\" is not in vocab"))
+        #expect(
+            try message(["tokenizer_config.json": "{\"pad_token\": \"<pad>\"}"])
+                .contains("the padding token \"<pad>\" is not in vocab.json"))
+        #expect(
+            try message(["tokenizer_config.json": "{\"pad_token\": 7}"])
+                .contains("tokenizer_config.json can't be understood: pad_token"))
+        #expect(
+            try message(["tokenizer_config.json": "{\"model_max_length\": 1}"])
+                .contains("model_max_length is 1"))
+        #expect(try error(["tokenizer_config.json": "{\"model_max_length\": 1e30}"]) == nil)
+    }
+
+    @Test func missingFilesAreNamed() throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        #expect {
+            try CLIPTokenizer(directory: directory)
+        } throws: { "\($0)".contains("vocab.json: there is no such file") }
+    }
+}

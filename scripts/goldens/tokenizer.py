@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Token ids of transformers' CLIPTokenizer for plain captions and for awkward strings.
+
+The folders written: `tokenizer-bytes` (a small vocabulary whose merges cross the bytes of accents,
+Cyrillic, CJK and emoji) and, in tokenizer.json, one set of ids per vocabulary and configuration.
+"""
+
+import json
+import pathlib
+import random
+import shutil
+import tempfile
+
+import tokenizers
+import transformers
+from transformers import CLIPTokenizer
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards/tokenizer"
+LITERAL = "<|endoftext|>"
+
+AWKWARD = [
+    "", " ", "\t\n\r", "a", "!", "!!!", "hi!", "hi !! there!", "ÀÉÎÕÜ naïve café", "e\u0301 a\u030a o\u0308",
+    "\u0301alone", "x\u0323\u0307 y\u0307\u0323", "한글 \u1112\u1161\u11ab\u1100\u1173\u11af", "ﬁ ﬂ ﬀ ligatures", "ＦＵＬＬ width １２３",
+    "日本語のテキスト", "中文 混合 english 文字", "漢字かな交じり文、句読点。", "สวัสดีชาวโลก", "नमस्ते दुनिया", "مرحبا بالعالم", "שלום עולם",
+    "Привет, мир! ЁЖИК", "Γειά σου Κόσμε ΟΔΥΣΣΕΥΣ ΣΑΣ", "ΑΣ. ΑΣ ς σ Σ", "İstanbul ISPARTA ı i İ I", "Straße GROẞ ẞ ß",
+    "ŉ ǰ ΐ Ǆ ǅ ǆ", "👍", "👍🏽 thumbs", "👩‍👩‍👧‍👦 family", "🏳️‍🌈 flag 🇩🇪🇫🇷", "❤️ vs ❤", "a👍b", "1️⃣ keycap", "🧑‍🚀🚀🌕",
+    "don't can't we'll I'm you've they're he'd it's", "DON'T WE'LL I'M", "don’t we’ll", "'s 't 're 've 'm 'll 'd", "''s '''t",
+    "'scar 'tis 'round 'll've", "o'clock rock'n'roll", "a's1's!'s", "it's'", "'S 'RE", "12345 3.14 1,000,000", "٣٤٥ ५६७ Ⅳ ⅷ ½ ² ㊿",
+    "a1b2c3", "1st 2nd 3rd 4k 8K", "x²+y³=z⁴", "<b>bold</b> &amp; <i>it</i>", "<html><body>hi</body></html>", "http://example.com/?q=a&b=c#d",
+    "user@example.org", "C:\\path\\file.txt", "/usr/bin/env", "snake_case CamelCase kebab-case", "(masterpiece:1.2), [best] {quality}",
+    "a, b; c: d. e? f! g", "--ar 16:9 --v 5", "$100 €50 £20 ¥3", "50% off @home #tag", "« guillemets » „quotes“ “double” ‘single’",
+    "em—dash en–dash …", "\x00nul\x00", "bell\x07 esc\x1b[0m", "\x1c\x1d\x1e\x1f", "del\x7f c1\x85\x9f", "a\u200bb zero\u200cwidth\u200djoin\ufeff",
+    "\u200b", "\u2060\u2061\u00ad soft\u00adhyphen", "a\u00a0b\u202fc\u3000d\u2003e", "\u1680\u180e\u2028\u2029x", "tab\tnew\nline\r\nvt\x0bff\x0c",
+    "  leading and trailing  ", "many     spaces", "\u202eRTL override\u202c", "\ue000 private \uf8ff", "\U000f0000 \U0010ffff", "\ufffd \ufffe \uffff",
+    "\U0001d400\U0001d401 math", "𝓯𝓪𝓷𝓬𝔂", "Z̷̢̛a̸̧͝l̵̡̛g̶̨͠o̷", "a\u0300\u0301\u0302\u0303\u0304" * 3, "\U0001e900\U0001e943 Adlam", "Ⓐⓑ ⒈ ①",
+    "\u0378 unassigned \u088f new letter", "\ua7ce\U00016ea0 \U00011de5", "ﷺ ﷽", "ʼn apostrophe ʹ", "ᾳ ᾼ Ὰ ᾈ", "K Å Ω", "\u2126 \u212a \u212b",
+    "豈 更 車 \uf900 \ufa10", "\u0958 \u09dc \u0b5c \ufb1d", "Ⱥ Ⱦ ȺȾ", "Ꭰ Ꭱ ꭰ", "ა Ა", "ᲀ", "ꟹ ꓲ ʰ ª º",
+    LITERAL, f"a {LITERAL} b", f"a{LITERAL}b{LITERAL}", "<|startoftext|>", "x <|startoftext|>y", "<|STARTOFTEXT|> <|EndOfText|>",
+    f"!!{LITERAL}!!", "!!<|ENDOFTEXT|>!!", "<|startoftext|>'s", "<|STARTOFTEXT|>'s", "<|endoftext", "|endoftext|>", "<| endoftext |>", "<<|endoftext|>>",
+    "<|endoftext|><|startoftext|><|endoftext|>", "<|END\u200bOFTEXT|>", "</w> a</w>b", "</W>", "Ġ Ā ĉ Ċ", "unk [UNK] <unk> [PAD]",
+    "word " * 300, "a red house in the snow, " * 40, "é" * 200, "a" * 500, "ab" * 400, "x" * 75, "! " * 90, "1 " * 76,
+    "a b " * 37 + "c", "a b " * 37 + "c d", "日" * 100, "👍" * 60, "don't " * 40, "supercalifragilisticexpialidocious",
+    "pneumonoultramicroscopicsilicovolcanoconiosis", "antidisestablishmentarianism " * 9, "lighthouse at night, crescent moon" + "!" * 120,
+]
+
+
+def scrambled(count: int) -> list[str]:
+    """Short random strings of pieces that interact: marks, joiners, quotes, markers, digits, spaces."""
+    rng = random.Random(11)
+    pieces = list("aAbsStTxéÉßσΣςİı日本語한é1٣½²'’!?.,-_|<> \t\n\xa0\u200b\u200d\ufe0f\u0301\u0307\u0323\x00👍🏽ö")
+    pieces += ["'s", "'re", "'ll", LITERAL, "<|startoftext|>", "<|STARTOFTEXT|>", "the ", "house", "</w>"]
+    return ["".join(rng.choices(pieces, k=rng.randint(2, 14))) for _ in range(count)]
+
+
+def train_bytes_vocabulary(directory: pathlib.Path) -> None:
+    """Trains a small vocabulary on many scripts, in CLIP's format and with SD 2's padding."""
+    rng = random.Random(5)
+    words = " ".join(AWKWARD[:100]).lower().split()
+    corpus = [" ".join(rng.choices(words, k=12)) for _ in range(2000)]
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=1400,
+        special_tokens=[],
+        initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
+        end_of_word_suffix="</w>",
+        show_progress=False,
+    )
+    model = tokenizers.Tokenizer(tokenizers.models.BPE(end_of_word_suffix="</w>"))
+    reference = CLIPTokenizer.from_pretrained(POSTCARDS).backend_tokenizer
+    model.normalizer = reference.normalizer
+    model.pre_tokenizer = reference.pre_tokenizer
+    model.train_from_iterator(corpus, trainer)
+    trained = json.loads(model.to_str())["model"]
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    # CLIP's order, so that "!" is id 0: the bytes, the bytes that end a word, the merges, the marks.
+    names = alphabet + [c + "</w>" for c in alphabet]
+    seen = set(names)
+    merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in trained["merges"]]
+    merges = [m for m in merges if all(part in trained["vocab"] for part in m)]
+    for left, right in merges:
+        if left + right not in seen:
+            seen.add(left + right)
+            names.append(left + right)
+    # A vocabulary without some bytes shows what becomes of unknown symbols.
+    lacking = {"ÿ", "ÿ</w>", "þ</w>"} - {p for m in merges for p in m}
+    names = [n for n in names if n not in lacking] + ["<|startoftext|>", LITERAL]
+    names.remove("!")
+    names.insert(0, "!")
+    directory.mkdir(parents=True, exist_ok=True)
+    vocabulary = {name: index for index, name in enumerate(names)}
+    (directory / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
+    lines = ["#version: 0.2"] + [f"{a} {b}" for a, b in merges]
+    (directory / "merges.txt").write_text("\n".join(lines) + "\n")
+    mark = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
+    special = {
+        "bos_token": {"content": "<|startoftext|>", **mark},
+        "eos_token": {"content": LITERAL, **mark},
+        "pad_token": "!",
+        "unk_token": {"content": LITERAL, **mark},
+    }
+    config = {"model_max_length": 77, "tokenizer_class": "CLIPTokenizer", "pad_token": LITERAL}
+    (directory / "special_tokens_map.json").write_text(json.dumps(special, indent=1))
+    (directory / "tokenizer_config.json").write_text(json.dumps(config, indent=1))
+
+
+def configurations() -> dict:
+    """Special-token files as they are published, by name: (tokenizer_config, special_tokens_map)."""
+    mark = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
+
+    def token(content: str) -> dict:
+        return {"__type": "AddedToken", "content": content, **mark}
+
+    added = {
+        "998": {"content": "<|startoftext|>", **mark, "special": True},
+        "999": {"content": LITERAL, **mark, "special": True},
+    }
+    exclamation = {"content": "!", **mark, "normalized": False, "special": True}
+    strings = {"bos_token": "<|startoftext|>", "eos_token": LITERAL, "unk_token": LITERAL}
+    objects = {
+        "bos_token": token("<|startoftext|>"), "eos_token": token(LITERAL), "unk_token": token(LITERAL),
+    }
+    return {
+        "bare": ({}, None),
+        "objects": ({**objects, "model_max_length": 77, "pad_token": LITERAL}, None),
+        "all-objects": ({**objects, "model_max_length": 77, "pad_token": token(LITERAL)}, None),
+        "decoder-sd2": (
+            {**strings, "added_tokens_decoder": {"0": exclamation, **added}, "pad_token": "!",
+             "model_max_length": 77},
+            {**strings, "pad_token": LITERAL},
+        ),
+        "short": ({"model_max_length": 12, **strings, "pad_token": "!"}, None),
+        "additional": (
+            {"model_max_length": 77, **strings, "pad_token": LITERAL,
+             "additional_special_tokens": ["<sks>", "house", "ho"]}, None),
+    }
+
+
+def expected(tokenizer: CLIPTokenizer, texts: list[str]) -> list[dict]:
+    """What the pipeline feeds to the text encoder, and what it says it removed."""
+    length = min(tokenizer.model_max_length, 77)
+    result = []
+    for text in texts:
+        padded = tokenizer(text, padding="max_length", max_length=length, truncation=True).input_ids
+        whole = tokenizer(text, padding="longest").input_ids
+        assert len(padded) == length
+        last = len(padded)
+        while last > 0 and padded[last - 1] == tokenizer.pad_token_id:
+            last -= 1
+        case = {"text": text, "ids": padded[:last]}
+        if len(whole) > length:
+            case["removed"] = tokenizer.batch_decode([whole[length - 1 : -1]])[0]
+        result.append(case)
+    return result
+
+
+def main(out_dir: str) -> None:
+    """Writes tokenizer.json and the folder tokenizer-bytes into out_dir."""
+    out = pathlib.Path(out_dir)
+    train_bytes_vocabulary(out / "tokenizer-bytes")
+    captions = [item["caption"] for item in json.loads(CAPTIONS.read_text())]
+    sets = []
+
+    def add(name: str, folder: pathlib.Path, source: str, texts: list[str], files=None) -> None:
+        tokenizer = CLIPTokenizer.from_pretrained(folder)
+        sets.append({
+            "name": name, "source": source, "files": files or {}, "pad_id": tokenizer.pad_token_id,
+            "cases": expected(tokenizer, texts),
+        })
+
+    assert len(AWKWARD) >= 100 and len(captions) == 200
+    add("postcards", POSTCARDS, "postcards", captions + AWKWARD + scrambled(200))
+    add("bytes", out / "tokenizer-bytes", "tokenizer-bytes", AWKWARD + scrambled(200))
+    few = [t for t in AWKWARD if "|" in t or "!" in t or "ho" in t][:40] + ["<sks> HOUSE house shop", "<SKS>"]
+    for name, (config, special) in configurations().items():
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = pathlib.Path(scratch)
+            files = {"tokenizer_config.json": json.dumps(config)}
+            if special is not None:
+                files["special_tokens_map.json"] = json.dumps(special)
+            for file in ("vocab.json", "merges.txt"):
+                shutil.copy(POSTCARDS / file, folder / file)
+            for file, text in files.items():
+                (folder / file).write_text(text)
+            add(name, folder, "postcards", few, files)
+    data = {"transformers": transformers.__version__, "sets": sets}
+    (out / "tokenizer.json").write_text(
+        json.dumps(data, separators=(",", ":"), ensure_ascii=True) + "\n")
+
+
+CAPTIONS = ROOT / "scripts/goldens/captions.json"
+
+if __name__ == "__main__":
+    main(str(ROOT / "Tests/StableDiffusionTests/Goldens"))

@@ -1,0 +1,412 @@
+#!/usr/bin/env python3
+"""The judge: a small classifier that says what a picture shows, trained on rendered scenes.
+
+    python scripts/train/judge.py train                      # resumes if it was interrupted
+    python scripts/train/judge.py score --model DIR --prompts validation.json --count 200
+
+Inputs of `train`: `--data` with {train,val}.{u8,jsonl}. Outputs in `--out`: judge.safetensors
+(float16), judge.json (layers, meaning of the outputs, accuracy per attribute on held-out renders),
+state.pt. Inputs of `score`: a pipeline directory, the prompts with their attributes, and `--out`
+of a trained judge. Output: the share of prompts whose picture shows what it should, by attribute,
+with 95 % Wilson intervals, on the screen and as JSON in `--report`.
+
+The network is convolutions, GroupNorm, SiLU and one linear layer, so that it runs anywhere. Its
+outputs: sky, land, background and celestial body (one of n each); for each kind of object whether
+it is there (a logit), its colour and its position (one of n each, meaningful if it is there).
+Half of the training pictures are softened, shifted or noisy, since generated ones are not sharp.
+"""
+import argparse
+import json
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # parallelism comes from the workers
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from common import average_gradients, open_images, read_rows, save_atomically, wilson
+from scene import BACKS, CEL_NAMES, COLOURED, COLOURS, LANDS, OBJECTS, POSITIONS, SKIES
+
+GLOBALS = {"sky": SKIES, "land": LANDS, "background": BACKS, "celestial": CEL_NAMES}
+KINDS, HUES = list(OBJECTS), list(COLOURS)
+# name -> number of outputs, in the order of the last layer
+OUTPUTS = {name: len(values) for name, values in GLOBALS.items()} | {
+    "present": len(KINDS), "colour": len(KINDS) * len(HUES),
+    "position": len(KINDS) * len(POSITIONS),
+}
+# (channels, stride) of the 3x3 convolutions; each is followed by GroupNorm(8) and SiLU
+CONVOLUTIONS = [(16, 2), (32, 2), (64, 2), (64, 1), (96, 2), (96, 1), (128, 2), (128, 1)]
+NARROW = 32  # channels of the 8x8 map that the linear layer sees
+HELD_OUT = 2000
+
+
+class Judge(nn.Module):
+    """N x 3 x 256 x 256 in [-1, 1] -> N x 175."""
+
+    def __init__(self):
+        super().__init__()
+        layers, width = [], 3
+        for channels, stride in CONVOLUTIONS:
+            layers += [nn.Conv2d(width, channels, 3, stride, 1), nn.GroupNorm(8, channels)]
+            layers += [nn.SiLU()]
+            width = channels
+        self.features = nn.Sequential(*layers, nn.Conv2d(width, NARROW, 1), nn.SiLU())
+        self.head = nn.Linear(NARROW * 8 * 8, sum(OUTPUTS.values()))
+
+    def forward(self, x):
+        return self.head(self.features(x).flatten(1))
+
+
+def answers(output):
+    """The outputs by name: N x n, and for colour and position N x kinds x n."""
+    parts = dict(zip(OUTPUTS, output.split(list(OUTPUTS.values()), 1)))
+    parts["colour"] = parts["colour"].unflatten(1, (len(KINDS), len(HUES)))
+    parts["position"] = parts["position"].unflatten(1, (len(KINDS), len(POSITIONS)))
+    return parts
+
+
+def truth(rows):
+    """Class indices by name; -100 where there is nothing to say."""
+    out = {
+        name: torch.tensor([values.index(row[name]) for row in rows])
+        for name, values in GLOBALS.items()
+    }
+    out["present"] = torch.zeros(len(rows), len(KINDS))
+    out["colour"] = torch.full((len(rows), len(KINDS)), -100)
+    out["position"] = torch.full((len(rows), len(KINDS)), -100)
+    for i, row in enumerate(rows):
+        for thing in row["objects"]:
+            k = KINDS.index(thing["object"])
+            out["present"][i, k] = 1
+            out["position"][i, k] = POSITIONS.index(thing["position"])
+            if thing["object"] in COLOURED:
+                out["colour"][i, k] = HUES.index(thing["colour"])
+    return out
+
+
+def loss_of(output, target):
+    """Cross entropies of all the questions; the kinds' presence weighs most."""
+    said = answers(output)
+    total = sum(F.cross_entropy(said[name], target[name]) for name in GLOBALS)
+    present = F.binary_cross_entropy_with_logits(said["present"], target["present"])
+    total = total + len(KINDS) * present
+    for name in ("colour", "position"):
+        total = total + F.cross_entropy(said[name].flatten(0, 1), target[name].flatten())
+    return total
+
+
+# ---------------------------------------------------------------- training
+
+
+def to_input(images):
+    """uint8 N x 256 x 256 x 3 -> float32 N x 3 x 256 x 256 in [-1, 1]."""
+    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
+    return x.float() / 127.5 - 1
+
+
+def disturb(x, rng):
+    """Softens, shifts, and adds noise to pictures, each with a chance of its own."""
+    out = []
+    for image in x:
+        image = image[None]
+        if rng.random() < 0.5:
+            side = int(rng.integers(72, 200))
+            small = F.interpolate(image, size=(side, side), mode="bilinear", antialias=True)
+            image = F.interpolate(small, size=(256, 256), mode="bilinear")
+        if rng.random() < 0.5:
+            dy, dx = rng.integers(-8, 9, 2)
+            padded = F.pad(image, (8, 8, 8, 8), mode="replicate")
+            image = padded[:, :, 8 + dy:264 + dy, 8 + dx:264 + dx]
+        if rng.random() < 0.5:
+            gain = torch.from_numpy(rng.uniform(0.92, 1.08, (1, 3, 1, 1))).float()
+            noise = torch.from_numpy(rng.standard_normal((1, 3, 32, 32))).float()
+            image = image * gain + F.interpolate(noise, size=(256, 256), mode="bicubic") * 0.04
+        out.append(image)
+    return torch.cat(out).clamp(-1, 1)
+
+
+class Run:
+    """The judge in training: float32 weights, an exponential average, Adam."""
+
+    def __init__(self, options):
+        torch.manual_seed(options.seed)
+        self.options, self.step = options, 0
+        self.judge, self.average = Judge(), Judge()
+        self.average.load_state_dict(self.judge.state_dict())
+        self.weights = list(self.judge.parameters())
+        self.optimizer = torch.optim.AdamW(
+            self.weights, lr=options.lr, betas=(0.9, 0.99), weight_decay=0.05, fused=True
+        )
+        self.images = open_images(options.data, "train")
+        self.rows = read_rows(options.data, "train")
+        self.path = f"{options.out}/state.pt"
+        if os.path.exists(self.path):
+            state = torch.load(self.path, weights_only=True)
+            self.step = state["step"]
+            self.judge.load_state_dict(state["judge"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            print(f"continues {self.path} at step {self.step}", flush=True)
+
+    def save(self):
+        """state.pt, replaced atomically."""
+        save_atomically(
+            dict(
+                judge=self.judge.state_dict(), average=self.average.state_dict(),
+                optimizer=self.optimizer.state_dict(), step=self.step,
+            ),
+            self.path,
+        )
+
+    def gradient(self, task):
+        """(loss, gradients) of some scenes; runs in a worker thread."""
+        picked, seed = task
+        rng = np.random.default_rng(seed)
+        x = disturb(to_input(self.images[picked]), rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            output = self.judge(x)
+        loss = loss_of(output.float(), truth([self.rows[i] for i in picked]))
+        return loss.item(), torch.autograd.grad(loss, self.weights)
+
+    def advance(self, pool):
+        """One step on a batch drawn from the step's own seed; returns the loss."""
+        options = self.options
+        rng = np.random.default_rng([options.seed, self.step])
+        picked = np.sort(rng.choice(len(self.rows), options.batch, replace=False))
+        rng.shuffle(picked)
+        parts = [
+            (part, [options.seed, self.step, k])
+            for k, part in enumerate(np.split(picked, options.batch // options.part))
+        ]
+        losses = average_gradients(pool, self.gradient, parts, self.weights)
+        torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+        cosine = 0.5 * (1 + math.cos(math.pi * self.step / options.steps))
+        rate = options.lr * min(1, (self.step + 1) / 100) * (0.01 + 0.99 * cosine)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.step += 1
+        decay = min(0.998, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), self.weights, 1 - decay)
+        return sum(losses) / len(losses)
+
+
+def train(options):
+    """Trains for `--steps` batches, then writes the judge and its report."""
+    os.makedirs(options.out, exist_ok=True)
+    run, losses = Run(options), []
+    images, rows = open_images(options.data, "val"), read_rows(options.data, "val")
+    with ThreadPoolExecutor(options.workers) as pool:
+        while run.step < options.steps:
+            losses.append(run.advance(pool))
+            if run.step % 50 == 0:
+                mean = sum(losses) / len(losses)
+                print(f"step {run.step} loss {mean:.4f}", flush=True)
+                losses.clear()
+            if run.step % 500 == 0:
+                run.save()
+                small = accuracy(run.average, images[:300], rows[:300], pool)
+                print({k: round(v["accuracy"], 3) for k, v in small.items()}, flush=True)
+        report = accuracy(run.average, images[:HELD_OUT], rows[:HELD_OUT], pool)
+    export(run.average, options.out, report)
+    print(json.dumps(report, indent=1))
+
+
+# ---------------------------------------------------------------- export and use
+
+
+def export(judge, out, report):
+    """judge.safetensors in float16 and judge.json."""
+    weights = {k: v.half().contiguous() for k, v in judge.state_dict().items()}
+    save_file(weights, f"{out}/judge.safetensors", metadata={"format": "pt"})
+    described, index = [], 0
+    for channels, stride in CONVOLUTIONS:
+        described += [
+            {"convolution": f"features.{index}", "channels": channels, "kernel": 3,
+             "stride": stride, "padding": 1},
+            {"group_norm": f"features.{index + 1}", "groups": 8, "epsilon": 1e-5},
+            {"silu": True},
+        ]
+        index += 3
+    described += [
+        {"convolution": f"features.{index}", "channels": NARROW, "kernel": 1, "stride": 1,
+         "padding": 0},
+        {"silu": True}, {"flatten": "channels, rows, columns"}, {"linear": "head"},
+    ]
+    data = {
+        "input": {"size": [256, 256], "channels": "RGB", "scale": "x / 127.5 - 1"},
+        "layers": described, "outputs": OUTPUTS, "values": GLOBALS, "kinds": KINDS,
+        "colours": HUES, "positions": POSITIONS, "coloured": sorted(COLOURED),
+        "present_above": 0.0, "held_out_renders": report,
+    }
+    with open(f"{out}/judge.json", "w") as file:
+        json.dump(data, file, indent=1)
+
+
+def load(path):
+    """The exported judge, computing in float32."""
+    judge = Judge()
+    judge.load_state_dict(load_file(f"{path}/judge.safetensors"))
+    return judge.float().eval()
+
+
+def look(judge, images, pool, part=20):
+    """The judge's outputs for uint8 images, by name."""
+    @torch.no_grad()
+    def one(start):
+        x = to_input(images[start:start + part])
+        return judge(x.contiguous(memory_format=torch.channels_last))
+
+    return answers(torch.cat(list(pool.map(one, range(0, len(images), part)))))
+
+
+def hits(said, target):
+    """Right or wrong by attribute: lists of 0 and 1, over all that the target says."""
+    out = {name: (said[name].argmax(1) == target[name]).int().tolist() for name in GLOBALS}
+    there, found = target["present"] > 0, said["present"] > 0
+    out["object"] = found[there].int().tolist()
+    out["no other object"] = (~(found & ~there).any(1)).int().tolist()
+    for name in ("colour", "position"):
+        asked = target[name] >= 0
+        out[name] = (said[name].argmax(2)[asked] == target[name][asked]).int().tolist()
+    return out
+
+
+def summary(found):
+    """Accuracy, interval and count of each list of hits."""
+    out = {}
+    for name, values in found.items():
+        low, high = wilson(sum(values), len(values))
+        share = sum(values) / len(values) if values else 0.0
+        out[name] = {
+            "accuracy": round(share, 4), "interval": [round(low, 4), round(high, 4)],
+            "count": len(values),
+        }
+    return out
+
+
+def accuracy(judge, images, rows, pool):
+    """How often the judge is right about pictures whose attributes are known."""
+    said, target = look(judge, images, pool), truth(rows)
+    report = summary(hits(said, target))
+    for k, kind in enumerate(KINDS):
+        right = (said["present"][:, k] > 0) == (target["present"][:, k] > 0)
+        report[f"present: {kind}"] = summary({kind: right.int().tolist()})[kind]
+    return report
+
+
+# ---------------------------------------------------------------- scoring generated pictures
+
+
+def told(attributes, caption):
+    """The attributes that a full caption tells: what it leaves out is not asked of the picture."""
+    row = json.loads(json.dumps(attributes))
+    row["untold"] = [name for name in ("background", "celestial") if row[name] == "none"]
+    for thing in row["objects"]:
+        if thing["object"] == "snowman" and "scarf" not in caption:
+            thing["untold colour"] = True
+    return row
+
+
+def told_truth(rows):
+    """truth() of the told attributes only."""
+    target = truth(rows)
+    for i, row in enumerate(rows):
+        for name in row["untold"]:
+            target[name][i] = -100
+        for thing in row["objects"]:
+            if thing.get("untold colour"):
+                target["colour"][i, KINDS.index(thing["object"])] = -100
+    return target
+
+
+def told_hits(said, target):
+    """hits(), without the global attributes that were not told."""
+    out = hits(said, target)
+    for name in GLOBALS:
+        out[name] = [v for v, y in zip(out[name], target[name].tolist()) if y >= 0]
+    return out
+
+
+def generate(options, captions, pool):
+    """One picture per caption: DDIM, the seed of picture i is `--seed` + i."""
+    import unet
+    from diffusers import AutoencoderKL, DDIMScheduler
+
+    net = unet.load(options.unet or f"{options.model}/unet").bfloat16().eval()
+    unet.use_plain_attention(net)
+    vae = AutoencoderKL.from_pretrained(
+        options.vae or f"{options.model}/vae", low_cpu_mem_usage=False
+    ).eval()
+    prompts = unet.Prompts(f"{options.model}/text_encoder", f"{options.model}/tokenizer")
+    schedule = DDIMScheduler.from_pretrained(f"{options.model}/scheduler")
+
+    @torch.no_grad()
+    def draw(start, part=4):
+        texts = captions[start:start + part]
+        latents = torch.stack([
+            torch.randn(4, 32, 32, generator=torch.Generator().manual_seed(options.seed + i))
+            for i in range(start, start + len(texts))
+        ])
+        latents = unet.sample(
+            net, prompts, texts, schedule, latents, options.ddim, options.guidance
+        )
+        with torch.autocast("cpu", torch.bfloat16):
+            return unet.decode(vae, latents)
+
+    return np.concatenate(list(pool.map(draw, range(0, len(captions), 4))))
+
+
+def score(options):
+    """Generates pictures for the prompts and judges them."""
+    with open(options.prompts) as file:
+        items = json.load(file)["items"][:options.count]
+    captions = [item["full_caption"] for item in items]
+    rows = [told(item["attributes"], item["full_caption"]) for item in items]
+    with ThreadPoolExecutor(options.workers) as pool:
+        images = generate(options, captions, pool)
+        report = summary(told_hits(look(load(options.out), images, pool), told_truth(rows)))
+    if options.images:
+        np.save(options.images, images)
+    for name, line in report.items():
+        low, high = line["interval"]
+        print(f"{name:16} {line['accuracy']:.3f}  [{low:.3f}, {high:.3f}]  of {line['count']}")
+    if options.report:
+        with open(options.report, "w") as file:
+            json.dump(report, file, indent=1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["train", "score"])
+    parser.add_argument("--data", default="work/data")
+    parser.add_argument("--out", default="work/ckpt/judge")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--seed", type=int, default=0)
+    training = parser.add_argument_group("train")
+    training.add_argument("--steps", type=int, default=4000)
+    training.add_argument("--batch", type=int, default=32)
+    training.add_argument("--part", type=int, default=8, help="pictures per gradient task")
+    training.add_argument("--lr", type=float, default=2e-3)
+    scoring = parser.add_argument_group("score")
+    scoring.add_argument("--model", help="pipeline directory")
+    scoring.add_argument("--unet", help="another U-Net than the pipeline's")
+    scoring.add_argument("--vae", help="another VAE than the pipeline's")
+    scoring.add_argument("--prompts", help="JSON with full captions and attributes")
+    scoring.add_argument("--count", type=int, default=200)
+    scoring.add_argument("--ddim", type=int, default=25, help="steps")
+    scoring.add_argument("--guidance", type=float, default=5.0)
+    scoring.add_argument("--report", help="write the scores to this JSON file")
+    scoring.add_argument("--images", help="write the pictures to this .npy file")
+    options = parser.parse_args()
+    {"train": train, "score": score}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()
