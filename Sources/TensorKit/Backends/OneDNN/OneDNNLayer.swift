@@ -41,6 +41,8 @@ final class OneDNNLayer: Sendable {
             let target = self.bias.base.assumingMemoryBound(to: Float.self)
             target.update(from: bias.baseAddress!, count: bias.count)
         }
+        // Whoever loads a model may pack on several threads; each by itself, without a pool.
+        ThreadTeam(threadCount: 1).adopt()
         let dimensions = geometry.weightDimensions
         let given = try dnnl_memory_desc_t.make(dimensions, .float32, dnnl_oihw)
         let kept = try dnnl_memory_desc_t.make(dimensions, inputType, dnnl_oihw)
