@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attention: softmax(scale * Q * K^T) * V per batch item and head.
+#ifndef RETOM_ATTENTION_H
+#define RETOM_ATTENTION_H
+
+#include "KernelArguments.h"
+
+#define RT_ATTENTION_DECLARE(isa)                                                                \
+    rt_attention_plan rt_attention_plan_##isa(const rt_attention *_Nonnull a);                   \
+    void rt_attention_pack_##isa(const rt_attention *_Nonnull a, int64_t begin, int64_t end);    \
+    void rt_attention_run_##isa(const rt_attention *_Nonnull a, int64_t begin, int64_t end,      \
+                                void *_Nonnull scratch);
+
+RT_ATTENTION_DECLARE(scalar)
+RT_ATTENTION_DECLARE(avx2)
+RT_ATTENTION_DECLARE(avx512)
+/// Products of bf16 pairs; queries, keys and values must all be bf16.
+RT_ATTENTION_DECLARE(avx512_bf16)
+
+#endif
