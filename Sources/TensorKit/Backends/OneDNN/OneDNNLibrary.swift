@@ -59,7 +59,8 @@ package struct OneDNNError: Error, CustomStringConvertible {
         _ status: dnnl_status_t, _ action: @autoclosure () -> String
     ) throws(OneDNNError) {
         guard status != dnnl_success else { return }
-        let name = dnnl_status2str(status).map { String(cString: $0) } ?? "status \(status.rawValue)"
+        let name =
+            dnnl_status2str(status).map { String(cString: $0) } ?? "status \(status.rawValue)"
         throw OneDNNError(action: action(), status: name)
     }
 }
