@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension OneDNNLayer {
-    /// `output = activation(convolution(input) + bias) + residual`
+    /// Computes `output = activation(convolution(input) + bias) + residual`.
     ///
     /// The library's fast code wants dense tensors and adds in place only; what differs from that
     /// goes through scratch memory:
@@ -19,7 +19,7 @@ extension OneDNNLayer {
             var source = input
             if !input.isContiguous {
                 source = lane.workspace.tensor(input.shape, input.elementType)
-                RowPass.copy(input, into: source, lane: lane)
+                lane.copy(input, into: source)
             }
             var product = output
             if goesThroughScratch {
@@ -27,13 +27,13 @@ extension OneDNNLayer {
                 let type = residual == nil ? output.elementType : .float32
                 product = lane.workspace.tensor(output.shape, type)
             } else if let residual, residual.rawPointer != output.rawPointer {
-                RowPass.copy(residual, into: output, lane: lane)
+                lane.copy(residual, into: output)
             }
             run(
                 source, into: product, epilogue: epilogue,
                 accumulates: residual != nil && !goesThroughScratch, lane: lane)
             if goesThroughScratch {
-                RowPass.combine(product, residual, into: output, lane: lane)
+                combine(product, residual, into: output, lane: lane)
             }
         }
     }
@@ -56,5 +56,19 @@ extension OneDNNLayer {
             // Selection made sure that the library has this operation; memory is all that can lack.
             preconditionFailure("\(error)")
         }
+    }
+
+    /// `output = product + residual`, rounded to the output's type once; uses up the product.
+    private func combine(
+        _ product: Tensor, _ residual: Tensor?, into output: Tensor, lane: ComputeLane
+    ) {
+        if let residual {
+            let isInPlace = residual.rawPointer == output.rawPointer
+            if isInPlace && output.elementType == .float32 {
+                return lane.add(product, into: output)
+            }
+            lane.add(residual, into: product)
+        }
+        lane.copy(product, into: output)
     }
 }

@@ -3,8 +3,10 @@
 internal import COneDNN
 internal import Synchronization
 
-/// A convolution of oneDNN. A fully connected layer is one too, with a kernel of one pixel: on the
-/// sizes of these networks that is as fast as the library's products or faster.
+/// A convolution of oneDNN.
+///
+/// A fully connected layer is one too, with a kernel of one pixel: on the sizes of these networks
+/// that is as fast as the library's products or faster.
 ///
 /// Which layout of the weights is best depends on the picture's size, so they are packed when the
 /// first dry run tells it. The layout depends on the shape alone, never on what ran before.
@@ -23,8 +25,9 @@ final class OneDNNLayer: Sendable {
         var primitives: [OneDNNPrimitive] = []
     }
 
-    /// Shapes to remember; the least recently created is forgotten. A pass needs a few (with and
-    /// without merged tokens, whole and partial tiles).
+    /// Shapes to remember; the one created first is forgotten first.
+    ///
+    /// A pass needs a few (with and without merged tokens, whole and partial tiles).
     private static let primitiveCapacity = 16
 
     init(
@@ -41,6 +44,8 @@ final class OneDNNLayer: Sendable {
             let target = self.bias.base.assumingMemoryBound(to: Float.self)
             target.update(from: bias.baseAddress!, count: bias.count)
         }
+        // Whoever loads a model may pack on several threads; each by itself, without a pool.
+        ThreadTeam(threadCount: 1).adopt()
         let dimensions = geometry.weightDimensions
         let given = try dnnl_memory_desc_t.make(dimensions, .float32, dnnl_oihw)
         let kept = try dnnl_memory_desc_t.make(dimensions, inputType, dnnl_oihw)
