@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
-package import GenerationTypes
+internal import GenerationTypes
 
 /// What every picture of a run is like, unless its prompt says otherwise.
 package struct GenerationOptions: ParsableArguments {
