@@ -16,7 +16,7 @@ import diffusers
 import numpy as np
 import torch
 
-SHAPE = (1, 4, 4, 4)
+SHAPE = (1, 4, 2, 4)
 CLASSES = {
     "ddim": "DDIMScheduler",
     "pndm": "PNDMScheduler",
@@ -212,7 +212,7 @@ def run(name: str, config: dict, method: str, steps: int, eta: float, seed: int)
     if not torch.isfinite(latents).all():
         print(f"  {name}: diffusers leaves the finite numbers")
         return None
-    long = len(timesteps) > 60
+    long = len(timesteps) > 30
     return {
         "name": name, "config": json.dumps(config), "method": method, "steps": steps, "eta": eta,
         "seed": seed, "call_count": len(timesteps),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Denoising diffusion implicit models (Song et al. 2021), diffusers' `DDIMScheduler`.
+/// Denoising diffusion implicit models (Song and others, 2021), diffusers' `DDIMScheduler`.
 package struct DDIMScheduler: NoiseScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1
@@ -75,7 +75,9 @@ package struct DDIMScheduler: NoiseScheduler {
 
 extension SchedulerParameters {
     /// Thresholds or clips a predicted picture, where the configuration says so.
-    func limit(_ original: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>, count: Int) {
+    func limit(
+        _ original: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>, count: Int
+    ) {
         if let thresholding {
             SampleMath.threshold(original, thresholding, scratch: scratch, count: count)
         } else if let clipSampleRange {

@@ -2,8 +2,9 @@
 
 internal import Glibc
 
-/// DPM-Solver and DPM-Solver++ (Lu et al. 2022), multistep, orders 1 to 3, ODE and SDE; diffusers'
-/// `DPMSolverMultistepScheduler`. "DPM++ 2M" is its default.
+/// DPM-Solver and DPM-Solver++ as multistep methods, diffusers' `DPMSolverMultistepScheduler`.
+///
+/// Lu and others, 2022: orders 1 to 3, as ODE and as SDE. "DPM++ 2M" is its default.
 package struct DPMSolverMultistepScheduler: NoiseScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1

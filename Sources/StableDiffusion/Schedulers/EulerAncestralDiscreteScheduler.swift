@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Ancestral sampling with Euler steps (k-diffusion's `sample_euler_ancestral`), diffusers'
-/// `EulerAncestralDiscreteScheduler`. Draws noise at every step, the last one too.
+/// Ancestral sampling with Euler steps, diffusers' `EulerAncestralDiscreteScheduler`.
+///
+/// k-diffusion's `sample_euler_ancestral`. Draws noise at every step, the last one too.
 package struct EulerAncestralDiscreteScheduler: SigmaSpaceScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Euler's method in σ-space (Karras et al. 2022, algorithm 2 without churn), diffusers'
+/// Euler's method in σ-space (Karras and others, 2022, algorithm 2 without churn), diffusers'
 /// `EulerDiscreteScheduler`.
 package struct EulerDiscreteScheduler: SigmaSpaceScheduler {
     package let timesteps: [Float]

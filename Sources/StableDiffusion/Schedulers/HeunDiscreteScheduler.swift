@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Heun's second-order method in σ-space (Karras et al. 2022, algorithm 1), diffusers'
-/// `HeunDiscreteScheduler`. The network is called twice per step, once in the last one.
+/// Heun's second-order method in σ-space, diffusers' `HeunDiscreteScheduler`.
+///
+/// Karras and others, 2022, algorithm 1. The network is called twice per step, once in the last one.
 package struct HeunDiscreteScheduler: SigmaSpaceScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float
@@ -34,7 +35,8 @@ package struct HeunDiscreteScheduler: SigmaSpaceScheduler {
         let next = sigmas[isFirst ? stepIndex + 1 : stepIndex]
         let difference = next - sigma
         let current = isFirst ? sigma : next
-        let (count, prediction, clipSampleRange) = (history.sampleCount, prediction, clipSampleRange)
+        let count = history.sampleCount
+        let (prediction, clipSampleRange) = (prediction, clipSampleRange)
         original.withUnsafeMutableBufferPointer { original in
             guard let original = original.baseAddress else { return }
             SampleMath.predictOriginal(

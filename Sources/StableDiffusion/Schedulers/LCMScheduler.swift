@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Multistep consistency sampling (Luo et al. 2023, algorithm 3), diffusers' `LCMScheduler`.
+/// Multistep consistency sampling (Luo and others, 2023, algorithm 3), diffusers' `LCMScheduler`.
+///
 /// Draws noise at every step but the last.
 package struct LCMScheduler: NoiseScheduler {
     package let timesteps: [Float]
@@ -22,7 +23,9 @@ package struct LCMScheduler: NoiseScheduler {
         guard stepCount <= distilled else {
             throw .stepCountOutOfRange(
                 stepCount, allowed: 1...distilled,
-                reason: "the model was distilled at \(distilled) timesteps (original_inference_steps)")
+                reason: """
+                    the model was distilled at \(distilled) timesteps (original_inference_steps)
+                    """)
         }
         let stride = parameters.trainTimesteps / distilled
         let falling = (1...distilled).reversed().map { $0 * stride - 1 }

@@ -60,12 +60,15 @@ package struct LMSDiscreteScheduler: SigmaSpaceScheduler {
         let (from, to) = (Double(sigmas[stepIndex]), Double(sigmas[stepIndex + 1]))
         let (middle, half) = ((from + to) / 2, (to - from) / 2)
         let offset = half / 3.0.squareRoot()
-        return Float(
-            half * (lagrange(middle - offset, current, order, stepIndex)
-                + lagrange(middle + offset, current, order, stepIndex)))
+        let sum =
+            lagrange(middle - offset, current, order, stepIndex)
+            + lagrange(middle + offset, current, order, stepIndex)
+        return Float(half * sum)
     }
 
-    private func lagrange(_ sigma: Double, _ current: Int, _ order: Int, _ stepIndex: Int) -> Double {
+    private func lagrange(
+        _ sigma: Double, _ current: Int, _ order: Int, _ stepIndex: Int
+    ) -> Double {
         let own = Double(sigmas[stepIndex - current])
         var product = 1.0
         for other in 0..<order where other != current {

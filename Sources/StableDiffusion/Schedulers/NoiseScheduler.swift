@@ -25,8 +25,9 @@ package protocol NoiseScheduler: Sendable {
     /// What earlier steps left behind; a copy of it and of the sample is a checkpoint.
     var history: SchedulerHistory { get set }
 
-    /// Writes the network's input at a step: the sample, scaled down in σ-space. Both buffers may be
-    /// the same memory.
+    /// Writes the network's input at a step: the sample, scaled down in σ-space.
+    ///
+    /// Both buffers may be the same memory.
     func scaleModelInput(
         _ sample: UnsafeBufferPointer<Float>, into input: UnsafeMutableBufferPointer<Float>,
         at stepIndex: Int)
@@ -57,7 +58,9 @@ extension NoiseScheduler {
     }
 }
 
-/// Scaling of the input in σ-space, by √(σ² + 1) (Karras et al. 2022, c_in).
+/// A scheduler whose network input is the sample divided by √(σ² + 1).
+///
+/// c_in of Karras and others, 2022.
 protocol SigmaSpaceScheduler: NoiseScheduler {
     /// The noise levels; entry `stepIndex` is the sample's at that step.
     var sigmas: [Float] { get }

@@ -20,7 +20,9 @@ extension SchedulerConfiguration {
         case .lcm:
             result.originalInferenceSteps = originalInferenceSteps ?? 50
             result.timestepScaling = Float(timestepScaling ?? 10)
-            try check(result.originalInferenceSteps, 1...result.trainTimesteps, "original_inference_steps")
+            try check(
+                result.originalInferenceSteps, 1...result.trainTimesteps,
+                "original_inference_steps")
         case .pndm: result.skipPRKSteps = skipPRKSteps ?? false
         default: break
         }
@@ -86,20 +88,19 @@ extension SchedulerConfiguration {
     }
 
     private func readSigmas(_ result: inout SchedulerParameters) throws(SchedulerError) {
-        let chosen = [useKarrasSigmas ?? false, useExponentialSigmas ?? false, useBetaSigmas ?? false]
-        guard chosen.count(where: { $0 }) <= 1 else {
-            throw .malformedConfiguration(
-                reason: """
-                    only one of use_karras_sigmas, use_exponential_sigmas and use_beta_sigmas \
-                    can be true
-                    """)
+        let karras = useKarrasSigmas ?? false
+        let exponential = useExponentialSigmas ?? false
+        let beta = useBetaSigmas ?? false
+        if (karras && exponential) || (karras && beta) || (exponential && beta) {
+            let keys = "use_karras_sigmas, use_exponential_sigmas and use_beta_sigmas"
+            throw .malformedConfiguration(reason: "only one of \(keys) can be true")
         }
-        if useBetaSigmas ?? false {
+        if beta {
             throw unsupported(result, "use_beta_sigmas", "choose --scheduler karras or exponential")
         }
         let luLambdas = result.schedulerClass == .dpmSolverMultistep && (useLuLambdas ?? false)
         result.sigmaSpacing =
-            chosen[0] ? .karras : luLambdas ? .lu : chosen[1] ? .exponential : .timesteps
+            karras ? .karras : luLambdas ? .lu : exponential ? .exponential : .timesteps
         // diffusers' LMS does not look at the limits for Karras sigmas; the others do, even those
         // whose constructors lack the keys.
         if result.schedulerClass != .lms || result.sigmaSpacing == .exponential {
@@ -147,7 +148,8 @@ extension SchedulerConfiguration {
         result.solver.lowerOrderFinal = lowerOrderFinal ?? true
         try check(result.solver.order, 1...3, "solver_order")
         if (useFlowSigmas ?? false) || predictionType == "flow_prediction" {
-            throw unsupported(result, "flow matching", "it is not what Stable Diffusion 1 and 2 use")
+            throw unsupported(
+                result, "flow matching", "it is not what Stable Diffusion 1 and 2 use")
         }
         if useDynamicShifting ?? false {
             throw unsupported(
@@ -172,8 +174,9 @@ extension SchedulerConfiguration {
                 "only networks that predict noise alone can be sampled")
         }
         if !result.solver.algorithm.predictsData, result.finalSigmas == .zero {
+            let algorithm = result.solver.algorithm.rawValue
             throw unsupported(
-                result, "algorithm_type \(result.solver.algorithm.rawValue) and a last sigma of zero",
+                result, "algorithm_type \(algorithm) and a last sigma of zero",
                 "set final_sigmas_type to sigma_min or algorithm_type to dpmsolver++")
         }
         if result.solver.algorithm == .sdeDPMSolver, result.solver.order == 3 {
@@ -244,8 +247,8 @@ extension SchedulerParameters {
             throw .unsupported(
                 scheduler: schedulerClass.rawValue, setting: "--scheduler \(schedule.rawValue)",
                 advice: schedulerClass == .lcm
-                    ? "its timesteps are those it was distilled at; use --scheduler default"
-                    : "it steps by timesteps, not by sigmas; use --scheduler default or sgm_uniform")
+                    ? "its timesteps are those it was distilled at; choose --scheduler default"
+                    : "it has no sigmas; choose --scheduler default or sgm_uniform")
         }
         sigmaSpacing = schedule == .karras ? .karras : .exponential
         if schedulerClass == .lms, schedule == .karras { (sigmaMin, sigmaMax) = (nil, nil) }

@@ -11,6 +11,7 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
     /// `_class_name`, such as `PNDMScheduler`.
     package var className: String
 
+    // The keys, by their names in diffusers, whose class documentation explains them.
     package var algorithmType: String?
     package var betaEnd: Double?
     package var betaSchedule: String?
@@ -107,6 +108,8 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
         } catch {
             throw .malformedConfiguration(reason: jsonReason(error))
         }
+        // No limit, which plain JSON can't say.
+        if lambdaMinClipped == -.infinity { lambdaMinClipped = nil }
         guard SchedulerClass.knownNames.contains(className) else {
             throw .unknownClass(className, known: SchedulerClass.knownNames)
         }

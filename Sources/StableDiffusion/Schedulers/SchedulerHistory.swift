@@ -63,12 +63,17 @@ package struct SchedulerHistory: Sendable, Hashable, Codable {
     func check(against own: SchedulerHistory, stepCount: Int) throws(SchedulerError) {
         guard names == own.names else {
             throw .foreignHistory(
-                reason: "it holds \(names.joined(separator: ", ")), not \(own.names.joined(separator: ", "))")
+                reason: """
+                    it holds \(names.joined(separator: ", ")), \
+                    not \(own.names.joined(separator: ", "))
+                    """)
         }
         guard sampleCount == own.sampleCount else {
-            throw .foreignHistory(reason: "its samples have \(sampleCount) values, not \(own.sampleCount)")
+            throw .foreignHistory(
+                reason: "its samples have \(sampleCount) values, not \(own.sampleCount)")
         }
-        guard order.sorted() == Array(names.indices), storage.count == names.count * sampleCount else {
+        guard order.sorted() == Array(names.indices), storage.count == names.count * sampleCount
+        else {
             throw .foreignHistory(reason: "its buffers are damaged")
         }
         guard (0...stepCount).contains(stepIndex) else {

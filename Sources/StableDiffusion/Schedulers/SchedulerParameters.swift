@@ -15,7 +15,7 @@ enum BetaSchedule: String, Sendable, CaseIterable {
     case exponential = "exp"
 }
 
-/// How inference timesteps are picked (Lin et al. 2023, table 2).
+/// How inference timesteps are picked (Lin and others, 2023, table 2).
 enum TimestepSpacing: String, Sendable, CaseIterable {
     case linspace
     case leading
@@ -28,7 +28,7 @@ enum SigmaSpacing: Sendable {
     case timesteps
     case karras
     case exponential
-    /// Evenly in λ (Lu et al. 2022).
+    /// Evenly in λ (Lu and others, 2022).
     case lu
 }
 

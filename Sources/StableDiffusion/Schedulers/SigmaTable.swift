@@ -25,8 +25,10 @@ extension SigmaTable {
         switch parameters.interpolation {
         case .linear: sigmas = timesteps.map { training.sigma(at: $0) }
         case .logLinear:
-            let (first, last) = (training.logSigmas[0], training.logSigmas[training.logSigmas.count - 1])
-            sigmas = TrainingSchedule.linspace(last, first, count + 1).map { Double(exp($0)) }
+            let logSigmas = training.logSigmas
+            sigmas = TrainingSchedule.linspace(
+                logSigmas[logSigmas.count - 1], logSigmas[0], count + 1
+            ).map { Double(exp($0)) }
         }
         if let spaced = respaced(parameters, sigmas, count: count) {
             sigmas = spaced
@@ -71,7 +73,7 @@ extension SigmaTable {
         switch parameters.sigmaSpacing {
         case .timesteps: return nil
         case .karras:
-            // Karras et al. 2022, equation 5.
+            // Karras and others, 2022, equation 5.
             let rho = 7.0
             let (low, high) = (pow(smallest, 1 / rho), pow(largest, 1 / rho))
             return Timesteps.linspace(0, 1, count).map { pow(high + $0 * (low - high), rho) }

@@ -32,7 +32,8 @@ enum Timesteps {
             let ratio = end / (count + 1)
             return (1...count).reversed().map { Double($0 * ratio + parameters.stepsOffset) }
         case .trailing:
-            return trailing(from: end, step: Double(parameters.trainTimesteps) / Double(count), count)
+            let step = Double(parameters.trainTimesteps) / Double(count)
+            return trailing(from: end, step: step, count)
         }
     }
 

@@ -65,7 +65,7 @@ struct TrainingSchedule: Sendable {
         }
     }
 
-    /// Algorithm 1 of Lin et al. 2023: shifts √ᾱ so that the last timestep is pure noise.
+    /// Algorithm 1 of Lin and others, 2023: shifts √ᾱ so that the last timestep is pure noise.
     private static func rescaleToZeroTerminalSNR(_ betas: inout [Float]) {
         var roots = cumulativeProduct(betas).map { $0.squareRoot() }
         guard let first = roots.first, let last = roots.last else { return }

@@ -2,7 +2,7 @@
 
 internal import Glibc
 
-/// Unified predictor-corrector (Zhao et al. 2023), diffusers' `UniPCMultistepScheduler`.
+/// Unified predictor-corrector (Zhao and others, 2023), diffusers' `UniPCMultistepScheduler`.
 ///
 /// Each output first corrects the step that led to it, then predicts the next one.
 package struct UniPCMultistepScheduler: NoiseScheduler {
@@ -157,8 +157,10 @@ struct UniPCUpdate: Sendable {
         return weights
     }
 
-    /// Steps from `start` into `sample`. `this` is the output at the step's end, which a corrector
-    /// has; the newest output in `buffers` is the one at its start.
+    /// Steps from `start` into `sample`.
+    ///
+    /// `this` is the output at the step's end, which a corrector has; the newest output in `buffers`
+    /// is the one at its start.
     func apply(
         _ buffers: SchedulerHistory.Buffers, this: UnsafePointer<Float>?,
         from start: UnsafePointer<Float>, to sample: UnsafeMutablePointer<Float>, count: Int
