@@ -43,6 +43,14 @@ enum Samples {
             sha256: latents.sha256)
     }()
 
+    /// Latents that compress well, for frames with a zstd payload.
+    static let flatResult: LatentResult = {
+        let latents = GeneratedLatents(
+            channels: 4, height: 8, width: 8, values: [Float](repeating: 0.5, count: 256))
+        return LatentResult(
+            lease: lease, latents: latents, timings: GenerationTimings(), sha256: latents.sha256)
+    }()
+
     static let messages: [Message] = [
         .hello(node(.coordinator)), .welcome(node(.worker)), .refuse(reason),
         .assign(lease, request),
