@@ -11,7 +11,7 @@ extension RunEvent {
     /// | `worker_connected` | `worker`, `kernel_class` |
     /// | `worker_lost` | `worker`, `reason` |
     /// | `image_started` | `index`, `worker`, `attempt` |
-    /// | `image_progress` | `index`, `worker`, `step` (from 1), `steps` |
+    /// | `image_progress` | `index`, `worker`, `step` (done so far), `steps` |
     /// | `image_sampled` | `index`, `worker` |
     /// | `image_written` | `index`, `worker`, `file`, `seconds` |
     /// | `image_retried` | `index`, `worker`, `reason` |

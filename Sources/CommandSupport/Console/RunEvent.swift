@@ -10,9 +10,9 @@ package enum RunEvent: Sendable, Equatable {
     case workerConnected(worker: String, kernelClass: String)
     /// A worker is gone; its images go to others.
     case workerLost(worker: String, reason: String)
-    /// A worker took an image.
+    /// A worker was given an image; it may still be busy with another.
     case imageStarted(index: Int, worker: String, attempt: Int)
-    /// A worker finished a denoising step; `step` counts from 1.
+    /// A worker has done `step` denoising steps of an image; 0 says that it began.
     case imageProgress(index: Int, worker: String, step: Int, stepCount: Int)
     /// The latents of an image arrived; it waits to be decoded.
     case imageSampled(index: Int, worker: String)

@@ -94,12 +94,8 @@ package struct RunProgress: Sendable {
                 $0.imageIndex = nil
             }
         case .imageStarted(let index, let worker, _):
-            setState(of: index, to: .sampling)
-            update(worker) {
-                $0.imageIndex = index
-                $0.step = 0
-                $0.lastStepTime = time
-            }
+            // A worker may hold its next image while it draws another: that one is still queued.
+            if state(of: worker)?.imageIndex == nil { begin(index, on: worker, at: time) }
         case .imageProgress(let index, let worker, let step, _):
             noteStep(index: index, worker: worker, step: step, time: time)
         case .imageSampled(let index, let worker):
@@ -162,20 +158,30 @@ package struct RunProgress: Sendable {
         return (freeTimes.map(\.free).max() ?? 0) + decodingSeconds
     }
 
-    private mutating func noteStep(index: Int, worker: String, step: Int, time: Double) {
-        setState(of: index, to: .sampling)
+    private mutating func begin(_ index: Int, on worker: String, at time: Double) {
+        if imageStates[index] == .queued { setState(of: index, to: .sampling) }
         update(worker) {
-            let stepsDone = step - ($0.imageIndex == index ? $0.step : 0)
-            guard stepsDone > 0 else { return }
-            let seconds = max(0, time - $0.lastStepTime) / Double(stepsDone)
-            // An image's first step may include text encoding: it counts while nothing else is known.
-            if let known = $0.secondsPerStep {
-                if $0.step > 0 { $0.secondsPerStep = known + 0.1 * (seconds - known) }
-            } else if seconds > 0 {
+            $0.imageIndex = index
+            $0.step = 0
+            $0.lastStepTime = time
+        }
+    }
+
+    private mutating func noteStep(index: Int, worker: String, step: Int, time: Double) {
+        let isKnown = state(of: worker)?.imageIndex == index
+        let stepCount = stepCounts[index]
+        if !isKnown { begin(index, on: worker, at: time) }
+        update(worker) {
+            guard step > $0.step else { return }
+            let seconds = max(0, time - $0.lastStepTime) / Double(step - $0.step)
+            // An image's first step may include text encoding, and its beginning may have gone
+            // unnoticed: it counts only while nothing else is known.
+            if let known = $0.secondsPerStep, $0.step > 0 {
+                $0.secondsPerStep = known + 0.1 * (seconds - known)
+            } else if $0.secondsPerStep == nil, isKnown, seconds > 0 {
                 $0.secondsPerStep = seconds
             }
-            $0.imageIndex = index
-            $0.step = step
+            $0.step = min(step, stepCount)
             $0.lastStepTime = time
         }
     }
