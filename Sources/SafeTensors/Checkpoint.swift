@@ -52,10 +52,11 @@ package struct Checkpoint: Sendable {
         index path: String, directory: String
     ) throws(SafeTensorsError) -> (files: [String], tensors: [String: StoredTensor]) {
         let file = try MappedFile(path: path)
-        guard file.bytes.count <= SafeTensorsHeader.byteCountMax else {
+        guard file.byteCount <= SafeTensorsHeader.byteCountMax else {
             throw .invalidIndex(file: path, reason: "it is larger than any index")
         }
-        guard let index = try? JSONDecoder().decode(Index.self, from: Data(file.bytes)) else {
+        let data = file.withBytes { Data($0) }
+        guard let index = try? JSONDecoder().decode(Index.self, from: data) else {
             throw .invalidIndex(file: path, reason: "it is not JSON with a 'weight_map' of names")
         }
         var shards: [String: SafeTensorsFile] = [:]

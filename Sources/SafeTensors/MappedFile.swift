@@ -8,8 +8,7 @@ internal import Glibc
 package final class MappedFile: @unchecked Sendable {
     /// Where the file is.
     package let path: String
-    /// All of its bytes.
-    package let bytes: UnsafeRawBufferPointer
+    private let bytes: UnsafeRawBufferPointer
 
     /// Maps a regular file.
     package init(path: String) throws(SafeTensorsError) {
@@ -39,6 +38,17 @@ package final class MappedFile: @unchecked Sendable {
         if let base = bytes.baseAddress {
             munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
         }
+    }
+
+    /// Length of the file.
+    package var byteCount: Int { bytes.count }
+
+    /// Lends all bytes; they stay mapped until `body` returns.
+    package func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
     }
 
     /// Asks the system to read a range ahead.

@@ -2,8 +2,7 @@
 
 /// One `.safetensors` file, mapped and checked.
 package struct SafeTensorsFile: Sendable {
-    /// The mapped file.
-    package let file: MappedFile
+    private let file: MappedFile
     /// Free text by key.
     package let metadata: [String: String]
     private let entries: [String: SafeTensorsHeader.Entry]
@@ -11,7 +10,9 @@ package struct SafeTensorsFile: Sendable {
     /// Maps a file and checks its header; tensor data is not touched.
     package init(path: String) throws(SafeTensorsError) {
         file = try MappedFile(path: path)
-        let header = try SafeTensorsHeader(bytes: file.bytes, file: path)
+        let header = try file.withBytes { bytes throws(SafeTensorsError) in
+            try SafeTensorsHeader(bytes: bytes, file: path)
+        }
         metadata = header.metadata
         entries = header.entries
     }

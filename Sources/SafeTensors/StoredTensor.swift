@@ -25,11 +25,11 @@ package struct StoredTensor: Sendable {
     package var path: String { file.path }
 
     /// Its bytes as they are in the file, little-endian and perhaps unaligned.
-    package func withBytes<Result>(
-        _ body: (UnsafeRawBufferPointer) throws -> Result
-    ) rethrows -> Result {
-        try withExtendedLifetime(file) {
-            try body(UnsafeRawBufferPointer(rebasing: file.bytes[byteRange]))
+    package func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try file.withBytes { bytes throws(Failure) in
+            try body(UnsafeRawBufferPointer(rebasing: bytes[byteRange]))
         }
     }
 
@@ -55,9 +55,9 @@ package struct StoredTensor: Sendable {
         guard !target.isEmpty else { return }
         let start = byteRange.lowerBound + index * scalarType.byteCount
         let range = start..<start + target.count * scalarType.byteCount
-        withExtendedLifetime(file) {
+        file.withBytes { bytes in
             FloatConversion.convert(
-                UnsafeRawBufferPointer(rebasing: file.bytes[range]), scalarType, into: target)
+                UnsafeRawBufferPointer(rebasing: bytes[range]), scalarType, into: target)
         }
     }
 
