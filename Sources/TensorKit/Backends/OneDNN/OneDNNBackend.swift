@@ -35,6 +35,21 @@ package struct OneDNNBackend: ComputeBackend {
     }
 }
 
+extension OneDNNBackend {
+    /// Which of its implementations the library would run for a convolution of dense tensors, such
+    /// as `brgconv:avx512_core`; `ref:any` and `gemm:…` are the slow ones.
+    package func implementation(
+        of geometry: ConvolutionGeometry, input: TensorShape, outputType: ElementType,
+        activation: Activation? = nil, accumulates: Bool = false, team: ThreadTeam
+    ) throws(OneDNNError) -> String {
+        team.adopt()
+        let key = OneDNNPrimitiveKey(
+            geometry: geometry, input: input, inputType: activationType, outputType: outputType,
+            activation: activation, accumulates: accumulates, threadCount: team.threadCount)
+        return try OneDNNPlan(key, library: library).implementation
+    }
+}
+
 /// A fully connected layer: a convolution with a kernel of one pixel over rows of pixels.
 final class OneDNNLinear: PackedLinear {
     private let layer: OneDNNLayer
