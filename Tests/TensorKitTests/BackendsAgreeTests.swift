@@ -78,21 +78,24 @@ import Testing
     }()
 
     /// No size, epilogue or type may fall back to the library's slow code.
-    @Test(
-        .enabled(if: CPUInfo.detect().hasAVX512BF16, "other processors have other code"),
-        arguments: [Precision.float32, .bfloat16], [1, 2])
-    func fastCodeRunsEverySize(precision: Precision, threadCount: Int) throws {
-        let backend = OneDNNBackend(
-            precision: precision, library: try OneDNNLibrary(), cpu: .detect())
+    @Test(arguments: BackendUnderTest.available.filter { $0.kind == .onednn }, [1, 2])
+    func fastCodeRunsEverySize(_ tested: BackendUnderTest, threadCount: Int) throws {
+        let backend = try OneDNNBackend(
+            precision: tested.precision, library: OneDNNLibrary(), cpu: .detect())
         let team = ThreadTeam(threadCount: threadCount)
+        let isNew = OneDNNLibrary.instructionSet.contains("avx512_core_bf16")
+        #expect(backend.accumulatesAfterActivation || !isNew)
         for (geometry, input) in Self.stableDiffusion {
             for outputType in Set([ElementType.float32, backend.activationType]) {
                 for activation in [nil, Activation.silu, .gelu, .quickGELU] {
-                    for accumulates in [false, true] {
+                    for accumulates in [false, true]
+                    where !accumulates || activation == nil || backend.accumulatesAfterActivation {
                         let implementation = try backend.implementation(
                             of: geometry, input: input, outputType: outputType,
                             activation: activation, accumulates: accumulates, team: team)
-                        #expect(implementation.hasPrefix("brgconv"), "\(geometry) on \(input)")
+                        let slow = ["ref", "gemm"].contains { implementation.hasPrefix($0) }
+                        #expect(!slow, "\(geometry) on \(input): \(implementation)")
+                        #expect(implementation.hasPrefix("brgconv") || !isNew)
                     }
                 }
             }

@@ -13,6 +13,8 @@ internal import Synchronization
 final class OneDNNLayer: Sendable {
     let geometry: ConvolutionGeometry
     let inputType: ElementType
+    /// Whether primitives may accumulate after an activation; see `OneDNNBackend`.
+    let accumulatesAfterActivation: Bool
     private let library: OneDNNLibrary
     private let bias: TensorStorage
     private let state: Mutex<State>
@@ -32,10 +34,12 @@ final class OneDNNLayer: Sendable {
 
     init(
         geometry: ConvolutionGeometry, weight: UnsafeBufferPointer<Float>,
-        bias: UnsafeBufferPointer<Float>?, inputType: ElementType, library: OneDNNLibrary
+        bias: UnsafeBufferPointer<Float>?, inputType: ElementType,
+        accumulatesAfterActivation: Bool, library: OneDNNLibrary
     ) throws {
         self.geometry = geometry
         self.inputType = inputType
+        self.accumulatesAfterActivation = accumulatesAfterActivation
         self.library = library
         self.bias = try TensorStorage(
             byteCount: geometry.outputChannels * MemoryLayout<Float>.stride)
