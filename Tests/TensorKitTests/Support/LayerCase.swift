@@ -71,7 +71,8 @@ struct PreparedLayer {
     private let convolution: (any PackedConvolution)?
     private let operands: Operands
 
-    init(_ layerCase: LayerCase, on backend: any ComputeBackend, inputSeed: Int = 1,
+    init(
+        _ layerCase: LayerCase, on backend: any ComputeBackend, inputSeed: Int = 1,
         roundsInputs: Bool = false
     ) throws {
         self.layerCase = layerCase
