@@ -65,7 +65,7 @@ package struct ResolvedComputeConfiguration: Sendable, Hashable {
         switch backend {
         case .openblas: return OpenBLASBackend(library: try OpenBLASLibrary(cpu: cpu), cpu: cpu)
         case .onednn:
-            return OneDNNBackend(precision: precision, library: try OneDNNLibrary(), cpu: cpu)
+            return try OneDNNBackend(precision: precision, library: OneDNNLibrary(), cpu: cpu)
         }
     }
 }

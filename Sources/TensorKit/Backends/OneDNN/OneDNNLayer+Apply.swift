@@ -7,14 +7,16 @@ extension OneDNNLayer {
     /// goes through scratch memory:
     /// - an input with gaps between its rows is copied first;
     /// - a residual of the output's type is copied into the output first, and accumulated on;
-    /// - into an output with gaps, or with a residual of another type, a scratch tensor is written
-    ///   and then combined.
+    /// - into an output with gaps, or with a residual of another type, or with a residual after an
+    ///   activation where the library can't do both, a scratch tensor is written and combined.
     func apply(
         _ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane
     ) {
         let residual = epilogue.residual
         let hasOtherType = residual.map { $0.elementType != output.elementType } ?? false
-        let goesThroughScratch = !output.isContiguous || hasOtherType
+        let isSplit =
+            residual != nil && epilogue.activation != nil && !accumulatesAfterActivation
+        let goesThroughScratch = !output.isContiguous || hasOtherType || isSplit
         lane.workspace.scope {
             var source = input
             if !input.isContiguous {

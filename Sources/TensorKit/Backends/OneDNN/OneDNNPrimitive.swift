@@ -99,6 +99,11 @@ struct OneDNNPlan: ~Copyable {
     }
 }
 
+extension OneDNNPlan {
+    /// Whether the library has no code of its own for this and would run a plain loop.
+    var isSlow: Bool { implementation.hasPrefix("ref") }
+}
+
 extension ConvolutionGeometry {
     /// The shape `[outputChannels, inputChannels, kernelSize, kernelSize]`.
     var weightDimensions: [Int] { [outputChannels, inputChannels, kernelSize, kernelSize] }
