@@ -79,7 +79,9 @@ struct AttentionCase {
         for (memory, byteCount) in [
             (packed, plan.packed_byte_count), (scratch, plan.scratch_byte_count),
         ] {
-            let isClean = (0..<64).allSatisfy { memory.load(fromByteOffset: Int(byteCount) + $0, as: UInt8.self) == 0xff }
+            let isClean = (0..<64).allSatisfy {
+                memory.load(fromByteOffset: Int(byteCount) + $0, as: UInt8.self) == 0xff
+            }
             precondition(isClean, "wrote behind the memory that the plan asked for")
         }
     }

@@ -13,6 +13,7 @@
 RT_ACTIVATIONS_DECLARE(scalar)
 RT_ACTIVATIONS_DECLARE(avx2)
 RT_ACTIVATIONS_DECLARE(avx512)
+RT_ACTIVATIONS_DECLARE(avx512_bf16)
 
 /// One value, by libm.
 float rt_activation_scalar(float x, rt_activation activation);

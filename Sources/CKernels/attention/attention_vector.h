@@ -57,7 +57,7 @@ static int64_t packed_value_words(const rt_attention *a, geometry g) {
     return round_up(g.key_steps * a->head_dimension);
 }
 
-rt_attention_plan VARIANT(rt_attention_plan)(const rt_attention *a) {
+rt_attention_plan RT_NAME(rt_attention_plan)(const rt_attention *a) {
     const geometry g = geometry_of(a);
     const int64_t heads = a->batch * a->head_count;
     const int64_t packed = packed_key_words(a, g) + packed_value_words(a, g);
@@ -79,7 +79,7 @@ static const void *head_row(const rt_source *source, int64_t row, int64_t channe
     return (const char *)rt_row(source, row) + channel * rt_byte_count(source->element);
 }
 
-void VARIANT(rt_attention_pack)(const rt_attention *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_attention_pack)(const rt_attention *a, int64_t begin, int64_t end) {
     const geometry g = geometry_of(a);
     const int64_t width = a->head_dimension;
     for (int64_t unit = begin; unit < end; unit++) {
@@ -321,7 +321,7 @@ static void attend(const rt_attention *a, geometry g, const float *keys, query_b
     }
 }
 
-void VARIANT(rt_attention_run)(const rt_attention *a, int64_t begin, int64_t end, void *scratch) {
+void RT_NAME(rt_attention_run)(const rt_attention *a, int64_t begin, int64_t end, void *scratch) {
     const geometry g = geometry_of(a);
     query_block block = {
         .queries = scratch,

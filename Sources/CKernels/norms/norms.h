@@ -14,6 +14,7 @@
 RT_NORMS_DECLARE(scalar)
 RT_NORMS_DECLARE(avx2)
 RT_NORMS_DECLARE(avx512)
+RT_NORMS_DECLARE(avx512_bf16)
 
 /// The same for every instruction set: it has next to nothing to do.
 void rt_group_norm_combine(const rt_group_norm *_Nonnull a, int64_t begin, int64_t end);

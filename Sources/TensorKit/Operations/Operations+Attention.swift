@@ -46,8 +46,10 @@ extension ComputeLane {
         }
     }
 
-    /// Both phases. Every thread takes one contiguous share of the units: it stays with few heads,
-    /// and has scratch memory of its own.
+    /// Runs both phases.
+    ///
+    /// Every thread takes one contiguous share of the units: it stays with few heads, and has
+    /// scratch memory of its own.
     private func run(
         _ arguments: UnsafePointer<rt_attention>, _ plan: rt_attention_plan,
         scratch: UnsafeMutableRawPointer

@@ -3,11 +3,14 @@
 internal import CKernels
 
 extension ComputeLane {
-    /// Layer norm over the channels of each row. Matches `torch.nn.LayerNorm`.
+    /// Layer norm over the channels of each row.
+    ///
+    /// Matches `torch.nn.LayerNorm` (biased variance).
     package func layerNorm(
         _ norm: ChannelParameters, epsilon: Float, _ input: Tensor, into output: Tensor
     ) {
-        precondition(input.shape == output.shape, "layer norm of \(input.shape) into \(output.shape)")
+        precondition(
+            input.shape == output.shape, "layer norm of \(input.shape) into \(output.shape)")
         precondition(
             norm.count == input.shape.channels, "\(norm.count) parameters for \(input.shape)")
         if isMeasuring { return }

@@ -48,8 +48,10 @@ extension ComputeLane {
         }
     }
 
-    /// Nearest-neighbour resize to the output's grid, as `torch.nn.functional.interpolate`:
-    /// source index = ⌊target index · source size / target size⌋. Converts the element type.
+    /// Resizes to the output's grid by nearest neighbour; converts the element type.
+    ///
+    /// Matches `torch.nn.functional.interpolate`: source index = ⌊target index · source size /
+    /// target size⌋, the quotient in single precision.
     package func resizeNearest(_ input: Tensor, into output: Tensor) {
         let source = input.shape
         let target = output.shape
