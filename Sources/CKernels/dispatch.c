@@ -46,14 +46,14 @@ static rt_attention_plan plan_avx512_bf16(const rt_attention *a) {
     return has_bf16_inputs(a) ? rt_attention_plan_avx512_bf16(a) : rt_attention_plan_avx512(a);
 }
 
-static void pack_avx512_bf16(const rt_attention *a, int64_t begin, int64_t end) {
-    if (has_bf16_inputs(a)) rt_attention_pack_avx512_bf16(a, begin, end);
-    else rt_attention_pack_avx512(a, begin, end);
+static void pack_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    if (has_bf16_inputs(arguments)) rt_attention_pack_avx512_bf16(arguments, begin, end);
+    else rt_attention_pack_avx512(arguments, begin, end);
 }
 
-static void run_avx512_bf16(const rt_attention *a, int64_t begin, int64_t end, void *scratch) {
-    if (has_bf16_inputs(a)) rt_attention_run_avx512_bf16(a, begin, end, scratch);
-    else rt_attention_run_avx512(a, begin, end, scratch);
+static void run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    if (has_bf16_inputs(arguments)) rt_attention_run_avx512_bf16(arguments, begin, end);
+    else rt_attention_run_avx512(arguments, begin, end);
 }
 
 static const rt_kernels avx2_kernels = {

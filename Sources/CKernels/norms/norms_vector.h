@@ -47,7 +47,8 @@ RT_INLINE void layer_norm_row(rt_element from, rt_element to, const rt_layer_nor
     });
 }
 
-void RT_NAME(rt_layer_norm)(const rt_layer_norm *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_layer_norm)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_layer_norm *a = arguments;
     for (int64_t row = begin; row < end; row++)
         RT_BY_ELEMENTS(a->source.element, a->target.element, layer_norm_row, a,
                        rt_row(&a->source, row), rt_target_row(&a->target, row));
@@ -135,7 +136,8 @@ RT_INLINE void sum_block(rt_element from, const rt_group_norm *a, int64_t first_
     }
 }
 
-void RT_NAME(rt_group_norm_sums)(const rt_group_norm *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_group_norm_sums)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_group_norm *a = arguments;
     for (int64_t unit = begin; unit < end; unit++) {
         const rt_chunk chunk = rt_group_norm_chunk(a, unit);
         for (int64_t i = 0; i < 2 * a->group_count; i++) chunk.sums[i] = 0;
@@ -168,7 +170,8 @@ RT_INLINE void group_norm_row(rt_element from, rt_element to, rt_activation acti
                    rt_row(&a->source, row), rt_target_row(&a->target, row),                  \
                    a->coefficients + row / a->rows_per_item * 2 * a->channels, a->channels)
 
-void RT_NAME(rt_group_norm_apply)(const rt_group_norm *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_group_norm_apply)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_group_norm *a = arguments;
     switch (a->activation) {
     case RT_ACTIVATION_NONE: GROUP_NORM_ROWS(RT_ACTIVATION_NONE); return;
     case RT_ACTIVATION_SILU: GROUP_NORM_ROWS(RT_ACTIVATION_SILU); return;

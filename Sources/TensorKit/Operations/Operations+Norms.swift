@@ -18,10 +18,7 @@ extension ComputeLane {
             source: input.kernelSource, target: output.kernelTarget,
             channels: Int64(input.shape.channels), scale: norm.scale, shift: norm.shift,
             epsilon: epsilon)
-        withUnsafePointer(to: &arguments) { arguments in
-            let kernel = kernels.pointee.layer_norm
-            forRows(input.shape.rowCount) { kernel(arguments, $0, $1) }
-        }
+        run(kernels.pointee.layer_norm, &arguments, unitCount: input.shape.rowCount)
     }
 
     /// Group norm over height, width and the channels of each group, then an optional activation.
@@ -53,13 +50,10 @@ extension ComputeLane {
                 epsilon: epsilon, activation: activation.kernelActivation,
                 sums: sums.assumingMemoryBound(to: Double.self),
                 coefficients: coefficients.assumingMemoryBound(to: Float.self))
-            withUnsafePointer(to: &arguments) { arguments in
-                let sum = kernels.pointee.group_norm_sums
-                let apply = kernels.pointee.group_norm_apply
-                forRows(shape.batch * chunks.count) { sum(arguments, $0, $1) }
-                kernels.pointee.group_norm_combine(arguments, 0, Int64(shape.batch))
-                forRows(shape.rowCount) { apply(arguments, $0, $1) }
-            }
+            run(
+                kernels.pointee.group_norm_sums, &arguments, unitCount: shape.batch * chunks.count)
+            kernels.pointee.group_norm_combine(&arguments, 0, Int64(shape.batch))
+            run(kernels.pointee.group_norm_apply, &arguments, unitCount: shape.rowCount)
         }
     }
 }
