@@ -1,11 +1,8 @@
 #!/usr/bin/env python3
 """Trains the U-Net on cached VAE latents, with captions drawn afresh for every sample.
 
-    python scripts/train/encode_latents.py --size 128            # stage 1: half-size scenes
-    python scripts/train/train_unet.py --size 128 --horizon 90000
-    python scripts/train/encode_latents.py --size 256            # stage 2: goes on from stage 1
-    python scripts/train/train_unet.py --size 256 --horizon 300000
-
+    python scripts/train/train_unet.py --size 128 --out work/ckpt/unet128 --horizon 70000
+    python scripts/train/train_unet.py --unet work/ckpt/unet128/export  # full-size scenes
     python scripts/train/train_unet.py --init DIR                # from an exported pipeline
 
 Inputs: `--data` with lat_{train,val}_<size>.npy and {train,val}.jsonl; `--text`, `--tokenizer`
@@ -171,8 +168,8 @@ class Trainer:
             state["net"].load_state_dict(state.pop("model"))
             print(f"continues {path} from {state['samples']} samples", flush=True)
             return state
-        if options.init:
-            return {"net": unet.load(f"{options.init}/unet"), "samples": 0}
+        if options.unet:
+            return {"net": unet.load(options.unet), "samples": 0}
         torch.manual_seed(options.seed)
         return {"net": unet.build(), "samples": 0}
 
@@ -339,6 +336,7 @@ def parse_options():
     parser.add_argument("--data", default="work/data")
     parser.add_argument("--out", default=f"{work}/unet")
     parser.add_argument("--init", default="", help="start from this exported pipeline's directory")
+    parser.add_argument("--unet", default="", help="start from this exported U-Net")
     parser.add_argument("--vae", default=f"{work}/vae_final", help="for previews only")
     parser.add_argument("--text", default=f"{work}/clip", help="CLIPModel or text encoder")
     parser.add_argument("--tokenizer", default=f"{work}/tokenizer")
@@ -363,6 +361,7 @@ def parse_options():
     if options.init:
         options.vae, options.tokenizer = f"{options.init}/vae", f"{options.init}/tokenizer"
         options.text = f"{options.init}/text_encoder"
+        options.unet = options.unet or f"{options.init}/unet"
     return options
 
 
