@@ -224,7 +224,8 @@ def generate(options, captions, pool):
     net = unet.load(options.unet or f"{options.model}/unet").bfloat16().eval()
     unet.use_plain_attention(net)
     vae = load_vae(options.vae or f"{options.model}/vae")
-    prompts = unet.Prompts(f"{options.model}/text_encoder", f"{options.model}/tokenizer")
+    text = options.text or f"{options.model}/text_encoder"
+    prompts = unet.Prompts(text, f"{options.model}/tokenizer")
     schedule = DDIMScheduler.from_pretrained(f"{options.model}/scheduler")
 
     @torch.no_grad()
@@ -275,6 +276,7 @@ def main():
     scoring = parser.add_argument_group("score and check")
     scoring.add_argument("--model", help="pipeline directory")
     scoring.add_argument("--unet", help="another U-Net than the pipeline's")
+    scoring.add_argument("--text", help="another text encoder than the pipeline's")
     scoring.add_argument("--vae", help="another VAE than the pipeline's")
     scoring.add_argument("--prompts", help="JSON with full captions and attributes")
     scoring.add_argument("--count", type=int, default=200, help="prompts, or held-out renders")

@@ -6,7 +6,7 @@
     python scripts/train/train_unet.py --init DIR                # from an exported pipeline
 
 Inputs: `--data` with lat_{train,val}_<size>.npy and {train,val}.jsonl; `--text`, `--tokenizer`
-and `--vae` (or, with `--init`, the text_encoder, tokenizer and vae of that pipeline).
+and `--vae`, by default those of the pipeline `--init` or else of work/ckpt.
 Outputs in `--out`: state.pt (float32 weights, EMA, Adam moments, sample count; replaced
 atomically every `--every` minutes), export/ (the EMA as a diffusers U-Net in float16),
 preview_*.png, log.jsonl. A state.pt that is there is always continued, so one command both
@@ -337,9 +337,9 @@ def parse_options():
     parser.add_argument("--out", default=f"{work}/unet")
     parser.add_argument("--init", default="", help="start from this exported pipeline's directory")
     parser.add_argument("--unet", default="", help="start from this exported U-Net")
-    parser.add_argument("--vae", default=f"{work}/vae_final", help="for previews only")
-    parser.add_argument("--text", default=f"{work}/clip", help="CLIPModel or text encoder")
-    parser.add_argument("--tokenizer", default=f"{work}/tokenizer")
+    parser.add_argument("--vae", default="", help="for previews only")
+    parser.add_argument("--text", default="", help="CLIPModel or text encoder")
+    parser.add_argument("--tokenizer", default="")
     parser.add_argument("--prediction", default="v_prediction", choices=["epsilon", "v_prediction"])
     parser.add_argument("--size", type=int, default=256, choices=[128, 256], help="pixels")
     parser.add_argument("--batch", type=int, default=32)
@@ -358,10 +358,12 @@ def parse_options():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     assert options.batch % options.part == 0, "--batch must be a multiple of --part"
+    given = dict(vae=f"{work}/vae_final", tokenizer=f"{work}/tokenizer", text=f"{work}/clip")
     if options.init:
-        options.vae, options.tokenizer = f"{options.init}/vae", f"{options.init}/tokenizer"
-        options.text = f"{options.init}/text_encoder"
-        options.unet = options.unet or f"{options.init}/unet"
+        given = {name: f"{options.init}/{name}" for name in ("unet", "vae", "tokenizer")}
+        given["text"] = f"{options.init}/text_encoder"
+    for name, path in given.items():
+        setattr(options, name, getattr(options, name) or path)
     return options
 
 
