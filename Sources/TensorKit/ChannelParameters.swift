@@ -21,7 +21,9 @@ package struct ChannelParameters: Sendable {
     }
 
     /// γ, `count` values.
-    package var scale: UnsafePointer<Float> { UnsafePointer(storage.base.assumingMemoryBound(to: Float.self)) }
+    package var scale: UnsafePointer<Float> {
+        UnsafePointer(storage.base.assumingMemoryBound(to: Float.self))
+    }
     /// β, `count` values.
     package var shift: UnsafePointer<Float> { scale + count }
 }

@@ -54,7 +54,8 @@ package struct Tensor {
             "channels \(range) of \(shape)")
         return Tensor(
             storage: storage, byteOffset: byteOffset + range.lowerBound * elementType.byteCount,
-            shape: shape.with(channels: range.count), elementType: elementType, rowStride: rowStride)
+            shape: shape.with(channels: range.count), elementType: elementType, rowStride: rowStride
+        )
     }
 
     /// Some items of the batch.

@@ -19,10 +19,17 @@ package struct ThreadTeam: Sendable, Hashable {
     /// except the last, and runs `body` on all of them. How it splits depends on the arguments
     /// alone, so results do not depend on timing.
     package func split(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
+        splitParts(count, grain: grain) { _, range in body(range) }
+    }
+
+    /// `split`, telling which part a call is (below `threadCount`): for scratch memory of its own.
+    package func splitParts(
+        _ count: Int, grain: Int = 1, _ body: (_ part: Int, _ range: Range<Int>) -> Void
+    ) {
         let units = (count + grain - 1) / grain
         let parts = min(threadCount, units)
         guard parts > 1 else {
-            if count > 0 { body(0..<count) }
+            if count > 0 { body(0, 0..<count) }
             return
         }
         withoutActuallyEscaping(body) { escapable in
@@ -32,16 +39,17 @@ package struct ThreadTeam: Sendable, Hashable {
                     Int32(parts),
                     { context, index in
                         guard let context else { return }
-                        context.assumingMemoryBound(to: SplitCall.self).pointee.run(part: Int(index))
+                        context.assumingMemoryBound(to: SplitCall.self).pointee.run(
+                            part: Int(index))
                     }, pointer)
             }
         }
     }
 }
 
-/// One call of `split`, as the C callback sees it.
+/// One call of `splitParts`, as the C callback sees it.
 private struct SplitCall {
-    let body: (Range<Int>) -> Void
+    let body: (Int, Range<Int>) -> Void
     let count: Int
     let grain: Int
     let parts: Int
@@ -50,6 +58,6 @@ private struct SplitCall {
         let units = (count + grain - 1) / grain
         let lower = units * part / parts * grain
         let upper = min(units * (part + 1) / parts * grain, count)
-        if lower < upper { body(lower..<upper) }
+        if lower < upper { body(part, lower..<upper) }
     }
 }

@@ -45,7 +45,8 @@ package final class Workspace {
     package func tensor(_ shape: TensorShape, _ elementType: ElementType) -> Tensor {
         let byteCount = shape.elementCount * elementType.byteCount
         return Tensor(
-            storage: storage, byteOffset: reserve(byteCount), shape: shape, elementType: elementType)
+            storage: storage, byteOffset: reserve(byteCount), shape: shape, elementType: elementType
+        )
     }
 
     /// Raw scratch memory, valid until the enclosing `scope` ends.

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "CPUFeatures.h"
+
 /// Sets how many threads oneDNN and `rt_team_run` use when called from the calling thread.
 void rt_team_set_size(int32_t threads);
 

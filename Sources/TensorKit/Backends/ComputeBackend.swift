@@ -66,7 +66,8 @@ package struct ConvolutionParameters {
         geometry: ConvolutionGeometry
     ) {
         let expected =
-            geometry.inputChannels * geometry.outputChannels * geometry.kernelSize * geometry.kernelSize
+            geometry.inputChannels * geometry.outputChannels * geometry.kernelSize
+            * geometry.kernelSize
         precondition(weight.count == expected, "weight count")
         precondition(bias.map { $0.count == geometry.outputChannels } ?? true, "bias count")
         self.weight = weight

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef RETOM_CPU_FEATURES_H
+#define RETOM_CPU_FEATURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// What this processor offers and this system has enabled, read from the CPUID instruction.
+typedef struct rt_cpu {
+    /// `GenuineIntel`, `AuthenticAMD`, …, ended by a zero.
+    char vendor[13];
+    int32_t family;
+    int32_t model;
+    /// AVX2, FMA and F16C.
+    bool avx2;
+    /// AVX-512 F, DQ, BW and VL.
+    bool avx512;
+    /// VDPBF16PS.
+    bool avx512_bf16;
+    /// Tiles with bf16 products.
+    bool amx_bf16;
+} rt_cpu;
+
+/// Asks the processor. On other architectures everything is false.
+rt_cpu rt_cpu_detect(void);
+
+/// Processors that the calling thread may run on, at most `capacity` of them; returns how many
+/// it wrote to `cpus`, 0 when the system does not say.
+int32_t rt_cpu_allowed(int32_t *_Nonnull cpus, int32_t capacity);
+
+#endif

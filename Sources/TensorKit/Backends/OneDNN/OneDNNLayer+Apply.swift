@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension OneDNNLayer {
+    /// `output = activation(convolution(input) + bias) + residual`
+    ///
+    /// The library's fast code wants dense tensors and adds in place only; what differs from that
+    /// goes through scratch memory:
+    /// - an input with gaps between its rows is copied first;
+    /// - a residual of the output's type is copied into the output first, and accumulated on;
+    /// - into an output with gaps, or with a residual of another type, a scratch tensor is written
+    ///   and then combined.
+    func apply(
+        _ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane
+    ) {
+        let residual = epilogue.residual
+        let hasOtherType = residual.map { $0.elementType != output.elementType } ?? false
+        let goesThroughScratch = !output.isContiguous || hasOtherType
+        lane.workspace.scope {
+            var source = input
+            if !input.isContiguous {
+                source = lane.workspace.tensor(input.shape, input.elementType)
+                RowPass.copy(input, into: source, lane: lane)
+            }
+            var product = output
+            if goesThroughScratch {
+                // Rounded to the output's type once, after the residual is added.
+                let type = residual == nil ? output.elementType : .float32
+                product = lane.workspace.tensor(output.shape, type)
+            } else if let residual, residual.rawPointer != output.rawPointer {
+                RowPass.copy(residual, into: output, lane: lane)
+            }
+            run(
+                source, into: product, epilogue: epilogue,
+                accumulates: residual != nil && !goesThroughScratch, lane: lane)
+            if goesThroughScratch {
+                RowPass.combine(product, residual, into: output, lane: lane)
+            }
+        }
+    }
+
+    /// Runs the primitive on dense tensors; in a dry run, creates it.
+    private func run(
+        _ input: Tensor, into output: Tensor, epilogue: Epilogue, accumulates: Bool,
+        lane: ComputeLane
+    ) {
+        do {
+            let primitive = try primitive(
+                input: input.shape, outputType: output.elementType,
+                activation: epilogue.activation, accumulates: accumulates, team: lane.team)
+            let scratch = lane.workspace.bytes(primitive.scratchByteCount)
+            if lane.isMeasuring { return try primitive.prepare() }
+            try primitive.execute(
+                input: input.rawPointer, bias: epilogue.bias?.rawPointer ?? biasPointer,
+                output: output.rawPointer, scratch: scratch)
+        } catch {
+            // Selection made sure that the library has this operation; memory is all that can lack.
+            preconditionFailure("\(error)")
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import COneDNN
+internal import Synchronization
+
+/// A convolution of oneDNN. A fully connected layer is one too, with a kernel of one pixel: on the
+/// sizes of these networks that is as fast as the library's products or faster.
+///
+/// Which layout of the weights is best depends on the picture's size, so they are packed when the
+/// first dry run tells it. The layout depends on the shape alone, never on what ran before.
+final class OneDNNLayer: Sendable {
+    let geometry: ConvolutionGeometry
+    let inputType: ElementType
+    private let library: OneDNNLibrary
+    private let bias: TensorStorage
+    private let state: Mutex<State>
+
+    private struct State {
+        /// Until the first packing, as the checkpoint has them; then in every layout in use.
+        var weights: [OneDNNWeights]
+        var isPacked = false
+        /// Most recently created last.
+        var primitives: [OneDNNPrimitive] = []
+    }
+
+    /// Shapes to remember; the least recently created is forgotten. A pass needs a few (with and
+    /// without merged tokens, whole and partial tiles).
+    private static let primitiveCapacity = 16
+
+    init(
+        geometry: ConvolutionGeometry, weight: UnsafeBufferPointer<Float>,
+        bias: UnsafeBufferPointer<Float>?, inputType: ElementType, library: OneDNNLibrary
+    ) throws {
+        self.geometry = geometry
+        self.inputType = inputType
+        self.library = library
+        self.bias = try TensorStorage(
+            byteCount: geometry.outputChannels * MemoryLayout<Float>.stride)
+        if let bias {
+            // Mapped memory is zero, so without a bias there is nothing to write.
+            let target = self.bias.base.assumingMemoryBound(to: Float.self)
+            target.update(from: bias.baseAddress!, count: bias.count)
+        }
+        let dimensions = geometry.weightDimensions
+        let given = try dnnl_memory_desc_t.make(dimensions, .float32, dnnl_oihw)
+        let kept = try dnnl_memory_desc_t.make(dimensions, inputType, dnnl_oihw)
+        let source = try OneDNNMemory(
+            given, at: UnsafeMutableRawPointer(mutating: weight.baseAddress), library: library)
+        let weights = try OneDNNWeights(kept, from: source, describedBy: given, library: library)
+        state = Mutex(State(weights: [weights]))
+    }
+
+    /// The layer's own bias, f32.
+    var biasPointer: UnsafeMutableRawPointer { bias.base }
+
+    /// The compiled layer for a shape, made when first asked for.
+    ///
+    /// - Parameter team: adopted before anything is created: loops are cut for its size.
+    func primitive(
+        input: TensorShape, outputType: ElementType, activation: Activation?, accumulates: Bool,
+        team: ThreadTeam
+    ) throws -> OneDNNPrimitive {
+        let key = OneDNNPrimitiveKey(
+            geometry: geometry, input: input, inputType: inputType, outputType: outputType,
+            activation: activation, accumulates: accumulates, threadCount: team.threadCount)
+        return try state.withLock { state in
+            if let known = state.primitives.last(where: { $0.key == key }) { return known }
+            team.adopt()
+            let plan = try OneDNNPlan(key, library: library)
+            let weights = try pack(as: plan.descriptor(of: dnnl_query_weights_md), &state)
+            let primitive = try OneDNNPrimitive(plan, weights: weights, library: library)
+            if state.primitives.count == Self.primitiveCapacity { state.primitives.removeFirst() }
+            state.primitives.append(primitive)
+            return primitive
+        }
+    }
+
+    /// The weights in a layout; made from another layout where they are not there yet.
+    private func pack(as layout: dnnl_memory_desc_t, _ state: inout State) throws -> OneDNNWeights {
+        if let known = state.weights.first(where: { $0.isLaidOut(as: layout) }) {
+            if !state.isPacked { state.isPacked = true }
+            return known
+        }
+        let packed = try OneDNNWeights(layout, from: state.weights[0], library: library)
+        if state.isPacked {
+            state.weights.append(packed)
+        } else {
+            state.weights = [packed]
+            state.isPacked = true
+        }
+        return packed
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import COneDNN
+
+/// oneDNN on this processor: the engine that everything is created for.
+///
+/// `@unchecked Sendable`: the handle never changes, and creating things for an engine is safe from
+/// any thread.
+package final class OneDNNLibrary: @unchecked Sendable {
+    let engine: dnnl_engine_t
+
+    /// Starts the library.
+    ///
+    /// - Throws: `OneDNNError`.
+    package init() throws(OneDNNError) {
+        var engine: dnnl_engine_t?
+        try OneDNNError.check(dnnl_engine_create(&engine, dnnl_cpu, 0), "create an engine")
+        guard let engine else { throw OneDNNError(action: "create an engine", status: "no engine") }
+        self.engine = engine
+    }
+
+    deinit { dnnl_engine_destroy(engine) }
+
+    /// The version, such as `2.6.3`.
+    package static var version: String {
+        guard let version = dnnl_version()?.pointee else { return "unknown" }
+        return "\(version.major).\(version.minor).\(version.patch)"
+    }
+
+    /// The instruction set it generates code for, such as `avx512_core_bf16`.
+    package static var instructionSet: String {
+        guard let name = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa()) else { return "unknown" }
+        // "cpu_isa_avx512_core" in some versions.
+        let text = String(cString: name)
+        return text.hasPrefix("cpu_isa_") ? String(text.dropFirst("cpu_isa_".count)) : text
+    }
+
+    /// Whether it has code of its own for bf16; without, it would fall back to a loop in C++.
+    package static var supportsBFloat16: Bool {
+        // Flags accumulate: every set from AVX-512 (F, BW, DQ, VL) up includes those bits.
+        let required = dnnl_cpu_isa_avx512_core.rawValue
+        return dnnl_get_effective_cpu_isa().rawValue & required == required
+    }
+}
+
+/// A call into oneDNN that did not succeed.
+package struct OneDNNError: Error, CustomStringConvertible {
+    /// What was tried.
+    package let action: String
+    /// The library's name for what went wrong.
+    package let status: String
+
+    package var description: String {
+        "oneDNN can't \(action) (\(status)); try --backend openblas, or --precision f32"
+    }
+
+    static func check(_ status: dnnl_status_t, _ action: String) throws(OneDNNError) {
+        guard status != dnnl_success else { return }
+        let name = dnnl_status2str(status).map { String(cString: $0) } ?? "status \(status.rawValue)"
+        throw OneDNNError(action: action, status: name)
+    }
+}
+
+extension ElementType {
+    /// The same, in oneDNN's words.
+    var oneDNNType: dnnl_data_type_t {
+        switch self {
+        case .float32: dnnl_f32
+        case .bfloat16: dnnl_bf16
+        }
+    }
+}
+
+extension TensorShape {
+    /// A dense NHWC tensor, in oneDNN's words: dimensions are named in the order NCHW.
+    func descriptor(_ type: ElementType) throws(OneDNNError) -> dnnl_memory_desc_t {
+        try .make([batch, channels, height, width], type, dnnl_nhwc)
+    }
+}
+
+extension dnnl_memory_desc_t {
+    /// Describes memory laid out as `tag` says.
+    static func make(
+        _ dimensions: [Int], _ type: ElementType, _ tag: dnnl_format_tag_t
+    ) throws(OneDNNError) -> dnnl_memory_desc_t {
+        var descriptor = dnnl_memory_desc_t()
+        let status = dnnl_memory_desc_init_by_tag(
+            &descriptor, Int32(dimensions.count), dimensions.map(Int64.init), type.oneDNNType, tag)
+        try OneDNNError.check(status, "describe a tensor \(dimensions)")
+        return descriptor
+    }
+
+    /// Bytes that memory of this description takes, padding included.
+    var byteCount: Int {
+        withUnsafePointer(to: self) { dnnl_memory_desc_get_size($0) }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import COneDNN
+internal import Synchronization
+
+/// What a primitive is compiled for.
+struct OneDNNPrimitiveKey: Hashable, Sendable {
+    var geometry: ConvolutionGeometry
+    var input: TensorShape
+    var inputType: ElementType
+    var outputType: ElementType
+    var activation: Activation?
+    /// Whether it adds to its output instead of replacing it.
+    var accumulates: Bool
+    /// Loops are cut for so many threads when it is created.
+    var threadCount: Int
+}
+
+/// What the library decided for a key, before anything is compiled.
+struct OneDNNPlan: ~Copyable {
+    let description: dnnl_primitive_desc_t
+    let key: OneDNNPrimitiveKey
+
+    /// Asks for a forward convolution on dense NHWC tensors, with weights laid out as it likes best.
+    init(_ key: OneDNNPrimitiveKey, library: OneDNNLibrary) throws(OneDNNError) {
+        self.key = key
+        let geometry = key.geometry
+        var source = try key.input.descriptor(key.inputType)
+        var target = try geometry.outputShape(for: key.input).descriptor(key.outputType)
+        var bias = try dnnl_memory_desc_t.make([geometry.outputChannels], .float32, dnnl_a)
+        var weights = try dnnl_memory_desc_t.make(
+            geometry.weightDimensions, key.inputType, dnnl_format_tag_any)
+        let strides = [Int64](repeating: Int64(geometry.stride), count: 2)
+        let padding = [Int64](repeating: Int64(geometry.padding), count: 2)
+        var operation = dnnl_convolution_desc_t()
+        try OneDNNError.check(
+            dnnl_convolution_forward_desc_init(
+                &operation, dnnl_forward_inference, dnnl_convolution_direct, &source, &weights,
+                &bias, &target, strides, padding, padding), "describe \(geometry)")
+        let attributes = try Self.attributes(key)
+        defer { dnnl_primitive_attr_destroy(attributes) }
+        var description: dnnl_primitive_desc_t?
+        try OneDNNError.check(
+            dnnl_primitive_desc_create(&description, &operation, attributes, library.engine, nil),
+            "plan \(geometry) on \(key.input)")
+        guard let description else {
+            throw OneDNNError(action: "plan \(geometry)", status: "no plan")
+        }
+        self.description = description
+    }
+
+    deinit { dnnl_primitive_desc_destroy(description) }
+
+    /// Scratch memory given by the caller; then activation, then accumulation.
+    private static func attributes(_ key: OneDNNPrimitiveKey) throws(OneDNNError)
+        -> dnnl_primitive_attr_t?
+    {
+        var attributes: dnnl_primitive_attr_t?
+        try OneDNNError.check(dnnl_primitive_attr_create(&attributes), "create attributes")
+        var operations: dnnl_post_ops_t?
+        try OneDNNError.check(dnnl_post_ops_create(&operations), "create post-ops")
+        defer { dnnl_post_ops_destroy(operations) }
+        if let activation = key.activation {
+            let (algorithm, alpha): (dnnl_alg_kind_t, Float) =
+                switch activation {
+                case .silu: (dnnl_eltwise_swish, 1)
+                case .quickGELU: (dnnl_eltwise_swish, 1.702)
+                case .gelu: (dnnl_eltwise_gelu_erf, 0)
+                }
+            try OneDNNError.check(
+                dnnl_post_ops_append_eltwise(operations, 1, algorithm, alpha, 0), "add an activation")
+        }
+        if key.accumulates {
+            try OneDNNError.check(dnnl_post_ops_append_sum(operations, 1), "add a sum")
+        }
+        try OneDNNError.check(
+            dnnl_primitive_attr_set_post_ops(attributes, operations), "set post-ops")
+        try OneDNNError.check(
+            dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
+            "set the scratchpad mode")
+        return attributes
+    }
+
+    /// The description that the library gives one of the primitive's tensors.
+    func descriptor(of tensor: dnnl_query_t) -> dnnl_memory_desc_t {
+        guard let pointer = dnnl_primitive_desc_query_md(description, tensor, 0) else {
+            return dnnl_memory_desc_t()
+        }
+        return pointer.pointee
+    }
+
+    /// Which of its implementations the library chose, such as `brgconv:avx512_core`.
+    var implementation: String {
+        var name: UnsafePointer<CChar>?
+        let status = dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name)
+        guard status == dnnl_success, let name else { return "unknown" }
+        return String(cString: name)
+    }
+}
+
+extension ConvolutionGeometry {
+    /// `[outputChannels, inputChannels, kernelSize, kernelSize]`
+    var weightDimensions: [Int] { [outputChannels, inputChannels, kernelSize, kernelSize] }
+}
+
+/// A compiled layer for one shape, with its weights.
+///
+/// `@unchecked Sendable`: the handle never changes, and with scratch memory given by the caller any
+/// number of threads may execute it at once.
+final class OneDNNPrimitive: @unchecked Sendable {
+    let key: OneDNNPrimitiveKey
+    /// Scratch memory of one execution.
+    let scratchByteCount: Int
+    let implementation: String
+    private let handle: dnnl_primitive_t
+    private let weights: OneDNNWeights
+    private let library: OneDNNLibrary
+    private let tensors: OneDNNCall.Descriptors
+    /// Argument lists that nobody uses right now: as many as lanes ever ran this at once.
+    private let idleCalls = Mutex<[OneDNNCall]>([])
+
+    init(
+        _ plan: borrowing OneDNNPlan, weights: OneDNNWeights, library: OneDNNLibrary
+    ) throws(OneDNNError) {
+        key = plan.key
+        self.weights = weights
+        self.library = library
+        implementation = plan.implementation
+        tensors = OneDNNCall.Descriptors(plan)
+        scratchByteCount = tensors.scratch.byteCount
+        var handle: dnnl_primitive_t?
+        try OneDNNError.check(
+            dnnl_primitive_create(&handle, plan.description), "compile \(plan.key.geometry)")
+        guard let handle else {
+            throw OneDNNError(action: "compile \(plan.key.geometry)", status: "no primitive")
+        }
+        self.handle = handle
+        idleCalls.withLock { $0.reserveCapacity(8) }
+    }
+
+    deinit { dnnl_primitive_destroy(handle) }
+
+    /// Makes sure that the next `execute` creates nothing.
+    func prepare() throws(OneDNNError) {
+        let call = try takeCall(input: nil)
+        idleCalls.withLock { $0.append(call) }
+    }
+
+    func execute(
+        input: UnsafeMutableRawPointer, bias: UnsafeMutableRawPointer,
+        output: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer
+    ) throws(OneDNNError) {
+        let call = try takeCall(input: input)
+        call.source.move(to: input)
+        call.bias.move(to: bias)
+        call.target.move(to: output)
+        call.scratch.move(to: scratch)
+        let status = dnnl_primitive_execute(
+            handle, call.stream, Int32(call.arguments.count), call.arguments.baseAddress)
+        idleCalls.withLock { $0.append(call) }
+        try OneDNNError.check(status, "execute \(key.geometry) on \(key.input)")
+    }
+
+    /// An idle argument list, best the one that was used with this input before.
+    private func takeCall(input: UnsafeMutableRawPointer?) throws(OneDNNError) -> OneDNNCall {
+        let address = UInt(bitPattern: input)
+        let idle = idleCalls.withLock { calls -> OneDNNCall? in
+            let used = calls.firstIndex { UInt(bitPattern: $0.source.address) == address }
+            return used.map { calls.remove(at: $0) } ?? calls.popLast()
+        }
+        if let idle { return idle }
+        return try OneDNNCall(tensors, weights: weights, library: library)
+    }
+}

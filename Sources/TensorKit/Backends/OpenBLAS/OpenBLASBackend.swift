@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Products in f32 by OpenBLAS: runs on any processor, and is what the fast backend is checked by.
+///
+/// OpenBLAS itself always runs one thread; the lane's team splits every product in blocks.
+package struct OpenBLASBackend: ComputeBackend {
+    package let kind = BackendKind.openblas
+    package let precision = Precision.float32
+    package let activationType = ElementType.float32
+    package let kernelClass: String
+    private let library: OpenBLASLibrary
+
+    package init(library: OpenBLASLibrary, cpu: CPUInfo) {
+        self.library = library
+        kernelClass =
+            "openblas-\(library.version)/f32/\(library.coreName.lowercased())/\(cpu.signature)"
+    }
+
+    package func pack(_ parameters: LinearParameters) throws -> any PackedLinear {
+        try OpenBLASLinear(parameters, library: library)
+    }
+
+    package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
+        try OpenBLASConvolution(parameters, library: library)
+    }
+}
+
+/// How the team shares the output matrix of a product.
+struct ProductSplit {
+    let rows: Int
+    let columns: Int
+
+    /// Rows of one product call: as many as the library packs at once, so that it packs the
+    /// weights as seldom as it can while the block of output is still in cache for the epilogue.
+    static let blockRows = 448
+
+    /// Whether threads get blocks of columns. Every thread packs the whole matrix on the side that
+    /// is not split, so the longer side is.
+    var isByColumns: Bool { columns > rows }
+
+    /// Calls `body` for blocks of the output that together cover it once.
+    func forEachBlock(
+        _ team: ThreadTeam, _ body: (_ part: Int, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
+    ) {
+        // Whole vectors per thread either way.
+        team.splitParts(isByColumns ? columns : rows, grain: 16) { part, range in
+            let rowRange = isByColumns ? 0..<rows : range
+            let columnRange = isByColumns ? range : 0..<columns
+            var row = rowRange.lowerBound
+            while row < rowRange.upperBound {
+                let end = min(row + Self.blockRows, rowRange.upperBound)
+                body(part, row..<end, columnRange)
+                row = end
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CThreadTeam
+internal import Glibc
+
+/// What decides about kernels and threads on this machine.
+package struct CPUInfo: Sendable, Hashable {
+    /// `GenuineIntel`, `AuthenticAMD`, …
+    package var vendor: String
+    package var family: Int
+    package var model: Int
+    /// AVX2, FMA and F16C.
+    package var hasAVX2: Bool
+    /// AVX-512 F, DQ, BW and VL.
+    package var hasAVX512: Bool
+    /// bf16 dot products on vectors.
+    package var hasAVX512BF16: Bool
+    /// bf16 products on tiles.
+    package var hasAMXBF16: Bool
+    /// Cores that this process may use.
+    package var coreCount: Int
+
+    package init(
+        vendor: String, family: Int, model: Int, hasAVX2: Bool, hasAVX512: Bool,
+        hasAVX512BF16: Bool, hasAMXBF16: Bool, coreCount: Int
+    ) {
+        self.vendor = vendor
+        self.family = family
+        self.model = model
+        self.hasAVX2 = hasAVX2
+        self.hasAVX512 = hasAVX512
+        self.hasAVX512BF16 = hasAVX512BF16
+        self.hasAMXBF16 = hasAMXBF16
+        self.coreCount = coreCount
+    }
+
+    /// Asks the processor and the system.
+    package static func detect() -> CPUInfo {
+        let cpu = rt_cpu_detect()
+        let vendor = withUnsafeBytes(of: cpu.vendor) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return CPUInfo(
+            vendor: vendor, family: Int(cpu.family), model: Int(cpu.model), hasAVX2: cpu.avx2,
+            hasAVX512: cpu.avx512, hasAVX512BF16: cpu.avx512_bf16, hasAMXBF16: cpu.amx_bf16,
+            coreCount: UsableCores.count())
+    }
+
+    /// Vendor, family and model: libraries block their loops by cache sizes, so two processors
+    /// with the same instructions may still sum in another order.
+    package var signature: String { "\(vendor.isEmpty ? "cpu" : vendor).\(family).\(model)" }
+}
+
+/// Counts the cores that this process may keep busy.
+private enum UsableCores {
+    /// The processors of the affinity mask, hyperthreads of one core counted once (a second thread
+    /// on a core finds its multipliers taken), and no more than a container's quota.
+    static func count() -> Int {
+        var processors = [Int32](repeating: 0, count: 4096)
+        let found = Int(rt_cpu_allowed(&processors, Int32(processors.count)))
+        guard found > 0 else { return 1 }
+        let siblings = processors.prefix(found).map { processor in
+            let folder = "/sys/devices/system/cpu/cpu\(processor)/topology"
+            return firstLine(of: "\(folder)/thread_siblings_list") ?? "\(processor)"
+        }
+        let cores = Set(siblings).count
+        return max(1, min(cores, quota() ?? cores))
+    }
+
+    /// Whole processors of time that the control group allows; nil without a limit.
+    private static func quota() -> Int? {
+        let fields = firstLine(of: "/sys/fs/cgroup/cpu.max")?.split(separator: " ").map(String.init)
+        guard let fields, fields.count == 2, let quota = Int(fields[0]),
+            let period = Int(fields[1]),
+            period > 0
+        else { return nil }
+        return max(1, quota / period)
+    }
+
+    private static func firstLine(of path: String) -> String? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        guard fgets(&line, Int32(line.count), file) != nil else { return nil }
+        let bytes = line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

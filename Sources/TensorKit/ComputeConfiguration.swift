@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a user asks for: `--backend`, `--precision`, `--threads`. Nil means automatic.
+package struct ComputeConfiguration: Sendable, Hashable {
+    package var backend: BackendKind?
+    package var precision: Precision?
+    /// Threads in all; nil means one per usable core.
+    package var threadCount: Int?
+
+    package init(
+        backend: BackendKind? = nil, precision: Precision? = nil, threadCount: Int? = nil
+    ) {
+        self.backend = backend
+        self.precision = precision
+        self.threadCount = threadCount
+    }
+
+    /// Most threads that can be asked for.
+    package static let threadCountMax = 1024
+
+    /// Decides what runs on a machine, from its facts alone.
+    ///
+    /// - Parameters:
+    ///   - cpu: the machine's processor.
+    ///   - oneDNNHasBFloat16: whether oneDNN has fast bf16 code for it.
+    /// - Throws: `ComputeConfigurationError` for a combination that can't run.
+    package func resolve(
+        cpu: CPUInfo, oneDNNHasBFloat16: Bool
+    ) throws(ComputeConfigurationError) -> ResolvedComputeConfiguration {
+        let threads = threadCount ?? cpu.coreCount
+        guard (1...Self.threadCountMax).contains(threads) else { throw .threadCount(threads) }
+        let backend = backend ?? .onednn
+        switch (backend, precision) {
+        case (.openblas, .bfloat16): throw .noBFloat16InOpenBLAS
+        case (.onednn, .bfloat16) where !oneDNNHasBFloat16: throw .noBFloat16OnThisProcessor
+        default: break
+        }
+        // Without such instructions bf16 is slower than f32, so it is used only when asked for.
+        let isFast = oneDNNHasBFloat16 && (cpu.hasAVX512BF16 || cpu.hasAMXBF16)
+        let automatic = backend == .onednn && isFast ? Precision.bfloat16 : .float32
+        return ResolvedComputeConfiguration(
+            backend: backend, precision: precision ?? automatic, threadCount: threads)
+    }
+
+    /// Decides for the machine that this runs on.
+    package func resolve() throws(ComputeConfigurationError) -> ResolvedComputeConfiguration {
+        try resolve(cpu: .detect(), oneDNNHasBFloat16: OneDNNLibrary.supportsBFloat16)
+    }
+}
+
+/// What runs.
+package struct ResolvedComputeConfiguration: Sendable, Hashable {
+    package let backend: BackendKind
+    package let precision: Precision
+    package let threadCount: Int
+
+    /// Starts the backend. Call once, before threads that read the environment.
+    ///
+    /// - Throws: `OpenBLASError` or `OneDNNError`.
+    package func makeBackend() throws -> any ComputeBackend {
+        let cpu = CPUInfo.detect()
+        switch backend {
+        case .openblas: return OpenBLASBackend(library: try OpenBLASLibrary(cpu: cpu), cpu: cpu)
+        case .onednn:
+            return OneDNNBackend(precision: precision, library: try OneDNNLibrary(), cpu: cpu)
+        }
+    }
+}
+
+/// A choice that can't run here.
+package enum ComputeConfigurationError: Error, Hashable, CustomStringConvertible {
+    case noBFloat16InOpenBLAS
+    case noBFloat16OnThisProcessor
+    case threadCount(Int)
+
+    package var description: String {
+        switch self {
+        case .noBFloat16InOpenBLAS:
+            "OpenBLAS computes in f32 only; use --backend onednn, or --precision f32"
+        case .noBFloat16OnThisProcessor:
+            "bf16 needs a processor with AVX-512; use --precision f32"
+        case .threadCount(let count):
+            "\(count) threads; use 1 to \(ComputeConfiguration.threadCountMax)"
+        }
+    }
+}

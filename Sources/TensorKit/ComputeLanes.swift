@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CKernels
+internal import CThreadTeam
+
+/// Several lanes that run at once, each on a thread of its own; lane 0 is the caller's thread.
+///
+/// The threads live as long as this object, so that what libraries keep per thread is kept.
+package final class ComputeLanes {
+    /// In the order of their indices.
+    package let lanes: [ComputeLane]
+    private let threads: OpaquePointer
+
+    /// Starts the threads.
+    ///
+    /// - Throws: `ComputeLanesError` when the system gives no more threads.
+    package init(split: LaneSplit, kernels: UnsafePointer<rt_kernels>) throws(ComputeLanesError) {
+        guard let threads = rt_lanes_create(Int32(split.laneCount)) else {
+            throw ComputeLanesError(laneCount: split.laneCount)
+        }
+        self.threads = threads
+        let team = ThreadTeam(threadCount: split.threadsPerLane)
+        lanes = (0..<split.laneCount).map { _ in ComputeLane(kernels: kernels, team: team) }
+    }
+
+    deinit { rt_lanes_destroy(threads) }
+
+    /// Calls `body` once for every lane, all at the same time; returns when all have.
+    ///
+    /// `body` must not write what another lane reads. One caller at a time.
+    package func run(_ body: (_ lane: ComputeLane, _ index: Int) -> Void) {
+        withoutActuallyEscaping(body) { escapable in
+            var call = LanesCall(lanes: lanes, body: escapable)
+            withUnsafeMutablePointer(to: &call) { pointer in
+                rt_lanes_run(
+                    threads,
+                    { context, index in
+                        guard let context else { return }
+                        context.assumingMemoryBound(to: LanesCall.self).pointee.run(Int(index))
+                    }, pointer)
+            }
+        }
+    }
+}
+
+/// One call of `run`, as the C callback sees it.
+private struct LanesCall {
+    let lanes: [ComputeLane]
+    let body: (ComputeLane, Int) -> Void
+
+    func run(_ index: Int) {
+        // The team size belongs to the thread. Setting it costs a store, and the caller's thread
+        // may be another one than last time.
+        lanes[index].team.adopt()
+        body(lanes[index], index)
+    }
+}
+
+/// How many lanes share a number of threads.
+package struct LaneSplit: Sendable, Hashable {
+    package let laneCount: Int
+    package let threadsPerLane: Int
+
+    /// One lane with all threads.
+    package init(threadCount: Int) {
+        precondition(threadCount > 0, "\(threadCount) threads")
+        laneCount = 1
+        threadsPerLane = threadCount
+    }
+
+    /// One lane per half of the batch where the threads divide evenly, else one lane with all.
+    ///
+    /// Two lanes of one thread beat one lane of two: they never wait for each other inside a step.
+    /// - Parameter halves: 2 with classifier-free guidance, else 1.
+    package init(threadCount: Int, halves: Int) {
+        precondition(threadCount > 0 && halves > 0, "\(threadCount) threads, \(halves) halves")
+        let isEven = threadCount.isMultiple(of: halves)
+        laneCount = isEven ? halves : 1
+        threadsPerLane = threadCount / laneCount
+    }
+}
+
+/// Threads that the system would not start.
+package struct ComputeLanesError: Error, CustomStringConvertible {
+    package let laneCount: Int
+
+    package var description: String {
+        "can't start \(laneCount - 1) threads; raise the limit (ulimit -u) or ask for fewer threads"
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TensorKit
+import Testing
+
+@Suite struct ComputeConfigurationTests {
+    private static func cpu(
+        avx2: Bool = true, avx512: Bool = false, bf16: Bool = false, amx: Bool = false,
+        vendor: String = "GenuineIntel"
+    ) -> CPUInfo {
+        CPUInfo(
+            vendor: vendor, family: 6, model: 143, hasAVX2: avx2, hasAVX512: avx512,
+            hasAVX512BF16: bf16, hasAMXBF16: amx, coreCount: 6)
+    }
+
+    @Test func automaticChoiceTakesTheFastestPrecision() throws {
+        let automatic = ComputeConfiguration()
+        let old = try automatic.resolve(cpu: Self.cpu(), oneDNNHasBFloat16: false)
+        #expect(old.backend == .onednn && old.precision == .float32 && old.threadCount == 6)
+        let skylake = try automatic.resolve(cpu: Self.cpu(avx512: true), oneDNNHasBFloat16: true)
+        #expect(skylake.precision == .float32)
+        for cpu in [Self.cpu(avx512: true, bf16: true), Self.cpu(avx512: true, amx: true)] {
+            let new = try automatic.resolve(cpu: cpu, oneDNNHasBFloat16: true)
+            #expect(new.backend == .onednn && new.precision == .bfloat16)
+            // The processor could, the library can't.
+            let limited = try automatic.resolve(cpu: cpu, oneDNNHasBFloat16: false)
+            #expect(limited.precision == .float32)
+        }
+    }
+
+    @Test func requestsAreHonoured() throws {
+        let new = Self.cpu(avx512: true, bf16: true)
+        let f32 = try ComputeConfiguration(precision: .float32, threadCount: 3)
+            .resolve(cpu: new, oneDNNHasBFloat16: true)
+        #expect(f32.precision == .float32 && f32.backend == .onednn && f32.threadCount == 3)
+        let blas = try ComputeConfiguration(backend: .openblas)
+            .resolve(cpu: new, oneDNNHasBFloat16: true)
+        #expect(blas.precision == .float32 && blas.backend == .openblas)
+        let emulated = try ComputeConfiguration(precision: .bfloat16)
+            .resolve(cpu: Self.cpu(avx512: true), oneDNNHasBFloat16: true)
+        #expect(emulated.precision == .bfloat16)
+    }
+
+    @Test func impossibleRequestsSayWhatToDo() {
+        #expect(throws: ComputeConfigurationError.noBFloat16InOpenBLAS) {
+            try ComputeConfiguration(backend: .openblas, precision: .bfloat16)
+                .resolve(cpu: Self.cpu(avx512: true, bf16: true), oneDNNHasBFloat16: true)
+        }
+        #expect(throws: ComputeConfigurationError.noBFloat16OnThisProcessor) {
+            try ComputeConfiguration(precision: .bfloat16)
+                .resolve(cpu: Self.cpu(), oneDNNHasBFloat16: false)
+        }
+        for count in [0, -1, 1025] {
+            #expect(throws: ComputeConfigurationError.threadCount(count)) {
+                try ComputeConfiguration(threadCount: count)
+                    .resolve(cpu: Self.cpu(), oneDNNHasBFloat16: false)
+            }
+        }
+        for error in [
+            ComputeConfigurationError.noBFloat16InOpenBLAS, .noBFloat16OnThisProcessor,
+            .threadCount(0),
+        ] {
+            #expect("\(error)".contains("use "))
+        }
+    }
+
+    @Test func coreTypeFitsTheProcessor() {
+        #expect(OpenBLASLibrary.coreType(for: Self.cpu(avx512: true)) == "SkylakeX")
+        #expect(OpenBLASLibrary.coreType(for: Self.cpu()) == "Haswell")
+        #expect(OpenBLASLibrary.coreType(for: Self.cpu(vendor: "AuthenticAMD")) == "Zen")
+        #expect(OpenBLASLibrary.coreType(for: Self.cpu(avx2: false)) == nil)
+    }
+
+    /// Whatever the environment asks of OpenBLAS, it runs what fits, and says so.
+    @Test func libraryRunsTheKernelsThatWereAskedFor() throws {
+        let cpu = CPUInfo.detect()
+        let library = try OpenBLASLibrary(cpu: cpu)
+        if let core = OpenBLASLibrary.coreType(for: cpu) {
+            #expect(library.coreName.lowercased() == core.lowercased())
+        }
+        #expect(library.version.first?.isNumber == true)
+        let backend = OpenBLASBackend(library: library, cpu: cpu)
+        #expect(backend.kernelClass.hasPrefix("openblas-\(library.version)/f32/"))
+        #expect(backend.kernelClass.hasSuffix(cpu.signature))
+    }
+
+    @Test func missingLibraryIsOneClearError() async {
+        await #expect(processExitsWith: .success) {
+            do {
+                _ = try OpenBLASLibrary(cpu: .detect(), path: "libno-such-blas.so.7")
+                throw ComputeConfigurationError.threadCount(0)
+            } catch let error as OpenBLASError {
+                precondition("\(error)".contains("libno-such-blas.so.7"))
+                precondition("\(error)".contains("install libopenblas0"))
+            }
+        }
+    }
+
+    @Test func thisMachine() throws {
+        let cpu = CPUInfo.detect()
+        #expect(cpu.coreCount >= 1)
+        #expect(!cpu.hasAVX512BF16 || cpu.hasAVX512)
+        #expect(!cpu.hasAVX512 || cpu.hasAVX2)
+        let resolved = try ComputeConfiguration().resolve()
+        let backend = try resolved.makeBackend()
+        #expect(backend.kind == resolved.backend && backend.precision == resolved.precision)
+        #expect(backend.kernelClass.split(separator: "/").count == 4)
+    }
+}
