@@ -84,7 +84,9 @@ enum BFloat16Row: RowElement {
     private static func round(_ values: SIMD8<Float>) -> SIMD8<UInt32> {
         let bits = unsafeBitCast(values, to: SIMD8<UInt32>.self)
         let rounded = bits &+ 0x7FFF &+ ((bits &>> 16) & 1)
-        return rounded.replacing(
-            with: bits | 0x40_0000, where: (bits & 0x7FFF_FFFF) .> SIMD8(repeating: 0x7F80_0000))
+        // All ones where the value is not a number; a comparison mask compiles to scalar code.
+        let magnitude = unsafeBitCast(bits & 0x7FFF_FFFF, to: SIMD8<Int32>.self)
+        let isNaN = unsafeBitCast((0x7F80_0000 &- magnitude) &>> 31, to: SIMD8<UInt32>.self)
+        return (rounded & ~isNaN) | ((bits | 0x40_0000) & isNaN)
     }
 }

@@ -12,6 +12,10 @@ internal import TensorKit
 /// every token but a zero one, whose similarity to all is 0. The division by N_W − 1 changes no
 /// order and is left out. The representative is thus the token nearest to the window's spherical
 /// mean. With several samples the similarities are added up.
+///
+/// Some tokens are equally similar by symmetry: two in a window of two, or all in a chequerboard.
+/// Similarities are therefore rounded to multiples of 2⁻³⁶, so that such ties go to the lowest index
+/// and not to the rounding error of a sum.
 struct ReToMSimilarity {
     let features: TokenFeatures
     /// Samples whose similarities are added.
@@ -31,6 +35,17 @@ struct ReToMSimilarity {
                 case .bfloat16: addSimilarities(BFloat16Row.self, sample, window, count)
                 }
             }
+            round(memory.similarities, count)
+        }
+    }
+
+    /// Rounds the values of the current window's first `count` tokens.
+    private func round(_ values: UnsafeMutablePointer<Double>, _ count: Int) {
+        // The spacing of f64 values between 2¹⁶ and 2¹⁷ is 2⁻³⁶.
+        let shift = 98_304.0
+        for index in 0..<count {
+            let token = Int(memory.tokens[index])
+            values[token] = values[token] + shift - shift
         }
     }
 
