@@ -91,6 +91,10 @@ extension TokenMerger {
         let layout = try strategy.layout(
             at: site, ratio: configuration.ratio, sampleCount: features.shape.batch)
         var plan = TokenMergePlan(layout: layout)
+        // Where a method can't merge at all, the cache makes no plan.
+        let strategy =
+            layout == .identity(grid, sampleCount: features.shape.batch)
+            ? NoMerging(configuration: configuration) : strategy
         let scratch = TokenMergeScratch()
         try scratch.prepare(byteCount: layout.scratchByteCount)
         let context = TokenMergeContext(
