@@ -16,6 +16,8 @@ package struct TokenFeatures {
     package let rowByteStride: Int
     /// Bytes from a sample to the next; negative when the second half lies lower in memory.
     package let sampleByteStride: Int
+    /// Keeps the memory alive as long as the view.
+    private let owners: (TensorStorage, TensorStorage)
 
     /// All samples of a tensor.
     package init(_ tensor: Tensor) {
@@ -26,6 +28,7 @@ package struct TokenFeatures {
         channels = tensor.shape.channels
         rowByteStride = tensor.rowStride * tensor.elementType.byteCount
         sampleByteStride = rowByteStride * tensor.shape.tokenCount
+        owners = (tensor.storage, tensor.storage)
     }
 
     /// Two samples that two lanes hold, `[1, height, width, channels]` each.
@@ -41,6 +44,7 @@ package struct TokenFeatures {
         channels = uncond.shape.channels
         rowByteStride = uncond.rowStride * uncond.elementType.byteCount
         sampleByteStride = UnsafeRawPointer(text.rawPointer) - base
+        owners = (uncond.storage, text.storage)
     }
 
     /// The row of one token.
