@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import TensorKit
+
 /// The plans of one image: one per block, made anew every p calls and reused in between
 /// (Algorithm 1, lines 5 and 9–11). It dies with the image.
 ///
@@ -15,6 +17,8 @@ package final class TokenMergePlanCache {
     private var seed: UInt64
     private let laneCount: Int
     private var slots: [Slot?]
+    /// One per lane.
+    private let scratches: [TokenMergeScratch]
 
     /// Most blocks of a network.
     package static let siteCountMax = 256
@@ -27,6 +31,7 @@ package final class TokenMergePlanCache {
         self.merger = merger
         self.seed = seed
         self.laneCount = laneCount
+        scratches = (0..<laneCount).map { _ in TokenMergeScratch() }
         slots = Array(repeating: nil, count: Self.siteCountMax * laneCount)
     }
 
@@ -46,11 +51,14 @@ package final class TokenMergePlanCache {
     /// - Parameters:
     ///   - features: the rows to compare, of all samples of the plan; read only when it is stale.
     ///   - importance: what guidance changed in the previous call, for strategies that need it.
+    ///   - lane: who calls, where lanes make plans of their own.
+    ///   - team: threads that share the work.
     /// - Throws: `TokenMergeConfigurationError` when the method can't handle the grid or lacks
     ///   guidance, `TensorStorageError` when memory runs out.
     package func plan(
         at site: TokenMergeSite, call: TokenMergeCall, features: TokenFeatures,
-        importance: TokenImportanceMap? = nil, lane: Int = 0
+        importance: TokenImportanceMap? = nil, lane: Int = 0,
+        team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) throws -> TokenMergePlan? {
         if merger.needsImportance, !call.isGuided {
             throw TokenMergeConfigurationError.needsGuidance(method: merger.configuration.method)
@@ -65,13 +73,14 @@ package final class TokenMergePlanCache {
             at: site, call: call, sampleCount: features.sampleCount, lane: lane)
         let slot = slots[slotIndex(site, lane)] ?? addSlot(site, lane, layout)
         if isStale {
-            try slot.scratch.prepare(byteCount: layout.scratchByteCount)
+            let scratch = scratches[lane]
+            try scratch.prepare(byteCount: layout.scratchByteCount)
             slot.plan.reshape(to: layout)
             let context = TokenMergeContext(
                 site: site, call: call, refreshIndex: slot.statistics.computedPlanCount,
-                seed: seed, importance: importance)
+                seed: seed, importance: importance, products: merger.products, team: team)
             merger.strategy.fill(
-                &slot.plan, from: features, context: context, scratch: slot.scratch)
+                &slot.plan, from: features, context: context, scratch: scratch)
             slot.isFilled = true
             slot.statistics.computedPlanCount += 1
         } else if slot.lastCallIndex != call.index {
@@ -103,6 +112,7 @@ package final class TokenMergePlanCache {
             total.tokenCountAfter += slot.statistics.tokenCountAfter
             total.byteCount += slot.plan.byteCount
         }
+        total.scratchByteCount = scratches.reduce(0) { $0 + $1.byteCount }
         return total
     }
 
@@ -125,7 +135,6 @@ package final class TokenMergePlanCache {
         var isFilled = false
         var lastCallIndex = -1
         var statistics = TokenMergeStatistics()
-        let scratch = TokenMergeScratch()
 
         init(plan: TokenMergePlan) { self.plan = plan }
 
@@ -149,6 +158,8 @@ package struct TokenMergeStatistics: Sendable, Hashable, Codable {
     package var tokenCountAfter = 0
     /// Bytes of indices held.
     package var byteCount = 0
+    /// Bytes of working memory held.
+    package var scratchByteCount = 0
 
     package init() {}
 }

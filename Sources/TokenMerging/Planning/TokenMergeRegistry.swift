@@ -44,12 +44,16 @@ package struct TokenMerger: Sendable {
     package let configuration: TokenMergeConfiguration
     package let strategy: any TokenMergeStrategy
     private let traits: TokenMergeStrategyTraits
+    /// Who multiplies, where all pairs are compared.
+    let products: any TokenProducts
 
     /// Validates.
     package init(
-        _ configuration: TokenMergeConfiguration
+        _ configuration: TokenMergeConfiguration,
+        products: any TokenProducts = PortableTokenProducts()
     ) throws(TokenMergeConfigurationError) {
         try configuration.validate()
+        self.products = products
         self.configuration = configuration
         strategy = try TokenMergeRegistry.standard.strategy(for: configuration)
         traits = type(of: strategy).traits

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import TensorKit
+
 /// A way to choose which tokens merge.
 ///
 /// To add one: a file with a conforming type, and one line in `TokenMergeRegistry.standard`.
@@ -58,11 +60,19 @@ package struct TokenMergeContext {
     package var random: TokenMergeRandom
     /// What guidance changed in the previous step; none before the first.
     package var importance: TokenImportanceMap?
+    /// Who multiplies, where all pairs are compared.
+    package var products: any TokenProducts
+    /// Threads that share the work.
+    package var team: ThreadTeam
 
     package init(
         site: TokenMergeSite, call: TokenMergeCall, refreshIndex: Int = 0, seed: UInt64,
-        importance: TokenImportanceMap? = nil
+        importance: TokenImportanceMap? = nil,
+        products: any TokenProducts = PortableTokenProducts(),
+        team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) {
+        self.products = products
+        self.team = team
         self.site = site
         self.call = call
         self.refreshIndex = refreshIndex

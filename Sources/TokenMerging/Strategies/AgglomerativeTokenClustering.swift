@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import TensorKit
+
 /// Agglomerative token clustering (Haurum, Escalera, Taylor, Moeslund, ECCV 2024) as in its Stable
 /// Diffusion code: cosine distances of all tokens, N − r clusters per sample, the mean of each.
 ///
@@ -9,6 +11,9 @@ package struct AgglomerativeTokenClustering: TokenMergeStrategy {
 
     /// More tokens would take more than 340 MB of distances.
     package static let tokenCountMax = 96 * 96
+
+    /// Tokens whose products are held at once.
+    private static let blockCount = 128
 
     private let linkage: TokenMergeLinkage
 
@@ -29,7 +34,8 @@ package struct AgglomerativeTokenClustering: TokenMergeStrategy {
             groupCount: count - mergedCount,
             scratchByteCount: AgglomerativeClustering.byteCount(count)
                 + UnitRows.byteCount(tokenCount: count, channels: site.channels)
-                + 3 * TokenMergeScratch.byteCount(Int32.self, count))
+                + 3 * TokenMergeScratch.byteCount(Int32.self, count)
+                + TokenMergeScratch.byteCount(Float.self, Self.blockCount * count))
     }
 
     package func fill(
@@ -43,15 +49,12 @@ package struct AgglomerativeTokenClustering: TokenMergeStrategy {
         let roots = scratch.take(Int32.self, count)
         let nextMember = scratch.take(Int32.self, count)
         let tokens = scratch.take(Int32.self, count)
+        let products = scratch.take(Float.self, Self.blockCount * count)
         for token in 0..<count { tokens[token] = Int32(token) }
         for part in 0..<layout.partCount {
-            rows.load(features, sample: part)
-            for first in 0..<(count - 1) {
-                let target = clustering.distances + clustering.pair(first, first + 1)
-                for second in (first + 1)..<count {
-                    target[second - first - 1] = Double(
-                        1 - rows.dot(tokens[first], tokens[second]))
-                }
+            rows.load(features, sample: part, tokens: tokens, count: count)
+            for first in stride(from: 0, to: count - 1, by: Self.blockCount) {
+                writeDistances(first, rows, products, context, clustering)
             }
             clustering.cluster(linkage, into: layout.mergedCount, roots: roots)
             linkMembers(roots, nextMember, count)
@@ -63,6 +66,28 @@ package struct AgglomerativeTokenClustering: TokenMergeStrategy {
                         writer.addSource(member)
                         member = nextMember[Int(member)]
                     }
+                }
+            }
+        }
+    }
+
+    /// Distances 1 − cosSim of a block of tokens to all that come after them.
+    private func writeDistances(
+        _ start: Int, _ rows: UnitRows, _ products: UnsafeMutablePointer<Float>,
+        _ context: TokenMergeContext, _ clustering: AgglomerativeClustering
+    ) {
+        let count = clustering.count
+        let block = min(Self.blockCount, count - 1 - start)
+        context.team.split(block, grain: 16) { part in
+            context.products.multiply(
+                rows[start + part.lowerBound], part.count, rows[start], count - start,
+                depth: rows.depth, into: products + part.lowerBound * count, outputStride: count)
+            for index in part {
+                let first = start + index
+                let target = clustering.distances + clustering.pair(first, first + 1)
+                let source = products + index * count
+                for second in (first + 1)..<count {
+                    target[second - first - 1] = Double(1 - source[second - start])
                 }
             }
         }

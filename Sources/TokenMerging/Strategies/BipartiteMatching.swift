@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import TensorKit
+
 /// Soft bipartite matching over the whole map (ToMe, ToMeSD): every source finds its most similar
 /// destination, and the r best edges merge.
 ///
@@ -16,17 +18,28 @@ struct BipartiteMatching {
     private let nextSources: UnsafeMutablePointer<Int32>
     private let isDestination: UnsafeMutablePointer<Bool>
     private let tokenCount: Int
+    private let rows: UnitRows
+    /// Products of one block of sources with all destinations.
+    private let products: UnsafeMutablePointer<Float>
     private(set) var destinationCount = 0
     private(set) var sourceCount = 0
 
-    static func byteCount(tokenCount: Int) -> Int {
+    /// Sources whose products are held at once.
+    private static let blockCount = 512
+
+    static func byteCount(tokenCount: Int, destinationCount: Int, channels: Int) -> Int {
         5 * TokenMergeScratch.byteCount(Int32.self, tokenCount)
             + TokenMergeScratch.byteCount(Double.self, tokenCount)
             + TokenMergeScratch.byteCount(Bool.self, tokenCount)
+            + TokenMergeScratch.byteCount(Float.self, blockCount * destinationCount)
+            + UnitRows.byteCount(tokenCount: tokenCount, channels: channels)
     }
 
-    init(tokenCount: Int, _ scratch: TokenMergeScratch) {
-        self.tokenCount = tokenCount
+    /// - Parameter destinationCount: the most that `split` will be given.
+    init(_ features: TokenFeatures, destinationCount: Int, _ scratch: TokenMergeScratch) {
+        tokenCount = features.tokenCount
+        rows = UnitRows(features, scratch)
+        products = scratch.take(Float.self, Self.blockCount * destinationCount)
         destinations = scratch.take(Int32.self, tokenCount)
         sources = scratch.take(Int32.self, tokenCount)
         bestDestinations = scratch.take(Int32.self, tokenCount)
@@ -49,21 +62,38 @@ struct BipartiteMatching {
         }
     }
 
-    /// Finds the most similar destination of every source.
-    func match(_ rows: UnitRows) {
-        for index in 0..<sourceCount { scores[Int(sources[index])] = -.infinity }
-        rows.forEachProduct(sources, sourceCount, destinations, destinationCount) {
-            source, destination, product in
-            let token = Int(sources[source])
-            if Double(product) > scores[token] {
-                scores[token] = Double(product)
-                bestDestinations[token] = Int32(truncatingIfNeeded: destination)
+    /// Finds the most similar destination of every source of one sample.
+    func match(_ features: TokenFeatures, sample: Int, _ context: TokenMergeContext) {
+        rows.load(features, sample: sample, tokens: destinations, count: destinationCount)
+        rows.load(
+            features, sample: sample, tokens: sources, count: sourceCount, start: destinationCount)
+        for start in stride(from: 0, to: sourceCount, by: Self.blockCount) {
+            let block = start..<min(start + Self.blockCount, sourceCount)
+            context.team.split(block.count, grain: 32) { part in
+                let products = self.products + part.lowerBound * destinationCount
+                context.products.multiply(
+                    rows[destinationCount + start + part.lowerBound], part.count, rows[0],
+                    destinationCount, depth: rows.depth, into: products,
+                    outputStride: destinationCount)
+                for index in part {
+                    chooseDestination(
+                        of: Int(sources[start + index]),
+                        self.products + index * destinationCount)
+                }
             }
         }
-        // A row that is not a number is similar to none; it still needs a destination.
-        for index in 0..<sourceCount where scores[Int(sources[index])] == -.infinity {
-            bestDestinations[Int(sources[index])] = 0
+    }
+
+    /// The first of the highest products; the first of all where none is a number.
+    private func chooseDestination(of token: Int, _ products: UnsafePointer<Float>) {
+        var highest = -Float.infinity
+        var best = 0
+        for index in 0..<destinationCount where products[index] > highest {
+            highest = products[index]
+            best = index
         }
+        scores[token] = Double(highest)
+        bestDestinations[token] = Int32(truncatingIfNeeded: best)
     }
 
     /// Merges the `mergedCount` sources with the highest scores; the others are kept, and each

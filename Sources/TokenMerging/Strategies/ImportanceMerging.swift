@@ -40,8 +40,8 @@ package struct ImportanceMerging: TokenMergeStrategy {
         return TokenMergeLayout(
             grid: site.grid, ratio: ratio, sampleCount: sampleCount, isShared: false,
             keptCount: tokenCount - groupCount - mergedCount, groupCount: groupCount,
-            scratchByteCount: BipartiteMatching.byteCount(tokenCount: tokenCount)
-                + UnitRows.byteCount(tokenCount: tokenCount, channels: site.channels)
+            scratchByteCount: BipartiteMatching.byteCount(
+                tokenCount: tokenCount, destinationCount: groupCount, channels: site.channels)
                 + TokenMergeScratch.byteCount(Double.self, tokenCount)
                 + TokenMergeScratch.byteCount(Int32.self, tokenCount))
     }
@@ -51,8 +51,8 @@ package struct ImportanceMerging: TokenMergeStrategy {
         scratch: TokenMergeScratch
     ) {
         let layout = plan.layout
-        var matching = BipartiteMatching(tokenCount: layout.tokenCount, scratch)
-        let rows = UnitRows(features, scratch)
+        var matching = BipartiteMatching(
+            features, destinationCount: layout.groupCount, scratch)
         let heat = scratch.take(Double.self, layout.tokenCount)
         let order = scratch.take(Int32.self, layout.tokenCount)
         let importance = context.call.index < warmupCallCount ? nil : context.importance
@@ -66,8 +66,7 @@ package struct ImportanceMerging: TokenMergeStrategy {
                 grid.write(to: matching.destinations, random: isRandom ? context.random : nil)
                 matching.split(destinationCount: grid.count)
             }
-            rows.load(features, sample: part)
-            matching.match(rows)
+            matching.match(features, sample: part, context)
             if importance != nil {
                 for index in 0..<matching.sourceCount {
                     let token = Int(matching.sources[index])

@@ -31,8 +31,8 @@ package struct ToMe: TokenMergeStrategy {
         return TokenMergeLayout(
             grid: site.grid, ratio: ratio, sampleCount: sampleCount, isShared: false,
             keptCount: tokenCount - count - mergedCount, groupCount: count,
-            scratchByteCount: BipartiteMatching.byteCount(tokenCount: tokenCount)
-                + UnitRows.byteCount(tokenCount: tokenCount, channels: site.channels))
+            scratchByteCount: BipartiteMatching.byteCount(
+                tokenCount: tokenCount, destinationCount: count, channels: site.channels))
     }
 
     package func fill(
@@ -41,15 +41,14 @@ package struct ToMe: TokenMergeStrategy {
     ) {
         let layout = plan.layout
         let destinations = destinationGrid(layout.grid)
-        var matching = BipartiteMatching(tokenCount: layout.tokenCount, scratch)
-        let rows = UnitRows(features, scratch)
+        var matching = BipartiteMatching(
+            features, destinationCount: layout.groupCount, scratch)
         // As in `tomesd`, an unguided picture gets fixed destinations.
         let random = isRandom && context.call.isGuided ? context.random : nil
         for part in 0..<layout.partCount {
             destinations.write(to: matching.destinations, random: random)
             matching.split(destinationCount: destinations.count)
-            rows.load(features, sample: part)
-            matching.match(rows)
+            matching.match(features, sample: part, context)
             plan.fill(part: part, alpha: .mean) { writer in
                 matching.write(
                     mergedCount: layout.tokenCount - layout.mergedCount, layout: layout,
