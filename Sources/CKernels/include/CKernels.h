@@ -1,23 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // SIMD kernels with run-time dispatch. No allocation, no threads, no globals that change.
+//
+// A kernel takes its arguments and a range [begin, end) of independent work units, so that a caller
+// can split a call over a team. What a unit is stands with each kernel in `rt_kernels`. Results of
+// a unit depend on the arguments alone, never on the range it was computed in.
+//
+// All kernels have one signature, so that one loop can split any of them: the struct of arguments
+// is passed as `const void *`. Kernel `x` takes an `rt_x`; the three of group norm share one, and
+// so do those of attention.
 #ifndef RETOM_CKERNELS_H
 #define RETOM_CKERNELS_H
 
 #include <stdint.h>
 
+#include "KernelArguments.h"
+
 /// Instruction sets with kernels of their own, worst to best.
 typedef enum rt_isa {
     RT_ISA_SCALAR = 0,
+    /// AVX2, FMA, F16C
     RT_ISA_AVX2 = 1,
+    /// AVX-512 F, BW, DQ, VL
     RT_ISA_AVX512 = 2,
+    /// the same and AVX512-BF16
     RT_ISA_AVX512_BF16 = 3,
 } rt_isa;
+
+/// A kernel: the arguments struct and a range of work units.
+typedef void rt_kernel(const void *_Nonnull arguments, int64_t begin, int64_t end);
 
 /// One function per kernel, all of one instruction set.
 typedef struct rt_kernels {
     rt_isa isa;
     const char *_Nonnull name;
+
+    /// Converts a plain run of values; unit: one value.
+    rt_kernel *_Nonnull convert;
+    /// Copies rows, or gathers them through an index; unit: one target row.
+    rt_kernel *_Nonnull copy_rows;
+    /// target += source; unit: one row.
+    rt_kernel *_Nonnull add_rows;
+    /// Nearest-neighbour resize (`rt_resize`); unit: one line of the target grid.
+    rt_kernel *_Nonnull resize_nearest;
+    /// Pointwise activation; unit: one row.
+    rt_kernel *_Nonnull activate;
+    /// target = source[:C] * gelu(source[C:]); unit: one row.
+    rt_kernel *_Nonnull geglu;
+    /// Layer norm; unit: one row.
+    rt_kernel *_Nonnull layer_norm;
+
+    /// Group norm, first: sums of one chunk of rows; unit: batch item * chunk_count + chunk.
+    rt_kernel *_Nonnull group_norm_sums;
+    /// Group norm, second: a factor and an offset per channel; unit: batch item.
+    rt_kernel *_Nonnull group_norm_combine;
+    /// Group norm, third: factor, offset and activation; unit: one row.
+    rt_kernel *_Nonnull group_norm_apply;
+
+    /// Attention: how the two phases share the work and how much memory they need.
+    rt_attention_plan (*_Nonnull attention_plan)(const rt_attention *_Nonnull arguments);
+    /// Attention, first: keys and values into `packed`; unit: one of `pack_unit_count`.
+    rt_kernel *_Nonnull attention_pack;
+    /// Attention, second; unit: one of `share_count` shares of the queries.
+    rt_kernel *_Nonnull attention_run;
 } rt_kernels;
 
 /// The best instruction set this processor and this system have.

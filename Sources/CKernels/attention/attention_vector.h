@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attention in blocks of queries and keys with an online softmax (Milakov and Gimelshein, "Online
+// normalizer calculation for softmax", 2018; Dao et al., "FlashAttention", 2022, algorithm 1).
+// Included once per variant, after its vector header and after `word_*` and `exp2_*` (see
+// attention_words_f32.h).
+//
+// Everything is transposed: queries lie in the lanes of vectors, keys and channels are broadcast.
+// So maxima and sums over keys need no sums across lanes, no head dimension needs padding, and the
+// two products are the same tile (attention_tile.h).
+//
+//   word            one f32, or two bf16 that are multiplied and summed together
+//   steps           words of a head's channels
+//   keys packed     [batch * heads][key][step]
+//   values packed   [batch * heads][key step][channel]; a key step is one key, or two
+//   queries         [step][QUERY_BLOCK]          of one block, in scratch memory
+//   scores          [key][QUERY_BLOCK]           of one block pair; then the weights, in words
+//   sums            [channel][QUERY_BLOCK]       weighted sums of values so far
+#include "../vector/elements.h"
+#include "attention.h"
+#include "attention_tile.h"
+
+enum {
+    /// Keys of a block: a multiple of TILE_ROWS and of two.
+    KEY_BLOCK = 96,
+    /// Steps of one pass over a block of scores, so that its queries stay in the first-level cache.
+    STEP_BLOCK = 128,
+    /// Keys of a unit of packing, even.
+    PACK_KEYS = 128,
+};
+
+/// Sizes of one call.
+typedef struct geometry {
+    int64_t steps;
+    int64_t key_steps;
+    int64_t query_blocks;
+    int64_t pack_blocks;
+} geometry;
+
+static geometry geometry_of(const rt_attention *a) {
+    return (geometry){
+        .steps = (a->head_dimension + WORD_VALUES - 1) / WORD_VALUES,
+        .key_steps = (a->key_count + WORD_VALUES - 1) / WORD_VALUES,
+        .query_blocks = (a->query_count + QUERY_BLOCK - 1) / QUERY_BLOCK,
+        .pack_blocks = (a->key_count + PACK_KEYS - 1) / PACK_KEYS,
+    };
+}
+
+static int64_t round_up(int64_t count) { return (count + 15) / 16 * 16; }
+
+/// Words of the packed keys of one head, and of its packed values.
+static int64_t packed_key_words(const rt_attention *a, geometry g) {
+    return round_up(a->key_count * g.steps);
+}
+static int64_t packed_value_words(const rt_attention *a, geometry g) {
+    return round_up(g.key_steps * a->head_dimension);
+}
+
+rt_attention_plan RT_NAME(rt_attention_plan)(const rt_attention *a) {
+    const geometry g = geometry_of(a);
+    const int64_t heads = a->batch * a->head_count;
+    const int64_t packed = packed_key_words(a, g) + packed_value_words(a, g);
+    return (rt_attention_plan){
+        .packed_byte_count = heads * packed * 4,
+        .scratch_byte_count = (g.steps + KEY_BLOCK + a->head_dimension) * QUERY_BLOCK * 4,
+        .pack_unit_count = heads * g.pack_blocks,
+        .query_block_count = heads * g.query_blocks,
+    };
+}
+
+/// Where the head's packed keys start; its packed values follow.
+static float *packed_head(const rt_attention *a, geometry g, int64_t head) {
+    return (float *)a->packed + head * (packed_key_words(a, g) + packed_value_words(a, g));
+}
+
+/// The head's first channel in a row.
+static const void *head_row(const rt_source *source, int64_t row, int64_t channel) {
+    return (const char *)rt_row(source, row) + channel * rt_byte_count(source->element);
+}
+
+void RT_NAME(rt_attention_pack)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_attention *a = arguments;
+    const geometry g = geometry_of(a);
+    const int64_t width = a->head_dimension;
+    for (int64_t unit = begin; unit < end; unit++) {
+        const int64_t head = unit / g.pack_blocks;
+        const int64_t first = unit % g.pack_blocks * PACK_KEYS;
+        const int64_t last =
+            first + PACK_KEYS < a->key_count ? first + PACK_KEYS : a->key_count;
+        const int64_t row = head / a->head_count * a->key_count;
+        const int64_t channel = head % a->head_count * width;
+        float *keys = packed_head(a, g, head);
+        float *values = keys + packed_key_words(a, g);
+        for (int64_t key = first; key < last; key++)
+            word_pack_key(head_row(&a->keys, row + key, channel), a->keys.element, width,
+                          keys + key * g.steps);
+        for (int64_t key = first; key < last; key += WORD_VALUES) {
+            const void *second = key + 1 < last ? head_row(&a->values, row + key + 1, channel) : 0;
+            word_pack_value(head_row(&a->values, row + key, channel), second, a->values.element,
+                            width, values + key / WORD_VALUES * width);
+        }
+    }
+}
+
+/// One block of queries on its way through the keys.
+typedef struct query_block {
+    /// `[steps][QUERY_BLOCK]` words
+    float *queries;
+    /// `[KEY_BLOCK][QUERY_BLOCK]`
+    float *scores;
+    /// `[head_dimension][QUERY_BLOCK]`
+    float *sums;
+    int64_t first_query;
+    int64_t query_count;
+    /// scale * log2(e)
+    float factor;
+    /// Per query: greatest score so far * factor; sum of weights relative to it; what turns sums
+    /// relative to the maximum before into sums relative to it.
+    float exponents[QUERY_BLOCK];
+    float weights[QUERY_BLOCK];
+    float corrections[QUERY_BLOCK];
+} query_block;
+
+/// Transposes the block's queries into words; zeros behind the last query.
+static void load_queries(const rt_attention *a, geometry g, int64_t first_row, int64_t channel,
+                         query_block *block) {
+    for (int64_t q = 0; q < QUERY_BLOCK; q += VL)
+        for (int64_t step = 0; step < g.steps; step += VL) {
+            vf rows[VL];
+            for (int64_t i = 0; i < VL; i++)
+                rows[i] = q + i < block->query_count
+                              ? word_load(head_row(&a->queries, first_row + q + i, channel),
+                                          a->queries.element, step, a->head_dimension)
+                              : vf_set(0.0f);
+            vf_transpose(rows);
+            const int64_t count = g.steps - step < VL ? g.steps - step : VL;
+            for (int64_t i = 0; i < count; i++)
+                vf_store(block->queries + (step + i) * QUERY_BLOCK + q, rows[i]);
+        }
+}
+
+/// Scores of a block of keys; `greatest` receives the maximum per query.
+static void score_keys(geometry g, const float *keys, int64_t key_count, query_block *block,
+                       float *greatest) {
+    for (int64_t step = 0; step < g.steps; step += STEP_BLOCK) {
+        const int64_t left = g.steps - step;
+        run_rows(
+            (tile){
+                .left = keys + step,
+                .row_stride = g.steps,
+                .step_stride = 1,
+                .right = block->queries + step * QUERY_BLOCK,
+                .step_count = left < STEP_BLOCK ? left : STEP_BLOCK,
+                .target = block->scores,
+                .start = step == 0 ? START_ZERO : START_ADD,
+                .greatest = left <= STEP_BLOCK ? greatest : 0,
+            },
+            key_count);
+    }
+}
+
+/// Hides the keys behind each query and finds the maxima again.
+static void mask_keys(int64_t first_key, int64_t key_count, query_block *block, float *greatest) {
+    for (int64_t q = 0; q < QUERY_BLOCK; q += VL) {
+        const vi limits = vi_count_up(block->first_query + q);
+        vf most = vf_set(-__builtin_inff());
+        for (int64_t key = 0; key < key_count; key++) {
+            float *place = block->scores + key * QUERY_BLOCK + q;
+            const vf masked = vf_mask_keys(vf_load(place), limits, first_key + key);
+            vf_store(place, masked);
+            most = vf_max(masked, most);
+        }
+        vf_store(greatest + q, most);
+    }
+}
+
+/// Turns scores into weights, relative to the greatest score so far.
+static void weigh_scores(int64_t key_count, const float *greatest, int is_first,
+                         query_block *block) {
+    const vf factor = vf_set(block->factor);
+    vf exponents[QUERY_VECTORS], weights[QUERY_VECTORS];
+    for (int v = 0; v < QUERY_VECTORS; v++) {
+        const vf own = vf_load(greatest + v * VL) * factor;
+        weights[v] = vf_set(0.0f);
+        exponents[v] = own;
+        if (!is_first) {
+            const vf old = vf_load(block->exponents + v * VL);
+            exponents[v] = vf_max(own, old);
+            const vf correction = exp2_precise(old - exponents[v]);
+            vf_store(block->corrections + v * VL, correction);
+            weights[v] = vf_load(block->weights + v * VL) * correction;
+        }
+        vf_store(block->exponents + v * VL, exponents[v]);
+    }
+    word_weigh(block->scores, key_count, factor, exponents, weights);
+    for (int v = 0; v < QUERY_VECTORS; v++) vf_store(block->weights + v * VL, weights[v]);
+}
+
+/// Divides by the sums of weights, transposes back and stores.
+static void store_output(const rt_attention *a, int64_t first_row, int64_t channel,
+                         const query_block *block) {
+    for (int64_t q = 0; q < block->query_count; q += VL) {
+        const vf inverse = vf_set(1.0f) / vf_load(block->weights + q);
+        const int64_t left = block->query_count - q;
+        const int64_t query_count = left < VL ? left : VL;
+        for (int64_t c = 0; c < a->head_dimension; c += VL) {
+            const int64_t count = a->head_dimension - c < VL ? a->head_dimension - c : VL;
+            vf rows[VL];
+            for (int64_t i = 0; i < VL; i++)
+                rows[i] = i < count
+                              ? vf_load(block->sums + (c + i) * QUERY_BLOCK + q) * inverse
+                              : vf_set(0.0f);
+            vf_transpose(rows);
+            for (int64_t i = 0; i < query_count; i++)
+                vf_put(rt_target_row(&a->output, first_row + q + i), a->output.element,
+                       channel + c, count, rows[i]);
+        }
+    }
+}
+
+/// All keys for one block of queries.
+static void attend(const rt_attention *a, geometry g, const float *keys, query_block *block) {
+    const float *values = keys + packed_key_words(a, g);
+    const int64_t last_query = block->first_query + block->query_count;
+    const int64_t seen =
+        a->is_causal && last_query < a->key_count ? last_query : a->key_count;
+    for (int64_t first = 0; first < seen; first += KEY_BLOCK) {
+        const int64_t count = seen - first < KEY_BLOCK ? seen - first : KEY_BLOCK;
+        float greatest[QUERY_BLOCK];
+        for (int v = 0; v < QUERY_VECTORS; v++)
+            vf_store(greatest + v * VL, vf_set(-__builtin_inff()));
+        score_keys(g, keys + first * g.steps, count, block, greatest);
+        if (a->is_causal && first + count > block->first_query + 1)
+            mask_keys(first, count, block, greatest);
+        weigh_scores(count, greatest, first == 0, block);
+        run_rows(
+            (tile){
+                .left = values + first / WORD_VALUES * a->head_dimension,
+                .row_stride = 1,
+                .step_stride = a->head_dimension,
+                .right = block->scores,
+                .step_count = (count + WORD_VALUES - 1) / WORD_VALUES,
+                .target = block->sums,
+                .start = first == 0 ? START_ZERO : START_SCALE,
+                .factors = block->corrections,
+            },
+            a->head_dimension);
+    }
+}
+
+/// One block of queries of one head.
+static void run_query_block(const rt_attention *a, geometry g, int64_t unit, query_block *block) {
+    const int64_t head = unit / g.query_blocks;
+    const int64_t channel = head % a->head_count * a->head_dimension;
+    block->first_query = unit % g.query_blocks * QUERY_BLOCK;
+    const int64_t left = a->query_count - block->first_query;
+    block->query_count = left < QUERY_BLOCK ? left : QUERY_BLOCK;
+    const int64_t row = head / a->head_count * a->query_count + block->first_query;
+    load_queries(a, g, row, channel, block);
+    attend(a, g, packed_head(a, g, head), block);
+    store_output(a, row, channel, block);
+}
+
+void RT_NAME(rt_attention_run)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_attention *a = arguments;
+    const geometry g = geometry_of(a);
+    const rt_attention_plan plan = RT_NAME(rt_attention_plan)(a);
+    for (int64_t share = begin; share < end; share++) {
+        float *scratch = (float *)((char *)a->scratch + share * plan.scratch_byte_count);
+        query_block block = {
+            .queries = scratch,
+            .scores = scratch + g.steps * QUERY_BLOCK,
+            .sums = scratch + (g.steps + KEY_BLOCK) * QUERY_BLOCK,
+            .factor = a->scale * 1.44269504088896341f,
+        };
+        const int64_t last = plan.query_block_count * (share + 1) / a->share_count;
+        for (int64_t i = plan.query_block_count * share / a->share_count; i < last; i++)
+            run_query_block(a, g, i, &block);
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which kernels an instruction set has, and which instruction sets a processor has.
+#include "CKernels.h"
+
+#include "activations/activations.h"
+#include "attention/attention.h"
+#include "norms/norms.h"
+#include "rows/rows.h"
+
+#define ROWS(isa)                           \
+    .convert = rt_convert_##isa,            \
+    .copy_rows = rt_copy_rows_##isa,        \
+    .add_rows = rt_add_rows_##isa,          \
+    .resize_nearest = rt_resize_nearest_##isa
+
+#define ACTIVATIONS_AND_NORMS(isa)                      \
+    .activate = rt_activate_##isa,                      \
+    .geglu = rt_geglu_##isa,                            \
+    .layer_norm = rt_layer_norm_##isa,                  \
+    .group_norm_sums = rt_group_norm_sums_##isa,        \
+    .group_norm_combine = rt_group_norm_combine,        \
+    .group_norm_apply = rt_group_norm_apply_##isa
+
+#define ATTENTION(isa)                            \
+    .attention_plan = rt_attention_plan_##isa,    \
+    .attention_pack = rt_attention_pack_##isa,    \
+    .attention_run = rt_attention_run_##isa
+
+static const rt_kernels scalar_kernels = {
+    .isa = RT_ISA_SCALAR,
+    .name = "scalar",
+    ROWS(scalar),
+    ACTIVATIONS_AND_NORMS(scalar),
+    ATTENTION(scalar),
+};
+
+#if defined(__x86_64__)
+
+static int has_bf16_inputs(const rt_attention *a) {
+    return a->queries.element == RT_ELEMENT_BF16 && a->keys.element == RT_ELEMENT_BF16 &&
+           a->values.element == RT_ELEMENT_BF16;
+}
+
+static rt_attention_plan plan_avx512_bf16(const rt_attention *a) {
+    return has_bf16_inputs(a) ? rt_attention_plan_avx512_bf16(a) : rt_attention_plan_avx512(a);
+}
+
+static void pack_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    if (has_bf16_inputs(arguments)) rt_attention_pack_avx512_bf16(arguments, begin, end);
+    else rt_attention_pack_avx512(arguments, begin, end);
+}
+
+static void run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    if (has_bf16_inputs(arguments)) rt_attention_run_avx512_bf16(arguments, begin, end);
+    else rt_attention_run_avx512(arguments, begin, end);
+}
+
+static const rt_kernels avx2_kernels = {
+    .isa = RT_ISA_AVX2,
+    .name = "avx2",
+    ROWS(avx2),
+    ACTIVATIONS_AND_NORMS(avx2),
+    ATTENTION(avx2),
+};
+
+static const rt_kernels avx512_kernels = {
+    .isa = RT_ISA_AVX512,
+    .name = "avx512",
+    ROWS(avx512),
+    ACTIVATIONS_AND_NORMS(avx512),
+    ATTENTION(avx512),
+};
+
+static const rt_kernels avx512_bf16_kernels = {
+    .isa = RT_ISA_AVX512_BF16,
+    .name = "avx512_bf16",
+    // Exact on subnormals, which the instruction is not, and bound by memory anyway.
+    ROWS(avx512),
+    ACTIVATIONS_AND_NORMS(avx512_bf16),
+    .attention_plan = plan_avx512_bf16,
+    .attention_pack = pack_avx512_bf16,
+    .attention_run = run_avx512_bf16,
+};
+
+// __builtin_cpu_supports asks the processor (cpuid) and whether the system saves the registers
+// (xgetbv): compiler-rt and libgcc clear the AVX and AVX-512 bits where it does not.
+rt_isa rt_isa_detect(void) {
+    __builtin_cpu_init();
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                     __builtin_cpu_supports("f16c");
+    if (!avx2) return RT_ISA_SCALAR;
+    const int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (!avx512) return RT_ISA_AVX2;
+    return __builtin_cpu_supports("avx512bf16") ? RT_ISA_AVX512_BF16 : RT_ISA_AVX512;
+}
+
+const rt_kernels *rt_kernels_for(rt_isa isa) {
+    if (isa > rt_isa_detect()) return 0;
+    switch (isa) {
+    case RT_ISA_SCALAR: return &scalar_kernels;
+    case RT_ISA_AVX2: return &avx2_kernels;
+    case RT_ISA_AVX512: return &avx512_kernels;
+    case RT_ISA_AVX512_BF16: return &avx512_bf16_kernels;
+    }
+    return 0;
+}
+
+#else
+
+rt_isa rt_isa_detect(void) { return RT_ISA_SCALAR; }
+
+const rt_kernels *rt_kernels_for(rt_isa isa) { return isa == RT_ISA_SCALAR ? &scalar_kernels : 0; }
+
+#endif

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the kernels are told. Strides count values, not bytes; a row stride is at least the number
+// of channels. Pointers need the alignment of their element only.
+#ifndef RETOM_KERNEL_ARGUMENTS_H
+#define RETOM_KERNEL_ARGUMENTS_H
+
+#include <stdint.h>
+
+/// How a value is stored.
+typedef enum rt_element {
+    /// IEEE 754 binary32
+    RT_ELEMENT_F32 = 0,
+    /// upper half of a binary32, rounded to nearest even, NaN kept
+    RT_ELEMENT_BF16 = 1,
+    /// IEEE 754 binary16; `rt_convert` only, and only as a source
+    RT_ELEMENT_F16 = 2,
+} rt_element;
+
+/// Pointwise functions; see `Activation` in TensorKit.
+typedef enum rt_activation {
+    RT_ACTIVATION_NONE = 0,
+    /// x / (1 + exp(-x))
+    RT_ACTIVATION_SILU = 1,
+    /// x * Phi(x), Phi the normal distribution: torch's default GELU
+    RT_ACTIVATION_GELU = 2,
+    /// x / (1 + exp(-1.702 x))
+    RT_ACTIVATION_QUICK_GELU = 3,
+} rt_activation;
+
+/// Rows that are read.
+typedef struct rt_source {
+    const void *_Nonnull data;
+    int64_t row_stride;
+    rt_element element;
+} rt_source;
+
+/// Rows that are written (and, by `add_rows`, read).
+typedef struct rt_target {
+    void *_Nonnull data;
+    int64_t row_stride;
+    rt_element element;
+} rt_target;
+
+/// Arguments of `convert`. Target: f32 or bf16.
+typedef struct rt_convert {
+    const void *_Nonnull source;
+    rt_element source_element;
+    void *_Nonnull target;
+    rt_element target_element;
+} rt_convert;
+
+/// Arguments of `copy_rows`.
+typedef struct rt_copy_rows {
+    rt_source source;
+    rt_target target;
+    int64_t channels;
+    /// Source row of every target row, or NULL for the same row.
+    const int32_t *_Nullable index;
+} rt_copy_rows;
+
+/// Arguments of `add_rows`.
+typedef struct rt_add_rows {
+    rt_source source;
+    rt_target target;
+    int64_t channels;
+} rt_add_rows;
+
+/// Arguments of `resize_nearest`. A line of the batch's target grids is batch item *
+/// target_height + y.
+typedef struct rt_resize {
+    rt_source source;
+    rt_target target;
+    int64_t channels;
+    int64_t source_height;
+    int64_t source_width;
+    int64_t target_height;
+    int64_t target_width;
+} rt_resize;
+
+/// Arguments of `activate`. The target may be the source when elements and strides agree.
+typedef struct rt_activate {
+    rt_source source;
+    rt_target target;
+    int64_t channels;
+    rt_activation activation;
+} rt_activate;
+
+/// Arguments of `geglu`.
+typedef struct rt_geglu {
+    /// `2 * channels` wide
+    rt_source source;
+    rt_target target;
+    /// of the target
+    int64_t channels;
+} rt_geglu;
+
+/// Arguments of `layer_norm`.
+typedef struct rt_layer_norm {
+    rt_source source;
+    rt_target target;
+    int64_t channels;
+    const float *_Nonnull scale;
+    const float *_Nonnull shift;
+    float epsilon;
+} rt_layer_norm;
+
+/// Arguments of the three group norm kernels.
+typedef struct rt_group_norm {
+    rt_source source;
+    rt_target target;
+    /// Rows (pixels) of one batch item.
+    int64_t rows_per_item;
+    int64_t channels;
+    /// Divides `channels`.
+    int64_t group_count;
+    /// Chunks of one batch item, and the rows of each but the last.
+    int64_t chunk_count;
+    int64_t rows_per_chunk;
+    const float *_Nonnull scale;
+    const float *_Nonnull shift;
+    float epsilon;
+    rt_activation activation;
+    /// `[batch, chunk_count, 2, group_count]`: sums of values, sums of squares
+    double *_Nonnull sums;
+    /// `[batch, 2, channels]`: factors, offsets
+    float *_Nonnull coefficients;
+} rt_group_norm;
+
+/// Arguments of the attention kernels. Heads lie side by side in the channels.
+typedef struct rt_attention {
+    rt_source queries;
+    rt_source keys;
+    rt_source values;
+    rt_target output;
+    int64_t batch;
+    int64_t head_count;
+    int64_t head_dimension;
+    int64_t query_count;
+    int64_t key_count;
+    /// Multiplies every score; greater than 0.
+    float scale;
+    /// Not 0: query i sees keys 0...i only.
+    int32_t is_causal;
+    /// `packed_byte_count` bytes on a 64-byte boundary, shared by all shares.
+    void *_Nonnull packed;
+    /// Shares that the queries are cut into, as equal as can be.
+    int64_t share_count;
+    /// `share_count * scratch_byte_count` bytes on a 64-byte boundary.
+    void *_Nonnull scratch;
+} rt_attention;
+
+/// What `attention_pack` and `attention_run` need; a function of shapes and elements.
+typedef struct rt_attention_plan {
+    int64_t packed_byte_count;
+    /// Scratch memory of one share, a multiple of 64.
+    int64_t scratch_byte_count;
+    int64_t pack_unit_count;
+    /// Blocks of queries: more shares than these are in vain.
+    int64_t query_block_count;
+} rt_attention_plan;
+
+#endif

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#if defined(__x86_64__)
+
+#include "../vector/vector_avx512.h"
+#include "rows_vector.h"
+
+#pragma clang attribute pop
+
+#endif

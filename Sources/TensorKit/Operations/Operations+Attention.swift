@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+
+extension ComputeLane {
+    /// Scaled dot-product attention, heads side by side in the channels.
+    ///
+    /// `output[b, i, h] = Σ_j softmax_j(scale · q[b, i, h] · k[b, j, h]) v[b, j, h]`, computed in
+    /// blocks with an online softmax: the matrix of scores never exists. Products are f32, or bf16
+    /// summed in f32 where all inputs are bf16 and the processor multiplies them.
+    /// - Parameters:
+    ///   - queries: `[batch, M, heads · headDimension]`, the activation type; views of a wider
+    ///     tensor are fine.
+    ///   - keys: `[batch, N, heads · headDimension]`, likewise.
+    ///   - values: `[batch, N, heads · headDimension]`, likewise.
+    ///   - scale: greater than 0.
+    ///   - isCausal: query i sees keys 0…i only.
+    ///   - output: like `queries`.
+    package func attention(
+        queries: Tensor, keys: Tensor, values: Tensor, headCount: Int, scale: Float,
+        isCausal: Bool = false, into output: Tensor
+    ) {
+        let shape = queries.shape
+        precondition(shape == output.shape, "attention of \(shape) into \(output.shape)")
+        precondition(keys.shape == values.shape, "keys \(keys.shape), values \(values.shape)")
+        precondition(
+            keys.shape.batch == shape.batch && keys.shape.channels == shape.channels,
+            "queries \(shape), keys \(keys.shape)")
+        precondition(
+            headCount > 0 && shape.channels % headCount == 0, "\(headCount) heads of \(shape)")
+        precondition(scale > 0, "scores times \(scale)")
+        work.attentionFLOPs += 4 * shape.elementCount * keys.shape.tokenCount
+        workspace.scope {
+            var arguments = rt_attention(
+                queries: queries.kernelSource, keys: keys.kernelSource,
+                values: values.kernelSource, output: output.kernelTarget,
+                batch: Int64(shape.batch), head_count: Int64(headCount),
+                head_dimension: Int64(shape.channels / headCount),
+                query_count: Int64(shape.tokenCount), key_count: Int64(keys.shape.tokenCount),
+                scale: scale, is_causal: isCausal ? 1 : 0, packed: output.rawPointer,
+                share_count: Int64(team.threadCount), scratch: output.rawPointer)
+            // The plan says how much memory `packed` and `scratch` need; until then they are unused.
+            let plan = kernels.pointee.attention_plan(&arguments)
+            arguments.packed = workspace.bytes(Int(plan.packed_byte_count))
+            arguments.scratch = workspace.bytes(Int(plan.scratch_byte_count) * team.threadCount)
+            if isMeasuring { return }
+            run(
+                kernels.pointee.attention_pack, &arguments, unitCount: Int(plan.pack_unit_count))
+            run(kernels.pointee.attention_run, &arguments, unitCount: team.threadCount)
+        }
+    }
+}

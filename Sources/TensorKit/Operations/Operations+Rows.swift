@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+
+extension ComputeLane {
+    /// `output += input`; the two may differ in type.
+    package func add(_ input: Tensor, into output: Tensor) {
+        precondition(input.shape == output.shape, "adding \(input.shape) to \(output.shape)")
+        if isMeasuring { return }
+        var arguments = rt_add_rows(
+            source: input.kernelSource, target: output.kernelTarget,
+            channels: Int64(input.shape.channels))
+        run(kernels.pointee.add_rows, &arguments, unitCount: input.shape.rowCount)
+    }
+
+    /// Copies rows, converting the element type where the two differ.
+    package func copy(_ input: Tensor, into output: Tensor) {
+        precondition(input.shape == output.shape, "copying \(input.shape) to \(output.shape)")
+        if isMeasuring { return }
+        copyRows(input, index: nil, into: output)
+    }
+
+    /// `output[row] = input[index[row]]` over the rows of all batch items; converts the type.
+    ///
+    /// - Parameter index: one row of `input` for every row of `output`.
+    package func gather(
+        _ input: Tensor, index: UnsafeBufferPointer<Int32>, into output: Tensor
+    ) {
+        precondition(
+            input.shape.channels == output.shape.channels,
+            "gathering \(input.shape) into \(output.shape)")
+        precondition(
+            index.count == output.shape.rowCount, "\(index.count) indices for \(output.shape)")
+        if isMeasuring { return }
+        copyRows(input, index: index.baseAddress, into: output)
+    }
+
+    private func copyRows(_ input: Tensor, index: UnsafePointer<Int32>?, into output: Tensor) {
+        var arguments = rt_copy_rows(
+            source: input.kernelSource, target: output.kernelTarget,
+            channels: Int64(input.shape.channels), index: index)
+        run(kernels.pointee.copy_rows, &arguments, unitCount: output.shape.rowCount)
+    }
+
+    /// Resizes to the output's grid by nearest neighbour; converts the element type.
+    ///
+    /// Matches `torch.nn.functional.interpolate`: source index = ⌊target index · source size /
+    /// target size⌋, the quotient in single precision.
+    package func resizeNearest(_ input: Tensor, into output: Tensor) {
+        let source = input.shape
+        let target = output.shape
+        precondition(
+            source.with(height: target.height, width: target.width) == target,
+            "resizing \(source) to \(target)")
+        if isMeasuring { return }
+        var arguments = rt_resize(
+            source: input.kernelSource, target: output.kernelTarget,
+            channels: Int64(source.channels), source_height: Int64(source.height),
+            source_width: Int64(source.width), target_height: Int64(target.height),
+            target_width: Int64(target.width))
+        run(kernels.pointee.resize_nearest, &arguments, unitCount: target.batch * target.height)
+    }
+}
