@@ -106,6 +106,16 @@ import TokenMerging
         }
     }
 
+    /// The mean over channels of |ε_text − ε_uncond|.
+    @Test func importanceIsWhatGuidanceChanged() throws {
+        let shape = TensorShape(height: 1, width: 2, channels: 4)
+        let uncond = try makeTensor([1, 2, 3, 4, 0, 0, 0, 0], shape)
+        let text = try makeTensor([2, 0, 3, 5, -4, 4, 0, 8], shape)
+        var map = TokenImportanceMap(grid: TokenGrid(height: 1, width: 2))
+        map.update(noisePredictionUncond: uncond, noisePredictionText: text)
+        #expect(map.values == [1, 4])
+    }
+
     @Test func todoTakesTheTokensOfNearestInterpolation() throws {
         for golden in try Goldens<ToDoGolden>.load("todo") {
             var configuration = TokenMergeConfiguration(method: "todo")

@@ -13,7 +13,9 @@ struct Goldens<Case: Decodable>: Decodable {
             let url = Bundle.module.url(
                 forResource: name, withExtension: "json", subdirectory: "Goldens")
         else { throw MissingGolden(name: name) }
-        return try JSONDecoder().decode(Goldens.self, from: Data(contentsOf: url)).cases
+        let cases = try JSONDecoder().decode(Goldens.self, from: Data(contentsOf: url)).cases
+        guard !cases.isEmpty else { throw MissingGolden(name: name) }
+        return cases
     }
 }
 

@@ -2,8 +2,10 @@
 
 import TokenMerging
 
-/// Algorithm 1 to the letter, with the quadratic similarities of equation 1, on plain arrays:
-/// the oracle of the fast form. It shares no code with it.
+/// Algorithm 1 to the letter, with the quadratic similarities of equation 1, on plain arrays: the
+/// oracle of the fast form.
+///
+/// It shares no code with it.
 struct LiteralReToM {
     var height: Int
     var width: Int
@@ -82,7 +84,8 @@ struct LiteralReToM {
 
 extension TokenMergePlan {
     /// The plan in the oracle's terms: kept tokens are dealt out to the windows in order.
-    func literalWindows(_ reference: [LiteralReToM.Window], part: Int = 0) -> [LiteralReToM.Window] {
+    func literalWindows(_ reference: [LiteralReToM.Window], part: Int = 0) -> [LiteralReToM.Window]
+    {
         var kept = 0
         return reference.indices.map { index in
             let members = members(ofRow: layout.keptCount + index, part: part)

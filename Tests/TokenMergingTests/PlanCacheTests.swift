@@ -127,6 +127,14 @@ import TokenMerging
             counts == Array(repeating: 16, count: 7) + Array(repeating: 32, count: 7)
                 + Array(repeating: 48, count: 2) + Array(repeating: 64, count: 4))
         #expect(cache.statistics.computedPlanCount == 3)
+        #expect(
+            try cache.merger.largestLayout(
+                at: Self.site, callCount: 20, isGuided: true, sampleCount: 2
+            ).isIdentity)
+        #expect(
+            try cache.merger.largestLayout(
+                at: Self.site, callCount: 1, isGuided: true, sampleCount: 2
+            ).mergedCount == 16)
     }
 
     @Test func nothingMergesBelowTheMaximumDownsample() throws {

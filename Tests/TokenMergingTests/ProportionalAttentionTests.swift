@@ -32,7 +32,9 @@ import TokenMerging
 
     /// Where the tokens of a group are equal, merged attention with log m equals unmerged attention;
     /// without it, it does not.
-    @Test(arguments: ["retom", "tome", "atc", "todo"], [TokenMergeScope.queriesKeysValues, .keysValues])
+    @Test(
+        arguments: ["retom", "tome", "atc", "todo"],
+        [TokenMergeScope.queriesKeysValues, .keysValues])
     func equalTokensGiveUnmergedAttention(method: String, scope: TokenMergeScope) throws {
         var random = TestRandom(seed: 31)
         let tiles = (0..<4).map { _ in (0..<6).map { _ in random.normal() } }

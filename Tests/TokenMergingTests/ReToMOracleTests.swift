@@ -16,8 +16,10 @@ import TokenMerging
         var samples: [[Float]]
     }
 
-    /// 1,000 grids, square and not, divisible and not. Half of them have features on which
-    /// arithmetic is exact, so that ties are ties in both forms; those include zero tokens.
+    /// 1,000 grids, square and not, divisible and not.
+    ///
+    /// Half of them have features on which arithmetic is exact, so that ties are ties in both
+    /// forms; those include zero tokens.
     @Test func thousandRandomGridsGiveThePlanOfTheLiteralForm() throws {
         var random = TestRandom(seed: 2507_12771)
         var tieCount = 0
@@ -55,7 +57,8 @@ import TokenMerging
         let isExact = index.isMultiple(of: 2)
         let channels =
             isExact
-            ? [4, 16, 64].randomElement(using: &random) ?? 4 : Int.random(in: 3...40, using: &random)
+            ? [4, 16, 64].randomElement(using: &random) ?? 4
+            : Int.random(in: 3...40, using: &random)
         var configuration = TokenMergeConfiguration()
         configuration.window = .fixed(side)
         configuration.ratio = [0, 0.25, 0.3, 0.5, 0.7, 0.9, 1].randomElement(using: &random) ?? 0.5
@@ -77,7 +80,9 @@ import TokenMerging
     }
 
     /// ±2^k in every channel of a power of four: the norm is a power of two, cosines are multiples
-    /// of 1 / channels, sums are exact in any order. Few distinct values, so ties abound.
+    /// of 1 / channels, sums are exact in any order.
+    ///
+    /// Few distinct values, so ties abound.
     private func exactToken(_ channels: Int, _ random: inout TestRandom) -> [Float] {
         let kind = Int.random(in: 0..<8, using: &random)
         if kind == 0 { return Array(repeating: 0, count: channels) }

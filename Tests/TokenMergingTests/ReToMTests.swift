@@ -29,7 +29,9 @@ import TokenMerging
             at: site, ratio: ratio, sampleCount: 2)
     }
 
-    /// M = Σ (n − ⌊n R⌋), by hand. 96 × 72 pixels at downsample 8 are 12 × 9 tokens.
+    /// M = Σ (n − ⌊n R⌋), by hand.
+    ///
+    /// 96 × 72 pixels at downsample 8 are 12 × 9 tokens.
     @Test(
         arguments: [
             // 2×2: 24 full windows keep 2 of 4; 6 windows of 2×1 keep 1 of 2.
@@ -175,7 +177,10 @@ import TokenMerging
         let straight = try merger.makePlan(features, refreshIndex: 0)
         let shifted = try merger.makePlan(features, refreshIndex: 1)
         #expect(straight.layout == shifted.layout)
-        #expect(straight.members(ofRow: 0).sorted() == [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27])
+        #expect(
+            straight.members(ofRow: 0).sorted() == [
+                0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27,
+            ])
         #expect(
             shifted.members(ofRow: 0).sorted()
                 == [18, 19, 20, 21, 26, 27, 28, 29, 34, 35, 36, 37, 42, 43, 44, 45])

@@ -48,7 +48,9 @@ func makeTensor(
 func roundedToBFloat16(_ value: Float) -> UInt16 {
     let low = Float(bitPattern: value.bitPattern & 0xFFFF_0000)
     let high = Float(bitPattern: (value.bitPattern & 0xFFFF_0000) &+ 0x1_0000)
-    let (below, above) = ((Double(value) - Double(low)).magnitude, (Double(high) - Double(value)).magnitude)
+    let (below, above) = (
+        (Double(value) - Double(low)).magnitude, (Double(high) - Double(value)).magnitude
+    )
     let chosen =
         below < above
         ? low : above < below ? high : low.bitPattern >> 16 & 1 == 0 ? low : high

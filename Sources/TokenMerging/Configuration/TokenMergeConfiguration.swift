@@ -6,11 +6,13 @@
 package struct TokenMergeConfiguration: Sendable, Hashable {
     /// Name of a strategy in the registry: `retom`, `tome`, `atc`, `importance`, `todo` or `none`.
     package var method = "retom"
-    /// R: share of the tokens that merges into others, 0…1. ToMeSD's `ratio`.
+    /// R: share of the tokens that merges into others, 0…1.
+    ///
+    /// ToMeSD's `ratio`.
     package var ratio = 0.5
     /// How the ratio changes over the U-Net calls.
     package var ratioSchedule = TokenMergeRatioSchedule()
-    /// Merge only where the map is downsampled at most this much: 1, 2, 4 or 8. `max_downsample`.
+    /// Merge only where the map is downsampled at most this much (1, 2, 4, 8); `max_downsample`.
     package var maximumDownsample = 1
     /// p: a plan is made anew when the index of the U-Net call is a multiple of it.
     package var period: Int?
@@ -24,11 +26,17 @@ package struct TokenMergeConfiguration: Sendable, Hashable {
     package var sharing = TokenMergeSharing.shared
     /// Whether a key that stands for m tokens gets + log m on its logits.
     package var usesProportionalAttention = false
-    /// Merge around self-attention. ToMeSD's `merge_attn`.
+    /// Merge around self-attention.
+    ///
+    /// ToMeSD's `merge_attn`.
     package var mergesSelfAttention = true
-    /// Merge around cross-attention. ToMeSD's `merge_crossattn`.
+    /// Merge around cross-attention.
+    ///
+    /// ToMeSD's `merge_crossattn`.
     package var mergesCrossAttention = false
-    /// Merge around the feed-forward layer. ToMeSD's `merge_mlp`.
+    /// Merge around the feed-forward layer.
+    ///
+    /// ToMeSD's `merge_mlp`.
     package var mergesFeedForward = false
 
     /// Side of the windows (ReToM).
@@ -44,11 +52,17 @@ package struct TokenMergeConfiguration: Sendable, Hashable {
     /// How merged tokens are spread over the windows (ReToM).
     package var budget = TokenMergeBudget.uniform
 
-    /// Tokens per destination, horizontally. ToMeSD's `sx`.
+    /// Tokens per destination, horizontally.
+    ///
+    /// ToMeSD's `sx`.
     package var strideX = 2
-    /// Tokens per destination, vertically. ToMeSD's `sy`.
+    /// Tokens per destination, vertically.
+    ///
+    /// ToMeSD's `sy`.
     package var strideY = 2
-    /// Whether destinations are drawn (else: top-left of each cell). ToMeSD's `use_rand`.
+    /// Whether destinations are drawn (else: top-left of each cell).
+    ///
+    /// ToMeSD's `use_rand`.
     package var usesRandomDestinations = true
     /// Distance between clusters (ATC).
     package var linkage = TokenMergeLinkage.average

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which token of a window receives the others: the column "Dest. Token" of the paper's Table I.
+/// Which token of a window receives the others, as compared in the paper's Table I.
 package enum TokenMergeDestination: String, Sendable, Hashable, Codable, CaseIterable {
     /// Highest average similarity in its window (ours, and the paper's).
     case representative

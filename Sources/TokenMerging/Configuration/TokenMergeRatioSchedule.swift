@@ -5,7 +5,9 @@
 /// The ratio moves in a few equal steps, because each ratio is a shape of its own, and a new ratio
 /// makes a new plan at once.
 package struct TokenMergeRatioSchedule: Sendable, Hashable, Codable {
-    /// The ratio at the end; none keeps it constant. ToMeSD's best schedule is 0.6 → 0.4.
+    /// The ratio at the end; none keeps it constant.
+    ///
+    /// ToMeSD's best schedule is 0.6 → 0.4.
     package var endRatio: Double?
     /// Distinct ratios from start to end, at least 2.
     package var levelCount: Int

@@ -7,7 +7,8 @@ struct RowGather<Element: RowElement> {
     let inputStride: Int
     let outputStride: Int
 
-    /// Merged rows `range` of one sample, equation 2 of the paper:
+    /// Merged rows `range` of one sample, equation 2 of the paper.
+    ///
     /// out = α D + (1 − α) mean S = D + w Σ (S − D), where w = (1 − α) / r, or 1 / (r + 1) for the
     /// mean. In this form equal tokens merge into exactly themselves.
     func merge(
@@ -89,7 +90,7 @@ struct RowGather<Element: RowElement> {
         }
     }
 
-    /// target += source
+    /// target += source.
     private func addRow(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
         var index = 0
         while index + 16 <= channels {

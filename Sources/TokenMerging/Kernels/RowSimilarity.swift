@@ -56,7 +56,7 @@ struct RowSimilarity<Element: RowElement> {
         return sum
     }
 
-    /// v += scale · x
+    /// v += scale · x.
     func add(_ row: UnsafeRawPointer, scale: Double, to vector: UnsafeMutablePointer<Double>) {
         let raw = UnsafeMutableRawPointer(vector)
         var index = 0

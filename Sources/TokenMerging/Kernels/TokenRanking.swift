@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Sorts tokens by score, highest first, equal scores by lowest raster index: a total order, so
-/// the result does not depend on the algorithm. In place, without allocation; O(n log n).
+/// Sorts tokens by score, highest first, equal scores by lowest raster index: a total order, so the
+/// result does not depend on the algorithm.
+///
+/// In place, without allocation; O(n log n).
 ///
 /// - Parameters:
 ///   - tokens: `count` token indices; sorted in place.

@@ -13,16 +13,17 @@ struct TokenWindows {
     let columns: Int
     let rows: Int
 
-    init(grid: TokenGrid, side: Int, shift: Int = 0) {
-        precondition(side > 0 && shift >= 0, "windows of side \(side), shifted by \(shift)")
+    /// - Parameter isShifted: whether the map lies half a side further on under the windows.
+    init(grid: TokenGrid, side: Int, isShifted: Bool = false) {
+        precondition(side > 0, "windows of side \(side)")
         self.grid = grid
         self.side = min(side, max(grid.height, grid.width))
-        self.shift = shift
+        shift = isShifted ? self.side / 2 : 0
         columns = (grid.width + self.side - 1) / self.side
         rows = (grid.height + self.side - 1) / self.side
     }
 
-    /// |𝒲|
+    /// |𝒲|.
     var count: Int { columns * rows }
 
     /// N_W, tokens of one window.
@@ -53,7 +54,8 @@ struct TokenWindows {
         let (fullRows, lastHeight) = grid.height.quotientAndRemainder(dividingBy: side)
         let (fullColumns, lastWidth) = grid.width.quotientAndRemainder(dividingBy: side)
         for (height, rows) in [(side, fullRows), (lastHeight, 1)] where height * rows > 0 {
-            for (width, columns) in [(side, fullColumns), (lastWidth, 1)] where width * columns > 0 {
+            for (width, columns) in [(side, fullColumns), (lastWidth, 1)] where width * columns > 0
+            {
                 body(height * width, rows * columns)
             }
         }

@@ -4,7 +4,7 @@
 package struct TransformerBlockShape: Sendable, Hashable {
     /// N, tokens of one sample.
     package var tokenCount: Int
-    /// C
+    /// C.
     package var channels: Int
     /// Tokens of the text, 77 in Stable Diffusion.
     package var contextTokenCount: Int
@@ -22,7 +22,9 @@ package struct TransformerBlockShape: Sendable, Hashable {
 }
 
 /// Exact floating-point operations of one transformer block for one sample; a multiply-add counts
-/// as two. Norms, softmax, biases and activations are left out.
+/// as two.
+///
+/// Norms, softmax, biases and activations are left out.
 package struct TransformerBlockCost: Sendable, Hashable {
     /// Q, K, V and output projections of self-attention.
     package var selfProjectionFLOPs: Int

@@ -48,8 +48,13 @@ extension TokenMergePlan {
         unmerge(Float32Row.self, input, output, firstSample, team, adds: true)
     }
 
-    /// log m of each merged row, for proportional attention: a key that stands for m tokens gets
-    /// this added to its logits. `[M]` f32.
+    /// Writes log m of each merged row, for proportional attention.
+    ///
+    /// A key that stands for m tokens gets this added to its logits: exact where the m are equal.
+    /// - Parameters:
+    ///   - output: `[M]` f32.
+    ///   - sample: whose plan, where samples have plans of their own.
+    ///   - scale: factor on every value, for kernels whose logits are scaled later.
     package func writeLogCounts(
         to output: UnsafeMutablePointer<Float>, sample: Int = 0, scale: Float = 1
     ) {

@@ -7,7 +7,7 @@
 /// row for each token; neither scatters, so results do not depend on the order of work.
 ///
 /// The storage is allocated once and filled again by `fill`, as long as no copy is alive.
-package struct TokenMergePlan {
+package struct TokenMergePlan: Sendable {
     /// The plan's shape.
     package private(set) var layout: TokenMergeLayout
     /// α of equation 2, or the mean.
@@ -151,7 +151,8 @@ struct TokenMergePlanWriter {
         precondition(
             keptRow == layout.keptCount && groupRow == layout.mergedCount
                 && groupMember == layout.tokenCount,
-            "a plan names every token once: \(keptRow) kept, \(groupMember) of \(layout.tokenCount)")
+            "a plan names every token once: \(keptRow) kept, \(groupMember) of \(layout.tokenCount)"
+        )
         offsets[layout.mergedCount] = Int32(truncatingIfNeeded: layout.tokenCount)
     }
 }

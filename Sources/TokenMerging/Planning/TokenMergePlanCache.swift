@@ -2,8 +2,10 @@
 
 package import TensorKit
 
-/// The plans of one image: one per block, made anew every p calls and reused in between
-/// (Algorithm 1, lines 5 and 9–11). It dies with the image.
+/// The plans of one image: one per block, made anew every p calls and reused in between (Algorithm
+/// 1, lines 5 and 9–11).
+///
+/// It dies with the image.
 ///
 /// What is cached are indices, not similarities: unchanged similarities sort to the same order.
 /// A plan is also made anew when its shape changes (another size, batch or ratio). After the first

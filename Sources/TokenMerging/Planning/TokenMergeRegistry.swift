@@ -81,6 +81,21 @@ package struct TokenMerger: Sendable {
         return try strategy.layout(at: site, ratio: ratio, sampleCount: sampleCount)
     }
 
+    /// The shape with the most tokens left over all calls of an image: what memory is sized for.
+    package func largestLayout(
+        at site: TokenMergeSite, callCount: Int, isGuided: Bool, sampleCount: Int
+    ) throws(TokenMergeConfigurationError) -> TokenMergeLayout {
+        var largest = try layout(
+            at: site, call: TokenMergeCall(index: 0, count: callCount, isGuided: isGuided),
+            sampleCount: sampleCount)
+        for index in stride(from: 1, to: callCount, by: 1) {
+            let call = TokenMergeCall(index: index, count: callCount, isGuided: isGuided)
+            let other = try layout(at: site, call: call, sampleCount: sampleCount)
+            if other.mergedCount > largest.mergedCount { largest = other }
+        }
+        return largest
+    }
+
     /// Whether the plan is due: `t mod p = 0`, or listed.
     package func refreshes(at callIndex: Int) -> Bool {
         if let listed = configuration.refreshCalls { return listed.contains(callIndex) }

@@ -59,8 +59,9 @@ package struct TokenMergeSite: Sendable, Hashable {
 
 /// One call of the network while an image is sampled.
 package struct TokenMergeCall: Sendable, Hashable {
-    /// t of Algorithm 1: how many calls of the network this image has had. Not a timestep, and not
-    /// a step: PNDM makes 51 calls in 50 steps.
+    /// t of Algorithm 1: how many calls of the network this image has had.
+    ///
+    /// Not a timestep, and not a step: PNDM makes 51 calls in 50 steps.
     package let index: Int
     /// Calls that the whole image takes.
     package let count: Int

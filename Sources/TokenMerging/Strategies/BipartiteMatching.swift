@@ -136,7 +136,7 @@ struct DestinationGrid {
     let strideX: Int
     let strideY: Int
 
-    /// ⌊h / sy⌋ · ⌊w / sx⌋
+    /// ⌊h / sy⌋ · ⌊w / sx⌋.
     var count: Int { (grid.height / strideY) * (grid.width / strideX) }
 
     /// Writes one token of each cell: a random one, or the top-left one without a stream.

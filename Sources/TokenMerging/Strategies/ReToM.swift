@@ -26,7 +26,9 @@ package struct ReToM: TokenMergeStrategy {
         isShared = configuration.sharing == .shared
     }
 
-    /// Line 4: r ← N_W · R. One token is left at least, so that it can receive the others.
+    /// Line 4: r ← N_W · R.
+    ///
+    /// One token is left at least, so that it can receive the others.
     static func sourceCount(_ windowTokenCount: Int, ratio: Double) -> Int {
         min(Int(Double(windowTokenCount) * ratio), windowTokenCount - 1)
     }
@@ -52,11 +54,11 @@ package struct ReToM: TokenMergeStrategy {
         _ plan: inout TokenMergePlan, from features: TokenFeatures, context: TokenMergeContext,
         scratch: TokenMergeScratch
     ) {
-        let side = window.side(at: context.site)
         // Every second refresh looks across the borders of the windows before.
-        let shift = shiftsWindows && !context.refreshIndex.isMultiple(of: 2) ? side / 2 : 0
+        let isShifted = shiftsWindows && !context.refreshIndex.isMultiple(of: 2)
         // Line 3: divide the input tokens into windows.
-        let windows = TokenWindows(grid: plan.layout.grid, side: side, shift: shift)
+        let windows = TokenWindows(
+            grid: plan.layout.grid, side: window.side(at: context.site), isShifted: isShifted)
         let memory = ReToMScratch(
             windows, sampleCount: plan.layout.sampleCount, channels: features.channels, scratch)
         for part in 0..<plan.layout.partCount {

@@ -112,7 +112,7 @@ struct ReToMScratch {
     let similarities: UnsafeMutablePointer<Double>
     /// Cosine to the destination per token.
     let toDestination: UnsafeMutablePointer<Double>
-    /// `[samples, N]`
+    /// `[samples, N]`.
     let inverseNorms: UnsafeMutablePointer<Double>
     /// S of the current window, one value per channel.
     let sum: UnsafeMutablePointer<Double>
