@@ -97,7 +97,9 @@ func bfloat16Bits(_ value: Float) -> UInt16 {
     func distance(_ bits: UInt16) -> Double {
         let neighbour = Float(bitPattern: UInt32(bits) << 16)
         // Beyond the greatest finite value, the next one stands for infinity.
-        let exact = neighbour.isInfinite ? Double(sign: .plus, exponent: 128, significand: 1)
+        let exact =
+            neighbour.isInfinite
+            ? Double(sign: .plus, exponent: 128, significand: 1)
             : Double(neighbour.magnitude)
         return (exact - Double(value.magnitude)).magnitude
     }
@@ -148,6 +150,6 @@ struct Deviation {
         }
     }
 
-    /// ‖results - expected‖ / ‖expected‖
+    /// ‖results − expected‖ / ‖expected‖.
     var relative: Double { squares == 0 ? 0 : (squares / reference).squareRoot() }
 }
