@@ -129,6 +129,8 @@ struct AttentionTests {
         AttentionShape(heads: 1, width: 160, queries: 16, keys: 128),
         AttentionShape(heads: 1, width: 512, queries: 70, keys: 130),
         AttentionShape(heads: 1, width: 333, queries: 15, keys: 260),
+        // Too many keys for the cache: the order of blocks is another one.
+        AttentionShape(batch: 2, heads: 2, width: 160, queries: 70, keys: 420),
         AttentionShape(heads: 4, width: 32, queries: 49, keys: 49),
         AttentionShape(heads: 2, width: 64, queries: 77, keys: 77, causal: true),
         AttentionShape(batch: 2, heads: 3, width: 5, queries: 130, keys: 130, causal: true),

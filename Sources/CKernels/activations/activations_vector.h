@@ -32,9 +32,10 @@ static void activate_row(rt_element from, rt_element to, rt_activation activatio
 
 void RT_NAME(rt_activate)(const void *arguments, int64_t begin, int64_t end) {
     const rt_activate *a = arguments;
-    for (int64_t row = begin; row < end; row++)
+    const rt_runs runs = rt_runs_of(&a->source, &a->target, a->channels, end - begin);
+    for (int64_t row = begin; row < begin + runs.count; row++)
         activate_row(a->source.element, a->target.element, a->activation,
-                     rt_row(&a->source, row), rt_target_row(&a->target, row), a->channels);
+                     rt_row(&a->source, row), rt_target_row(&a->target, row), runs.length);
 }
 
 RT_INLINE void geglu_run(rt_element from, rt_element to, const void *hidden, const void *gate,

@@ -27,6 +27,8 @@ enum {
     STEP_BLOCK = 128,
     /// Keys of a unit of packing, even.
     PACK_KEYS = 128,
+    /// Half of a usual second-level cache, in words.
+    CACHED_WORDS = 512 * 1024 / 4,
 };
 
 /// Sizes of one call.
@@ -248,16 +250,33 @@ static void attend(const rt_attention *a, geometry g, const float *keys, query_b
     }
 }
 
-/// One block of queries of one head.
-static void run_query_block(const rt_attention *a, geometry g, int64_t unit, query_block *block) {
-    const int64_t head = unit / g.query_blocks;
-    const int64_t channel = head % a->head_count * a->head_dimension;
-    block->first_query = unit % g.query_blocks * QUERY_BLOCK;
+/// A block of queries of a head.
+typedef struct place {
+    int64_t item;
+    int64_t head;
+    int64_t query_block;
+} place;
+
+/// The order in which blocks are done. Where the keys and values of all heads of an item stay in
+/// the cache (text), all heads of a block of queries follow each other, because they share its rows;
+/// else all blocks of a head, because they share its keys.
+static place place_of(const rt_attention *a, geometry g, int64_t unit) {
+    const int64_t words = packed_key_words(a, g) + packed_value_words(a, g);
+    const int64_t per_item = a->head_count * g.query_blocks;
+    const int64_t i = unit % per_item;
+    if (a->head_count * words <= CACHED_WORDS)
+        return (place){unit / per_item, i % a->head_count, i / a->head_count};
+    return (place){unit / per_item, i / g.query_blocks, i % g.query_blocks};
+}
+
+static void run_query_block(const rt_attention *a, geometry g, place p, query_block *block) {
+    const int64_t channel = p.head * a->head_dimension;
+    block->first_query = p.query_block * QUERY_BLOCK;
     const int64_t left = a->query_count - block->first_query;
     block->query_count = left < QUERY_BLOCK ? left : QUERY_BLOCK;
-    const int64_t row = head / a->head_count * a->query_count + block->first_query;
+    const int64_t row = p.item * a->query_count + block->first_query;
     load_queries(a, g, row, channel, block);
-    attend(a, g, packed_head(a, g, head), block);
+    attend(a, g, packed_head(a, g, p.item * a->head_count + p.head), block);
     store_output(a, row, channel, block);
 }
 
@@ -275,6 +294,6 @@ void RT_NAME(rt_attention_run)(const void *arguments, int64_t begin, int64_t end
         };
         const int64_t last = plan.query_block_count * (share + 1) / a->share_count;
         for (int64_t i = plan.query_block_count * share / a->share_count; i < last; i++)
-            run_query_block(a, g, i, &block);
+            run_query_block(a, g, place_of(a, g, i), &block);
     }
 }

@@ -37,10 +37,12 @@ void RT_NAME(rt_convert)(const void *arguments, int64_t begin, int64_t end) {
 
 void RT_NAME(rt_copy_rows)(const void *arguments, int64_t begin, int64_t end) {
     const rt_copy_rows *a = arguments;
-    for (int64_t row = begin; row < end; row++) {
+    rt_runs runs = rt_runs_of(&a->source, &a->target, a->channels, end - begin);
+    if (a->index) runs = (rt_runs){end - begin, a->channels};
+    for (int64_t row = begin; row < begin + runs.count; row++) {
         const int64_t from = a->index ? a->index[row] : row;
         copy_run(a->source.element, a->target.element, rt_row(&a->source, from),
-                 rt_target_row(&a->target, row), a->channels);
+                 rt_target_row(&a->target, row), runs.length);
     }
 }
 
@@ -52,9 +54,10 @@ RT_INLINE void add_run(rt_element from, rt_element to, const void *source, void 
 
 void RT_NAME(rt_add_rows)(const void *arguments, int64_t begin, int64_t end) {
     const rt_add_rows *a = arguments;
-    for (int64_t row = begin; row < end; row++)
+    const rt_runs runs = rt_runs_of(&a->source, &a->target, a->channels, end - begin);
+    for (int64_t row = begin; row < begin + runs.count; row++)
         RT_BY_ELEMENTS(a->source.element, a->target.element, add_run, rt_row(&a->source, row),
-                       rt_target_row(&a->target, row), a->channels);
+                       rt_target_row(&a->target, row), runs.length);
 }
 
 void RT_NAME(rt_resize_nearest)(const void *arguments, int64_t begin, int64_t end) {
