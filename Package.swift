@@ -85,7 +85,9 @@ let executables: [Target] = [
         "retom-coord",
         ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
     executable("retom-worker", ["Worker", "CommandSupport", "StableDiffusion", "GenerationTypes"]),
-    executable("retom-eval", ["CommandSupport", "StableDiffusion", "TensorKit", "ImageCodec"]),
+    executable(
+        "retom-eval",
+        ["CommandSupport", "StableDiffusion", "TensorKit", "ImageCodec", "GenerationTypes"]),
 ]
 
 let testTargets: [Target] = [

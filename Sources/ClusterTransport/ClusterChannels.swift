@@ -26,11 +26,13 @@ package enum ClusterChannels {
 
     /// Connects to a worker.
     ///
-    /// - Parameter id: what the caller wants the connection to be called.
+    /// - Parameters:
+    ///   - id: what the caller wants the connection to be called.
+    ///   - attempt: lets the caller give up before the connection stands.
     /// - Throws: `TransportError.cannotConnect`.
     package static func connect(
         id: UInt64, host: String, port: Int, timeout: Duration, counter: TrafficCounter,
-        group: any EventLoopGroup
+        attempt: ConnectionAttempt, group: any EventLoopGroup
     ) async throws -> PeerConnection {
         do {
             let channel = try await ClientBootstrap(group: group)
@@ -42,7 +44,8 @@ package enum ClusterChannels {
                     value: .init(low: writeBufferByteCountMax / 4, high: writeBufferByteCountMax)
                 )
                 .connect(host: host, port: port) { channel in
-                    channel.eventLoop.makeCompletedFuture {
+                    attempt.began(channel)
+                    return channel.eventLoop.makeCompletedFuture {
                         try configure(channel, receiver: .coordinator, counter: counter)
                     }
                 }

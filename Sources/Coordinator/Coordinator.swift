@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
+package import GenerationTypes
 package import Logging
 package import NIOCore
+import WireProtocol
 
 /// Gives the images of one run to workers, decodes what comes back and hands it on.
+///
+/// One value performs one run.
 package final class Coordinator: Sendable {
+    /// How long last words may take to leave when the run ends.
+    private static let goodbyeTimeout = Duration.seconds(2)
+
+    private typealias Dial = (id: UInt64, address: WorkerAddress)
+
     private let configuration: CoordinatorConfiguration
     private let workers: [WorkerAddress]
     private let group: any EventLoopGroup
     private let logger: Logger
+    private let events: AsyncStream<CoordinatorStateMachine.Event>
+    private let input: AsyncStream<CoordinatorStateMachine.Event>.Continuation
+    private let counter = TrafficCounter()
 
     /// Names the workers of a run; nothing is connected yet.
     package init(
@@ -19,5 +32,127 @@ package final class Coordinator: Sendable {
         self.workers = workers
         self.group = group
         self.logger = logger
+        (events, input) = AsyncStream.makeStream()
+    }
+
+    /// Gives up: workers are told, and `run` throws `CancellationError`.
+    ///
+    /// Cancelling the task of `run` instead cuts all connections without a word.
+    package func cancel() {
+        input.yield(.cancel)
+    }
+
+    /// Draws all images.
+    ///
+    /// - Parameters:
+    ///   - requests: one per image; they are begun in this order.
+    ///   - decoder: the VAE.
+    ///   - onEvent: called in order, quickly, on no particular thread.
+    ///   - consume: called with one image at a time, in order of completion. While it is slow no
+    ///     new image is given out. If it throws, the run ends and throws the same.
+    /// - Returns: what the run came to; look at its `failures`.
+    /// - Throws: `CoordinatorError`, `CancellationError` or what `consume` threw.
+    package func run(
+        _ requests: [GenerationRequest], decoder: any LatentDecoding,
+        onEvent: @escaping @Sendable (CoordinatorEvent) -> Void = { _ in },
+        consume: @escaping @Sendable (FinishedImage) async throws -> Void
+    ) async throws -> CoordinatorSummary {
+        guard !workers.isEmpty else { throw CoordinatorError.noWorkers }
+        let begin = ContinuousClock.now
+        let (dials, dialInput) = AsyncStream<Dial>.makeStream()
+        let (pictures, pictureInput) = AsyncStream<DecodeStage.Output>.makeStream()
+        let stage = DecodeStage(
+            decoder: decoder, requests: requests, threadCount: configuration.decodeThreadCount
+        ) { pictureInput.yield($0) }
+        let input = input
+        let outputs = CoordinatorEngine.Outputs(
+            dial: { dialInput.yield(($0, $1)) }, decode: stage.submit,
+            emit: { input.yield($0) }, report: onEvent,
+            end: {
+                dialInput.finish()
+                pictureInput.finish()
+                input.finish()
+            })
+        let engine = CoordinatorEngine(
+            machine: machine(for: requests), outputs: outputs, loop: group.next(), logger: logger)
+
+        async let dialled: Void = dial(dials, engine)
+        async let consumed = Self.consume(pictures, engine, consume)
+        await engine.handle(.start)
+        for await event in events { await engine.handle(event) }
+        // The stream of events ends with the run, or with the task: then everything is cut.
+        if Task.isCancelled { outputs.end() }
+        let decodeSeconds = await consumed
+        // Not awaited: cut short as soon as all connections have closed by themselves.
+        async let _: Void = Self.abandon(engine)
+        await dialled
+        await stage.shutDown()
+        var summary = await engine.summary
+        summary.decodeSeconds = try decodeSeconds.get()
+        summary.traffic = counter.snapshot
+        summary.seconds = (ContinuousClock.now - begin).inSeconds
+        try Task.checkCancellation()
+        return try await engine.verdict(summary)
+    }
+
+    /// Dials and serves connections until the run has ended and all of them are closed.
+    private func dial(_ dials: AsyncStream<Dial>, _ engine: CoordinatorEngine) async {
+        let (configuration, counter, group) = (configuration, counter, group)
+        await withDiscardingTaskGroup { connections in
+            for await (id, address) in dials {
+                connections.addTask {
+                    await engine.serve(id) { attempt in
+                        try await ClusterChannels.connect(
+                            id: id, host: address.host, port: address.port,
+                            timeout: configuration.timeouts.connect, counter: counter,
+                            attempt: attempt, group: group)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands pictures on, one at a time.
+    ///
+    /// - Returns: seconds spent decoding, or what the consumer threw, after which the rest of the
+    ///   pictures is dropped.
+    private static func consume(
+        _ pictures: AsyncStream<DecodeStage.Output>, _ engine: CoordinatorEngine,
+        _ consumer: @Sendable (FinishedImage) async throws -> Void
+    ) async -> Result<Double, any Error> {
+        var decodeSeconds = 0.0
+        for await picture in pictures {
+            switch picture {
+            case .failure(let item, let reason):
+                await engine.handle(.decodeFailed(item: item, reason: reason))
+            case .image(let image):
+                decodeSeconds += image.decodeSeconds
+                do {
+                    try await consumer(image)
+                } catch {
+                    await engine.handle(.cancel)
+                    return .failure(error)
+                }
+                await engine.consumed(image.item)
+            }
+        }
+        return .success(decodeSeconds)
+    }
+
+    private static func abandon(_ engine: CoordinatorEngine) async {
+        try? await Task.sleep(for: goodbyeTimeout)
+        await engine.abandon()
+    }
+
+    private func machine(for requests: [GenerationRequest]) -> CoordinatorStateMachine {
+        var random = SystemRandomNumberGenerator()
+        let node = NodeDescription(
+            role: .coordinator,
+            instance: (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) },
+            name: configuration.name, build: configuration.build,
+            kernelClass: configuration.kernelClass, coreCount: configuration.coreCount,
+            memoryByteCount: configuration.memoryByteCount, model: configuration.model, credits: 0)
+        return CoordinatorStateMachine(
+            node: node, configuration: configuration, workers: workers, requests: requests)
     }
 }

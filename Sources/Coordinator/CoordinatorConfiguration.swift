@@ -25,8 +25,8 @@ package struct CoordinatorConfiguration: Sendable {
     package var decodeThreadCount = 1
     /// How long it waits for what.
     package var timeouts = ClusterTimeouts()
-    /// Failed connections in a row after which a worker is given up.
-    package var connectAttemptCountMax = 3
+    /// Lost connections and failed images in a row after which a worker is given up.
+    package var workerFailureCountMax = 3
 
     /// Makes a configuration with defaults for all patience.
     package init(

@@ -25,6 +25,24 @@ package struct FinishedImage: Sendable {
     package var decodeSeconds: Double
     /// SHA-256 of the latents' little-endian f32 bytes, lower-case hex.
     package var sha256: String
+
+    /// Makes a record of all its properties.
+    package init(
+        item: Int, request: GenerationRequest, latents: GeneratedLatents, image: DecodedImage,
+        worker: String, kernelClass: String, attempt: Int, timings: GenerationTimings,
+        decodeSeconds: Double, sha256: String
+    ) {
+        self.item = item
+        self.request = request
+        self.latents = latents
+        self.image = image
+        self.worker = worker
+        self.kernelClass = kernelClass
+        self.attempt = attempt
+        self.timings = timings
+        self.decodeSeconds = decodeSeconds
+        self.sha256 = sha256
+    }
 }
 
 /// What a run came to.
@@ -39,4 +57,7 @@ package struct CoordinatorSummary: Sendable {
     package var seconds = 0.0
     /// Seconds all decode threads spent decoding.
     package var decodeSeconds = 0.0
+
+    /// A run in which nothing has happened yet.
+    package init() {}
 }

@@ -62,7 +62,8 @@ package enum ImageQuality {
             let varianceX = squareX[index] - ux * ux
             let varianceY = squareY[index] - uy * uy
             let covariance = product[index] - ux * uy
-            sum += (2 * ux * uy + c1) * (2 * covariance + c2)
+            sum +=
+                (2 * ux * uy + c1) * (2 * covariance + c2)
                 / ((ux * ux + uy * uy + c1) * (varianceX + varianceY + c2))
         }
         return sum / Double(meanX.count)
@@ -81,7 +82,8 @@ package enum ImageQuality {
         for row in 0..<height {
             for column in 0..<innerWidth {
                 var sum = 0.0
-                for tap in window.indices { sum += window[tap] * values[row * width + column + tap] }
+                let start = row * width + column
+                for tap in window.indices { sum += window[tap] * values[start + tap] }
                 rows[row * innerWidth + column] = sum
             }
         }

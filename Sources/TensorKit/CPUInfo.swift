@@ -5,7 +5,7 @@ internal import Glibc
 
 /// What decides about kernels and threads on this machine.
 package struct CPUInfo: Sendable, Hashable {
-    /// `GenuineIntel`, `AuthenticAMD`, …
+    /// The maker as the processor names it, such as `GenuineIntel`.
     package var vendor: String
     package var family: Int
     package var model: Int

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a user asks for: `--backend`, `--precision`, `--threads`. Nil means automatic.
+/// What a user asks for with `--backend`, `--precision` and `--threads`.
+///
+/// Nil means automatic.
 package struct ComputeConfiguration: Sendable, Hashable {
     package var backend: BackendKind?
     package var precision: Precision?
@@ -54,15 +56,16 @@ package struct ResolvedComputeConfiguration: Sendable, Hashable {
     package let precision: Precision
     package let threadCount: Int
 
-    /// Starts the backend. Call once, before threads that read the environment.
+    /// Starts the backend.
     ///
+    /// Call it once, before there are threads that read the environment.
     /// - Throws: `OpenBLASError` or `OneDNNError`.
     package func makeBackend() throws -> any ComputeBackend {
         let cpu = CPUInfo.detect()
         switch backend {
         case .openblas: return OpenBLASBackend(library: try OpenBLASLibrary(cpu: cpu), cpu: cpu)
         case .onednn:
-            return OneDNNBackend(precision: precision, library: try OneDNNLibrary(), cpu: cpu)
+            return try OneDNNBackend(precision: precision, library: OneDNNLibrary(), cpu: cpu)
         }
     }
 }

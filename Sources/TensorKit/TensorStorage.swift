@@ -14,8 +14,9 @@ package final class TensorStorage: @unchecked Sendable {
     package let byteCount: Int
     private let mappedByteCount: Int
 
-    /// Maps memory. Pages cost nothing until they are touched.
+    /// Maps memory.
     ///
+    /// Pages cost nothing until they are touched.
     /// - Throws: `TensorStorageError` when the system refuses.
     package init(byteCount: Int) throws(TensorStorageError) {
         precondition(byteCount >= 0, "\(byteCount) bytes")

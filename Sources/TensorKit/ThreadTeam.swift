@@ -15,9 +15,10 @@ package struct ThreadTeam: Sendable, Hashable {
     /// Makes this team the one that the compute library uses on the calling thread.
     package func adopt() { rt_team_set_size(Int32(threadCount)) }
 
-    /// Splits `0..<count` into one contiguous range per thread, each a multiple of `grain` long
-    /// except the last, and runs `body` on all of them. How it splits depends on the arguments
-    /// alone, so results do not depend on timing.
+    /// Splits `0..<count` into one contiguous range per thread and runs `body` on all of them.
+    ///
+    /// Every range is a multiple of `grain` long except the last. How it splits depends on the
+    /// arguments alone, so results do not depend on timing.
     package func split(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
         splitParts(count, grain: grain) { _, range in body(range) }
     }

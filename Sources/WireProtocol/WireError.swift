@@ -8,6 +8,8 @@ package enum WireError: Error, Equatable, Sendable {
     case unsupportedProtocol(major: UInt8, minor: UInt8)
     case unknownMessageType(UInt8)
     case wrongDirection(MessageType)
+    /// Not a fault of the bytes: the message has no place in the state the connection is in.
+    case outOfOrder(MessageType)
     case unknownFlags(UInt8)
     case reservedFieldNotZero(String)
     case streamOutOfRange(MessageType, stream: UInt32)
@@ -36,6 +38,7 @@ extension WireError: CustomStringConvertible {
             """
         case .unknownMessageType(let type): "message type \(type) is not known to this build"
         case .wrongDirection(let type): "\(type) came from the wrong end of the connection"
+        case .outOfOrder(let type): "\(type) came at a time when it has no meaning"
         case .unknownFlags(let flags): "a frame has unknown flags (\(flags))"
         case .reservedFieldNotZero(let field): "the reserved field '\(field)' is not zero"
         case .streamOutOfRange(let type, let stream): "\(type) on stream \(stream), out of range"
@@ -62,7 +65,7 @@ extension WireError: CustomStringConvertible {
         case .unsupportedProtocol: .protocolMismatch
         case .headerChecksumMismatch, .payloadChecksumMismatch, .digestMismatch: .checksumMismatch
         case .payloadTooLong, .decompressedSizeMismatch: .frameTooLong
-        case .unknownMessageType, .wrongDirection: .unexpectedMessage
+        case .unknownMessageType, .wrongDirection, .outOfOrder: .unexpectedMessage
         case .stranger, .unknownFlags, .reservedFieldNotZero, .streamOutOfRange,
             .compressionNotAllowed, .badCompression, .truncated, .trailingBytes, .fieldOutOfRange,
             .notUTF8:

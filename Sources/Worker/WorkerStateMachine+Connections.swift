@@ -33,7 +33,7 @@ extension WorkerStateMachine {
         case (.active, .drain(let reason)):
             connections[id]?.isDraining = true
             giveBackQueue(reason: reason.text)
-        default: malformed(id, .wrongDirection(message.type), now: now)
+        default: malformed(id, .outOfOrder(message.type), now: now)
         }
     }
 

@@ -46,19 +46,12 @@ struct RetomWorker: AsyncParsableCommand {
         }
     }
 
+    static func main() async { await runAndExit() }
+
     func run() async throws {
         let stop = StopRequest()
         SignalWatcher.start { _ in stop.request() }
         if exitWithParent { ParentWatch.onStandardInputEnd { _exit(0) } }
-        do {
-            try await serve(stop)
-        } catch {
-            Console.fail(error)
-            throw ExitCode(2)
-        }
-    }
-
-    private func serve(_ stop: StopRequest) async throws {
         let directory = try ModelDirectory(path: try model.resolve().directory)
         async let fingerprint = DedicatedThread.run(named: "hash") {
             try ModelFingerprint(of: directory)

@@ -79,7 +79,7 @@ import Testing
         let layer = try PreparedLayer(layerCase, on: backend.make())
         let lane = ComputeLane.forTests()
         try lane.dryRunThenRun { layer.apply(on: lane) }
-        let error = relativeError(layer.output.values, layer.expected)
+        let error = relativeError(layer.output.values, layer.expected())
         let tolerance = backend.tolerance(output: layer.output.elementType)
         #expect(error <= tolerance, "\(layerCase.testDescription) on \(backend)")
         #expect(layer.output.gapsAreIntact, "\(layerCase.testDescription) on \(backend)")

@@ -26,8 +26,8 @@ def fingerprint(values: torch.Tensor) -> dict:
         hash_ = ((hash_ ^ byte) * 0x100000001B3) & (2**64 - 1)
     return {
         "count": len(bits),
-        "first": [int(b) for b in bits[:16]],
-        "last": [int(b) for b in bits[-16:]],
+        "first": [int(b) for b in bits[:4]],
+        "last": [int(b) for b in bits[-4:]],
         "fnv1a": f"{hash_:016x}",
     }
 

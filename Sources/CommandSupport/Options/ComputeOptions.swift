@@ -35,10 +35,13 @@ package struct ComputeOptions: ParsableArguments {
     }
 
     /// The chosen configuration; `auto` stays open until the backend is made.
-    package var configuration: ComputeConfiguration {
+    package var configuration: ComputeConfiguration { configuration(threadCount: threads) }
+
+    /// The same with another number of threads.
+    package func configuration(threadCount: Int) -> ComputeConfiguration {
         ComputeConfiguration(
             backend: BackendKind(rawValue: backend), precision: Precision(rawValue: precision),
-            threadCount: threads)
+            threadCount: threadCount)
     }
 
     /// The same choices as command-line words, for a worker process.

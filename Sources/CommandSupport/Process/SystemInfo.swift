@@ -28,7 +28,7 @@ package enum SystemInfo {
     /// Largest resident size of this process so far, in bytes.
     package static var peakResidentByteCount: Int {
         var usage = rusage()
-        guard getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
+        guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
         return usage.ru_maxrss * 1024
     }
 }

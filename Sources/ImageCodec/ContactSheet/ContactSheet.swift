@@ -7,9 +7,9 @@
 package struct ContactSheet: Sendable {
     /// What stands below a picture.
     package struct Caption: Sendable, Equatable {
-        /// Wrapped over the style's number of lines, e.g. the prompt.
+        /// Wrapped over the style's number of lines: the prompt.
         package var title: String
-        /// One dimmer line, e.g. the seed.
+        /// One dimmer line: number and seed.
         package var detail: String
 
         /// Makes a caption.

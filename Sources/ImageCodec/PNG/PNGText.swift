@@ -2,7 +2,7 @@
 
 /// A keyword and a text that travel inside a PNG file.
 package struct PNGText: Sendable, Hashable {
-    /// 1 to 79 printable Latin-1 characters, e.g. `parameters`.
+    /// 1 to 79 printable Latin-1 characters, such as `parameters`.
     package var keyword: String
     /// Any text; NUL, which PNG cannot hold, is written as a space.
     package var text: String

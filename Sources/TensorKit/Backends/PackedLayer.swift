@@ -34,8 +34,10 @@ package struct Epilogue {
     package var activation: Activation?
     /// Added last: a tensor of the output's shape; it may be the output itself (accumulation).
     package var residual: Tensor?
-    /// Replaces the layer's own bias for this call: `[1, 1, 1, outputChannels]`, f32, contiguous. For sums known
-    /// only at run time, such as a convolution's bias plus the time embedding.
+    /// Replaces the layer's own bias for this call.
+    ///
+    /// `[1, 1, 1, outputChannels]`, f32, contiguous; for sums known only at run time, such as a
+    /// convolution's bias plus the time embedding.
     package var bias: Tensor?
 
     package init(activation: Activation? = nil, residual: Tensor? = nil, bias: Tensor? = nil) {

@@ -69,15 +69,16 @@ struct PreparedLayer {
     let epilogue: Epilogue
     private let linear: (any PackedLinear)?
     private let convolution: (any PackedConvolution)?
-    private let initialOutput: [Float]
-    /// In double precision, from the inputs as the backend sees them.
-    let expected: [Double]
+    private let operands: Operands
 
-    init(_ layerCase: LayerCase, on backend: any ComputeBackend, inputSeed: Int = 1) throws {
+    init(
+        _ layerCase: LayerCase, on backend: any ComputeBackend, inputSeed: Int = 1,
+        roundsInputs: Bool = false
+    ) throws {
         self.layerCase = layerCase
         let geometry = layerCase.geometry
         let outputShape = geometry.outputShape(for: layerCase.input)
-        let seesBFloat16 = backend.precision == .bfloat16
+        let seesBFloat16 = roundsInputs || backend.precision == .bfloat16
         func seen(_ values: [Float]) -> [Float] {
             seesBFloat16 ? values.map(roundedToBFloat16) : values
         }
@@ -95,7 +96,6 @@ struct PreparedLayer {
         input = try .make(
             layerCase.input, backend.activationType, gap: layerCase.inputGap, values: inputValues)
         let isInPlace = layerCase.residual == .inPlace
-        initialOutput = addend
         output = try .make(
             outputShape, outputType, gap: layerCase.outputGap, values: isInPlace ? addend : nil)
         var epilogue = Epilogue(activation: layerCase.activation)
@@ -113,16 +113,29 @@ struct PreparedLayer {
         (linear, convolution) = try Self.pack(layerCase, weight, bias, on: backend)
         let zeros = [Float](repeating: 0, count: geometry.outputChannels)
         let usedBias = layerCase.replacesBias ? otherBias : layerCase.hasBias ? bias : zeros
+        operands = Operands(input: inputValues, weight: weight, bias: usedBias, addend: addend)
+    }
+
+    private struct Operands {
+        let input: [Float]
+        let weight: [Float]
+        let bias: [Float]
+        let addend: [Float]
+    }
+
+    /// The result in double precision, from the inputs as the backend sees them.
+    func expected() -> [Double] {
+        let geometry = layerCase.geometry
         let product =
             layerCase.kind == .linear
             ? LayerReference.linear(
-                inputValues, weight: weight, bias: usedBias, inputs: geometry.inputChannels,
-                outputs: geometry.outputChannels)
+                operands.input, weight: operands.weight, bias: operands.bias,
+                inputs: geometry.inputChannels, outputs: geometry.outputChannels)
             : LayerReference.convolution(
-                inputValues, shape: layerCase.input, weight: weight, bias: usedBias,
-                geometry: geometry)
+                operands.input, shape: layerCase.input, weight: operands.weight,
+                bias: operands.bias, geometry: geometry)
         let hasResidual = layerCase.residual != .none
-        expected = zip(product, addend).map {
+        return zip(product, operands.addend).map {
             LayerReference.activation(layerCase.activation, $0) + (hasResidual ? Double($1) : 0)
         }
     }
@@ -162,7 +175,7 @@ struct PreparedLayer {
 
     private func restoreOutput() {
         let channels = output.shape.channels
-        for (index, value) in initialOutput.enumerated() {
+        for (index, value) in operands.addend.enumerated() {
             let place = index / channels * output.rowStride + index % channels
             switch output.elementType {
             case .float32: output.floats[place] = value

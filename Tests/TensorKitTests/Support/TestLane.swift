@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CKernels
-import Glibc
 import TensorKit
 
 /// The kernels that the tests run with.
 func testKernels() -> UnsafePointer<rt_kernels> {
-    let table = UnsafeMutablePointer<rt_kernels>.allocate(capacity: 1)
-    table.initialize(to: rt_kernels(isa: RT_ISA_SCALAR, name: UnsafePointer(strdup("scalar"))))
-    return UnsafePointer(table)
+    rt_kernels_for(rt_isa_detect())!
 }
 
 extension ComputeLane {

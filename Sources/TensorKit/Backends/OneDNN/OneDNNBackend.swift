@@ -6,10 +6,24 @@ package struct OneDNNBackend: ComputeBackend {
     package let precision: Precision
     package let kernelClass: String
     private let library: OneDNNLibrary
+    /// Whether activation and then accumulation in one pass is fast on this processor.
+    ///
+    /// With AVX-512 code for the precision it is; older code adds first or not at all, and the
+    /// library falls back to a loop in C++.
+    package let accumulatesAfterActivation: Bool
 
-    package init(precision: Precision, library: OneDNNLibrary, cpu: CPUInfo) {
+    /// - Throws: `OneDNNError` when the library has no code for the precision here.
+    package init(
+        precision: Precision, library: OneDNNLibrary, cpu: CPUInfo
+    ) throws(OneDNNError) {
         self.precision = precision
         self.library = library
+        let probe = OneDNNPrimitiveKey(
+            geometry: ConvolutionGeometry(inputChannels: 64, outputChannels: 64, kernelSize: 3),
+            input: TensorShape(height: 16, width: 16, channels: 64),
+            inputType: precision == .bfloat16 ? .bfloat16 : .float32, outputType: .float32,
+            activation: .silu, accumulates: true, threadCount: 1)
+        accumulatesAfterActivation = try !OneDNNPlan(probe, library: library).isSlow
         kernelClass =
             "onednn-\(OneDNNLibrary.version)/\(precision.rawValue)/"
             + "\(OneDNNLibrary.instructionSet)/\(cpu.signature)"
@@ -22,16 +36,38 @@ package struct OneDNNBackend: ComputeBackend {
             inputChannels: parameters.inputChannels, outputChannels: parameters.outputChannels,
             kernelSize: 1)
         return OneDNNLinear(
-            layer: try OneDNNLayer(
-                geometry: geometry, weight: parameters.weight, bias: parameters.bias,
-                inputType: activationType, library: library))
+            layer: try layer(geometry, weight: parameters.weight, bias: parameters.bias))
     }
 
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
         OneDNNConvolution(
-            layer: try OneDNNLayer(
-                geometry: parameters.geometry, weight: parameters.weight, bias: parameters.bias,
-                inputType: activationType, library: library))
+            layer: try layer(
+                parameters.geometry, weight: parameters.weight, bias: parameters.bias))
+    }
+
+    private func layer(
+        _ geometry: ConvolutionGeometry, weight: UnsafeBufferPointer<Float>,
+        bias: UnsafeBufferPointer<Float>?
+    ) throws -> OneDNNLayer {
+        try OneDNNLayer(
+            geometry: geometry, weight: weight, bias: bias, inputType: activationType,
+            accumulatesAfterActivation: accumulatesAfterActivation, library: library)
+    }
+}
+
+extension OneDNNBackend {
+    /// Which of its implementations the library would run for a convolution of dense tensors.
+    ///
+    /// Such as `brgconv:avx512_core`; `ref:any` and `gemm:…` are the slow ones.
+    package func implementation(
+        of geometry: ConvolutionGeometry, input: TensorShape, outputType: ElementType,
+        activation: Activation? = nil, accumulates: Bool = false, team: ThreadTeam
+    ) throws(OneDNNError) -> String {
+        team.adopt()
+        let key = OneDNNPrimitiveKey(
+            geometry: geometry, input: input, inputType: activationType, outputType: outputType,
+            activation: activation, accumulates: accumulates, threadCount: team.threadCount)
+        return try OneDNNPlan(key, library: library).implementation
     }
 }
 

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension OneDNNLayer {
-    /// `output = activation(convolution(input) + bias) + residual`
+    /// Computes `output = activation(convolution(input) + bias) + residual`.
     ///
     /// The library's fast code wants dense tensors and adds in place only; what differs from that
     /// goes through scratch memory:
     /// - an input with gaps between its rows is copied first;
     /// - a residual of the output's type is copied into the output first, and accumulated on;
-    /// - into an output with gaps, or with a residual of another type, a scratch tensor is written
-    ///   and then combined.
+    /// - into an output with gaps, or with a residual of another type, or with a residual after an
+    ///   activation where the library can't do both, a scratch tensor is written and combined.
     func apply(
         _ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane
     ) {
         let residual = epilogue.residual
         let hasOtherType = residual.map { $0.elementType != output.elementType } ?? false
-        let goesThroughScratch = !output.isContiguous || hasOtherType
+        let isSplit =
+            residual != nil && epilogue.activation != nil && !accumulatesAfterActivation
+        let goesThroughScratch = !output.isContiguous || hasOtherType || isSplit
         lane.workspace.scope {
             var source = input
             if !input.isContiguous {
                 source = lane.workspace.tensor(input.shape, input.elementType)
-                RowPass.copy(input, into: source, lane: lane)
+                lane.copy(input, into: source)
             }
             var product = output
             if goesThroughScratch {
@@ -27,13 +29,13 @@ extension OneDNNLayer {
                 let type = residual == nil ? output.elementType : .float32
                 product = lane.workspace.tensor(output.shape, type)
             } else if let residual, residual.rawPointer != output.rawPointer {
-                RowPass.copy(residual, into: output, lane: lane)
+                lane.copy(residual, into: output)
             }
             run(
                 source, into: product, epilogue: epilogue,
                 accumulates: residual != nil && !goesThroughScratch, lane: lane)
             if goesThroughScratch {
-                RowPass.combine(product, residual, into: output, lane: lane)
+                combine(product, residual, into: output, lane: lane)
             }
         }
     }
@@ -56,5 +58,19 @@ extension OneDNNLayer {
             // Selection made sure that the library has this operation; memory is all that can lack.
             preconditionFailure("\(error)")
         }
+    }
+
+    /// `output = product + residual`, rounded to the output's type once; uses up the product.
+    private func combine(
+        _ product: Tensor, _ residual: Tensor?, into output: Tensor, lane: ComputeLane
+    ) {
+        if let residual {
+            let isInPlace = residual.rawPointer == output.rawPointer
+            if isInPlace && output.elementType == .float32 {
+                return lane.add(product, into: output)
+            }
+            lane.add(residual, into: product)
+        }
+        lane.copy(product, into: output)
     }
 }

@@ -3,14 +3,18 @@
 internal import COneDNN
 internal import Synchronization
 
-/// A convolution of oneDNN. A fully connected layer is one too, with a kernel of one pixel: on the
-/// sizes of these networks that is as fast as the library's products or faster.
+/// A convolution of oneDNN.
+///
+/// A fully connected layer is one too, with a kernel of one pixel: on the sizes of these networks
+/// that is as fast as the library's products or faster.
 ///
 /// Which layout of the weights is best depends on the picture's size, so they are packed when the
 /// first dry run tells it. The layout depends on the shape alone, never on what ran before.
 final class OneDNNLayer: Sendable {
     let geometry: ConvolutionGeometry
     let inputType: ElementType
+    /// Whether primitives may accumulate after an activation; see `OneDNNBackend`.
+    let accumulatesAfterActivation: Bool
     private let library: OneDNNLibrary
     private let bias: TensorStorage
     private let state: Mutex<State>
@@ -23,16 +27,19 @@ final class OneDNNLayer: Sendable {
         var primitives: [OneDNNPrimitive] = []
     }
 
-    /// Shapes to remember; the least recently created is forgotten. A pass needs a few (with and
-    /// without merged tokens, whole and partial tiles).
+    /// Shapes to remember; the one created first is forgotten first.
+    ///
+    /// A pass needs a few (with and without merged tokens, whole and partial tiles).
     private static let primitiveCapacity = 16
 
     init(
         geometry: ConvolutionGeometry, weight: UnsafeBufferPointer<Float>,
-        bias: UnsafeBufferPointer<Float>?, inputType: ElementType, library: OneDNNLibrary
+        bias: UnsafeBufferPointer<Float>?, inputType: ElementType,
+        accumulatesAfterActivation: Bool, library: OneDNNLibrary
     ) throws {
         self.geometry = geometry
         self.inputType = inputType
+        self.accumulatesAfterActivation = accumulatesAfterActivation
         self.library = library
         self.bias = try TensorStorage(
             byteCount: geometry.outputChannels * MemoryLayout<Float>.stride)
@@ -41,13 +48,33 @@ final class OneDNNLayer: Sendable {
             let target = self.bias.base.assumingMemoryBound(to: Float.self)
             target.update(from: bias.baseAddress!, count: bias.count)
         }
+        // Whoever loads a model may pack on several threads; each by itself, without a pool.
+        ThreadTeam(threadCount: 1).adopt()
+        state = Mutex(
+            State(weights: [
+                try Self.keep(weight, geometry: geometry, type: inputType, library: library)
+            ]))
+    }
+
+    /// The weights in the type of the products, until it is known which layout they should have.
+    private static func keep(
+        _ weight: UnsafeBufferPointer<Float>, geometry: ConvolutionGeometry, type: ElementType,
+        library: OneDNNLibrary
+    ) throws -> OneDNNWeights {
         let dimensions = geometry.weightDimensions
+        if type == .float32 {
+            // From this order the library packs f32 many times faster than from the checkpoint's.
+            let layout = try dnnl_memory_desc_t.make(dimensions, type, dnnl_hwio)
+            let weights = try OneDNNWeights(layout, library: library)
+            let target = weights.base.assumingMemoryBound(to: Float.self)
+            WeightTranspose.outputsLast(weight, geometry: geometry, into: target)
+            return weights
+        }
         let given = try dnnl_memory_desc_t.make(dimensions, .float32, dnnl_oihw)
-        let kept = try dnnl_memory_desc_t.make(dimensions, inputType, dnnl_oihw)
+        let kept = try dnnl_memory_desc_t.make(dimensions, type, dnnl_oihw)
         let source = try OneDNNMemory(
             given, at: UnsafeMutableRawPointer(mutating: weight.baseAddress), library: library)
-        let weights = try OneDNNWeights(kept, from: source, describedBy: given, library: library)
-        state = Mutex(State(weights: [weights]))
+        return try OneDNNWeights(kept, from: source, describedBy: given, library: library)
     }
 
     /// The layer's own bias, f32.

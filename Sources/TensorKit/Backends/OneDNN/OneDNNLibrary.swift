@@ -54,10 +54,14 @@ package struct OneDNNError: Error, CustomStringConvertible {
         "oneDNN can't \(action) (\(status)); try --backend openblas, or --precision f32"
     }
 
-    static func check(_ status: dnnl_status_t, _ action: String) throws(OneDNNError) {
+    /// - Parameter action: read only when something went wrong.
+    static func check(
+        _ status: dnnl_status_t, _ action: @autoclosure () -> String
+    ) throws(OneDNNError) {
         guard status != dnnl_success else { return }
-        let name = dnnl_status2str(status).map { String(cString: $0) } ?? "status \(status.rawValue)"
-        throw OneDNNError(action: action, status: name)
+        let name =
+            dnnl_status2str(status).map { String(cString: $0) } ?? "status \(status.rawValue)"
+        throw OneDNNError(action: action(), status: name)
     }
 }
 

@@ -67,6 +67,9 @@ final class OneDNNWeights: Sendable {
             descriptor, from: other.memory, describedBy: other.descriptor.value, library: library)
     }
 
+    /// Where they are; written once, before anybody else has them.
+    var base: UnsafeMutableRawPointer { storage.base }
+
     func isLaidOut(as other: dnnl_memory_desc_t) -> Bool {
         withUnsafePointer(to: descriptor.value) { mine in
             withUnsafePointer(to: other) { dnnl_memory_desc_equal(mine, $0) == 1 }

@@ -68,7 +68,8 @@ struct OneDNNPlan: ~Copyable {
                 case .gelu: (dnnl_eltwise_gelu_erf, 0)
                 }
             try OneDNNError.check(
-                dnnl_post_ops_append_eltwise(operations, 1, algorithm, alpha, 0), "add an activation")
+                dnnl_post_ops_append_eltwise(operations, 1, algorithm, alpha, 0),
+                "add an activation")
         }
         if key.accumulates {
             try OneDNNError.check(dnnl_post_ops_append_sum(operations, 1), "add a sum")
@@ -98,8 +99,13 @@ struct OneDNNPlan: ~Copyable {
     }
 }
 
+extension OneDNNPlan {
+    /// Whether the library has no code of its own for this and would run a plain loop.
+    var isSlow: Bool { implementation.hasPrefix("ref") }
+}
+
 extension ConvolutionGeometry {
-    /// `[outputChannels, inputChannels, kernelSize, kernelSize]`
+    /// The shape `[outputChannels, inputChannels, kernelSize, kernelSize]`.
     var weightDimensions: [Int] { [outputChannels, inputChannels, kernelSize, kernelSize] }
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CKernels
+
 /// What is done to each block of a product while it is in cache.
 struct BlasEpilogue {
     private let activation: Activation?
@@ -9,9 +11,12 @@ struct BlasEpilogue {
     private let residual: Matrix?
     /// Products go here, one block per thread, when the output still holds the residual.
     private let scratch: UnsafeMutablePointer<Float>?
-    private let kernels: PointwiseKernels
+    private let kernels: UnsafePointer<rt_kernels>
     /// Whether products add to the output instead of replacing it.
     let accumulates: Bool
+
+    /// Values of output that are finished at once: a quarter of a small second-level cache.
+    private static let chunkCount = 1 << 14
 
     /// Takes its scratch from the lane's workspace; make it within a scope.
     init(
@@ -19,7 +24,7 @@ struct BlasEpilogue {
     ) {
         activation = epilogue.activation
         bias = epilogue.bias.map { UnsafePointer($0.floats) } ?? ownBias
-        kernels = PointwiseKernels(lane.kernels)
+        kernels = lane.kernels
         self.output = MutableMatrix(
             base: output.floats, rows: output.shape.rowCount, columns: output.shape.channels,
             stride: output.rowStride)
@@ -28,10 +33,10 @@ struct BlasEpilogue {
         residual =
             accumulates
             ? nil
-            : epilogue.residual.map { residual in
+            : epilogue.residual.map {
                 Matrix(
-                    base: UnsafePointer(residual.floats), rows: residual.shape.rowCount,
-                    columns: residual.shape.channels, stride: residual.rowStride)
+                    base: UnsafePointer($0.floats), rows: $0.shape.rowCount,
+                    columns: $0.shape.channels, stride: $0.rowStride)
             }
         if isInPlace && !accumulates {
             let block = min(ProductSplit.blockRows, self.output.rows) * self.output.columns
@@ -53,19 +58,56 @@ struct BlasEpilogue {
 
     /// `output = activation(product + bias) + residual` on a block.
     func finish(_ product: MutableMatrix, rows: Range<Int>, columns: Range<Int>) {
-        for (index, row) in rows.enumerated() {
-            let source = product.base + index * product.stride
-            let target = output.base + row * output.stride + columns.lowerBound
-            // With the residual still in the output, the product is finished where it is.
-            let values = scratch == nil ? target : source
-            kernels.addBias(source, bias + columns.lowerBound, into: values, count: columns.count)
-            if let activation { kernels.activate(activation, values, count: columns.count) }
+        let chunk = max(1, Self.chunkCount / columns.count)
+        for first in stride(from: 0, to: product.rows, by: chunk) {
+            let inner = first..<min(first + chunk, product.rows)
+            let values = product.part(rows: inner, columns: 0..<columns.count)
+            // The bias is a matrix whose rows all lie at the same place.
+            add(
+                Matrix(
+                    base: bias + columns.lowerBound, rows: inner.count, columns: columns.count,
+                    stride: 0), into: values)
+            if let activation { activate(activation, values) }
+            let outer = rows.lowerBound + inner.lowerBound..<rows.lowerBound + inner.upperBound
             if scratch != nil {
-                kernels.add(values, into: target, count: columns.count)
+                // The residual is still in the output.
+                add(values.asSource, into: output.part(rows: outer, columns: columns))
             } else if let residual {
-                let addend = residual.base + row * residual.stride + columns.lowerBound
-                kernels.add(addend, into: target, count: columns.count)
+                add(residual.part(rows: outer, columns: columns), into: values)
             }
         }
+    }
+
+    private func add(_ source: Matrix, into target: MutableMatrix) {
+        var arguments = rt_add_rows(
+            source: source.kernelSource, target: target.kernelTarget,
+            channels: Int64(target.columns))
+        kernels.pointee.add_rows(&arguments, 0, Int64(target.rows))
+    }
+
+    private func activate(_ activation: Activation, _ values: MutableMatrix) {
+        var arguments = rt_activate(
+            source: values.asSource.kernelSource, target: values.kernelTarget,
+            channels: Int64(values.columns), activation: Optional(activation).kernelActivation)
+        kernels.pointee.activate(&arguments, 0, Int64(values.rows))
+    }
+}
+
+extension Matrix {
+    fileprivate var kernelSource: rt_source {
+        rt_source(
+            data: UnsafeRawPointer(base), row_stride: Int64(stride), element: RT_ELEMENT_F32)
+    }
+}
+
+extension MutableMatrix {
+    fileprivate var asSource: Matrix {
+        Matrix(base: UnsafePointer(base), rows: rows, columns: columns, stride: stride)
+    }
+
+    fileprivate var kernelTarget: rt_target {
+        rt_target(
+            data: UnsafeMutableRawPointer(base), row_stride: Int64(stride),
+            element: RT_ELEMENT_F32)
     }
 }

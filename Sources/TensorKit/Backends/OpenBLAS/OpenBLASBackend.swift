@@ -34,8 +34,9 @@ struct ProductSplit {
     /// weights as seldom as it can while the block of output is still in cache for the epilogue.
     static let blockRows = 448
 
-    /// Whether threads get blocks of columns. Every thread packs the whole matrix on the side that
-    /// is not split, so the longer side is.
+    /// Whether threads get blocks of columns.
+    ///
+    /// Every thread packs the whole matrix on the side that is not split, so the longer side is.
     var isByColumns: Bool { columns > rows }
 
     /// Calls `body` for blocks of the output that together cover it once.

@@ -19,13 +19,8 @@ final class OpenBLASConvolution: PackedConvolution {
         let count = (taps * inputs + 1) * outputs
         storage = try TensorStorage(byteCount: count * MemoryLayout<Float>.stride)
         let target = storage.base.assumingMemoryBound(to: Float.self)
+        WeightTranspose.outputsLast(parameters.weight, geometry: geometry, into: target)
         for output in 0..<outputs {
-            for input in 0..<inputs {
-                for tap in 0..<taps {
-                    target[(tap * inputs + input) * outputs + output] =
-                        parameters.weight[(output * inputs + input) * taps + tap]
-                }
-            }
             target[taps * inputs * outputs + output] = parameters.bias?[output] ?? 0
         }
     }

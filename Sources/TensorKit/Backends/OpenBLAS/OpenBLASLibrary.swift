@@ -33,7 +33,7 @@ package struct OpenBLASLibrary: @unchecked Sendable {
         return nil
     }
 
-    /// The kernels that run: `SkylakeX`, `Haswell`, …
+    /// The name of the kernels that run, such as `SkylakeX`.
     package var coreName: String { String(cString: functions.pointee.corename()) }
 
     /// The version, such as `0.3.21`.

@@ -15,11 +15,10 @@ final class OpenBLASLinear: PackedLinear {
         let count = (inputChannels + 1) * outputChannels
         storage = try TensorStorage(byteCount: count * MemoryLayout<Float>.stride)
         let target = storage.base.assumingMemoryBound(to: Float.self)
+        let geometry = ConvolutionGeometry(
+            inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: 1)
+        WeightTranspose.outputsLast(parameters.weight, geometry: geometry, into: target)
         for output in 0..<outputChannels {
-            for input in 0..<inputChannels {
-                target[input * outputChannels + output] =
-                    parameters.weight[output * inputChannels + input]
-            }
             target[inputChannels * outputChannels + output] = parameters.bias?[output] ?? 0
         }
     }

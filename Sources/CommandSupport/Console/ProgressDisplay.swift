@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Shows a run while it goes on; safe to call from any thread.
+///
+/// Report every event with `report`, and call `tick` about five times a second so that the time
+/// left counts down while steps are long. `finish` leaves the terminal as it was found.
+package final class ProgressDisplay: Sendable {
+    /// What people get on standard error.
+    package enum Mode: Sendable, Equatable {
+        /// A bar that is redrawn.
+        case terminal(TerminalStyle)
+        /// Lines.
+        case plain
+        /// Nothing (`--quiet`).
+        case silent
+
+        /// The mode that suits the streams: a bar only where nothing else is written to its
+        /// terminal.
+        package static func suited(
+            errorIsTerminal: Bool, outputIsTerminal: Bool, json: Bool, style: TerminalStyle
+        ) -> Mode {
+            errorIsTerminal && !(json && outputIsTerminal) ? .terminal(style) : .plain
+        }
+    }
+
+    /// Least seconds between two frames.
+    private static let frameInterval = 0.08
+
+    private struct State {
+        var progress = RunProgress()
+        var plain = PlainProgress()
+        var painter: TerminalPainter
+        var lastFrameTime = -Double.infinity
+        var isFinished = false
+    }
+
+    private let mode: Mode
+    private let json: Bool
+    private let prompts: [String]
+    private let console: ConsoleStreams
+    private let state: Mutex<State>
+
+    /// Makes a display.
+    ///
+    /// - Parameters:
+    ///   - mode: What people get on standard error.
+    ///   - json: Whether every event becomes a line of JSON on standard output.
+    ///   - prompts: Prompt of every image, in order.
+    ///   - console: The streams and the clock.
+    package init(mode: Mode, json: Bool, prompts: [String], console: ConsoleStreams) {
+        self.mode = mode
+        self.json = json
+        self.prompts = prompts
+        self.console = console
+        var usesColor = false
+        if case .terminal(let style) = mode { usesColor = style.usesColor }
+        state = Mutex(State(painter: TerminalPainter(usesColor: usesColor)))
+    }
+
+    /// Takes notice of an event and shows it.
+    package func report(_ event: RunEvent) {
+        state.withLock { state in
+            guard !state.isFinished else { return }
+            let time = console.seconds()
+            state.progress.apply(event, at: time)
+            if json {
+                let elapsed = time - state.progress.startTime
+                console.writeOutput(event.jsonLine(time: max(0, elapsed)) + "\n")
+            }
+            switch mode {
+            case .silent: break
+            case .plain:
+                let remaining = state.progress.remainingSeconds(at: time)
+                let lines = state.plain.lines(
+                    for: event, progress: state.progress, remainingSeconds: remaining, at: time)
+                for line in lines { console.writeError(line + "\n") }
+            case .terminal(let style):
+                showOnTerminal(event, style, &state, time)
+            }
+            if case .runFinished = event { state.isFinished = true }
+        }
+    }
+
+    /// Redraws the bar if it is time to.
+    package func tick() {
+        guard case .terminal(let style) = mode else { return }
+        state.withLock { state in
+            guard !state.isFinished, state.progress.imageCount > 0 else { return }
+            draw(style, &state, console.seconds(), isUrgent: false)
+        }
+    }
+
+    /// Takes the bar away, when a run ends otherwise than by `runFinished`.
+    package func finish() {
+        guard case .terminal = mode else { return }
+        state.withLock { state in
+            guard !state.isFinished else { return }
+            state.isFinished = true
+            console.writeError(state.painter.erase(columns: console.size().columns))
+        }
+    }
+
+    /// What is known about the run now.
+    package func snapshot() -> RunProgress { state.withLock { $0.progress } }
+
+    private func showOnTerminal(
+        _ event: RunEvent, _ style: TerminalStyle, _ state: inout State, _ time: Double
+    ) {
+        let size = console.size()
+        if let message = RunMessage.text(for: event) {
+            var line = StyledLine()
+            line.add(message, ProgressDisplay.look(of: event))
+            console.writeError(state.painter.insertAbove([line], columns: size.columns))
+            if case .runFinished = event { return }
+            draw(style, &state, time, isUrgent: true)
+        } else {
+            draw(style, &state, time, isUrgent: false)
+        }
+    }
+
+    private func draw(_ style: TerminalStyle, _ state: inout State, _ time: Double, isUrgent: Bool)
+    {
+        guard isUrgent || time - state.lastFrameTime >= ProgressDisplay.frameInterval else {
+            return
+        }
+        state.lastFrameTime = time
+        let size = console.size()
+        let lines = ProgressFrame.lines(
+            state.progress, remainingSeconds: state.progress.remainingSeconds(at: time),
+            prompts: prompts, columns: size.columns, rows: size.rows,
+            usesUnicode: style.usesUnicode)
+        console.writeError(state.painter.paint(lines, columns: size.columns))
+    }
+
+    private static func look(of event: RunEvent) -> StyledLine.Look {
+        switch event {
+        case .imageFailed, .workerLost: .bad
+        case .runFinished(_, let failed, _): failed == 0 ? .good : .bad
+        case .runStarted: .dim
+        default: .plain
+        }
+    }
+}

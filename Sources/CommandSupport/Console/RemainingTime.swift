@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Steadies an estimate of the time left: it counts down with the clock and gives in to the estimate
+/// slowly, so that a person can rely on what it says.
+struct RemainingTime: Sendable {
+    private var shown: Double?
+    private var shownTime: Double = 0
+
+    /// Fraction of the gap to the estimate that closes per second.
+    private static let pull = 0.2
+
+    /// The seconds to show now.
+    mutating func shown(estimate: Double, at time: Double) -> Double {
+        guard let previous = shown else {
+            shown = estimate
+            shownTime = time
+            return estimate
+        }
+        let elapsed = max(0, time - shownTime)
+        let countdown = max(0, previous - elapsed)
+        let gap = estimate - countdown
+        // A worker lost or found changes everything: no use in pretending otherwise.
+        let isSurprise = abs(gap) > max(0.5 * countdown, 10)
+        let next = isSurprise ? estimate : countdown + gap * min(1, RemainingTime.pull * elapsed)
+        shown = next
+        shownTime = time
+        return next
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What happens in a run, as progress displays and `--json` tell it.
+///
+/// Images are numbered from 0.
+package enum RunEvent: Sendable, Equatable {
+    /// Work begins: the steps of every image, in order, and the seed of image 0.
+    case runStarted(stepCounts: [Int], baseSeed: UInt64)
+    /// A worker takes part from now on.
+    case workerConnected(worker: String, kernelClass: String)
+    /// A worker is gone; its images go to others.
+    case workerLost(worker: String, reason: String)
+    /// A worker was given an image; it may still be busy with another.
+    case imageStarted(index: Int, worker: String, attempt: Int)
+    /// A worker has done `step` denoising steps of an image; 0 says that it began.
+    case imageProgress(index: Int, worker: String, step: Int, stepCount: Int)
+    /// The latents of an image arrived; it waits to be decoded.
+    case imageSampled(index: Int, worker: String)
+    /// A picture is on disk. `seconds` is all work spent on it.
+    case imageWritten(index: Int, worker: String, file: String, seconds: Double)
+    /// An attempt failed; the image goes back to the queue.
+    case imageRetried(index: Int, worker: String, reason: String)
+    /// An image will not be drawn.
+    case imageFailed(index: Int, reason: String)
+    /// Something the user should know.
+    case warning(String)
+    /// All images are written or failed.
+    case runFinished(written: Int, failed: Int, seconds: Double)
+}
+
+extension RunEvent {
+    /// The image that the event is about, if it is about one.
+    package var imageIndex: Int? {
+        switch self {
+        case .imageStarted(let index, _, _), .imageProgress(let index, _, _, _),
+            .imageSampled(let index, _), .imageWritten(let index, _, _, _),
+            .imageRetried(let index, _, _), .imageFailed(let index, _):
+            index
+        case .runStarted, .workerConnected, .workerLost, .warning, .runFinished: nil
+        }
+    }
+}

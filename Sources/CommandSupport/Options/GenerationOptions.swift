@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+internal import GenerationTypes
+
+/// What every picture of a run is like, unless its prompt says otherwise.
+package struct GenerationOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("n"), .long],
+        help: ArgumentHelp("What the pictures must not show.", valueName: "text"))
+    package var negativePrompt = ""
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "Seed of image 0; image i has seed + i. Random when left out or below 0.",
+            valueName: "number"))
+    package var seed: String?
+
+    @Option(
+        name: [.customShort("b"), .long],
+        help: ArgumentHelp("Images per prompt.", valueName: "count"))
+    package var batchCount = 1
+
+    @Option(help: ArgumentHelp("Denoising steps.", valueName: "count"))
+    package var steps = 25
+
+    @Option(
+        help: ArgumentHelp("Classifier-free guidance scale; off at 1 and below.", valueName: "scale"))
+    package var cfgScale: Float = 7.5
+
+    @Option(
+        name: [.customShort("W"), .long],
+        help: ArgumentHelp("Picture width (default: the model's).", valueName: "pixels"))
+    package var width: Int?
+
+    @Option(
+        name: [.customShort("H"), .long],
+        help: ArgumentHelp("Picture height (default: the model's).", valueName: "pixels"))
+    package var height: Int?
+
+    @Option(help: ArgumentHelp("One of \(SamplerName.samplerChoices).", valueName: "name"))
+    package var samplingMethod = SamplingMethod.ddim.rawValue
+
+    @Option(
+        help: ArgumentHelp(
+            "Spacing of the noise levels: \(SamplerName.scheduleChoices).", valueName: "name"))
+    package var scheduler = SigmaSchedule.modelDefault.rawValue
+
+    @Option(help: ArgumentHelp("DDIM's η: 0 is deterministic.", valueName: "0…1"))
+    package var eta: Float = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "Take the text encoder's output this many layers before its end, as A1111 counts.",
+            valueName: "1…12"))
+    package var clipSkip: Int?
+
+    package init() {}
+
+    package mutating func validate() throws {
+        guard seedChoice != nil else {
+            throw ValidationError("--seed \(seed ?? ""): a whole number up to \(UInt64.max)")
+        }
+        guard (1...GenerationLimits.imageCountMax).contains(batchCount) else {
+            throw ValidationError(
+                "--batch-count \(batchCount): choose from 1 to \(GenerationLimits.imageCountMax)")
+        }
+        guard SamplerName(samplingMethod) != nil else {
+            throw ValidationError(
+                "--sampling-method \(samplingMethod): choose \(SamplerName.samplerChoices)")
+        }
+        guard SamplerName.sigmaSchedule(scheduler) != nil else {
+            throw ValidationError("--scheduler \(scheduler): choose \(SamplerName.scheduleChoices)")
+        }
+    }
+
+    /// Which seed image 0 gets; `nil` for a text that is none.
+    package var seedChoice: SeedChoice? {
+        guard let seed else { return .random }
+        return SeedChoice(seed)
+    }
+
+    /// What prompts leave open, for a model of this default size.
+    package func settings(defaultWidth: Int, defaultHeight: Int) -> GenerationSettings {
+        let sampler = SamplerName(samplingMethod)
+        let schedule = SamplerName.sigmaSchedule(scheduler) ?? .modelDefault
+        return GenerationSettings(
+            negativePrompt: negativePrompt, width: width ?? defaultWidth,
+            height: height ?? defaultHeight, inferenceStepCount: steps, guidanceScale: cfgScale,
+            samplingMethod: sampler?.samplingMethod ?? .ddim,
+            // A schedule that is part of the sampler's name ("DPM++ 2M Karras") counts where no
+            // other was asked for.
+            sigmaSchedule: schedule == .modelDefault
+                ? sampler?.sigmaSchedule ?? .modelDefault : schedule,
+            eta: eta, clipSkip: clipSkip)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// A file that appears whole or not at all.
+///
+/// Bytes go to a hidden temporary file in the same directory; `commit` makes them durable and gives
+/// the file its name. Without `commit` the temporary file is removed.
+package struct AtomicFile: ~Copyable {
+    private let directory: String
+    private let name: String
+    private let temporary: String
+    private var descriptor: Int32
+
+    /// Begins a file.
+    ///
+    /// - Parameters:
+    ///   - name: Its final name.
+    ///   - directory: Where it will be; must exist.
+    /// - Throws: When the temporary file cannot be made.
+    package init(name: String, directory: String) throws(RunDirectoryError) {
+        let temporary = "\(directory)/.\(name).\(getpid()).tmp"
+        // One process writes each name once at a time; a leftover is from a process that died.
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw RunDirectoryError(errno: errno, path: "\(directory)/\(name)")
+        }
+        self.directory = directory
+        self.name = name
+        self.temporary = temporary
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        unlink(temporary)
+    }
+
+    /// Adds bytes.
+    package func append(_ bytes: [UInt8]) throws(RunDirectoryError) {
+        try AtomicFile.write(bytes, to: descriptor, path: "\(directory)/\(name)")
+    }
+
+    /// Makes the file durable and gives it its name.
+    ///
+    /// - Parameter replacing: Whether a file of that name may be replaced; otherwise it is an error.
+    package consuming func commit(replacing: Bool) throws(RunDirectoryError) {
+        let path = "\(directory)/\(name)"
+        guard fsync(descriptor) == 0 else { throw RunDirectoryError(errno: errno, path: path) }
+        if replacing {
+            guard rename(temporary, path) == 0 else {
+                throw RunDirectoryError(errno: errno, path: path)
+            }
+        } else {
+            try giveNewName(path)
+        }
+        close(descriptor)
+        descriptor = -1
+        AtomicFile.synchronize(directory: directory)
+    }
+
+    /// Names the file unless the name is taken, in one step: a link fails where a rename replaces.
+    private func giveNewName(_ path: String) throws(RunDirectoryError) {
+        if link(temporary, path) == 0 {
+            unlink(temporary)
+            return
+        }
+        // File systems without hard links (FAT, some network mounts): look, then rename.
+        guard errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS else {
+            throw RunDirectoryError(errno: errno, path: path)
+        }
+        guard access(path, F_OK) != 0 else { throw .fileExists(path: path) }
+        guard rename(temporary, path) == 0 else {
+            throw RunDirectoryError(errno: errno, path: path)
+        }
+    }
+
+    /// Writes all bytes to an open file.
+    package static func write(
+        _ bytes: [UInt8], to descriptor: Int32, path: String
+    ) throws(RunDirectoryError) {
+        var position = 0
+        while position < bytes.count {
+            let count = bytes[position...].withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw RunDirectoryError(errno: errno, path: path) }
+            position += count
+        }
+    }
+
+    /// Makes names in a directory durable; a file system that cannot is left to its own promises.
+    private static func synchronize(directory: String) {
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+
+/// `index.html`: a run to look at, in any browser, from a disk or a server, without a network.
+///
+/// Pictures are linked relatively, so the directory may be moved; nothing else is loaded and no
+/// script is needed. Every text from outside is escaped, and the page's own policy forbids scripts.
+package struct GalleryPage: Sendable {
+    private let report: RunReport
+    private let shared: SharedSettings
+
+    /// Makes the page of a report.
+    package init(report: RunReport) {
+        self.report = report
+        shared = SharedSettings(report.images.map(\.request.request))
+    }
+
+    /// The page.
+    package var html: String {
+        let run = report.run
+        let title = "\(GalleryPage.count(run.imageCount, "picture")) – \(run.model.name)"
+        return """
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
+            style-src 'unsafe-inline'; img-src 'self' file:">
+            <title>\(HTMLText.escaped(title))</title>
+            <style>
+            \(GalleryPage.style)
+            </style>
+            </head>
+            <body>
+            \(header)
+            \(tiles)
+            <main class="cards">
+            \(report.images.map(card).joined(separator: "\n"))
+            </main>
+            \(GalleryPage.workersTable(run.workers))
+            \(GalleryPage.settingsList(run))
+            \(GalleryPage.footerText(run))
+            </body>
+            </html>
+
+            """
+    }
+
+    private var header: String {
+        let run = report.run
+        var facts = ["model \(run.model.name)"] + shared.descriptions
+        facts.append(GalleryPage.count(run.workers.count, "worker"))
+        facts.append(GalleryPage.date(run.startedAt))
+        let spans = facts.map { "<span>\(HTMLText.escaped($0))</span>" }.joined()
+        return """
+            <header>
+            <h1>\(GalleryPage.count(run.imageCount, "picture"))</h1>
+            <p class="sub">\(spans)</p>
+            </header>
+            """
+    }
+
+    private var tiles: String {
+        let run = report.run
+        var tiles = [("\(run.writtenCount) of \(run.imageCount)", "written")]
+        if run.failedCount > 0 { tiles.append(("\(run.failedCount)", "failed")) }
+        tiles.append((GalleryPage.seconds(run.wallSeconds), "in all"))
+        if run.writtenCount > 0 {
+            tiles.append(
+                (GalleryPage.seconds(run.wallSeconds / Double(run.writtenCount)), "per picture"))
+        }
+        let share = TerminalText.decimal(run.decodeShare * 100, digits: 1)
+        tiles.append(("\(share) %", "of the work is decoding"))
+        if run.wire.latentByteCount > 0, run.writtenCount > 0 {
+            let each = run.wire.compressedLatentByteCount / run.writtenCount
+            tiles.append((GalleryPage.bytes(each), "of latents per picture"))
+        }
+        let cells = tiles.map { "<div><b>\($0.0)</b><span>\($0.1)</span></div>" }.joined()
+        return "<section class=\"tiles\">\(cells)</section>"
+    }
+
+    private func card(_ image: ImageRecord) -> String {
+        let request = image.request.request
+        let negative =
+            shared.hasOneNegativePrompt || request.negativePrompt.isEmpty
+            ? "" : "<p class=\"not\">not: \(HTMLText.escaped(request.negativePrompt))</p>\n"
+        let facts = facts(of: image).map { "<li>\(HTMLText.escaped($0))</li>" }.joined()
+        let prompt = request.prompt.isEmpty ? "(no prompt)" : request.prompt
+        return """
+            <figure\(image.status == .failed ? " class=\"failed\"" : "") id="image-\(image.index)">
+            \(picture(of: image))
+            <figcaption>
+            <p class="prompt" dir="auto">\(HTMLText.escaped(prompt))</p>
+            \(negative)<ul class="facts"\(breakdown(of: image))>\(facts)</ul>
+            </figcaption>
+            </figure>
+            """
+    }
+
+    private func picture(of image: ImageRecord) -> String {
+        let request = image.request.request
+        if image.status == .written, let file = image.file {
+            let link = HTMLText.link(file)
+            return """
+                <a href="\(link)"><img src="\(link)" width="\(request.width)" \
+                height="\(request.height)" loading="lazy" decoding="async" \
+                alt="\(HTMLText.escaped(request.prompt))"></a>
+                """
+        }
+        let shape = "style=\"aspect-ratio: \(request.width) / \(request.height)\""
+        guard image.status == .failed else {
+            return "<div class=\"void waiting\" \(shape)><p>not finished yet</p></div>"
+        }
+        let reason = image.reasons.last ?? "no reason was given"
+        let attempts = GalleryPage.count(image.attempts, "attempt")
+        return """
+            <div class="void" \(shape)><p><b>Failed after \(attempts)</b>\
+            \(HTMLText.escaped(reason))</p></div>
+            """
+    }
+
+    private func facts(of image: ImageRecord) -> [String] {
+        var facts = ["#\(image.index)", "seed \(image.request.request.seed)"]
+        facts += shared.differences(of: image.request.request)
+        if let worker = image.worker { facts.append(worker) }
+        if let timings = image.timings { facts.append(GalleryPage.seconds(timings.totalSeconds)) }
+        if image.attempts > 1, image.status == .written {
+            facts.append("\(image.attempts) attempts")
+        }
+        return facts
+    }
+
+    /// Where the time went, for those who point at it.
+    private func breakdown(of image: ImageRecord) -> String {
+        guard let timings = image.timings else { return "" }
+        let parts = [
+            "text \(GalleryPage.seconds(timings.textSeconds))",
+            "sampling \(GalleryPage.seconds(timings.samplingSeconds))",
+            "decoding \(GalleryPage.seconds(timings.decodingSeconds))",
+        ]
+        return " title=\"\(parts.joined(separator: ", "))\""
+    }
+}

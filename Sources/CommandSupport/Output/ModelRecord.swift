@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+
+/// Which model made a picture, in JSON.
+package struct ModelRecord: Sendable, Equatable, Codable {
+    /// The model's name: its directory's last component, or `postcards` for the embedded one.
+    package var name: String
+    /// SHA-256 of the U-Net, in hexadecimal.
+    package var unetSHA256: String
+    /// SHA-256 of the text encoder and its tokenizer, in hexadecimal.
+    package var textEncoderSHA256: String
+    /// SHA-256 of the VAE, in hexadecimal.
+    package var vaeSHA256: String
+
+    private enum CodingKeys: String, CodingKey {
+        case name
+        case unetSHA256 = "unet_sha256"
+        case textEncoderSHA256 = "text_encoder_sha256"
+        case vaeSHA256 = "vae_sha256"
+    }
+
+    /// Names a model by its fingerprint.
+    package init(name: String, fingerprint: ModelFingerprint) {
+        self.name = name
+        unetSHA256 = Hexadecimal.text(fingerprint.unet)
+        textEncoderSHA256 = Hexadecimal.text(fingerprint.textEncoder)
+        vaeSHA256 = Hexadecimal.text(fingerprint.vae)
+    }
+
+    /// What A1111 calls `Model hash`, ten hexadecimal digits.
+    ///
+    /// A1111 takes them from the checkpoint file, of
+    /// which a diffusers directory has several; ours are the U-Net's.
+    package var shortHash: String { String(unetSHA256.prefix(10)) }
+
+    /// What A1111 calls `VAE hash`, ten hexadecimal digits.
+    package var shortVAEHash: String { String(vaeSHA256.prefix(10)) }
+}
+
+/// Bytes as hexadecimal digits.
+package enum Hexadecimal {
+    /// Two lower-case digits per byte.
+    package static func text(_ bytes: some Sequence<UInt8>) -> String {
+        var text = ""
+        for byte in bytes {
+            text += byte < 16 ? "0" : ""
+            text += String(byte, radix: 16)
+        }
+        return text
+    }
+}

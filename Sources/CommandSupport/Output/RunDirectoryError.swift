@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// Why the output directory cannot be used.
+package enum RunDirectoryError: Error, Equatable, CustomStringConvertible {
+    /// A component of the path is a file.
+    case notADirectory(path: String)
+    /// The directory cannot be made; `reason` is the system's.
+    case cannotCreate(path: String, reason: String)
+    /// Nothing can be written there; `reason` is the system's.
+    case notWritable(path: String, reason: String)
+    /// The disk, or this user's quota of it, is full.
+    case diskFull(path: String)
+    /// The disk has less room than the run will need.
+    case tooLittleSpace(path: String, available: UInt64, needed: UInt64)
+    /// Pictures of an earlier run are there.
+    case holdsARun(path: String, fileCount: Int, example: String)
+    /// Another process writes a run there now.
+    case inUse(path: String)
+    /// A picture with this name appeared during the run; it was left alone.
+    case fileExists(path: String)
+    /// Writing a file failed otherwise; `reason` is the system's.
+    case writeFailed(path: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .notADirectory(let path): "\(path) is a file; choose another directory with -o"
+        case .cannotCreate(let path, let reason):
+            "cannot create the directory \(path): \(reason); choose another with -o"
+        case .notWritable(let path, let reason):
+            "cannot write to the directory \(path): \(reason); choose another with -o"
+        case .diskFull(let path):
+            "no space left for \(path); free some, or choose another disk with -o"
+        case .tooLittleSpace(let path, let available, let needed):
+            """
+            \(path) has \(available >> 20) MiB free, and this run needs about \
+            \((needed >> 20) + 1) MiB; free some, or choose another disk with -o
+            """
+        case .holdsARun(let path, let fileCount, let example):
+            """
+            \(path) already holds a run (\(fileCount) files, e.g. \(example)); choose another \
+            directory with -o, or replace the old run with --overwrite
+            """
+        case .inUse(let path):
+            "another run is writing to \(path) now; wait for it or choose another directory with -o"
+        case .fileExists(let path): "\(path) appeared during the run and was left alone"
+        case .writeFailed(let path, let reason): "cannot write \(path): \(reason)"
+        }
+    }
+
+    /// What an error number of a write means.
+    package init(errno code: Int32, path: String) {
+        switch code {
+        case ENOSPC, EDQUOT: self = .diskFull(path: path)
+        case EEXIST: self = .fileExists(path: path)
+        case EACCES, EPERM, EROFS:
+            self = .notWritable(path: path, reason: String(cString: strerror(code)))
+        default: self = .writeFailed(path: path, reason: String(cString: strerror(code)))
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The names of a run's files: the contract with scripts that read an output directory.
+package enum RunFileName {
+    /// The machine-readable account of the run.
+    package static let report = "report.json"
+    /// The page that shows the run.
+    package static let gallery = "index.html"
+
+    /// An image's name without its extension: `00000-42`.
+    package static func stem(index: Int, seed: UInt64) -> String {
+        "\(padded(index, width: 5))-\(seed)"
+    }
+
+    /// A picture: `00000-42.png`.
+    package static func picture(index: Int, seed: UInt64) -> String {
+        stem(index: index, seed: seed) + ".png"
+    }
+
+    /// A picture's latents: `00000-42.safetensors`.
+    package static func latents(index: Int, seed: UInt64) -> String {
+        stem(index: index, seed: seed) + ".safetensors"
+    }
+
+    /// A contact sheet: `grid-0000.png`.
+    package static func sheet(page: Int) -> String { "grid-\(padded(page, width: 4)).png" }
+
+    /// Whether a name is one that a run writes (or the temporary form of one).
+    package static func belongsToARun(_ name: String) -> Bool {
+        var name = name[...]
+        if name.hasPrefix("."), name.hasSuffix(".tmp") {
+            let parts = name.dropFirst().dropLast(4).split(
+                separator: ".", omittingEmptySubsequences: false)
+            guard parts.count >= 2, parts.last.flatMap({ Int($0) }) != nil else { return false }
+            name = parts.dropLast().joined(separator: ".")[...]
+        }
+        if name == report || name == gallery { return true }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return false }
+        let words = parts[0].split(separator: "-", omittingEmptySubsequences: false)
+        guard words.count == 2, isNumber(words[1]) else { return false }
+        if words[0] == "grid" { return words[1].count >= 4 && parts[1] == "png" }
+        return words[0].count >= 5 && isNumber(words[0])
+            && ["png", "safetensors"].contains(String(parts[1]))
+    }
+
+    private static func isNumber(_ text: Substring) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { (48...57).contains($0) }
+    }
+
+    private static func padded(_ number: Int, width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+}

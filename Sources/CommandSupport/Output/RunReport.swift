@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+package import GenerationTypes
+
+/// `report.json`: what became of every image of a run, and what the run cost.
+///
+/// Keys only get added; `format_version` changes when the meaning of one does.
+package struct RunReport: Sendable, Equatable, Codable {
+    /// Version of this layout.
+    package var formatVersion = 1
+    /// The run as a whole.
+    package var run: RunRecord
+    /// One per image, in order.
+    package var images: [ImageRecord]
+
+    private enum CodingKeys: String, CodingKey {
+        case run, images
+        case formatVersion = "format_version"
+    }
+
+    /// Makes a report; counts, rates and shares are worked out here.
+    package init(run: RunRecord, images: [ImageRecord]) {
+        self.run = run
+        self.images = images
+        summarise()
+    }
+
+    /// Fills the run's totals from the images.
+    private mutating func summarise() {
+        run.imageCount = images.count
+        run.writtenCount = images.count { $0.status == .written }
+        run.failedCount = images.count { $0.status == .failed }
+        run.wallSeconds = max(0, run.finishedAt.timeIntervalSince(run.startedAt))
+        run.imagesPerSecond =
+            run.wallSeconds > 0 ? Double(run.writtenCount) / run.wallSeconds : 0
+        let timings = images.compactMap(\.timings)
+        let total = timings.reduce(0) { $0 + $1.totalSeconds }
+        let decoding = timings.reduce(0) { $0 + $1.decodingSeconds }
+        run.decodeShare = total > 0 ? decoding / total : 0
+    }
+}
+
+/// What became of one image.
+package struct ImageRecord: Sendable, Equatable, Codable {
+    /// Outcomes, and what precedes them.
+    package enum Status: String, Sendable, Codable {
+        /// Not finished when the report was written.
+        case pending
+        /// The picture is in the directory.
+        case written
+        /// There is no picture; `reasons` say why.
+        case failed
+    }
+
+    /// Position in the run, from 0.
+    package var index: Int
+    /// What became of it.
+    package var status: Status
+    /// Everything that decides the picture, except the model.
+    package var request: RequestRecord
+    /// The picture's file in the same directory; `nil` unless written.
+    package var file: String?
+    /// The latents' file, with `--save-latents`.
+    package var latentsFile: String?
+    /// The worker that sampled it.
+    package var worker: String?
+    /// How often it was given to a worker.
+    package var attempts: Int
+    /// What went wrong, one per failed attempt.
+    package var reasons: [String]
+    /// Where the time of the successful attempt went.
+    package var timings: ImageTimings?
+    /// SHA-256 of the latents' f32 bytes, in hexadecimal.
+    package var latentSHA256: String?
+    /// Merge plans computed and reused while sampling, when tokens were merged.
+    package var plansComputed: Int?
+    package var plansReused: Int?
+
+    private enum CodingKeys: String, CodingKey {
+        case index, status, request, file, worker, attempts, reasons, timings
+        case latentsFile = "latents_file"
+        case latentSHA256 = "latent_sha256"
+        case plansComputed = "plans_computed"
+        case plansReused = "plans_reused"
+    }
+
+    /// An image nothing has happened to yet.
+    package init(index: Int, request: GenerationRequest) {
+        self.index = index
+        self.request = RequestRecord(request)
+        status = .pending
+        attempts = 0
+        reasons = []
+    }
+}
+
+/// A worker's part in a run.
+package struct WorkerRecord: Sendable, Equatable, Codable {
+    /// Its name in messages: an address, or `local 1`.
+    package var name: String
+    /// Its kernels: latents are bit-identical within one class.
+    package var kernelClass: String
+    /// Images it finished.
+    package var imageCount: Int
+    /// Seconds it spent on them.
+    package var busySeconds: Double
+    /// Why it was lost; `nil` when it stayed.
+    package var lostReason: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case name
+        case kernelClass = "kernel_class"
+        case imageCount = "image_count"
+        case busySeconds = "busy_seconds"
+        case lostReason = "lost_reason"
+    }
+
+    /// Makes a record.
+    package init(
+        name: String, kernelClass: String, imageCount: Int = 0, busySeconds: Double = 0,
+        lostReason: String? = nil
+    ) {
+        self.name = name
+        self.kernelClass = kernelClass
+        self.imageCount = imageCount
+        self.busySeconds = busySeconds
+        self.lostReason = lostReason
+    }
+}
+
+/// What fell on the wire, in bytes.
+package struct WireRecord: Sendable, Equatable, Codable {
+    /// Everything the coordinator sent, frames and all.
+    package var sentByteCount: Int
+    /// Everything it received.
+    package var receivedByteCount: Int
+    /// The latents it received, as f32.
+    package var latentByteCount: Int
+    /// The same as they travelled, shuffled and compressed.
+    package var compressedLatentByteCount: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case sentByteCount = "sent_bytes"
+        case receivedByteCount = "received_bytes"
+        case latentByteCount = "latent_bytes"
+        case compressedLatentByteCount = "latent_bytes_compressed"
+    }
+
+    /// Makes a record.
+    package init(
+        sentByteCount: Int = 0, receivedByteCount: Int = 0, latentByteCount: Int = 0,
+        compressedLatentByteCount: Int = 0
+    ) {
+        self.sentByteCount = sentByteCount
+        self.receivedByteCount = receivedByteCount
+        self.latentByteCount = latentByteCount
+        self.compressedLatentByteCount = compressedLatentByteCount
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+internal import Foundation
+
+/// How a program ends; the numbers are a contract with scripts.
+package enum ProgramExit: Int32, Sendable {
+    /// All images are written.
+    case success = 0
+    /// Some images failed; each is named with its reason.
+    case someImagesFailed = 1
+    /// Wrong usage or unusable input.
+    case unusableInput = 2
+    /// No worker could be used.
+    case noUsableWorker = 3
+
+    /// The exit code as the argument parser throws it.
+    package var code: ExitCode { ExitCode(rawValue) }
+}
+
+extension ParsableCommand {
+    /// Parses the command line, runs the command and ends the process.
+    ///
+    /// Where the argument parser would end with 64 for wrong usage, this ends with 2, as
+    /// `ProgramExit` promises; errors that a command throws are one message and 2 as well.
+    package static func runAndExit() async -> Never {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            exit(withCode: .success)
+        } catch let code as ExitCode {
+            exit(withCode: ProgramExit(rawValue: code.rawValue) ?? .unusableInput)
+        } catch {
+            let parsed = exitCode(for: error)
+            // Help and version requests arrive as errors too.
+            if parsed == .success { exit(withError: error) }
+            let text = fullMessage(for: error)
+            let isUsage = parsed == .validationFailure
+            let message = isUsage ? text : "\(_commandName): \(error)"
+            FileHandle.standardError.write(Data((message + "\n").utf8))
+            exit(withCode: .unusableInput)
+        }
+    }
+
+    private static func exit(withCode code: ProgramExit) -> Never {
+        Foundation.exit(code.rawValue)
+    }
+}

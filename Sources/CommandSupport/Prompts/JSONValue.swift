@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Any JSON value, for objects whose keys are not known beforehand.
+enum JSONValue: Decodable, Equatable {
+    case null
+    case bool(Bool)
+    /// Whole numbers keep all their digits: seeds reach 2⁶⁴ − 1.
+    case integer(Int64)
+    case unsigned(UInt64)
+    case number(Double)
+    case string(String)
+    case array([JSONValue])
+    case object([String: JSONValue])
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .null
+        } else if let value = try? container.decode(Bool.self) {
+            self = .bool(value)
+        } else if let value = try? container.decode(Int64.self) {
+            self = .integer(value)
+        } else if let value = try? container.decode(UInt64.self) {
+            self = .unsigned(value)
+        } else if let value = try? container.decode(Double.self) {
+            self = .number(value)
+        } else if let value = try? container.decode(String.self) {
+            self = .string(value)
+        } else if let value = try? container.decode([JSONValue].self) {
+            self = .array(value)
+        } else {
+            self = .object(try container.decode([String: JSONValue].self))
+        }
+    }
+
+    /// The value as the text that an option on a line would have had; `nil` for composites.
+    var scalarText: String? {
+        switch self {
+        case .integer(let value): String(value)
+        case .unsigned(let value): String(value)
+        case .number(let value): String(value)
+        case .string(let value): value
+        case .null, .bool, .array, .object: nil
+        }
+    }
+
+    /// Whether the value stands for "nothing": null, false, 0, −1, "", [] or {}.
+    var isNeutral: Bool {
+        switch self {
+        case .null: true
+        case .bool(let value): !value
+        case .integer(let value): value == 0 || value == -1
+        case .unsigned: false
+        case .number(let value): value == 0 || value == -1
+        case .string(let value): ["", "0", "-1", "none", "false"].contains(value.lowercased())
+        case .array(let value): value.isEmpty
+        case .object(let value): value.isEmpty
+        }
+    }
+}

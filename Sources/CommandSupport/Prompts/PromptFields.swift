@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+
+/// Collects the fields of one prompt, by the names of A1111's txt2img request, and everything that
+/// is wrong with them.
+struct PromptFields {
+    private(set) var entry: PromptEntry
+    private(set) var problems: [PromptProblem] = []
+    private var hasPrompt = false
+    private var batchSize: Int?
+    private var iterationCount: Int?
+
+    init(origin: String) { entry = PromptEntry(prompt: "", origin: origin) }
+
+    /// Notes a problem with this prompt.
+    mutating func report(_ message: String) {
+        problems.append(PromptProblem(origin: entry.origin, message: message))
+    }
+
+    /// The finished entry; a missing prompt is a problem.
+    mutating func finish() -> PromptEntry {
+        if !hasPrompt { report("no prompt; add \"prompt\": \"…\" (or --prompt \"…\")") }
+        if batchSize != nil || iterationCount != nil {
+            let (count, overflow) = (batchSize ?? 1).multipliedReportingOverflow(
+                by: iterationCount ?? 1)
+            if overflow || count > GenerationLimits.imageCountMax {
+                report("too many images; at most \(GenerationLimits.imageCountMax) in a run")
+            } else {
+                entry.imageCount = count
+            }
+        }
+        return entry
+    }
+
+    /// Sets one field; spelling errors and values out of range are noted.
+    mutating func set(_ name: String, to value: JSONValue) {
+        let key = name.split(separator: "-").joined(separator: "_")
+        // A1111 writes null for what the caller left open.
+        if value == .null, PromptFields.known.contains(key) { return }
+        switch key {
+        case "prompt":
+            hasPrompt = true
+            if let text = text(key, value) { entry.prompt = text }
+        case "negative_prompt": entry.negativePrompt = text(key, value)
+        case "seed": setSeed(value)
+        case "steps", "num_inference_steps": entry.inferenceStepCount = integer(key, value)
+        case "cfg_scale", "guidance_scale": entry.guidanceScale = number(key, value)
+        case "width": entry.width = integer(key, value)
+        case "height": entry.height = integer(key, value)
+        case "sampler_name", "sampler_index", "sampling_method": setSampler(key, value)
+        case "scheduler": setSchedule(value)
+        case "batch_size": batchSize = integer(key, value, from: 1)
+        case "n_iter", "batch_count": iterationCount = integer(key, value, from: 1)
+        case "clip_skip", "CLIP_stop_at_last_layers": entry.clipSkip = integer(key, value)
+        case "eta": entry.eta = number(key, value)
+        case "override_settings": setOverrides(value)
+        default: setOther(name, key, value)
+        }
+    }
+
+    private mutating func setSeed(_ value: JSONValue) {
+        if let text = value.scalarText, let seed = SeedChoice(text) {
+            entry.seed = seed
+        } else {
+            report("seed must be a whole number up to \(UInt64.max), or -1 for a random one")
+        }
+    }
+
+    private mutating func setSampler(_ key: String, _ value: JSONValue) {
+        guard let name = text(key, value) else { return }
+        guard let sampler = SamplerName(name) else {
+            report("no sampler '\(name)'; choose from \(SamplerName.samplerChoices)")
+            return
+        }
+        entry.samplingMethod = sampler.samplingMethod
+        // An explicit scheduler, before or after, says more than the sampler's old name.
+        entry.sigmaSchedule = entry.sigmaSchedule ?? sampler.sigmaSchedule
+    }
+
+    private mutating func setSchedule(_ value: JSONValue) {
+        guard let name = text("scheduler", value) else { return }
+        guard let schedule = SamplerName.sigmaSchedule(name) else {
+            report("no scheduler '\(name)'; choose from \(SamplerName.scheduleChoices)")
+            return
+        }
+        entry.sigmaSchedule = schedule
+    }
+
+    private mutating func setOverrides(_ value: JSONValue) {
+        guard case .object(let settings) = value else {
+            report("override_settings must be an object")
+            return
+        }
+        for (key, value) in settings.sorted(by: { $0.key < $1.key }) {
+            if key == "CLIP_stop_at_last_layers" {
+                set(key, to: value)
+            } else if !value.isNeutral {
+                report("override_settings.\(key) is not supported; leave it out")
+            }
+        }
+    }
+
+    /// Fields of txt2img that retom lacks are fine as long as they ask for nothing.
+    private mutating func setOther(_ name: String, _ key: String, _ value: JSONValue) {
+        if PromptFields.withoutEffect.contains(key) || key.hasPrefix("hr_") { return }
+        if PromptFields.unsupported.contains(key) {
+            let isDefault = key == "s_noise" && value.scalarText.flatMap(Double.init) == 1
+            guard !value.isNeutral, !isDefault else { return }
+            report("'\(name)' is not supported; leave it out")
+            return
+        }
+        let suggestion = PromptFields.known.min {
+            (EditDistance.between(key, $0), $0) < (EditDistance.between(key, $1), $1)
+        }
+        if let suggestion, EditDistance.between(key, suggestion) <= 2 {
+            report("unknown setting '\(name)'; did you mean '\(suggestion)'?")
+        } else {
+            report("unknown setting '\(name)'")
+        }
+    }
+
+    private mutating func text(_ key: String, _ value: JSONValue) -> String? {
+        if case .string(let text) = value { return text }
+        report("\(key) must be text")
+        return nil
+    }
+
+    private mutating func integer(_ key: String, _ value: JSONValue, from minimum: Int? = nil)
+        -> Int?
+    {
+        guard let text = value.scalarText, let double = Double(text),
+            let number = Int(exactly: double)
+        else {
+            report("\(key) must be a whole number")
+            return nil
+        }
+        if let minimum, number < minimum {
+            report("\(key) must be at least \(minimum)")
+            return nil
+        }
+        return number
+    }
+
+    private mutating func number(_ key: String, _ value: JSONValue) -> Float? {
+        if let text = value.scalarText, let number = Float(text), number.isFinite { return number }
+        report("\(key) must be a number")
+        return nil
+    }
+
+    private static let known: Set<String> = [
+        "prompt", "negative_prompt", "seed", "steps", "num_inference_steps", "cfg_scale",
+        "guidance_scale", "width", "height", "sampler_name", "sampler_index", "sampling_method",
+        "scheduler", "batch_size", "n_iter", "batch_count", "clip_skip", "eta",
+        "override_settings",
+    ]
+
+    /// They say where pictures go, not what they show.
+    private static let withoutEffect: Set<String> = [
+        "do_not_save_samples", "do_not_save_grid", "send_images", "save_images",
+        "override_settings_restore_afterwards", "force_task_id", "outpath_samples",
+        "outpath_grids", "prompt_for_display", "comments", "infotext", "firstphase_width",
+        "firstphase_height", "CLIP_stop_at_last_layers",
+    ]
+
+    private static let unsupported: Set<String> = [
+        "styles", "subseed", "subseed_strength", "seed_resize_from_h", "seed_resize_from_w",
+        "restore_faces", "tiling", "denoising_strength", "s_min_uncond", "s_churn", "s_tmax",
+        "s_tmin", "s_noise", "refiner_checkpoint", "refiner_switch_at",
+        "disable_extra_networks", "enable_hr", "script_name", "script_args",
+        "alwayson_scripts", "sd_model",
+    ]
+}
+
+/// Levenshtein's distance, for "did you mean".
+enum EditDistance {
+    /// Least number of characters to insert, delete or replace.
+    static func between(_ a: String, _ b: String) -> Int {
+        let target = Array(b)
+        var row = Array(0...target.count)
+        for (i, character) in a.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for j in target.indices {
+                let replaced = diagonal + (character == target[j] ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
+            }
+        }
+        return row[target.count]
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import Logging
+import NIOCore
+import WireProtocol
+
+/// Performs what the state machine decides: the only place where a coordinator touches the world.
+actor CoordinatorEngine {
+    typealias Machine = CoordinatorStateMachine
+
+    /// What the engine asks of the tasks around it.
+    struct Outputs: Sendable {
+        var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
+        var decode: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
+        var emit: @Sendable (Machine.Event) -> Void
+        var report: @Sendable (CoordinatorEvent) -> Void
+        var end: @Sendable () -> Void
+    }
+
+    private var machine: Machine
+    private var connections: [Machine.ConnectionID: PeerConnection] = [:]
+    private var attempts: [Machine.ConnectionID: ConnectionAttempt] = [:]
+    /// Dismissed between the decision to dial and the dialling.
+    private var dismissed: Set<Machine.ConnectionID> = []
+    private(set) var completedCount = 0
+    private var timer: Scheduled<Void>?
+    private var timerDeadline: Duration?
+    private let outputs: Outputs
+    private let loop: any EventLoop
+    private let logger: Logger
+    private let origin = ContinuousClock.now
+
+    init(machine: Machine, outputs: Outputs, loop: any EventLoop, logger: Logger) {
+        self.machine = machine
+        self.outputs = outputs
+        self.loop = loop
+        self.logger = logger
+    }
+
+    /// What the run came to so far; times and bytes are the caller's.
+    var summary: CoordinatorSummary {
+        var summary = CoordinatorSummary()
+        summary.completedCount = completedCount
+        summary.failures = machine.failures
+        return summary
+    }
+
+    /// Turns a run that ended early into its error.
+    func verdict(_ summary: CoordinatorSummary) throws -> CoordinatorSummary {
+        if machine.wasCancelled { throw CancellationError() }
+        guard machine.ranOutOfWorkers else { return summary }
+        throw CoordinatorError.noUsableWorker(reasons: machine.lostWorkers, summary: summary)
+    }
+
+    /// Feeds one event and performs the answers; nothing in here waits.
+    func handle(_ event: Machine.Event) {
+        if case .tick = event { timer = nil }
+        for action in machine.handle(event, now: ContinuousClock.now - origin) {
+            perform(action)
+        }
+        scheduleTick()
+    }
+
+    /// Serves one connection from dialling to its end.
+    nonisolated func serve(
+        _ id: Machine.ConnectionID,
+        connect: (ConnectionAttempt) async throws -> PeerConnection
+    ) async {
+        let connection: PeerConnection
+        do {
+            connection = try await connect(await makeAttempt(id))
+        } catch {
+            await failed(id, reason: "\(error)")
+            return
+        }
+        await open(connection)
+        let end = await connection.run { inbound in
+            switch inbound {
+            case .success(let message): await self.handle(.received(id, message))
+            case .failure(let error): await self.handle(.malformed(id, error))
+            }
+        }
+        await close(connection, reason: end.reason)
+    }
+
+    /// Cuts whatever is still open.
+    func abandon() {
+        timer?.cancel()
+        for attempt in attempts.values { attempt.giveUp() }
+        for connection in connections.values { connection.abort("the run is over") }
+    }
+
+    /// Gives an image's place in the backlog free.
+    func consumed(_ item: Int) {
+        completedCount += 1
+        handle(.consumed(item: item))
+    }
+
+    private func makeAttempt(_ id: Machine.ConnectionID) -> ConnectionAttempt {
+        let attempt = ConnectionAttempt()
+        if dismissed.remove(id) != nil {
+            attempt.giveUp()
+        } else {
+            attempts[id] = attempt
+        }
+        return attempt
+    }
+
+    private func failed(_ id: Machine.ConnectionID, reason: String) {
+        attempts[id] = nil
+        handle(.connectFailed(id, reason: reason))
+    }
+
+    private func open(_ connection: PeerConnection) {
+        let attempt = attempts.removeValue(forKey: connection.id)
+        if attempt?.isGivenUp ?? true {
+            connection.abort("the run is over")
+            return
+        }
+        connections[connection.id] = connection
+        handle(.connected(connection.id))
+    }
+
+    private func close(_ connection: PeerConnection, reason: String) {
+        connections[connection.id] = nil
+        handle(.disconnected(connection.id, reason: reason))
+    }
+
+    private func perform(_ action: Machine.Action) {
+        switch action {
+        case .connect(let id, let address): outputs.dial(id, address)
+        case .send(let id, let message): connections[id]?.send(message)
+        case .finish(let id): end(id) { $0.finish() }
+        case .abort(let id, let reason): end(id) { $0.abort(reason) }
+        case .decode(let result, let worker, let kernelClass):
+            outputs.decode(result, worker, kernelClass)
+        case .report(let event):
+            logger.debug("\(event)")
+            outputs.report(event)
+        case .end: outputs.end()
+        }
+    }
+
+    private func end(_ id: Machine.ConnectionID, _ body: (PeerConnection) -> Void) {
+        if let connection = connections[id] {
+            body(connection)
+        } else if let attempt = attempts[id] {
+            attempt.giveUp()
+        } else {
+            dismissed.insert(id)
+        }
+    }
+
+    private func scheduleTick() {
+        let deadline = machine.hasEnded ? nil : machine.nextDeadline
+        guard deadline != timerDeadline || timer == nil else { return }
+        timer?.cancel()
+        timer = nil
+        timerDeadline = deadline
+        guard let deadline else { return }
+        let delay = max(.zero, deadline - (ContinuousClock.now - origin))
+        timer = loop.scheduleTask(in: TimeAmount(delay)) { [outputs] in outputs.emit(.tick) }
+    }
+}

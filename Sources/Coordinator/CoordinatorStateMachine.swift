@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+package import GenerationTypes
+package import WireProtocol
+
+/// All decisions of a coordinator: events in, actions out; no sockets, no threads, no clock.
+///
+/// Every image ends in exactly one way: completed once, or failed with its reasons. An image has at
+/// most one live lease. A lease is lost with its worker, and a worker is lost when its connection
+/// is, when it falls silent or when its steps stop.
+package struct CoordinatorStateMachine {
+    /// Names a connection; chosen here, one for each attempt to connect.
+    package typealias ConnectionID = UInt64
+
+    /// What happened.
+    package enum Event: Sendable {
+        case start
+        case connected(ConnectionID)
+        case connectFailed(ConnectionID, reason: String)
+        case received(ConnectionID, Message)
+        case malformed(ConnectionID, WireError)
+        case disconnected(ConnectionID, reason: String)
+        /// An image was decoded and its consumer is done with it.
+        case consumed(item: Int)
+        case decodeFailed(item: Int, reason: String)
+        /// The user gives up.
+        case cancel
+        case tick
+    }
+
+    /// What to do about it, in this order.
+    package enum Action: Sendable, Equatable {
+        case connect(ConnectionID, WorkerAddress)
+        case send(ConnectionID, Message)
+        /// Close after what was sent has left.
+        case finish(ConnectionID)
+        /// Close at once.
+        case abort(ConnectionID, reason: String)
+        case decode(LatentResult, worker: String, kernelClass: String)
+        case report(CoordinatorEvent)
+        /// Nothing is left to do.
+        case end
+    }
+
+    /// The life of one image.
+    struct Item {
+        enum Status: Equatable {
+            case pending
+            case leased
+            case completed
+            case failed
+        }
+        var status = Status.pending
+        var attemptCount = 0
+        var failures: [AttemptFailure] = []
+        /// Workers that failed it.
+        var failedWorkers: Set<Int> = []
+        /// Digest and maker of the first result.
+        var sha256: [UInt8] = []
+        var maker: Int?
+    }
+
+    let node: NodeDescription
+    let configuration: CoordinatorConfiguration
+    var timeouts: ClusterTimeouts { configuration.timeouts }
+    let requests: [GenerationRequest]
+    var items: [Item]
+    var workers: [RegisteredWorker]
+    /// Items before this one were leased at least once, or are not open any more.
+    var nextFresh = 0
+    /// Items that wait for another attempt, in prompt order.
+    var retries: [Int] = []
+    /// Items neither completed nor failed.
+    var openCount: Int
+    /// Results that wait for the decoder or its consumer.
+    var undecodedCount = 0
+    var nextToken: UInt64 = 1
+    var nextConnection: ConnectionID = 1
+    var isEnded = false
+    /// The user gave up.
+    package private(set) var wasCancelled = false
+    /// Images were given up because no worker was left.
+    package private(set) var ranOutOfWorkers = false
+    var actions: [Action] = []
+
+    /// Prepares a run.
+    ///
+    /// - Parameters:
+    ///   - node: what HELLO says; its instance id is the run's.
+    ///   - workers: at least one.
+    package init(
+        node: NodeDescription, configuration: CoordinatorConfiguration,
+        workers: [WorkerAddress], requests: [GenerationRequest]
+    ) {
+        self.node = node
+        self.configuration = configuration
+        self.requests = requests
+        items = Array(repeating: Item(), count: requests.count)
+        openCount = requests.count
+        self.workers = workers.map {
+            RegisteredWorker(address: $0, timeouts: configuration.timeouts)
+        }
+    }
+
+    /// Takes one event.
+    ///
+    /// - Parameter now: time since any fixed origin; never decreases.
+    package mutating func handle(_ event: Event, now: Duration) -> [Action] {
+        guard !isEnded else { return [] }
+        switch event {
+        case .start: start(now: now)
+        case .connected(let id): withWorker(id) { $0.connected(id, $1, now: now) }
+        case .connectFailed(let id, let reason), .disconnected(let id, let reason):
+            withWorker(id) { $0.lose($1, reason: reason, now: now) }
+        case .received(let id, let message):
+            withWorker(id) { $0.received(message, from: $1, on: id, now: now) }
+        case .malformed(let id, let error):
+            withWorker(id) { $0.malformed(error, from: $1, on: id, now: now) }
+        case .consumed: undecodedCount -= 1
+        case .decodeFailed(let item, let reason): decodeFailed(item, reason: reason)
+        case .cancel: cancel()
+        case .tick: tick(now: now)
+        }
+        settle(now: now)
+        defer { actions = [] }
+        return actions
+    }
+
+    /// When `tick` has something to do; `nil` for never.
+    package var nextDeadline: Duration? {
+        workers.compactMap { $0.deadline(timeouts: timeouts) }.min()
+    }
+
+    /// Reasons per worker that can't be used any more.
+    package var lostWorkers: [String] {
+        workers.compactMap { worker in
+            guard case .gone(let reason) = worker.phase else { return nil }
+            return "\(worker.address): \(reason)"
+        }
+    }
+
+    /// Whether every worker is out of the run.
+    package var hasNoWorkers: Bool { workers.allSatisfy(\.isGone) }
+
+    /// Whether nothing is left to do.
+    package var hasEnded: Bool { isEnded }
+
+    /// Images failed so far, with their reasons.
+    package var failures: [Int: [AttemptFailure]] {
+        var failures: [Int: [AttemptFailure]] = [:]
+        for (index, item) in items.enumerated() where item.status == .failed {
+            failures[index] = item.failures
+        }
+        return failures
+    }
+
+    private mutating func start(now: Duration) {
+        for (index, request) in requests.enumerated() {
+            do {
+                try request.validate()
+            } catch {
+                fail(index, AttemptFailure(worker: "", attempt: 0, reason: error.description))
+            }
+        }
+        for index in workers.indices where openCount > 0 { connect(index) }
+    }
+
+    private mutating func cancel() {
+        wasCancelled = true
+        openCount = 0
+        undecodedCount = 0
+        for index in items.indices where items[index].status != .completed {
+            items[index].status = .failed
+        }
+    }
+
+    private mutating func settle(now: Duration) {
+        if openCount > 0, hasNoWorkers { failAllOpen() }
+        if openCount > 0 {
+            grant(now: now)
+            return
+        }
+        dismissWorkers()
+        guard undecodedCount == 0 else { return }
+        isEnded = true
+        actions.append(.end)
+    }
+
+    private mutating func failAllOpen() {
+        ranOutOfWorkers = true
+        for index in items.indices
+        where items[index].status == .pending || items[index].status == .leased {
+            fail(index, AttemptFailure(worker: "", attempt: 0, reason: "no usable worker is left"))
+        }
+    }
+
+    private mutating func withWorker(
+        _ id: ConnectionID, _ body: (inout CoordinatorStateMachine, Int) -> Void
+    ) {
+        // Events of connections that were given up already are of no interest.
+        guard let index = workers.firstIndex(where: { $0.connection == id }) else { return }
+        body(&self, index)
+    }
+}

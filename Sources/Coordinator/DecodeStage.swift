@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import GenerationTypes
+import NIOPosix
+import WireProtocol
+
+/// Turns latents into pictures on threads of its own, while other images are still being sampled.
+///
+/// Its queue needs no bound of its own: the state machine grants no new work while too many results
+/// wait here or at the consumer.
+struct DecodeStage: Sendable {
+    /// What came out, in order of completion.
+    enum Output: Sendable {
+        case image(FinishedImage)
+        case failure(item: Int, reason: String)
+    }
+
+    private let decoder: any LatentDecoding
+    private let requests: [GenerationRequest]
+    private let pool: NIOThreadPool
+    private let emit: @Sendable (Output) -> Void
+
+    init(
+        decoder: any LatentDecoding, requests: [GenerationRequest], threadCount: Int,
+        emit: @escaping @Sendable (Output) -> Void
+    ) {
+        self.decoder = decoder
+        self.requests = requests
+        self.emit = emit
+        pool = NIOThreadPool(numberOfThreads: threadCount)
+        pool.start()
+    }
+
+    /// Queues one result.
+    func submit(_ result: LatentResult, worker: String, kernelClass: String) {
+        pool.submit { [self] state in
+            // Not active: the run is over and nobody waits for the picture.
+            guard state == .active else { return }
+            emit(decode(result, worker: worker, kernelClass: kernelClass))
+        }
+    }
+
+    /// Waits for the decodes that run, drops those that wait, ends the threads.
+    func shutDown() async {
+        // The only error is that it was shut down before.
+        try? await pool.shutdownGracefully()
+    }
+
+    private func decode(_ result: LatentResult, worker: String, kernelClass: String) -> Output {
+        let item = Int(result.lease.item)
+        let clock = ContinuousClock()
+        let begin = clock.now
+        do {
+            let image = try decoder.decode(result.latents)
+            return .image(
+                FinishedImage(
+                    item: item, request: requests[item], latents: result.latents, image: image,
+                    worker: worker, kernelClass: kernelClass, attempt: result.lease.attempt,
+                    timings: result.timings, decodeSeconds: (clock.now - begin).inSeconds,
+                    sha256: Hexadecimal.string(result.sha256)))
+        } catch {
+            return .failure(item: item, reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a worker process on this machine did not start.
+package enum LocalWorkersError: Error, Equatable {
+    case cannotStart(executable: String, reason: String)
+    case exitedEarly(exit: String, lastLines: [String])
+    case silent(seconds: Double, lastLines: [String])
+    case unexpectedFirstLine(String)
+}
+
+extension LocalWorkersError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .cannotStart(let executable, let reason):
+            "cannot start the worker '\(executable)': \(reason)"
+        case .exitedEarly(let exit, let lastLines):
+            "a local worker \(exit) before it listened" + Self.quote(lastLines)
+        case .silent(let seconds, let lastLines):
+            "a local worker did not listen within \(seconds) s" + Self.quote(lastLines)
+        case .unexpectedFirstLine(let line):
+            "a local worker said '\(line)' where it should say which port it listens on"
+        }
+    }
+
+    static func quote(_ lines: [String]) -> String {
+        lines.isEmpty ? "" : "; its last words:\n" + lines.map { "  " + $0 }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import TensorKit
+
+/// The small arrays of one image that live from its first step to its last.
+///
+/// The scheduler works on channel-major values, the order in which diffusers draws noise; the
+/// U-Net works on pixels. Both orders are kept, and the change between them is here.
+final class DenoisingBuffers {
+    /// `[1, height, width, channels]` of the latents.
+    let grid: TensorShape
+    /// The current sample, channel-major.
+    let latents: UnsafeMutableBufferPointer<Float>
+    /// The sample as the U-Net wants it scaled, channel-major.
+    let scaled: UnsafeMutableBufferPointer<Float>
+    /// The guided prediction, channel-major.
+    let prediction: UnsafeMutableBufferPointer<Float>
+    /// `scaled`, by pixels: the U-Net's input, the same for both halves.
+    let sample: Tensor
+    /// The U-Net's outputs: unconditional and text, or text alone.
+    let outputs: [Tensor]
+    private let storage: TensorStorage
+
+    init(grid: TensorShape, halves: Int) throws(TensorStorageError) {
+        self.grid = grid
+        let count = grid.elementCount
+        // Whole cache lines for each, and room for a vector load behind the last.
+        let stride = (count * MemoryLayout<Float>.stride + 255) / 128 * 128
+        let storage = try TensorStorage(byteCount: (4 + halves) * stride)
+        self.storage = storage
+        func tensor(_ index: Int) -> Tensor {
+            Tensor(
+                storage: storage, byteOffset: index * stride, shape: grid, elementType: .float32)
+        }
+        func buffer(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
+            UnsafeMutableBufferPointer(start: tensor(index).floats, count: count)
+        }
+        latents = buffer(0)
+        scaled = buffer(1)
+        prediction = buffer(2)
+        sample = tensor(3)
+        outputs = (0..<halves).map { tensor(4 + $0) }
+    }
+
+    /// Reorders `scaled` into `sample`.
+    func fillSample() {
+        let target = sample.floats
+        let pixels = grid.tokenCount
+        for channel in 0..<grid.channels {
+            for pixel in 0..<pixels {
+                target[pixel * grid.channels + channel] = scaled[channel * pixels + pixel]
+            }
+        }
+    }
+
+    /// Reorders the outputs into `prediction`, with classifier-free guidance where there are two:
+    /// ε = ε_uncond + s · (ε_text − ε_uncond).
+    func combine(guidanceScale: Float) {
+        let pixels = grid.tokenCount
+        let first = outputs[0].floats
+        let second = outputs[outputs.count - 1].floats
+        for channel in 0..<grid.channels {
+            for pixel in 0..<pixels {
+                let source = pixel * grid.channels + channel
+                let base = first[source]
+                prediction[channel * pixels + pixel] =
+                    outputs.count == 1 ? base : base + guidanceScale * (second[source] - base)
+            }
+        }
+    }
+
+    /// Whether every latent is a number.
+    var isFinite: Bool {
+        // Infinity or NaN times zero is NaN, and NaN survives every sum.
+        var sum: Float = 0
+        for value in latents { sum += value * 0 }
+        return sum == 0
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+internal import Foundation
+internal import TensorKit
+
+/// One image on its way from noise to latents; the caller pulls the steps.
+///
+/// The loop of diffusers' `StableDiffusionPipeline.__call__`, without callbacks: progress,
+/// cancellation and checkpoints are the caller's, between two calls of `next`.
+package final class DenoisingRun {
+    /// Seconds that encoding the prompts took; 0 when they were remembered.
+    package let textEncodingSeconds: Double
+    private let request: GenerationRequest
+    private let unet: UNet2DConditionModel
+    private let lanes: PlannedLanes
+    private let texts: [PreparedText]
+    private let guidance: Tensor?
+    private let buffers: DenoisingBuffers
+    private var scheduler: any NoiseScheduler
+    private var noise: ImageNoise
+    private var callIndex = 0
+
+    init(
+        _ request: GenerationRequest, pipeline: StableDiffusionPipeline, lanes: PlannedLanes
+    ) throws {
+        self.request = request
+        self.lanes = lanes
+        unet = pipeline.unet
+        let clock = ContinuousClock()
+        let start = clock.now
+        let prompts = pipeline.prompts
+        // Unconditional first, as in diffusers.
+        let sources = lanes.halves == 2 ? [request.negativePrompt, request.prompt] : [request.prompt]
+        let wasCached = sources.allSatisfy {
+            prompts.isCached($0, clipSkip: request.clipSkip)
+        }
+        let first = lanes.lanes.lanes[0]
+        let states = try sources.map {
+            try prompts.encode($0, clipSkip: request.clipSkip, lane: first)
+        }
+        texts = try states.map { try pipeline.unet.prepare(text: $0, lane: first) }
+        textEncodingSeconds = wasCached ? 0 : (clock.now - start).seconds
+
+        let factor = pipeline.description.vaeScaleFactor
+        buffers = try DenoisingBuffers(
+            grid: TensorShape(
+                height: request.height / factor, width: request.width / factor,
+                channels: pipeline.description.latentChannels), halves: lanes.halves)
+        scheduler = try pipeline.schedulerConfiguration.makeScheduler(
+            request.samplingMethod, sigmaSchedule: request.sigmaSchedule,
+            inferenceStepCount: request.inferenceStepCount, eta: request.eta,
+            sampleCount: buffers.grid.elementCount)
+        guidance = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
+            try guidanceScaleEmbedding(request.guidanceScale - 1, channels: $0)
+        }
+        noise = ImageNoise(seed: request.seed)
+        let initial = noise.initialLatents(
+            channels: buffers.grid.channels, height: buffers.grid.height,
+            width: buffers.grid.width, scale: scheduler.initialNoiseSigma)
+        _ = buffers.latents.update(from: initial)
+    }
+
+    /// U-Net calls in all; some samplers make more than one per step.
+    package var callCount: Int { scheduler.timesteps.count }
+
+    /// Makes one U-Net call on every half and moves the latents on.
+    ///
+    /// - Returns: calls made so far, or `nil` when all were made before.
+    /// - Throws: `NonFiniteLatentsError`.
+    package func next() throws -> Int? {
+        guard callIndex < callCount else { return nil }
+        scheduler.scaleModelInput(
+            UnsafeBufferPointer(buffers.latents), into: buffers.scaled, at: callIndex)
+        buffers.fillSample()
+        lanes.predict(
+            unet, sample: buffers.sample, timestep: scheduler.timesteps[callIndex],
+            guidance: guidance, texts: texts, outputs: buffers.outputs)
+        buffers.combine(guidanceScale: request.guidanceScale)
+        scheduler.step(
+            modelOutput: UnsafeBufferPointer(buffers.prediction), at: callIndex,
+            sample: buffers.latents, noise: &noise.sampling)
+        callIndex += 1
+        guard buffers.isFinite else { throw NonFiniteLatentsError(callIndex: callIndex) }
+        return callIndex
+    }
+
+    /// The latents after the calls made so far.
+    package var latents: GeneratedLatents {
+        GeneratedLatents(
+            channels: buffers.grid.channels, height: buffers.grid.height,
+            width: buffers.grid.width, values: Array(buffers.latents))
+    }
+}
+
+/// Latents that stopped being numbers.
+package struct NonFiniteLatentsError: Error, Equatable, CustomStringConvertible {
+    /// The U-Net call after which it was seen, from 1.
+    package let callIndex: Int
+
+    package var description: String {
+        """
+        the latents are no longer finite after step \(callIndex); the weights may be damaged, or \
+        bf16 too coarse for this model: try --precision f32
+        """
+    }
+}
+
+extension Duration {
+    /// The duration as a number of seconds.
+    package var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}
+
+/// diffusers' `get_guidance_scale_embedding`: sines, then cosines, of 1000 w at falling
+/// frequencies, for models distilled with guidance (LCM).
+///
+/// - Returns: `[1, 1, 1, channels]`, f32.
+private func guidanceScaleEmbedding(_ scale: Float, channels: Int) throws -> Tensor {
+    let storage = try TensorStorage(byteCount: channels * MemoryLayout<Float>.stride + 256)
+    let embedding = Tensor(
+        storage: storage, shape: TensorShape(tokens: 1, channels: channels), elementType: .float32)
+    let half = channels / 2
+    for index in 0..<half {
+        let frequency = expf(-logf(10000) / Float(half - 1) * Float(index))
+        embedding.floats[index] = sinf(1000 * scale * frequency)
+        embedding.floats[half + index] = cosf(1000 * scale * frequency)
+    }
+    return embedding
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+package import TensorKit
+
+/// Latents to pictures: the VAE's decoder with memory of its own.
+///
+/// It belongs to one thread at a time.
+package final class LatentDecoder {
+    /// What the products run on.
+    package let kernelClass: String
+    private let vae: AutoencoderKL
+    private let lanes: ComputeLanes
+    private var plannedShape: TensorShape?
+    /// What decoding a picture of the last size amounts to, from the dry run.
+    package private(set) var workPerPicture = WorkCount()
+    /// Scratch memory for a picture of the last size.
+    package var workspaceByteCount: Int { lanes.lanes[0].workspace.peakByteCount }
+
+    /// Loads the VAE of a model.
+    ///
+    /// - Throws: `ConfigurationError`, `CheckpointMismatchError`, `SafeTensorsError`,
+    ///   `ComputeConfigurationError`.
+    package init(model: ModelDirectory, compute: ComputeConfiguration) throws {
+        let resolved = try compute.resolve()
+        let backend = try resolved.makeBackend()
+        kernelClass = "\(backend.kernelClass)-t\(resolved.threadCount)"
+        vae = try AutoencoderKL.load(from: model, backend: backend)
+        lanes = try ComputeLanes(
+            split: LaneSplit(threadCount: resolved.threadCount), kernels: KernelTable.best())
+    }
+
+    /// A picture as f32, and its bytes.
+    package struct Picture: Sendable {
+        /// Pixels per row.
+        package let width: Int
+        /// Rows.
+        package let height: Int
+        /// `height · width · 3` values, about −1…1, not clamped.
+        package let values: [Float]
+        /// The same as 8-bit RGB, rounded as diffusers rounds.
+        package let bytes: [UInt8]
+    }
+
+    /// Decodes one image.
+    ///
+    /// - Throws: `LatentShapeError`, `TensorStorageError`.
+    package func decode(_ latents: GeneratedLatents) throws -> Picture {
+        guard latents.channels == vae.configuration.latentChannels else {
+            throw LatentShapeError(
+                found: latents.channels, expected: vae.configuration.latentChannels)
+        }
+        let shape = TensorShape(
+            height: latents.height, width: latents.width, channels: latents.channels)
+        try plan(for: shape)
+        let input = try Self.tensor(shape)
+        fill(input, from: latents)
+        let image = try Self.tensor(vae.outputShape(for: shape))
+        lanes.run { lane, _ in vae.decode(input, into: image, lane: lane) }
+        let values = UnsafeBufferPointer(start: image.floats, count: image.shape.elementCount)
+        return Picture(
+            width: image.shape.width, height: image.shape.height, values: Array(values),
+            bytes: pictureBytes(image))
+    }
+
+    private func plan(for shape: TensorShape) throws {
+        guard plannedShape != shape else { return }
+        plannedShape = nil
+        let lane = lanes.lanes[0]
+        lane.team.adopt()
+        lane.workspace.startMeasuring()
+        let input = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
+        let image = Tensor(
+            storage: .unbacked, shape: vae.outputShape(for: shape), elementType: .float32)
+        lane.work = WorkCount()
+        vae.decode(input, into: image, lane: lane)
+        workPerPicture = lane.work
+        try lane.workspace.allocate()
+        plannedShape = shape
+    }
+
+    private static func tensor(_ shape: TensorShape) throws(TensorStorageError) -> Tensor {
+        let byteCount = shape.elementCount * MemoryLayout<Float>.stride
+        return Tensor(
+            storage: try TensorStorage(byteCount: byteCount + 256), shape: shape,
+            elementType: .float32)
+    }
+
+    private func fill(_ input: Tensor, from latents: GeneratedLatents) {
+        let pixels = latents.height * latents.width
+        for channel in 0..<latents.channels {
+            for pixel in 0..<pixels {
+                input.floats[pixel * latents.channels + channel] =
+                    latents.values[channel * pixels + pixel]
+            }
+        }
+    }
+}
+
+/// Latents of another model.
+package struct LatentShapeError: Error, Equatable, CustomStringConvertible {
+    package let found: Int
+    package let expected: Int
+
+    package var description: String {
+        "latents of \(found) channels, but this VAE decodes \(expected); use the model's own VAE"
+    }
+}

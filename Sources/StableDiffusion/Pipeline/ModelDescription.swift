@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+
+/// What can be said of a model from its configuration files alone, without loading weights.
+package struct ModelDescription: Sendable {
+    /// Picture pixels per latent cell and side: diffusers' `vae_scale_factor`, 8 for all known
+    /// models.
+    package let vaeScaleFactor: Int
+    /// Channels of the latents.
+    package let latentChannels: Int
+    /// Picture width that the model was trained on, in pixels.
+    package let defaultWidth: Int
+    /// Picture height that the model was trained on, in pixels.
+    package let defaultHeight: Int
+    /// Picture sizes that halve evenly at every level are multiples of this, in pixels.
+    package let evenGranularity: Int
+
+    /// Reads the configurations of the U-Net and the VAE.
+    ///
+    /// - Throws: `ConfigurationError`.
+    package init(of model: ModelDirectory) throws(ConfigurationError) {
+        self.init(
+            unet: try model.configuration(UNetConfiguration.self, component: "unet"),
+            vae: try model.configuration(VAEConfiguration.self, component: "vae"))
+    }
+
+    init(unet: UNetConfiguration, vae: VAEConfiguration) {
+        vaeScaleFactor = vae.scaleFactor
+        latentChannels = vae.latentChannels
+        // diffusers' fallback for a U-Net that doesn't say.
+        let grid = unet.sampleGrid ?? (height: 64, width: 64)
+        defaultWidth = grid.width * vaeScaleFactor
+        defaultHeight = grid.height * vaeScaleFactor
+        evenGranularity = vaeScaleFactor << (unet.blockOutputChannels.count - 1)
+    }
+
+    /// Checks what the request's own `validate` can't know: that the model can draw this size.
+    package func check(_ request: GenerationRequest) throws(PictureSizeError) {
+        let sides = [request.width, request.height]
+        guard sides.allSatisfy({ $0.isMultiple(of: vaeScaleFactor) }) else {
+            throw PictureSizeError(
+                width: request.width, height: request.height, multiple: vaeScaleFactor,
+                evenMultiple: evenGranularity)
+        }
+    }
+}
+
+/// A picture size that is no whole number of latent cells.
+package struct PictureSizeError: Error, Equatable, CustomStringConvertible {
+    package let width: Int
+    package let height: Int
+    /// What both sides must be multiples of.
+    package let multiple: Int
+    /// What they had better be multiples of.
+    package let evenMultiple: Int
+
+    package var description: String {
+        func near(_ side: Int) -> Int { max(multiple, (side + multiple / 2) / multiple * multiple) }
+        return """
+            \(width)×\(height) pixels: both sides must be multiples of \(multiple) (best of \
+            \(evenMultiple)); try -W \(near(width)) -H \(near(height))
+            """
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+package import GenerationTypes
+package import TensorKit
+
+/// diffusers' `StableDiffusionPipeline` up to the latents: text encoder, U-Net and scheduler.
+///
+/// It loads once and draws one image at a time. It belongs to one thread; its lanes bring their own.
+///
+///     let pipeline = try StableDiffusionPipeline(model: directory, compute: configuration)
+///     let run = try pipeline.begin(request)
+///     while let step = try run.next() { … }
+///     let latents = run.latents
+package final class StableDiffusionPipeline {
+    /// What the configuration files say.
+    package let description: ModelDescription
+    /// What decides the last bit besides the model: library, instruction set, precision, threads.
+    package let kernelClass: String
+    let unet: UNet2DConditionModel
+    let prompts: PromptEncoder
+    let schedulerConfiguration: SchedulerConfiguration
+    private let threadCount: Int
+    private var lanes: [Int: PlannedLanes] = [:]
+
+    /// Loads a model in diffusers' layout.
+    ///
+    /// - Throws: an error that names what is missing or does not fit: `ConfigurationError`,
+    ///   `CheckpointMismatchError`, `SafeTensorsError`, `TokenizerError`, `SchedulerError`,
+    ///   `ComputeConfigurationError`.
+    package init(model: ModelDirectory, compute: ComputeConfiguration) throws {
+        let resolved = try compute.resolve()
+        let backend = try resolved.makeBackend()
+        threadCount = resolved.threadCount
+        kernelClass = "\(backend.kernelClass)-t\(threadCount)"
+        let vae = try model.configuration(VAEConfiguration.self, component: "vae")
+        schedulerConfiguration = try SchedulerConfiguration.load(from: model)
+        let tokenizer = try CLIPTokenizer(
+            directory: URL(filePath: try model.component("tokenizer")))
+        unet = try UNet2DConditionModel.load(from: model, backend: backend)
+        let textModel = try CLIPTextModel.load(from: model, backend: backend)
+        prompts = PromptEncoder(tokenizer: tokenizer, model: textModel)
+        description = ModelDescription(unet: unet.configuration, vae: vae)
+    }
+
+    /// Encodes the prompts, draws the initial noise and prepares everything the steps share.
+    ///
+    /// - Throws: `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
+    ///   `SchedulerError`, `TensorStorageError`.
+    package func begin(_ request: GenerationRequest) throws -> DenoisingRun {
+        try request.validate()
+        try description.check(request)
+        // Models distilled with guidance take the scale as an input instead, as in diffusers.
+        let isDistilled = unet.configuration.timeConditionProjectionDimension != nil
+        let halves = request.usesClassifierFreeGuidance && !isDistilled ? 2 : 1
+        let lanes = try plannedLanes(
+            halves: halves, height: request.height / description.vaeScaleFactor,
+            width: request.width / description.vaeScaleFactor)
+        return try DenoisingRun(request, pipeline: self, lanes: lanes)
+    }
+
+    /// Lanes whose scratch memory fits the grid; planned again only when the grid changes.
+    private func plannedLanes(halves: Int, height: Int, width: Int) throws -> PlannedLanes {
+        let planned: PlannedLanes
+        if let existing = lanes[halves] {
+            planned = existing
+        } else {
+            planned = try PlannedLanes(threadCount: threadCount, halves: halves)
+            lanes[halves] = planned
+        }
+        let sample = TensorShape(
+            height: height, width: width, channels: unet.configuration.inputChannels)
+        try planned.plan(for: sample, text: prompts.shape, unet: unet) {
+            prompts.measure(lane: $0)
+        }
+        return planned
+    }
+}

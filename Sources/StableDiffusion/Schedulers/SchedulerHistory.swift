@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a scheduler remembers between steps: how many were done, and some earlier samples.
+///
+/// All memory is there from the start. Copies are independent, so that a copy is a checkpoint.
+package struct SchedulerHistory: Sendable, Hashable, Codable {
+    /// Steps done; the index of the next one.
+    package private(set) var stepIndex = 0
+    /// Values in a sample.
+    package let sampleCount: Int
+    /// What the buffers hold, newest first where they are a series.
+    package let names: [String]
+
+    /// The buffer that each name stands for now.
+    private var order: [Int]
+    private var storage: [Float]
+
+    init(names: [String], sampleCount: Int) {
+        precondition(sampleCount > 0, "a sample has values")
+        self.names = names
+        self.sampleCount = sampleCount
+        order = Array(names.indices)
+        storage = Array(repeating: 0, count: names.count * sampleCount)
+    }
+
+    /// A buffer's values by its name; `nil` for a name it hasn't.
+    package subscript(name: String) -> ArraySlice<Float>? {
+        names.firstIndex(of: name).map {
+            storage[order[$0] * sampleCount..<(order[$0] + 1) * sampleCount]
+        }
+    }
+
+    /// Makes room for a new first entry of a series: the last of the first `count` names becomes it.
+    mutating func rotate(first count: Int) {
+        guard count > 1 else { return }
+        let oldest = order[count - 1]
+        for index in (1..<count).reversed() { order[index] = order[index - 1] }
+        order[0] = oldest
+    }
+
+    mutating func completeStep() { stepIndex += 1 }
+
+    /// Lends the buffers, in the order of `names`.
+    mutating func withBuffers<Result>(_ body: (Buffers) -> Result) -> Result {
+        let (order, count) = (order, sampleCount)
+        return storage.withUnsafeMutableBufferPointer { storage in
+            guard let base = storage.baseAddress else {
+                preconditionFailure("a history without buffers lends none")
+            }
+            return body(Buffers(base: base, order: order, sampleCount: count))
+        }
+    }
+
+    /// Pointers to the buffers.
+    struct Buffers {
+        fileprivate let base: UnsafeMutablePointer<Float>
+        fileprivate let order: [Int]
+        fileprivate let sampleCount: Int
+
+        subscript(index: Int) -> UnsafeMutablePointer<Float> { base + order[index] * sampleCount }
+    }
+
+    func check(against own: SchedulerHistory, stepCount: Int) throws(SchedulerError) {
+        guard names == own.names else {
+            throw .foreignHistory(
+                reason: """
+                    it holds \(names.joined(separator: ", ")), \
+                    not \(own.names.joined(separator: ", "))
+                    """)
+        }
+        guard sampleCount == own.sampleCount else {
+            throw .foreignHistory(
+                reason: "its samples have \(sampleCount) values, not \(own.sampleCount)")
+        }
+        guard order.sorted() == Array(names.indices), storage.count == names.count * sampleCount
+        else {
+            throw .foreignHistory(reason: "its buffers are damaged")
+        }
+        guard (0...stepCount).contains(stepIndex) else {
+            throw .foreignHistory(reason: "it is at step \(stepIndex) of \(stepCount)")
+        }
+    }
+}

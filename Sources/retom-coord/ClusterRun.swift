@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+internal import Coordinator
+internal import GenerationTypes
+internal import Glibc
+internal import Logging
+internal import NIOPosix
+internal import Synchronization
+internal import TensorKit
+
+/// One run on the cluster: workers found or started, images drawn, files written.
+struct ClusterRun: Sendable {
+    let plan: RequestPlan
+    let pool: WorkerPool
+    let session: RunSession
+    let display: ProgressDisplay
+    let fingerprint: ModelFingerprint
+    let decoder: PictureDecoder
+
+    /// Performs the run and leaves its files behind, however it ends.
+    ///
+    /// - Throws: what makes the run impossible; otherwise the outcome is in the result.
+    func perform() async throws -> ProgramExit {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let ticking = Task {
+            while !Task.isCancelled {
+                try await Task.sleep(for: .milliseconds(200))
+                display.tick()
+            }
+        }
+        do {
+            try session.begin()
+            let exit = try await withWorkers(group) { try await draw(on: $0, group) }
+            ticking.cancel()
+            try? await group.shutdownGracefully()
+            return exit
+        } catch {
+            ticking.cancel()
+            display.finish()
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private func withWorkers(
+        _ group: MultiThreadedEventLoopGroup,
+        _ body: ([WorkerAddress]) async throws -> ProgramExit
+    ) async throws -> ProgramExit {
+        switch pool {
+        case .hosts(let addresses): return try await body(addresses)
+        case .local(let count, let arguments):
+            let local = try await LocalWorkers.start(
+                count: count, executable: "\(SystemInfo.executableDirectory)/retom-worker",
+                arguments: arguments, group: group,
+                onExit: { [display] in display.report(.warning($0)) })
+            do {
+                let exit = try await body(local.addresses)
+                await local.stop()
+                return exit
+            } catch {
+                await local.stop()
+                throw error
+            }
+        }
+    }
+
+    private func draw(
+        on workers: [WorkerAddress], _ group: MultiThreadedEventLoopGroup
+    ) async throws -> ProgramExit {
+        let configuration = CoordinatorConfiguration(
+            name: SystemInfo.hostName, build: ProgramVersion.text,
+            kernelClass: decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
+            memoryByteCount: SystemInfo.memoryByteCount, model: fingerprint)
+        let coordinator = Coordinator(
+            configuration: configuration, workers: workers, group: group,
+            logger: Logger(label: "retom-coord", factory: StreamLogHandler.standardError))
+        let interrupts = Mutex(0)
+        SignalWatcher.start { _ in
+            // The first signal tells the workers; the second does not wait for anything.
+            let count = interrupts.withLock { count in
+                count += 1
+                return count
+            }
+            if count > 1 { _exit(130) }
+            coordinator.cancel()
+        }
+        do {
+            let summary = try await coordinator.run(
+                plan.requests, decoder: decoder, onEvent: { session.note($0) },
+                consume: { finished in
+                    try await DedicatedThread.run(named: "write") { try session.write(finished) }
+                })
+            try session.finish(summary)
+            return summary.failures.isEmpty ? .success : .someImagesFailed
+        } catch let error as CoordinatorError {
+            guard case .noUsableWorker(_, let summary) = error else { throw error }
+            try session.finish(summary)
+            display.report(.warning("\(error)"))
+            return .noUsableWorker
+        } catch is CancellationError {
+            try session.finish(CoordinatorSummary())
+            return .someImagesFailed
+        }
+    }
+}

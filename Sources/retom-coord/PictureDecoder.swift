@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Coordinator
+internal import GenerationTypes
+internal import StableDiffusion
+internal import Synchronization
+
+/// The VAE as the coordinator sees it.
+///
+/// `@unchecked Sendable`: the decoder belongs to one thread at a time, which the lock sees to.
+final class PictureDecoder: LatentDecoding, @unchecked Sendable {
+    /// What the VAE runs on.
+    let kernelClass: String
+    private let decoder: LatentDecoder
+    private let lock = Mutex(())
+
+    init(_ decoder: LatentDecoder) {
+        self.decoder = decoder
+        kernelClass = decoder.kernelClass
+    }
+
+    func decode(_ latents: GeneratedLatents) throws -> DecodedImage {
+        try lock.withLock { _ in
+            let picture = try decoder.decode(latents)
+            return DecodedImage(
+                width: picture.width, height: picture.height, pixels: picture.bytes)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+internal import Coordinator
+internal import GenerationTypes
+internal import StableDiffusion
+internal import TensorKit
+
+/// Draws prompts on a cluster of workers and writes the pictures.
+@main
+struct RetomCoord: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retom-coord",
+        abstract: "Draws pictures from prompts on workers of this and other machines.",
+        discussion: """
+            Without --workers it starts workers on this machine; without --model it draws with the \
+            embedded model. The output directory receives the pictures, contact sheets \
+            (grid-0000.png), a gallery (index.html) and report.json.
+
+            Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
+            3 no usable worker.
+            """,
+        version: ProgramVersion.text)
+
+    @OptionGroup(title: "Prompts") var prompts: PromptOptions
+    @OptionGroup(title: "Pictures") var generation: GenerationOptions
+    @OptionGroup(title: "Workers") var workers: WorkerOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Computing") var compute: ComputeOptions
+    @OptionGroup(title: "Output") var output: OutputOptions
+
+    static func main() async { await runAndExit() }
+
+    func run() async throws {
+        let (path, modelName) = try model.resolve()
+        let directory = try ModelDirectory(path: path)
+        let description = try ModelDescription(of: directory)
+        let plan = try requestPlan(description)
+        let pool = try workers.pool(compute: compute, model: model)
+        let runDirectory = try RunDirectory(
+            preparing: output.output, policy: output.overwrite ? .replace : .refuse)
+        let display = output.display(for: plan)
+        for warning in try TruncationWarnings.of(plan.requests, model: directory) {
+            display.report(.warning(warning))
+        }
+
+        let computing = compute.configuration(threadCount: pool.decodeThreadCount(of: compute))
+        async let fingerprint = DedicatedThread.run(named: "hash") {
+            try ModelFingerprint(of: directory)
+        }
+        async let decoder = DedicatedThread.run(named: "load") {
+            PictureDecoder(try LatentDecoder(model: directory, compute: computing))
+        }
+        let session = RunSession(
+            directory: runDirectory, plan: plan, display: display,
+            model: ModelRecord(name: modelName, fingerprint: try await fingerprint),
+            settings: settings, batchCount: generation.batchCount,
+            savesLatents: output.saveLatents)
+        let run = ClusterRun(
+            plan: plan, pool: pool, session: session, display: display,
+            fingerprint: try await fingerprint, decoder: try await decoder)
+        let exit = try await run.perform()
+        guard exit == .success else { throw exit.code }
+    }
+
+    private func requestPlan(_ description: ModelDescription) throws -> RequestPlan {
+        var generator = SystemRandomNumberGenerator()
+        let plan = try RequestPlan(
+            entries: try prompts.entries(),
+            settings: generation.settings(
+                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight),
+            seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
+            using: &generator)
+        for request in plan.requests { try description.check(request) }
+        return plan
+    }
+
+    /// Options that are no part of a request, for the report.
+    private var settings: [String: String] {
+        ["precision": compute.precision, "backend": compute.backend, "merge": "none"]
+    }
+}

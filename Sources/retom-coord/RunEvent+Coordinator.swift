@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+internal import Coordinator
+
+extension RunEvent {
+    /// What people are told of an event of the cluster.
+    static func events(for event: CoordinatorEvent) -> [RunEvent] {
+        switch event {
+        case .workerJoined(let worker, let description):
+            [.workerConnected(worker: worker, kernelClass: description.kernelClass)]
+        case .workerRefused(let worker, let reason):
+            [.workerLost(worker: worker, reason: reason)]
+        case .workerBusy(let worker, let reason): [.warning("\(worker) is busy: \(reason)")]
+        case .workerLost(let worker, let reason, let willRetry):
+            [.workerLost(worker: worker, reason: willRetry ? "\(reason); trying again" : reason)]
+        case .assigned(let item, let worker, let attempt):
+            [.imageStarted(index: item, worker: worker, attempt: attempt)]
+        case .progress(let item, let worker, let step, let stepCount, _):
+            step == 0
+                ? []
+                : [.imageProgress(index: item, worker: worker, step: step, stepCount: stepCount)]
+        case .retried(let item, let failure):
+            [.imageRetried(index: item, worker: failure.worker, reason: failure.reason)]
+        case .completed(let item, let worker, _, _, _):
+            [.imageSampled(index: item, worker: worker)]
+        case .failed(let item, let failures):
+            [
+                .imageFailed(
+                    index: item,
+                    reason: failures.map { "\($0.worker): \($0.reason)" }.joined(separator: "; "))
+            ]
+        case .resultsDiffer(let item, let worker, let firstWorker):
+            [
+                .warning(
+                    """
+                    image \(item): \(worker) and \(firstWorker) computed different latents; the \
+                    first result was kept, and one of the two machines is faulty
+                    """)
+            ]
+        }
+    }
+}

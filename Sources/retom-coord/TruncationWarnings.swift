@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import GenerationTypes
+internal import StableDiffusion
+
+/// Finds the prompts that are too long for the text encoder, before anything is drawn.
+enum TruncationWarnings {
+    /// One warning per distinct text that is cut, naming what is lost.
+    ///
+    /// - Throws: `ConfigurationError`, `TokenizerError`.
+    static func of(_ requests: [GenerationRequest], model: ModelDirectory) throws -> [String] {
+        let tokenizer = try CLIPTokenizer(
+            directory: URL(filePath: try model.component("tokenizer")))
+        var seen: Set<String> = []
+        var warnings: [String] = []
+        for request in requests {
+            for text in [request.prompt, request.negativePrompt] where seen.insert(text).inserted {
+                if let warning = tokenizer.encode(text).truncationWarning {
+                    warnings.append(warning)
+                }
+            }
+        }
+        return warnings
+    }
+}

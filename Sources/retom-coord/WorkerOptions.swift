@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+internal import Coordinator
+internal import Foundation
+
+/// Who draws.
+struct WorkerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A file with one worker per line, host[:port]; # begins a comment.", valueName: "file"))
+    var workers: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Start this many workers on this machine, which share its threads.", valueName: "count"))
+    var localWorkers: Int?
+
+    func validate() throws {
+        if workers != nil, localWorkers != nil {
+            throw ValidationError("--workers and --local-workers exclude each other")
+        }
+        if let localWorkers, !(1...256).contains(localWorkers) {
+            throw ValidationError("--local-workers \(localWorkers): choose from 1 to 256")
+        }
+    }
+
+    /// The workers to use: those of the hosts file, or processes to be started here.
+    ///
+    /// - Throws: `HostsFileError`, `HostsFileUnreadable`.
+    func pool(compute: ComputeOptions, model: ModelOptions) throws -> WorkerPool {
+        guard let workers else {
+            let count = localWorkers ?? 1
+            let threads = max(1, compute.threads / count)
+            return .local(
+                count: count,
+                arguments: ["--port", "0", "--exit-with-parent"] + model.arguments
+                    + compute.arguments(threadCount: threads))
+        }
+        guard let data = FileManager.default.contents(atPath: workers) else {
+            throw HostsFileUnreadable(path: workers)
+        }
+        return .hosts(try HostsFile.parse(Array(data), name: workers))
+    }
+}
+
+/// A hosts file that is not there or may not be read.
+struct HostsFileUnreadable: Error, CustomStringConvertible {
+    let path: String
+
+    var description: String {
+        "\(path): can't be read; --workers takes a file with one host[:port] per line"
+    }
+}
+
+/// Where the workers of a run are.
+enum WorkerPool: Sendable {
+    /// Processes of this machine, started for this run.
+    case local(count: Int, arguments: [String])
+    /// Workers that run already.
+    case hosts([WorkerAddress])
+
+    /// Threads for decoding: local workers need the cores more than the coordinator does.
+    func decodeThreadCount(of compute: ComputeOptions) -> Int {
+        switch self {
+        case .local: 1
+        case .hosts: compute.threads
+        }
+    }
+}

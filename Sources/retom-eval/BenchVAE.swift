@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+internal import GenerationTypes
+internal import StableDiffusion
+internal import TensorKit
+
+/// Times the decoding of one image.
+struct BenchVAE: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vae", abstract: "Times the decoding of one image.")
+
+    @OptionGroup var options: BenchOptions
+
+    func run() throws {
+        let model = try ModelDirectory(path: try options.model.resolve().directory)
+        let resolved = try options.compute.configuration.resolve()
+        let decoder = try LatentDecoder(model: model, compute: options.compute.configuration)
+        let description = try ModelDescription(of: model)
+        let side = (options.size ?? description.defaultWidth) / description.vaeScaleFactor
+        var noise = ImageNoise(seed: 0)
+        let latents = GeneratedLatents(
+            channels: description.latentChannels, height: side, width: side,
+            values: noise.initialLatents(
+                channels: description.latentChannels, height: side, width: side, scale: 1))
+        let times = try options.time { _ = try decoder.decode(latents) }
+        let work = Double(decoder.workPerPicture.totalFLOPs) * 1e-9
+        try BenchRecord(
+            command: "vae", precision: resolved.precision.rawValue,
+            backend: resolved.backend.rawValue, kernelClass: decoder.kernelClass, merge: nil,
+            size: side * description.vaeScaleFactor, threads: resolved.threadCount,
+            secondsMedian: median(times), secondsMin: times.min() ?? 0, runs: options.runs,
+            gigaFLOPs: work, gigaFLOPsPerSecond: work / median(times),
+            workspaceMiB: decoder.workspaceByteCount >> 20,
+            peakResidentMiB: SystemInfo.peakResidentByteCount >> 20
+        ).printLine()
+    }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+
+/// Measures what the other two programs do.
+@main
+struct RetomEval: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retom-eval",
+        abstract: "Measures speed and quality.",
+        version: ProgramVersion.text,
+        subcommands: [Bench.self])
+
+    static func main() async { await runAndExit() }
+}
+
+/// Times one part of the model.
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Times one part of the model; prints one JSON line.",
+        subcommands: [BenchUNet.self, BenchVAE.self])
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import GenerationTypes
+import Synchronization
+import WireProtocol
+import Worker
+
+/// A generator whose latents are a hash chain over request and step: equal requests give equal
+/// latents anywhere, different ones never do, and it takes no time.
+struct HashChainGenerator: LatentGenerating {
+    /// Called before a step is computed; may wait or throw.
+    var beforeStep: @Sendable (GenerationRequest, _ step: Int) throws -> Void = { _, _ in }
+    /// Spoils the latents from this step on.
+    var notANumberFromStep: Int?
+    /// Pretends to be a machine that computes something else.
+    var salt: UInt64 = 0
+
+    func beginRun(for request: GenerationRequest) throws -> any LatentRun {
+        try request.validate()
+        guard request.width.isMultiple(of: 64) else { throw SizeError(width: request.width) }
+        return HashChainRun(generator: self, request: request)
+    }
+
+    /// The latents that any honest worker returns.
+    static func latents(for request: GenerationRequest) throws -> GeneratedLatents {
+        let run = try HashChainGenerator().beginRun(for: request)
+        while try run.next() != nil {}
+        return try run.latents()
+    }
+}
+
+struct SizeError: Error, CustomStringConvertible {
+    var width: Int
+    var description: String { "a width of \(width) is not a multiple of 64; try 256" }
+}
+
+final class HashChainRun: LatentRun {
+    private let generator: HashChainGenerator
+    private let request: GenerationRequest
+    private var state: UInt64
+    private var step = 0
+
+    let textEncodingSeconds = 0.25
+    var stepCount: Int { request.inferenceStepCount }
+
+    init(generator: HashChainGenerator, request: GenerationRequest) {
+        self.generator = generator
+        self.request = request
+        state = generator.salt
+        for byte in "\(request)".utf8 { mix(UInt64(byte)) }
+    }
+
+    func next() throws -> Int? {
+        guard step < stepCount else { return nil }
+        try generator.beforeStep(request, step + 1)
+        step += 1
+        mix(UInt64(step))
+        return step
+    }
+
+    func latents() throws -> GeneratedLatents {
+        let (height, width) = (request.height / 8, request.width / 8)
+        var values = (0..<(4 * height * width)).map { index in
+            Float(Int32(truncatingIfNeeded: (state &+ UInt64(index)) &* 0x9E37_79B9_7F4A_7C15)) / 1e9
+        }
+        if let bad = generator.notANumberFromStep, step >= bad { values[17] = .nan }
+        return GeneratedLatents(channels: 4, height: height, width: width, values: values)
+    }
+
+    private func mix(_ value: UInt64) {
+        state = (state ^ value) &* 0x100_0000_01B3
+        state ^= state >> 29
+    }
+}
+
+/// A door that stops sampling threads until the test opens it.
+final class Gate: Sendable {
+    private let isOpen = Atomic(false)
+
+    func open() { isOpen.store(true, ordering: .releasing) }
+
+    /// Waits, looking a few times per millisecond; for threads that may block.
+    func wait() {
+        while !isOpen.load(ordering: .acquiring) { usleep(200) }
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CommandSupport
+import Glibc
+import Testing
+
+@Suite struct RunDirectoryTests {
+    private let temporary = TemporaryDirectory()
+    private var path: String { temporary.path + "/out" }
+
+    @Test func theDirectoryIsMadeAndNothingIsLeftInIt() throws {
+        let directory = try RunDirectory(preparing: temporary.path + "/a/b/out/")
+        #expect(directory.path == temporary.path + "/a/b/out")
+        #expect(try directory.existingRunFiles().isEmpty)
+        #expect(temporary.names == ["a"])
+    }
+
+    @Test func filesAppearWholeUnderTheirNames() throws {
+        let directory = try RunDirectory(preparing: path)
+        try directory.writeNew(RunFileName.picture(index: 0, seed: 42), bytes: [1, 2, 3])
+        try directory.replace(RunFileName.report, bytes: [4])
+        try directory.replace(RunFileName.report, bytes: [5])
+        try directory.replace(RunFileName.sheet(page: 0)) { append in
+            try append([6])
+            try append([7])
+        }
+        #expect(
+            try directory.existingRunFiles() == ["00000-42.png", "grid-0000.png", "report.json"])
+        #expect(try directory.read("00000-42.png") == [1, 2, 3])
+        #expect(try directory.read("report.json") == [5])
+        #expect(try directory.read("grid-0000.png") == [6, 7])
+    }
+
+    @Test func aPictureIsNeverOverwritten() throws {
+        let directory = try RunDirectory(preparing: path)
+        try temporary.write("out/00000-42.png", "mine")
+        #expect(throws: RunDirectoryError.fileExists(path: path + "/00000-42.png")) {
+            try directory.writeNew("00000-42.png", bytes: [1])
+        }
+        #expect(temporary.text(of: "out/00000-42.png") == "mine")
+        #expect(try directory.existingRunFiles() == ["00000-42.png"])
+    }
+
+    @Test func aFailingBodyLeavesNothing() throws {
+        struct Trouble: Error {}
+        let directory = try RunDirectory(preparing: path)
+        #expect(throws: Trouble.self) {
+            try directory.replace("grid-0000.png") { append in
+                try append([1])
+                throw Trouble()
+            }
+        }
+        #expect(try directory.existingRunFiles().isEmpty)
+    }
+
+    @Test func anEarlierRunIsRefusedUnlessToldOtherwise() throws {
+        try makeEarlierRun()
+        #expect(
+            throws: RunDirectoryError.holdsARun(path: path, fileCount: 3, example: "00000-7.png")
+        ) { try RunDirectory(preparing: path) }
+        let kept = try RunDirectory(preparing: path, policy: .keep)
+        try kept.removeExistingRun()
+        #expect(try kept.existingRunFiles().count == 3)
+    }
+
+    @Test func replacingRemovesTheRunAndNothingElse() throws {
+        try makeEarlierRun()
+        let directory = try RunDirectory(preparing: path, policy: .replace)
+        #expect(try directory.existingRunFiles().count == 3)
+        try directory.removeExistingRun()
+        #expect(try directory.existingRunFiles().isEmpty)
+        #expect(temporary.text(of: "out/holiday.png") == "mine")
+        #expect(temporary.text(of: "out/grid-notes.txt") == "mine")
+    }
+
+    @Test func otherFilesDoNotMakeARun() throws {
+        _ = try RunDirectory(preparing: path)
+        try temporary.write("out/holiday.png", "mine")
+        _ = try RunDirectory(preparing: path)
+    }
+
+    @Test func twoRunsCannotShareADirectory() throws {
+        let first = try RunDirectory(preparing: path)
+        #expect(throws: RunDirectoryError.inUse(path: path)) { try RunDirectory(preparing: path) }
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func theLockEndsWithTheRun() throws {
+        do { _ = try RunDirectory(preparing: path) }
+        _ = try RunDirectory(preparing: path)
+    }
+
+    @Test func aFileInTheWayIsNamed() throws {
+        try temporary.write("file", "x")
+        let inside = temporary.path + "/file/out"
+        #expect(throws: RunDirectoryError.notADirectory(path: temporary.path + "/file")) {
+            try RunDirectory(preparing: inside)
+        }
+    }
+
+    /// `/proc` refuses new directories and `/sys` new files even to root.
+    @Test func unwritablePlacesAreFoundBeforeAnyWork() {
+        #expect(throws: RunDirectoryError.self) { try RunDirectory(preparing: "/proc/retom") }
+        do {
+            _ = try RunDirectory(preparing: "/proc")
+            Issue.record("/proc was accepted")
+        } catch .notWritable(let path, _) {
+            #expect(path == "/proc")
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+
+    @Test func tooLittleSpaceIsFoundBeforeAnyWork() {
+        do {
+            _ = try RunDirectory(preparing: path, neededByteCount: 1 << 62)
+            Issue.record("accepted")
+        } catch .tooLittleSpace(_, let available, let needed) {
+            #expect(needed == 1 << 62)
+            #expect(available < needed)
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+
+    /// The kernel's own full disk.
+    @Test func aFullDiskIsNamed() {
+        let descriptor = open("/dev/full", O_WRONLY)
+        defer { close(descriptor) }
+        #expect(throws: RunDirectoryError.diskFull(path: "x")) {
+            try AtomicFile.write([1, 2, 3], to: descriptor, path: "x")
+        }
+    }
+
+    @Test(arguments: [
+        (ENOSPC, RunDirectoryError.diskFull(path: "p")), (EDQUOT, .diskFull(path: "p")),
+        (EEXIST, .fileExists(path: "p")),
+        (EROFS, .notWritable(path: "p", reason: "Read-only file system")),
+        (EACCES, .notWritable(path: "p", reason: "Permission denied")),
+        (EIO, .writeFailed(path: "p", reason: "Input/output error")),
+    ])
+    func errorNumbersHaveMeanings(code: Int32, error: RunDirectoryError) {
+        #expect(RunDirectoryError(errno: code, path: "p") == error)
+    }
+
+    @Test func namesAreTheContract() {
+        #expect(RunFileName.picture(index: 7, seed: 42) == "00007-42.png")
+        #expect(RunFileName.latents(index: 123_456, seed: .max) == "123456-\(UInt64.max).safetensors")
+        #expect(RunFileName.sheet(page: 12) == "grid-0012.png")
+        for name in [
+            "00000-42.png", "123456-0.safetensors", "grid-0000.png", "report.json", "index.html",
+            ".00000-42.png.991.tmp", ".report.json.1.tmp",
+        ] { #expect(RunFileName.belongsToARun(name), "\(name)") }
+        for name in [
+            "holiday.png", "0-42.png", "00000-42.jpg", "00000.png", "00000-a.png", "grid-x.png",
+            "report.json.bak", ".hidden", "..", "00000-42.png.tmp", "a-00000-42.png", ".x.1.tmp",
+        ] { #expect(!RunFileName.belongsToARun(name), "\(name)") }
+    }
+
+    private func makeEarlierRun() throws {
+        let directory = try RunDirectory(preparing: path)
+        for name in ["00000-7.png", "grid-0000.png", "report.json"] {
+            try directory.writeNew(name, bytes: [1])
+        }
+        try temporary.write("out/holiday.png", "mine")
+        try temporary.write("out/grid-notes.txt", "mine")
+    }
+}

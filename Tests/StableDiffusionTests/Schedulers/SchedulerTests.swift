@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import GenerationTypes
+import StableDiffusion
+import Testing
+
+@Suite struct SchedulerTests {
+    /// Stable Diffusion 1.5's file.
+    static let published = """
+        {"_class_name": "PNDMScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear",
+         "beta_start": 0.00085, "num_train_timesteps": 1000, "set_alpha_to_one": false,
+         "skip_prk_steps": true, "steps_offset": 1, "trained_betas": null, "clip_sample": false}
+        """
+
+    private func configuration(_ change: (inout SchedulerConfiguration) -> Void = { _ in }) throws
+        -> SchedulerConfiguration
+    {
+        var configuration = try SchedulerConfiguration(json: Data(Self.published.utf8))
+        change(&configuration)
+        return configuration
+    }
+
+    /// Runs to the end; with `checkpoint`, through a saved and restored state at that step.
+    private func run(
+        _ configuration: SchedulerConfiguration, _ method: SamplingMethod, steps: Int = 10,
+        eta: Float = 0, checkpoint: Int? = nil
+    ) throws -> [Float] {
+        let made = try configuration.makeScheduler(
+            method, inferenceStepCount: steps, eta: eta, sampleCount: 64)
+        func open<Scheduler: NoiseScheduler>(_ fresh: Scheduler) throws -> [Float] {
+            var scheduler = fresh
+            var noise = ImageNoise(seed: 3)
+            var latents = noise.initialLatents(
+                channels: 4, height: 4, width: 4, scale: scheduler.initialNoiseSigma)
+            let network = SyntheticNetwork(sampleCount: 64)
+            network.sample(&scheduler, &latents, &noise.sampling, until: checkpoint)
+            if checkpoint != nil {
+                let history = try JSONEncoder().encode(scheduler.history)
+                let state = try JSONEncoder().encode(noise.sampling.state)
+                scheduler = fresh
+                try scheduler.restore(
+                    JSONDecoder().decode(SchedulerHistory.self, from: history))
+                noise.sampling = try #require(
+                    TorchGenerator(
+                        state: JSONDecoder().decode(TorchGenerator.State.self, from: state)))
+                network.sample(&scheduler, &latents, &noise.sampling)
+            }
+            return latents
+        }
+        return try open(made)
+    }
+
+    @Test(arguments: SamplingMethod.allCases)
+    func aCheckpointChangesNothing(method: SamplingMethod) throws {
+        let configuration = try configuration()
+        let whole = try run(configuration, method, eta: 0.5)
+        #expect(whole.allSatisfy { $0.isFinite })
+        for step in [0, 1, 2, 3, 4, 7, 9] {
+            #expect(try run(configuration, method, eta: 0.5, checkpoint: step) == whole, "\(step)")
+        }
+    }
+
+    @Test func aForeignHistoryIsRefused() throws {
+        var euler = try configuration().makeScheduler(
+            .euler, inferenceStepCount: 5, sampleCount: 16)
+        let lms = try configuration().makeScheduler(.lms, inferenceStepCount: 5, sampleCount: 16)
+        let larger = try configuration().makeScheduler(
+            .euler, inferenceStepCount: 5, sampleCount: 17)
+        for history in [lms.history, larger.history] {
+            #expect(throws: SchedulerError.self) { try euler.restore(history) }
+        }
+    }
+
+    @Test func callCountsAreThoseOfDiffusers() throws {
+        for (method, count) in [(SamplingMethod.pndm, 51), (.heun, 99), (.ddim, 50), (.lcm, 50)] {
+            let scheduler = try configuration().makeScheduler(
+                method, inferenceStepCount: 50, sampleCount: 1)
+            #expect(scheduler.timesteps.count == count)
+        }
+        // numpy's arange has 104 entries here, the last of them timestep -1.
+        let trailing = try configuration { $0.timestepSpacing = "trailing" }.makeScheduler(
+            .ddim, inferenceStepCount: 103, sampleCount: 1)
+        #expect(trailing.timesteps.count == 103)
+        #expect(trailing.timesteps.last == 9)
+    }
+
+    @Test(arguments: SamplingMethod.allCases)
+    func everyStepCountEndsOrIsRefused(method: SamplingMethod) throws {
+        for steps in [1, 2, 3, 4, 50, 333, 998, 999, 1000] {
+            do throws(SchedulerError) {
+                let scheduler = try SchedulerConfiguration(SchedulerClass(method)).makeScheduler(
+                    method, inferenceStepCount: steps, sampleCount: 4)
+                #expect(scheduler.timesteps.count >= steps)
+            } catch {
+                #expect("\(error)".contains("choose from"))
+                // PNDM's default is to begin with Runge-Kutta steps; LCM was distilled at 50.
+                #expect(method == .lcm && steps > 50 || method == .pndm && steps < 4)
+            }
+        }
+        for steps in [-1, 0, 1001] {
+            #expect {
+                try configuration().makeScheduler(
+                    method, inferenceStepCount: steps, sampleCount: 4)
+            } throws: { "\($0)".contains("choose from 1 to 1000 with --steps") }
+        }
+    }
+
+    @Test func aThousandStepsWithAnOffsetAreRefused() throws {
+        for method in [SamplingMethod.ddim, .pndm, .dpmPlusPlus2M, .uniPC] {
+            let configuration = try configuration { $0.timestepSpacing = "leading" }
+            #expect {
+                try configuration.makeScheduler(method, inferenceStepCount: 1000, sampleCount: 4)
+            } throws: { "\($0)".contains("choose from 1 to 999 with --steps") }
+            _ = try configuration.makeScheduler(method, inferenceStepCount: 999, sampleCount: 4)
+        }
+    }
+
+    @Test func schedulesOverrideTheFile() throws {
+        let configuration = try configuration { $0.timestepSpacing = "leading" }
+        func timesteps(_ method: SamplingMethod, _ schedule: SigmaSchedule) throws -> [Float] {
+            try configuration.makeScheduler(
+                method, sigmaSchedule: schedule, inferenceStepCount: 4, sampleCount: 1
+            ).timesteps
+        }
+        for method in SamplingMethod.allCases where method != .lcm {
+            let calls = try timesteps(method, .sgmUniform)
+            #expect(calls.first == 999)
+            #expect(calls.last == 249)
+        }
+        for schedule in [SigmaSchedule.karras, .exponential] {
+            // Ancestral Euler takes Euler's sigmas, which diffusers' class has no key for.
+            #expect(try timesteps(.eulerAncestral, schedule) == timesteps(.euler, schedule))
+            #expect(try timesteps(.euler, schedule) != timesteps(.euler, .modelDefault))
+            for method in [SamplingMethod.ddim, .pndm, .lcm] {
+                #expect(throws: SchedulerError.self) { try timesteps(method, schedule) }
+            }
+        }
+        #expect(throws: SchedulerError.self) { try timesteps(.lcm, .sgmUniform) }
+    }
+
+    @Test func thePipelineCorrectsOldFiles() throws {
+        let old = try SchedulerConfiguration(
+            json: Data("{\"_class_name\": \"DDIMScheduler\", \"clip_sample\": true}".utf8))
+        let corrected = old.correctedForStableDiffusion()
+        func timesteps(_ configuration: SchedulerConfiguration) throws -> [Float] {
+            try configuration.makeScheduler(.ddim, inferenceStepCount: 50, sampleCount: 1).timesteps
+        }
+        #expect(try timesteps(old).first == 980)
+        #expect(try timesteps(corrected).first == 981)
+        #expect(corrected.clipSample == false)
+    }
+}

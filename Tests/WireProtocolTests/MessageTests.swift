@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import Testing
+import WireProtocol
+
+@Suite struct MessageTests {
+    @Test(arguments: Samples.messages)
+    func comesBackAsItWas(message: Message) throws {
+        for level in [nil, 1, 9] {
+            let bytes = message.frame(compressionLevel: level).encoded()
+            #expect(try decode(bytes, receiver: Samples.receiver(of: message)) == message)
+        }
+    }
+
+    @Test func samplesCoverEveryType() {
+        let types = Set(Samples.messages.map(\.type))
+        #expect(types == Set(MessageType.allCases).subtracting([.checkpoint]))
+    }
+
+    @Test func everyMethodAndScheduleTravels() throws {
+        for method in SamplingMethod.allCases {
+            for schedule in SigmaSchedule.allCases {
+                var request = Samples.request
+                request.samplingMethod = method
+                request.sigmaSchedule = schedule
+                request.clipSkip = nil
+                let message = Message.assign(Samples.lease, request)
+                #expect(try decode(message.frame().encoded(), receiver: .worker) == message)
+            }
+        }
+    }
+
+    /// A field added to the request must be added to ASSIGN as well.
+    @Test func requestHasNoFieldThatDoesNotTravel() {
+        #expect(Mirror(reflecting: Samples.request).children.count == 11)
+    }
+
+    @Test func longPromptsAndUnusualTextTravel() throws {
+        var request = Samples.request
+        request.prompt = String(repeating: "x", count: GenerationLimits.promptByteCountMax)
+        request.negativePrompt = "雪の中の赤い家 🏠 \u{0} e\u{301}"
+        let message = Message.assign(Samples.lease, request)
+        #expect(try decode(message.frame().encoded(), receiver: .worker) == message)
+    }
+
+    @Test func latentsTravelBitExact() throws {
+        let values: [Float] = [
+            0, -0.0, .leastNonzeroMagnitude, .infinity, -.infinity, .greatestFiniteMagnitude,
+            Float(bitPattern: 0x7FC0_1234), Float(bitPattern: 0xFF80_0001),
+        ]
+        let latents = GeneratedLatents(channels: 2, height: 2, width: 2, values: values)
+        let result = LatentResult(
+            lease: Samples.lease, latents: latents, timings: GenerationTimings(),
+            sha256: latents.sha256)
+        let bytes = Message.result(result).frame().encoded()
+        guard case .result(let back) = try decode(bytes, receiver: .coordinator) else {
+            Issue.record("not a result")
+            return
+        }
+        #expect(back.latents.values.map(\.bitPattern) == values.map(\.bitPattern))
+    }
+
+    @Test func wrongDigestIsNoticed() {
+        var result = Samples.result
+        result.latents.values[3] += 1
+        let bytes = Message.result(result).frame().encoded()
+        #expect(throws: WireError.digestMismatch(item: 7)) {
+            try decode(bytes, receiver: .coordinator)
+        }
+    }
+
+    @Test func longReasonsAreCutAtACharacter() throws {
+        let text = String(repeating: "é", count: 1000)
+        let bytes = Message.goodbye(WireReason(.finished, text)).frame().encoded()
+        guard case .goodbye(let reason) = try decode(bytes, receiver: .worker) else {
+            Issue.record("not a goodbye")
+            return
+        }
+        #expect(reason.text == String(repeating: "é", count: 512))
+    }
+
+    @Test func badFieldsAreNamed() {
+        let assign = Message.assign(Samples.lease, Samples.request)
+        let content = assign.frame(compressionLevel: nil).payload
+        func expect(_ expected: WireError, at offset: Int, _ bytes: UInt8...) {
+            var payload = content
+            payload.replaceSubrange(offset..<(offset + bytes.count), with: bytes)
+            #expect(throws: expected) {
+                try decode(frame(assign, payload: payload), receiver: .worker)
+            }
+        }
+        expect(.fieldOutOfRange(.assign, field: "attempt", value: "0"), at: 0, 0, 0)
+        expect(.reservedFieldNotZero("lease"), at: 5, 1)
+        expect(.fieldOutOfRange(.assign, field: "sampling method", value: "200"), at: 44, 200)
+        expect(.fieldOutOfRange(.assign, field: "sigma schedule", value: "0"), at: 45, 0)
+        expect(.reservedFieldNotZero("request"), at: 47, 9)
+        expect(
+            .fieldOutOfRange(.assign, field: "prompt", value: "4294967295"), at: 48, 255, 255, 255,
+            255)
+        expect(.notUTF8(.assign, field: "prompt"), at: 52, 0xFF)
+    }
+
+    @Test func everyTruncationIsAnError() {
+        for message in Samples.messages {
+            let content = message.frame(compressionLevel: nil).payload
+            for count in 0..<content.count {
+                let bytes = frame(message, payload: Array(content[..<count]))
+                #expect(throws: WireError.self, "\(message.type) cut to \(count) bytes") {
+                    try decode(bytes, receiver: Samples.receiver(of: message))
+                }
+            }
+        }
+    }
+
+    @Test func newerMinorVersionMayAppendFieldsOurOwnMayNot() throws {
+        let message = Message.ping(5)
+        let payload = message.frame().payload + [1, 2, 3]
+        #expect(throws: WireError.trailingBytes(.ping, byteCount: 3)) {
+            try decode(frame(message, payload: payload), receiver: .worker)
+        }
+        var header = message.frame().header
+        header.version.minor += 1
+        header.payloadByteCount = payload.count
+        header.contentByteCount = payload.count
+        header.payloadChecksum = checksum(payload)
+        #expect(try decode(header.encoded() + payload, receiver: .worker) == message)
+    }
+
+    @Test func unknownOptionalTypesOfNewerPeersAreSkipped() throws {
+        var header = Message.ping(5).frame().header
+        header.typeByte = 0x90
+        let payload = Message.ping(5).frame().payload
+        #expect(throws: WireError.unknownMessageType(0x90)) {
+            try decode(header.encoded() + payload, receiver: .worker)
+        }
+        header.version.minor += 1
+        #expect(try decode(header.encoded() + payload, receiver: .worker) == nil)
+        header.typeByte = 0x70
+        #expect(throws: WireError.unknownMessageType(0x70)) {
+            try decode(header.encoded() + payload, receiver: .worker)
+        }
+    }
+}
+
+@Suite struct WireErrorCodeTests {
+    @Test func everyNumberMapsBothWays() {
+        for value in UInt16.min...UInt16.max {
+            let code = WireErrorCode(wireValue: value)
+            if code == .unspecified {
+                #expect(WireErrorCode.allCases.allSatisfy {
+                    $0 == .unspecified || $0.wireValue != value
+                })
+            } else {
+                #expect(code.wireValue == value)
+            }
+        }
+    }
+
+    @Test func numbersAreFixedForEver() {
+        let numbers = Dictionary(
+            uniqueKeysWithValues: WireErrorCode.allCases.map { ("\($0)", $0.wireValue) })
+        #expect(
+            numbers == [
+                "finished": 0, "protocolMismatch": 100, "modelMismatch": 101, "busy": 102,
+                "draining": 103, "tooManyConnections": 104, "wrongRole": 105,
+                "kernelClassMismatch": 106, "authenticationRequired": 107,
+                "handshakeTimeout": 108, "malformedFrame": 200, "checksumMismatch": 201,
+                "frameTooLong": 202, "unexpectedMessage": 203, "idleTimeout": 204,
+                "slowReader": 205, "cancelled": 300, "overCredit": 301, "workerFailed": 302,
+                "shuttingDown": 303, "requestInvalid": 400, "nonFiniteLatents": 401,
+                "unspecified": 65535,
+            ])
+    }
+
+    @Test func everyWireErrorHasACodeAndAText() {
+        let errors: [WireError] = [
+            .stranger(.http), .headerChecksumMismatch, .unsupportedProtocol(major: 2, minor: 0),
+            .unknownMessageType(9), .wrongDirection(.hello), .outOfOrder(.hello),
+            .unknownFlags(2), .reservedFieldNotZero("x"), .streamOutOfRange(.ping, stream: 1),
+            .payloadTooLong(.ping, byteCount: 9, max: 8), .payloadChecksumMismatch(.ping),
+            .compressionNotAllowed(.ping), .badCompression(.result, reason: "x"),
+            .decompressedSizeMismatch(.result, declared: 1), .truncated(.ping, field: "x"),
+            .trailingBytes(.ping, byteCount: 1),
+            .fieldOutOfRange(.ping, field: "x", value: "1"), .notUTF8(.assign, field: "x"),
+            .digestMismatch(item: 1),
+        ]
+        for error in errors {
+            #expect(error.code != .finished && error.code != .unspecified)
+            #expect(error.description.count > 10)
+        }
+        #expect(Set(errors.map(\.description)).count == errors.count)
+    }
+}

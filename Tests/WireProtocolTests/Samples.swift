@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import WireProtocol
+
+/// A small, fast, seeded generator, so that every failure can be repeated.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+/// One message of every kind, with every field different from its default.
+enum Samples {
+    static let lease = Lease(item: 7, attempt: 2, token: 0x0123_4567_89AB_CDEF)
+    static let model = ModelFingerprint(
+        unet: [UInt8](0..<32), textEncoder: [UInt8](32..<64), vae: [UInt8](64..<96))
+    static let request = GenerationRequest(
+        prompt: "a red house in the snow, é", negativePrompt: "blurry", seed: 42, width: 256,
+        height: 192, inferenceStepCount: 30, guidanceScale: 6.5, samplingMethod: .dpmPlusPlus2M,
+        sigmaSchedule: .karras, eta: 0.25, clipSkip: 2)
+    static let reason = WireReason(.busy, "try later", retryAfterMilliseconds: 1500)
+
+    static func node(_ role: PeerRole) -> NodeDescription {
+        NodeDescription(
+            role: role, instance: [UInt8](200..<216), name: "node", build: "0.1.0",
+            kernelClass: "onednn-bf16-avx512", coreCount: 2, memoryByteCount: 1 << 34,
+            model: model, credits: role == .worker ? 2 : 0)
+    }
+
+    static let result: LatentResult = {
+        let latents = GeneratedLatents(
+            channels: 4, height: 2, width: 2, values: (0..<16).map { Float($0) * 0.125 - 1 })
+        return LatentResult(
+            lease: lease, latents: latents,
+            timings: GenerationTimings(textEncodingSeconds: 0.5, samplingSeconds: 12.25),
+            sha256: latents.sha256)
+    }()
+
+    /// Latents that compress well, for frames with a zstd payload.
+    static let flatResult: LatentResult = {
+        let latents = GeneratedLatents(
+            channels: 4, height: 8, width: 8, values: [Float](repeating: 0.5, count: 256))
+        return LatentResult(
+            lease: lease, latents: latents, timings: GenerationTimings(), sha256: latents.sha256)
+    }()
+
+    static let messages: [Message] = [
+        .hello(node(.coordinator)), .welcome(node(.worker)), .refuse(reason),
+        .assign(lease, request),
+        .progress(ProgressReport(lease: lease, step: 3, stepCount: 30, seconds: 0.75)),
+        .result(result), .resultAck(lease), .ackConfirm(lease), .nak(lease, reason),
+        .term(lease, WireReason(.requestInvalid, "no")), .cancel(lease),
+        .drain(WireReason(.draining, "stopping")), .ping(99), .pong(99),
+        .goodbye(WireReason(.finished, "bye")),
+    ]
+
+    /// The end that reads a message.
+    static func receiver(of message: Message) -> PeerRole {
+        message.type.sender == .worker ? .coordinator : .worker
+    }
+}
+
+/// Decodes one message the way a connection does.
+func decode(_ bytes: [UInt8], receiver: PeerRole) throws(WireError) -> Message? {
+    var decoder = FrameDecoder(receiver: receiver)
+    decoder.append(bytes)
+    guard let frame = try decoder.next() else { return nil }
+    return try Message(frame)
+}
+
+/// Puts another payload, with a right checksum, into the frame of a message.
+func frame(
+    _ message: Message, payload: [UInt8], contentByteCount: Int? = nil, isCompressed: Bool = false
+) -> [UInt8] {
+    var header = message.frame().header
+    header.payloadByteCount = payload.count
+    header.contentByteCount = contentByteCount ?? payload.count
+    header.isCompressed = isCompressed
+    header.payloadChecksum = checksum(payload)
+    return header.encoded() + payload
+}
+
+/// CRC-32 written out, independent of zlib.
+func checksum(_ bytes: [UInt8]) -> UInt32 {
+    var crc = UInt32.max
+    for byte in bytes {
+        crc ^= UInt32(byte)
+        for _ in 0..<8 { crc = crc & 1 == 1 ? (crc >> 1) ^ 0xEDB8_8320 : crc >> 1 }
+    }
+    return ~crc
+}
