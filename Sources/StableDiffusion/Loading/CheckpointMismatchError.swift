@@ -7,6 +7,12 @@ package struct CheckpointMismatchError: Error, Equatable, CustomStringConvertibl
         package var name: String
         package var expected: [Int]
         package var found: [Int]
+
+        package init(name: String, expected: [Int], found: [Int]) {
+            self.name = name
+            self.expected = expected
+            self.found = found
+        }
     }
 
     /// The component's directory.

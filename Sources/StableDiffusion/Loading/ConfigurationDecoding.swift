@@ -32,6 +32,8 @@ package enum PerBlock<Value: Decodable & Sendable & Equatable>: Decodable, Senda
 
     /// One value per block.
     func resolved(count: Int, key: String) throws(ConfigurationProblem) -> [Value] {
+        // One above: an up block has a layer more than its down block.
+        try ConfigurationLimits.check(count, 1...ConfigurationLimits.layers.upperBound + 1, key: key)
         switch self {
         case .all(let value): return Array(repeating: value, count: count)
         case .each(let values):

@@ -37,6 +37,8 @@ extension UNetConfiguration {
         }
         var levels: [UNetLevel] = []
         for index in 0..<count {
+            try ConfigurationLimits.check(
+                layers[index], ConfigurationLimits.layers, key: "layers_per_block")
             let upIndex = count - 1 - index
             let up = reversed?[upIndex] ?? transformers[index]
             levels.append(

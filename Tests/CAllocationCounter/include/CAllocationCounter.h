@@ -13,4 +13,8 @@ void rt_count_allocations(void);
 /// Stops counting on the calling thread; returns how many allocations it made since the start.
 int64_t rt_counted_allocations(void);
 
+/// The same, without those that OpenBLAS, oneDNN and other libraries make for themselves: this
+/// executable's and the Swift run-time library's. One thread at a time.
+int64_t rt_counted_own_allocations(void);
+
 #endif

@@ -11,7 +11,11 @@ struct Goldens {
 
     /// The goldens of a model; missing ones fail the test.
     init(_ model: String) throws {
-        let path = try Self.path("\(model).safetensors")
+        try self.init(path: try Self.path("\(model).safetensors"))
+    }
+
+    /// The goldens in a file; a missing one fails the test.
+    init(path: String) throws {
         try #require(
             FileManager.default.fileExists(atPath: path),
             "missing \(path): run scripts/export_goldens.py model")

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CAllocationCounter
+import StableDiffusion
+import TensorKit
+import Testing
+
+/// A denoising step costs no heap allocation of ours once the first one has run. The libraries make
+/// some inside a product: oneDNN for its list of arguments, OpenBLAS for tiny matrices.
+@Suite(.serialized) struct AllocationTests {
+    static let machines =
+        Machine.float32.filter { $0.instructionSet == Machine.standard.instructionSet }
+        + Machine.bfloat16.suffix(1)
+
+    @Test(arguments: machines)
+    func unetCallsAllocateNothing(_ machine: Machine) throws {
+        let unet = try UNet2DConditionModel.load(
+            from: try ModelDirectory(path: try modelPath("tiny")),
+            backend: try machine.makeBackend())
+        let shape = TensorShape(height: 16, width: 16, channels: 4)
+        let sample = try Tensor.make(shape, [Float](repeating: 0.5, count: shape.elementCount))
+        let text = try Tensor.make(TensorShape(tokens: 77, channels: 48))
+        let output = try Tensor.make(shape)
+        let lane = try machine.makeLane()
+        lane.workspace.startMeasuring()
+        func step(_ prepared: PreparedText, _ timestep: Float) {
+            unet.forward(sample, timestep: timestep, text: prepared, into: output, lane: lane)
+        }
+        step(try unet.prepare(text: text, lane: lane), 981)
+        try lane.workspace.allocate()
+        let prepared = try unet.prepare(text: text, lane: lane)
+        step(prepared, 981)
+        rt_count_allocations()
+        step(prepared, 961)
+        step(prepared, 941)
+        #expect(rt_counted_own_allocations() == 0)
+        #expect(output.values.contains { $0 != 0 })
+    }
+}
