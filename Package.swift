@@ -83,8 +83,16 @@ let executables: [Target] = [
         ]),
     executable(
         "retom-coord",
-        ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
-    executable("retom-worker", ["Worker", "CommandSupport", "StableDiffusion", "GenerationTypes"]),
+        [
+            "Coordinator", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
+            "SafeTensors", "ImageCodec", "GenerationTypes", logging,
+        ] + nio),
+    executable(
+        "retom-worker",
+        [
+            "Worker", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
+            "GenerationTypes", logging,
+        ] + nio),
     executable(
         "retom-eval",
         ["CommandSupport", "StableDiffusion", "TensorKit", "ImageCodec", "GenerationTypes"]),
