@@ -258,8 +258,8 @@ typedef struct place {
 } place;
 
 /// The order in which blocks are done. Where the keys and values of all heads of an item stay in
-/// the cache (text), all heads of a block of queries follow each other, because they share its rows;
-/// else all blocks of a head, because they share its keys.
+/// the cache (text), all heads of a block of queries follow each other, because they share its
+/// rows; else all blocks of a head, because they share its keys.
 static place place_of(const rt_attention *a, geometry g, int64_t unit) {
     const int64_t words = packed_key_words(a, g) + packed_value_words(a, g);
     const int64_t per_item = a->head_count * g.query_blocks;
