@@ -107,7 +107,8 @@ let testTargets: [Target] = [
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
     tests(
-        "StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
+        "StableDiffusionTests", ["StableDiffusion", "GenerationTypes", "TestSupport"],
+        resources: [.copy("Goldens")]),
     tests(
         "ParityTests",
         ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport", "CAllocationCounter"],
