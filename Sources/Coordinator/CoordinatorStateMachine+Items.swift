@@ -120,7 +120,8 @@ extension CoordinatorStateMachine {
         let item = Int(result.lease.item)
         guard items.indices.contains(item), result.lease.token < nextToken else {
             malformed(
-                .fieldOutOfRange(.result, field: "item", value: "\(item)"), from: index, on: id, now: now)
+                .fieldOutOfRange(.result, field: "item", value: "\(item)"), from: index, on: id,
+                now: now)
             return
         }
         let isHolder = workers[index].leases.contains { $0.lease.item == result.lease.item }

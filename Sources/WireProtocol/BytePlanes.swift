@@ -28,7 +28,8 @@ package enum BytePlanes {
         return [Float](unsafeUninitializedCapacity: count) { values, written in
             for index in 0..<count {
                 let low = UInt32(planes[index]) | UInt32(planes[count + index]) << 8
-                let high = UInt32(planes[2 * count + index]) | UInt32(planes[3 * count + index]) << 8
+                let high =
+                    UInt32(planes[2 * count + index]) | UInt32(planes[3 * count + index]) << 8
                 values[index] = Float(bitPattern: low | high << 16)
             }
             written = count

@@ -169,7 +169,8 @@ import Worker
     }
 
     @Test func notANumberFailsTheImageAndNamesTheStep() async throws {
-        let record = try await withWorkers([TestWorker(HashChainGenerator(notANumberFromStep: 3))]) {
+        let record = try await withWorkers([TestWorker(HashChainGenerator(notANumberFromStep: 3))])
+        {
             try await TestCluster.coordinator($0).record(TestCluster.requests(1))
         }
         #expect(

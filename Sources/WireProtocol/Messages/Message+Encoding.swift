@@ -3,8 +3,12 @@
 import GenerationTypes
 
 extension Message {
-    /// zstd's level for latents: mantissas are noise, so higher levels cost time and save nothing.
-    package static let defaultCompressionLevel = 1
+    /// zstd's level for latents.
+    ///
+    /// Mantissas are noise, so higher levels cost time and save little: of the 16384 bytes of the
+    /// embedded model's latents level 3 leaves 13560 in 0.03 ms, level 19 leaves 13250 in 1.1 ms,
+    /// and any level without byte planes leaves 15120.
+    package static let defaultCompressionLevel = 3
 
     /// The frame of this message, ready for the wire.
     ///
