@@ -85,7 +85,7 @@ let testTargets: [Target] = [
     tests("ImageCodecTests", ["ImageCodec"]),
     tests("WireProtocolTests", ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
     tests("ClusterTests", ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
-    tests("CommandTests", ["CommandSupport", "TestSupport", "ImageCodec", "SafeTensors"]),
+    tests("CommandTests", ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
 ]
 
 let package = Package(

@@ -4,8 +4,9 @@ import CommandSupport
 import Testing
 
 @Suite struct RunProgressTests {
-    /// A run of `count` images of 10 steps on workers with the given seconds per step; each image
-    /// needs 0.5 s of decoding. Calls `observe` after every event.
+    /// A run of `count` images of 10 steps on workers with the given seconds per step.
+    ///
+    /// Each image needs 0.5 s of decoding. Calls `observe` after every event.
     private func simulate(
         count: Int, paces: [String: Double], until end: Double = .infinity,
         observe: (inout RunProgress, Double) -> Void = { _, _ in }

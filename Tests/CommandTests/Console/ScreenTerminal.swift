@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Enough of a terminal to see what a painter's text leaves on the screen: wrapping, cursor up,
-/// erase to the end of line and screen. Everything else that begins with ESC is an error.
+/// Enough of a terminal to see what a painter's text leaves on the screen.
+///
+/// It knows wrapping, cursor up, and erasing to the end of line and screen. Everything else that begins with ESC is an error.
 struct ScreenTerminal {
     private(set) var columns: Int
     private(set) var lines: [[Character]] = [[]]
