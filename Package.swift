@@ -123,7 +123,9 @@ let testTargets: [Target] = [
     tests(
         "ClusterTests",
         ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
-    tests("CommandTests", ["CommandSupport", "TestSupport", "ImageCodec", "SafeTensors"]),
+    tests(
+        "CommandTests",
+        ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
 ]
 
 let package = Package(
