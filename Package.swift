@@ -83,8 +83,16 @@ let executables: [Target] = [
         ]),
     executable(
         "retom-coord",
-        ["Coordinator", "CommandSupport", "StableDiffusion", "ImageCodec", "GenerationTypes"]),
-    executable("retom-worker", ["Worker", "CommandSupport", "StableDiffusion", "GenerationTypes"]),
+        [
+            "Coordinator", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
+            "SafeTensors", "ImageCodec", "GenerationTypes", logging,
+        ] + nio),
+    executable(
+        "retom-worker",
+        [
+            "Worker", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
+            "GenerationTypes", logging,
+        ] + nio),
     executable(
         "retom-eval",
         ["CommandSupport", "StableDiffusion", "TensorKit", "ImageCodec", "GenerationTypes"]),
@@ -99,7 +107,8 @@ let testTargets: [Target] = [
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
     tests(
-        "StableDiffusionTests", ["StableDiffusion", "TestSupport"], resources: [.copy("Goldens")]),
+        "StableDiffusionTests", ["StableDiffusion", "GenerationTypes", "TestSupport"],
+        resources: [.copy("Goldens")]),
     tests(
         "ParityTests",
         ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport", "CAllocationCounter"],

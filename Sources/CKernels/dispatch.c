@@ -8,11 +8,13 @@
 #include "norms/norms.h"
 #include "rows/rows.h"
 
-#define KERNELS_WITHOUT_ATTENTION(isa)                  \
-    .convert = rt_convert_##isa,                        \
-    .copy_rows = rt_copy_rows_##isa,                    \
-    .add_rows = rt_add_rows_##isa,                      \
-    .resize_nearest = rt_resize_nearest_##isa,          \
+#define ROWS(isa)                           \
+    .convert = rt_convert_##isa,            \
+    .copy_rows = rt_copy_rows_##isa,        \
+    .add_rows = rt_add_rows_##isa,          \
+    .resize_nearest = rt_resize_nearest_##isa
+
+#define ACTIVATIONS_AND_NORMS(isa)                      \
     .activate = rt_activate_##isa,                      \
     .geglu = rt_geglu_##isa,                            \
     .layer_norm = rt_layer_norm_##isa,                  \
@@ -28,7 +30,8 @@
 static const rt_kernels scalar_kernels = {
     .isa = RT_ISA_SCALAR,
     .name = "scalar",
-    KERNELS_WITHOUT_ATTENTION(scalar),
+    ROWS(scalar),
+    ACTIVATIONS_AND_NORMS(scalar),
     ATTENTION(scalar),
 };
 
@@ -43,34 +46,38 @@ static rt_attention_plan plan_avx512_bf16(const rt_attention *a) {
     return has_bf16_inputs(a) ? rt_attention_plan_avx512_bf16(a) : rt_attention_plan_avx512(a);
 }
 
-static void pack_avx512_bf16(const rt_attention *a, int64_t begin, int64_t end) {
-    if (has_bf16_inputs(a)) rt_attention_pack_avx512_bf16(a, begin, end);
-    else rt_attention_pack_avx512(a, begin, end);
+static void pack_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    if (has_bf16_inputs(arguments)) rt_attention_pack_avx512_bf16(arguments, begin, end);
+    else rt_attention_pack_avx512(arguments, begin, end);
 }
 
-static void run_avx512_bf16(const rt_attention *a, int64_t begin, int64_t end, void *scratch) {
-    if (has_bf16_inputs(a)) rt_attention_run_avx512_bf16(a, begin, end, scratch);
-    else rt_attention_run_avx512(a, begin, end, scratch);
+static void run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    if (has_bf16_inputs(arguments)) rt_attention_run_avx512_bf16(arguments, begin, end);
+    else rt_attention_run_avx512(arguments, begin, end);
 }
 
 static const rt_kernels avx2_kernels = {
     .isa = RT_ISA_AVX2,
     .name = "avx2",
-    KERNELS_WITHOUT_ATTENTION(avx2),
+    ROWS(avx2),
+    ACTIVATIONS_AND_NORMS(avx2),
     ATTENTION(avx2),
 };
 
 static const rt_kernels avx512_kernels = {
     .isa = RT_ISA_AVX512,
     .name = "avx512",
-    KERNELS_WITHOUT_ATTENTION(avx512),
+    ROWS(avx512),
+    ACTIVATIONS_AND_NORMS(avx512),
     ATTENTION(avx512),
 };
 
 static const rt_kernels avx512_bf16_kernels = {
     .isa = RT_ISA_AVX512_BF16,
     .name = "avx512_bf16",
-    KERNELS_WITHOUT_ATTENTION(avx512),
+    // Exact on subnormals, which the instruction is not, and bound by memory anyway.
+    ROWS(avx512),
+    ACTIVATIONS_AND_NORMS(avx512_bf16),
     .attention_plan = plan_avx512_bf16,
     .attention_pack = pack_avx512_bf16,
     .attention_run = run_avx512_bf16,

@@ -9,7 +9,8 @@ import WireProtocol
 package struct ClusterListener: Sendable {
     /// The port the system gave; differs from the wanted one when that was 0.
     package let port: Int
-    private let server: NIOAsyncChannel<NIOAsyncChannel<Frame, ByteBuffer>, Never>
+    private let server: NIOAsyncChannel<any Channel, Never>
+    private let waiting: WaitingChannels
     private let counter: TrafficCounter
 
     /// Opens a port.
@@ -18,6 +19,7 @@ package struct ClusterListener: Sendable {
     package static func bind(
         host: String, port: Int, counter: TrafficCounter, group: any EventLoopGroup
     ) async throws -> ClusterListener {
+        let waiting = WaitingChannels()
         do {
             let server = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 64)
@@ -26,24 +28,27 @@ package struct ClusterListener: Sendable {
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
+                // Nothing is read before somebody serves the connection.
+                .childChannelOption(.autoRead, value: false)
                 .bind(host: host, port: port) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try ClusterChannels.configure(channel, receiver: .worker, counter: counter)
-                    }
+                    waiting.insert(channel)
+                    return channel.eventLoop.makeSucceededFuture(channel)
                 }
             let actual = server.channel.localAddress?.port ?? port
-            return ClusterListener(port: actual, server: server, counter: counter)
+            return ClusterListener(
+                port: actual, server: server, waiting: waiting, counter: counter)
         } catch {
             throw TransportError.listening(error, host: host, port: port)
         }
     }
 
     private init(
-        port: Int, server: NIOAsyncChannel<NIOAsyncChannel<Frame, ByteBuffer>, Never>,
+        port: Int, server: NIOAsyncChannel<any Channel, Never>, waiting: WaitingChannels,
         counter: TrafficCounter
     ) {
         self.port = port
         self.server = server
+        self.waiting = waiting
         self.counter = counter
     }
 
@@ -55,26 +60,43 @@ package struct ClusterListener: Sendable {
     package func run(
         connectionCountMax: Int, _ serve: @escaping @Sendable (PeerConnection) async -> Void
     ) async throws {
+        // Connections that were accepted but not yet served when the loop ends.
+        defer { waiting.closeAll() }
         let open = ConnectionCount()
         var identifier: UInt64 = 0
         try await server.executeThenClose { accepted in
             try await withThrowingDiscardingTaskGroup { tasks in
                 for try await child in accepted {
                     identifier += 1
-                    let connection = PeerConnection(
-                        id: identifier, channel: child, counter: counter)
                     let isWelcome = open.value.load(ordering: .relaxed) < connectionCountMax
                     open.value.wrappingAdd(1, ordering: .relaxed)
-                    tasks.addTask {
-                        if isWelcome {
-                            await serve(connection)
-                        } else {
-                            await Self.turnAway(connection)
+                    tasks.addTask { [identifier] in
+                        if let connection = await connection(identifier, child) {
+                            await isWelcome ? serve(connection) : Self.turnAway(connection)
                         }
                         open.value.wrappingSubtract(1, ordering: .relaxed)
                     }
                 }
             }
+        }
+    }
+
+    /// Wraps an accepted channel and begins to read from it; `nil` when it is closed already.
+    private func connection(_ id: UInt64, _ channel: any Channel) async -> PeerConnection? {
+        waiting.remove(channel)
+        do {
+            let wrapped = try await channel.eventLoop.submit {
+                // On a closed channel the handlers would wait for an end that was there before.
+                guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
+                let wrapped = try ClusterChannels.configure(
+                    channel, receiver: .worker, counter: counter)
+                channel.setOption(.autoRead, value: true).whenComplete { _ in channel.read() }
+                return wrapped
+            }.get()
+            return PeerConnection(id: id, channel: wrapped, counter: counter)
+        } catch {
+            channel.close(promise: nil)
+            return nil
         }
     }
 
@@ -96,4 +118,28 @@ package struct ClusterListener: Sendable {
 /// Connections that are open at the moment.
 private final class ConnectionCount: Sendable {
     let value = Atomic<Int>(0)
+}
+
+/// Channels that nobody serves yet.
+///
+/// A `NIOAsyncChannel` must not be dropped unserved, so the accept queue holds plain channels; this
+/// registry closes what is left in the queue when a worker stops.
+private final class WaitingChannels: Sendable {
+    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+
+    func insert(_ channel: any Channel) {
+        channels.withLock { $0[ObjectIdentifier(channel)] = channel }
+    }
+
+    func remove(_ channel: any Channel) {
+        channels.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(channel)) }
+    }
+
+    func closeAll() {
+        let left = channels.withLock { channels in
+            defer { channels = [:] }
+            return Array(channels.values)
+        }
+        for channel in left { channel.close(promise: nil) }
+    }
 }

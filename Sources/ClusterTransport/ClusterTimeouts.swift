@@ -20,6 +20,8 @@ package struct ClusterTimeouts: Sendable {
     package var reconnect: Duration = .milliseconds(500)
     /// Longest such pause.
     package var reconnectMax: Duration = .seconds(10)
+    /// When a worker that is busy with one coordinator tells another to come back.
+    package var busyRetry: Duration = .seconds(1)
     /// How long a coordinator waits for workers that are busy with another one.
     package var busyMax: Duration = .seconds(600)
 

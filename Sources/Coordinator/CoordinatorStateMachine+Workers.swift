@@ -188,7 +188,7 @@ extension CoordinatorStateMachine {
         takeBackLeases(of: index, reason: reason.text)
         workers[index].connection = nil
         workers[index].busySince = since
-        let pause = Duration.milliseconds(max(100, reason.retryAfterMilliseconds))
+        let pause = Duration.milliseconds(max(10, reason.retryAfterMilliseconds))
         workers[index].phase = .waiting(until: now + pause)
     }
 

@@ -124,12 +124,24 @@ package struct HostsFileError: Error, Equatable, CustomStringConvertible {
         package var line: Int
         /// One sentence.
         package var text: String
+
+        /// Makes a record.
+        package init(line: Int, text: String) {
+            self.line = line
+            self.text = text
+        }
     }
 
     /// As the caller named the file.
     package var fileName: String
     /// In order of lines; not empty.
     package var problems: [Problem]
+
+    /// Makes an error.
+    package init(fileName: String, problems: [Problem]) {
+        self.fileName = fileName
+        self.problems = problems
+    }
 
     /// One line per problem, as compilers write them.
     package var description: String {

@@ -35,12 +35,21 @@ package struct SafeTensorsWriter: Sendable {
             PendingTensor(name: name, scalarType: scalarType, shape: shape, bytes: Array(bytes)))
     }
 
+    /// The bytes of the whole file: length of the header, header, data.
+    package func serialized() -> [UInt8] {
+        let header = header()
+        var bytes = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+        bytes += header
+        for tensor in ordered { bytes += tensor.bytes }
+        return bytes
+    }
+
     /// Writes to a new file beside `path`, then renames it: a reader sees all of it or nothing.
     package func write(to path: String) throws(SafeTensorsError) {
         let temporary = path + ".\(getpid()).tmp"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .cannotWrite(file: path, errorNumber: errno) }
-        var failure = write(to: descriptor)
+        var failure = serialized().withUnsafeBytes { writeAll($0, to: descriptor) }
         if failure == 0, fsync(descriptor) != 0 { failure = errno }
         if close(descriptor) != 0, failure == 0 { failure = errno }
         if failure == 0, rename(temporary, path) != 0 { failure = errno }
@@ -92,18 +101,6 @@ package struct SafeTensorsWriter: Sendable {
             }
         }
         return result + "\""
-    }
-
-    /// Writes length, header and data; returns 0 or the error number.
-    private func write(to descriptor: Int32) -> Int32 {
-        let header = header()
-        var length = UInt64(header.count).littleEndian
-        var failure = withUnsafeBytes(of: &length) { writeAll($0, to: descriptor) }
-        if failure == 0 { failure = header.withUnsafeBytes { writeAll($0, to: descriptor) } }
-        for tensor in ordered where failure == 0 {
-            failure = tensor.bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
-        }
-        return failure
     }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {

@@ -11,4 +11,7 @@ package enum KernelTable {
         }
         return kernels
     }
+
+    /// Their name, for the kernel class of a node.
+    package static var bestName: String { String(cString: best().pointee.name) }
 }

@@ -84,8 +84,6 @@ package struct WorkerStateMachine {
         var isDraining = false
     }
 
-    /// Pause after which a refused coordinator may ask again.
-    static let busyRetryAfterMilliseconds = 1000
     /// How long a closing connection may take.
     static let closingTimeout = Duration.seconds(5)
 
@@ -152,8 +150,14 @@ package struct WorkerStateMachine {
         return queue.count + 1
     }
 
-    /// Results that wait for their acknowledgement; for tests.
+    /// Results that wait for their acknowledgement.
     package var keptCount: Int { kept.count }
+
+    /// Images a coordinator may lease to it at a time.
+    package var credits: Int { node.credits }
+
+    /// Whether it was drained and is done.
+    package var hasStopped: Bool { isStopped }
 
     private mutating func tick(now: Duration) {
         for (id, connection) in connections.sorted(by: { $0.key < $1.key }) {

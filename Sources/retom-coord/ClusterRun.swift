@@ -2,9 +2,10 @@
 
 internal import CommandSupport
 internal import Coordinator
+internal import Foundation
 internal import GenerationTypes
-internal import Glibc
 internal import Logging
+internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 internal import TensorKit
@@ -52,7 +53,9 @@ struct ClusterRun: Sendable {
         case .local(let count, let arguments):
             let local = try await LocalWorkers.start(
                 count: count, executable: "\(SystemInfo.executableDirectory)/retom-worker",
-                arguments: arguments, group: group,
+                arguments: arguments,
+                environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
+                group: group,
                 onExit: { [display] in display.report(.warning($0)) })
             do {
                 let exit = try await body(local.addresses)
@@ -74,7 +77,7 @@ struct ClusterRun: Sendable {
             memoryByteCount: SystemInfo.memoryByteCount, model: fingerprint)
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, group: group,
-            logger: Logger(label: "retom-coord", factory: StreamLogHandler.standardError))
+            logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })
         let interrupts = Mutex(0)
         SignalWatcher.start { _ in
             // The first signal tells the workers; the second does not wait for anything.

@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import Foundation
+internal import GenerationTypes
 
 /// Where the pictures go and what is shown meanwhile.
 struct OutputOptions: ParsableArguments {
@@ -23,6 +24,17 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Show no progress.")
     var quiet = false
 
+    /// What the environment says of the terminal.
+    private var terminalStyle: TerminalStyle {
+        let environment = ProcessInfo.processInfo.environment
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment[$0] }
+            .first { !$0.isEmpty }
+        return TerminalStyle(
+            usesColor: environment["NO_COLOR", default: ""].isEmpty
+                && environment["TERM"] != "dumb",
+            usesUnicode: locale?.uppercased().replacing("-", with: "").contains("UTF8") ?? false)
+    }
+
     /// The display that suits the terminal and these options.
     func display(for plan: RequestPlan) -> ProgressDisplay {
         let mode =
@@ -31,7 +43,7 @@ struct OutputOptions: ParsableArguments {
             : .suited(
                 errorIsTerminal: ConsoleStreams.errorIsTerminal,
                 outputIsTerminal: ConsoleStreams.outputIsTerminal, json: json,
-                style: TerminalStyle(environment: ProcessInfo.processInfo.environment))
+                style: terminalStyle)
         return ProgressDisplay(
             mode: mode, json: json, prompts: plan.requests.map(\.prompt), console: .standard)
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ClusterTransport
 internal import CommandSupport
 internal import Coordinator
 internal import FoundationEssentials
@@ -10,7 +11,7 @@ internal import Synchronization
 
 /// Keeps the account of a run and writes its files.
 final class RunSession: Sendable {
-    private struct State {
+    fileprivate struct State {
         var images: [ImageRecord]
         var workers: [WorkerRecord] = []
     }
@@ -66,7 +67,7 @@ final class RunSession: Sendable {
         var latentsFile: String?
         if savesLatents {
             let name = RunFileName.latents(index: finished.item, seed: finished.request.seed)
-            try directory.writeNew(name, bytes: try latentsBytes(finished.latents))
+            try directory.writeNew(name, bytes: latentsBytes(finished.latents))
             latentsFile = name
         }
         try directory.writeNew(file, bytes: try PNG.encode(picture, texts: metadata.pngTexts()))
@@ -134,17 +135,17 @@ final class RunSession: Sendable {
     }
 
     /// The latents as diffusers would save them: `latents`, f32, `[1, channels, height, width]`.
-    private func latentsBytes(_ latents: GeneratedLatents) throws -> [UInt8] {
+    private func latentsBytes(_ latents: GeneratedLatents) -> [UInt8] {
         var writer = SafeTensorsWriter(metadata: ["format": "pt"])
-        try writer.add(
+        writer.add(
             "latents", shape: [1, latents.channels, latents.height, latents.width],
-            floats: latents.values)
-        return writer.bytes()
+            values: latents.values)
+        return writer.serialized()
     }
 }
 
 extension RunSession.State {
-    mutating func apply(_ event: CoordinatorEvent) {
+    fileprivate mutating func apply(_ event: CoordinatorEvent) {
         switch event {
         case .workerJoined(let worker, let description):
             update(worker: worker, kernelClass: description.kernelClass) { $0.lostReason = nil }
@@ -159,7 +160,7 @@ extension RunSession.State {
         }
     }
 
-    mutating func update(
+    fileprivate mutating func update(
         worker: String, kernelClass: String, _ change: (inout WorkerRecord) -> Void
     ) {
         if let index = workers.firstIndex(where: { $0.name == worker }) {

@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import FoundationEssentials
+internal import StableDiffusion
 
 /// What all benchmarks share.
 struct BenchOptions: ParsableArguments {

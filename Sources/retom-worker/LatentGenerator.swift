@@ -10,9 +10,14 @@ internal import Worker
 /// `@unchecked Sendable`: the pipeline belongs to one thread, and the worker promises to call the
 /// generator and its runs on one dedicated thread only.
 final class LatentGenerator: LatentGenerating, @unchecked Sendable {
+    /// Results of equal classes are equal to the last bit.
+    let kernelClass: String
     private let pipeline: StableDiffusionPipeline
 
-    init(pipeline: StableDiffusionPipeline) { self.pipeline = pipeline }
+    init(pipeline: StableDiffusionPipeline) {
+        self.pipeline = pipeline
+        kernelClass = pipeline.kernelClass
+    }
 
     func beginRun(for request: GenerationRequest) throws -> any LatentRun {
         do {

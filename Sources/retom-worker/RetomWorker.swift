@@ -6,6 +6,7 @@ internal import CommandSupport
 internal import GenerationTypes
 internal import Glibc
 internal import Logging
+internal import NIOCore
 internal import NIOPosix
 internal import StableDiffusion
 internal import Synchronization
@@ -57,12 +58,13 @@ struct RetomWorker: AsyncParsableCommand {
             try ModelFingerprint(of: directory)
         }
         let configuration = compute.configuration
-        let pipeline = try await DedicatedThread.run(named: "load") {
-            try StableDiffusionPipeline(model: directory, compute: configuration)
+        let generator = try await DedicatedThread.run(named: "load") {
+            LatentGenerator(
+                pipeline: try StableDiffusionPipeline(model: directory, compute: configuration))
         }
         var worker = WorkerConfiguration(
-            build: ProgramVersion.text, kernelClass: pipeline.kernelClass,
-            coreCount: configuration.threadCount, memoryByteCount: SystemInfo.memoryByteCount,
+            build: ProgramVersion.text, kernelClass: generator.kernelClass,
+            coreCount: compute.threads, memoryByteCount: SystemInfo.memoryByteCount,
             model: try await fingerprint)
         worker.host = host
         worker.port = port
@@ -70,13 +72,12 @@ struct RetomWorker: AsyncParsableCommand {
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = WorkerServer(
-            configuration: worker, generator: LatentGenerator(pipeline: pipeline), group: group,
-            logger: Logger(label: "retom-worker", factory: StreamLogHandler.standardError))
+            configuration: worker, generator: generator, group: group,
+            logger: Logger(label: "retom-worker") { StreamLogHandler.standardError(label: $0) })
         stop.onRequest { server.drain() }
         do {
             try await server.run { event in
-                print(event)
-                fflush(stdout)
+                ConsoleStreams.standard.writeOutput("\(event)\n")
             }
         } catch {
             try? await group.shutdownGracefully()

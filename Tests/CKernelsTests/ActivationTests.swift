@@ -68,7 +68,9 @@ struct ActivationTests {
 
     @Test("NaN, infinities and huge values", arguments: KernelSet.available, activations)
     func extremes(_ set: KernelSet, activation: rt_activation) {
-        let inputs: [Float] = [.nan, -.nan, .infinity, 1e30, -1e30, 3e38, -3e38, 0, -.leastNonzeroMagnitude]
+        let inputs: [Float] = [
+            .nan, -.nan, .infinity, 1e30, -1e30, 3e38, -3e38, 0, -.leastNonzeroMagnitude,
+        ]
         // In every lane of a vector and in the part behind the last full one.
         for shift in 0..<20 {
             let source = Matrix(rows: 1, channels: 29, element: RT_ELEMENT_F32) { _, channel in

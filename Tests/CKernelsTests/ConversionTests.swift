@@ -13,7 +13,9 @@ struct ConversionTests {
         var target = [Target](repeating: zero, count: source.count)
         source.withUnsafeBytes { source in
             target.withUnsafeMutableBytes { target in
-                guard let input = source.baseAddress, let output = target.baseAddress else { return }
+                guard let input = source.baseAddress, let output = target.baseAddress else {
+                    return
+                }
                 var arguments = rt_convert(
                     source: input, source_element: from, target: output, target_element: to)
                 let count = Int64(source.count / MemoryLayout<Source>.stride)

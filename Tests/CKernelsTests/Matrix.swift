@@ -11,7 +11,8 @@ final class Matrix {
     let stride: Int
     let element: rt_element
     private let memory: UnsafeMutableRawPointer
-    private static let gapPattern: UInt16 = 0x4b1d
+    /// Different for gaps of different widths, so that a copied gap is found out too.
+    private let gapPattern: UInt16
 
     init(
         rows: Int, channels: Int, gap: Int = 0, element: rt_element,
@@ -20,11 +21,12 @@ final class Matrix {
         rowCount = rows
         self.channels = channels
         stride = channels + gap
+        gapPattern = 0x4b10 + UInt16(gap)
         self.element = element
         let halves = rows * stride * (element == RT_ELEMENT_F32 ? 2 : 1)
         memory = .allocate(byteCount: max(halves, 1) * 2, alignment: 4)
         for index in 0..<halves {
-            memory.storeBytes(of: Self.gapPattern, toByteOffset: index * 2, as: UInt16.self)
+            memory.storeBytes(of: gapPattern, toByteOffset: index * 2, as: UInt16.self)
         }
         for row in 0..<rows {
             for channel in 0..<channels { self[row, channel] = value(row, channel) }
@@ -81,7 +83,7 @@ final class Matrix {
             let start = (row * stride + channels) * halvesPerValue
             let end = (row + 1) * stride * halvesPerValue
             return (start..<end).allSatisfy {
-                memory.load(fromByteOffset: $0 * 2, as: UInt16.self) == Self.gapPattern
+                memory.load(fromByteOffset: $0 * 2, as: UInt16.self) == gapPattern
             }
         }
     }
@@ -97,7 +99,9 @@ func bfloat16Bits(_ value: Float) -> UInt16 {
     func distance(_ bits: UInt16) -> Double {
         let neighbour = Float(bitPattern: UInt32(bits) << 16)
         // Beyond the greatest finite value, the next one stands for infinity.
-        let exact = neighbour.isInfinite ? Double(sign: .plus, exponent: 128, significand: 1)
+        let exact =
+            neighbour.isInfinite
+            ? Double(sign: .plus, exponent: 128, significand: 1)
             : Double(neighbour.magnitude)
         return (exact - Double(value.magnitude)).magnitude
     }
@@ -148,6 +152,6 @@ struct Deviation {
         }
     }
 
-    /// ‖results - expected‖ / ‖expected‖
+    /// ‖results − expected‖ / ‖expected‖.
     var relative: Double { squares == 0 ? 0 : (squares / reference).squareRoot() }
 }

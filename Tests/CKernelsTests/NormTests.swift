@@ -233,9 +233,14 @@ struct NormTests {
                 source[row, 12] = bad
                 let target = Matrix(rows: 300, channels: 20, element: RT_ELEMENT_F32)
                 groupNorm(set, shape, source, into: target, activation: RT_ACTIVATION_SILU)
-                #expect((0..<150).allSatisfy { row in (10..<20).allSatisfy { target[row, $0].isNaN } })
-                #expect((0..<150).allSatisfy { row in (0..<10).allSatisfy { target[row, $0].isFinite } })
-                #expect((150..<300).allSatisfy { row in (0..<20).allSatisfy { target[row, $0].isFinite } })
+                func all(_ rows: Range<Int>, _ channels: Range<Int>, _ test: (Float) -> Bool)
+                    -> Bool
+                {
+                    rows.allSatisfy { row in channels.allSatisfy { test(target[row, $0]) } }
+                }
+                #expect(all(0..<150, 10..<20) { $0.isNaN })
+                #expect(all(0..<150, 0..<10) { $0.isFinite })
+                #expect(all(150..<300, 0..<20) { $0.isFinite })
             }
         }
     }

@@ -59,6 +59,33 @@ struct RowTests {
         #expect((0..<5).map { target[$0, 18] } == [-1, 1, 1, -1, -1])
     }
 
+    @Test("rows without gaps", arguments: KernelSet.available, channelCounts)
+    func contiguous(_ set: KernelSet, channels: Int) {
+        for from in Self.elements {
+            for to in Self.elements {
+                let source = matrix(rows: 6, channels: channels, gap: 0, from, seed: 14)
+                let target = matrix(rows: 6, channels: channels, gap: 0, to, seed: 15)
+                let before = target.values
+                let sums = zip(before, source.values).map { stored($0 + $1, to) }
+                let copies = source.values.map { stored($0, to) }
+                func expected(_ values: [Float]) -> [Float] {
+                    before.indices.map { (1..<5).contains($0 / channels) ? values[$0] : before[$0] }
+                }
+                var addition = rt_add_rows(
+                    source: source.source, target: target.target, channels: Int64(channels))
+                set.kernels.add_rows(&addition, 1, 5)
+                #expect(target.values == expected(sums))
+                var copy = rt_copy_rows(
+                    source: source.source, target: target.target, channels: Int64(channels),
+                    index: nil)
+                set.kernels.copy_rows(&copy, 1, 5)
+                #expect(target.values == expected(copies))
+                set.kernels.copy_rows(&copy, 5, 5)
+                #expect(target.values == expected(copies))
+            }
+        }
+    }
+
     @Test("addition", arguments: KernelSet.available, channelCounts)
     func add(_ set: KernelSet, channels: Int) {
         for from in Self.elements {

@@ -21,6 +21,7 @@ enum TestCluster {
     static var timeouts: ClusterTimeouts {
         var timeouts = ClusterTimeouts()
         timeouts.connect = .seconds(2)
+        timeouts.busyRetry = .milliseconds(10)
         timeouts.reconnect = .milliseconds(5)
         timeouts.reconnectMax = .milliseconds(20)
         return timeouts

@@ -35,7 +35,7 @@ AWKWARD = [
     "  leading and trailing  ", "many     spaces", "\u202eRTL override\u202c", "\ue000 private \uf8ff", "\U000f0000 \U0010ffff", "\ufffd \ufffe \uffff",
     "\U0001d400\U0001d401 math", "𝓯𝓪𝓷𝓬𝔂", "Z̷̢̛a̸̧͝l̵̡̛g̶̨͠o̷", "a\u0300\u0301\u0302\u0303\u0304" * 3, "\U0001e900\U0001e943 Adlam", "Ⓐⓑ ⒈ ①",
     "\u0378 unassigned \u088f new letter", "\ua7ce\U00016ea0 \U00011de5", "ﷺ ﷽", "ʼn apostrophe ʹ", "ᾳ ᾼ Ὰ ᾈ", "K Å Ω", "\u2126 \u212a \u212b",
-    "豈 更 車 \uf900 \ufa10", "\u0958 \u09dc \u0b5c \ufb1d", "Ⱥ Ⱦ ȺȾ", "Ꭰ Ꭱ ꭰ", "ა Ა", "ᲀ", "ꟹ ꓲ ʰ ª º",
+    "e\u0898\u0334 \u1dfa\u0323\U0001e2ec\u0334x \U00011935\U00011930", "豈 更 車 \uf900 \ufa10", "\u0958 \u09dc \u0b5c \ufb1d", "Ⱥ Ⱦ ȺȾ", "Ꭰ Ꭱ ꭰ", "ა Ა", "ᲀ", "ꟹ ꓲ ʰ ª º",
     LITERAL, f"a {LITERAL} b", f"a{LITERAL}b{LITERAL}", "<|startoftext|>", "x <|startoftext|>y", "<|STARTOFTEXT|> <|EndOfText|>",
     f"!!{LITERAL}!!", "!!<|ENDOFTEXT|>!!", "<|startoftext|>'s", "<|STARTOFTEXT|>'s", "<|endoftext", "|endoftext|>", "<| endoftext |>", "<<|endoftext|>>",
     "<|endoftext|><|startoftext|><|endoftext|>", "<|END\u200bOFTEXT|>", "</w> a</w>b", "</W>", "Ġ Ā ĉ Ċ", "unk [UNK] <unk> [PAD]",

@@ -2,6 +2,7 @@
 """The judge: a small classifier that says what a picture shows, trained on rendered scenes.
 
     python scripts/train/judge.py train                      # resumes if it was interrupted
+    python scripts/train/judge.py check --count 2000         # accuracy on held-out renders
     python scripts/train/judge.py score --model DIR --prompts validation.json --count 200
 
 Inputs of `train`: `--data` with {train,val}.{u8,jsonl}. Outputs in `--out`: judge.safetensors
@@ -10,10 +11,8 @@ state.pt. Inputs of `score`: a pipeline directory, the prompts with their attrib
 of a trained judge. Output: the share of prompts whose picture shows what it should, by attribute,
 with 95 % Wilson intervals, on the screen and as JSON in `--report`.
 
-The network is convolutions, GroupNorm, SiLU and one linear layer, so that it runs anywhere. Its
-outputs: sky, land, background and celestial body (one of n each); for each kind of object whether
-it is there (a logit), its colour and its position (one of n each, meaningful if it is there).
 Half of the training pictures are softened, shifted or noisy, since generated ones are not sharp.
+The network is in judge_net.py.
 """
 import argparse
 import json
@@ -26,67 +25,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # parallelism comes from the work
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
-from torch import nn
 
-from common import average_gradients, open_images, read_rows, save_atomically, wilson
-from scene import BACKS, CEL_NAMES, COLOURED, COLOURS, LANDS, OBJECTS, POSITIONS, SKIES
+from common import average_gradients, open_images, read_rows, save_atomically
+from judge_net import GLOBALS, KINDS, Judge, accuracy, answers, export, hits, load, look
+from judge_net import print_report, summary, to_input, truth
 
-GLOBALS = {"sky": SKIES, "land": LANDS, "background": BACKS, "celestial": CEL_NAMES}
-KINDS, HUES = list(OBJECTS), list(COLOURS)
-# name -> number of outputs, in the order of the last layer
-OUTPUTS = {name: len(values) for name, values in GLOBALS.items()} | {
-    "present": len(KINDS), "colour": len(KINDS) * len(HUES),
-    "position": len(KINDS) * len(POSITIONS),
-}
-# (channels, stride) of the 3x3 convolutions; each is followed by GroupNorm(8) and SiLU
-CONVOLUTIONS = [(16, 2), (32, 2), (64, 2), (64, 1), (96, 2), (96, 1), (128, 2), (128, 1)]
-NARROW = 32  # channels of the 8x8 map that the linear layer sees
 HELD_OUT = 2000
-
-
-class Judge(nn.Module):
-    """N x 3 x 256 x 256 in [-1, 1] -> N x 175."""
-
-    def __init__(self):
-        super().__init__()
-        layers, width = [], 3
-        for channels, stride in CONVOLUTIONS:
-            layers += [nn.Conv2d(width, channels, 3, stride, 1), nn.GroupNorm(8, channels)]
-            layers += [nn.SiLU()]
-            width = channels
-        self.features = nn.Sequential(*layers, nn.Conv2d(width, NARROW, 1), nn.SiLU())
-        self.head = nn.Linear(NARROW * 8 * 8, sum(OUTPUTS.values()))
-
-    def forward(self, x):
-        return self.head(self.features(x).flatten(1))
-
-
-def answers(output):
-    """The outputs by name: N x n, and for colour and position N x kinds x n."""
-    parts = dict(zip(OUTPUTS, output.split(list(OUTPUTS.values()), 1)))
-    parts["colour"] = parts["colour"].unflatten(1, (len(KINDS), len(HUES)))
-    parts["position"] = parts["position"].unflatten(1, (len(KINDS), len(POSITIONS)))
-    return parts
-
-
-def truth(rows):
-    """Class indices by name; -100 where there is nothing to say."""
-    out = {
-        name: torch.tensor([values.index(row[name]) for row in rows])
-        for name, values in GLOBALS.items()
-    }
-    out["present"] = torch.zeros(len(rows), len(KINDS))
-    out["colour"] = torch.full((len(rows), len(KINDS)), -100)
-    out["position"] = torch.full((len(rows), len(KINDS)), -100)
-    for i, row in enumerate(rows):
-        for thing in row["objects"]:
-            k = KINDS.index(thing["object"])
-            out["present"][i, k] = 1
-            out["position"][i, k] = POSITIONS.index(thing["position"])
-            if thing["object"] in COLOURED:
-                out["colour"][i, k] = HUES.index(thing["colour"])
-    return out
 
 
 def loss_of(output, target):
@@ -101,12 +45,6 @@ def loss_of(output, target):
 
 
 # ---------------------------------------------------------------- training
-
-
-def to_input(images):
-    """uint8 N x 256 x 256 x 3 -> float32 N x 3 x 256 x 256 in [-1, 1]."""
-    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
-    return x.float() / 127.5 - 1
 
 
 def disturb(x, rng):
@@ -213,92 +151,44 @@ def train(options):
                 run.save()
                 small = accuracy(run.average, images[:300], rows[:300], pool)
                 print({k: round(v["accuracy"], 3) for k, v in small.items()}, flush=True)
+        run.average.half().float()  # as it is exported
         report = accuracy(run.average, images[:HELD_OUT], rows[:HELD_OUT], pool)
     export(run.average, options.out, report)
     print(json.dumps(report, indent=1))
 
 
-# ---------------------------------------------------------------- export and use
+# ---------------------------------------------------------------- checking
 
 
-def export(judge, out, report):
-    """judge.safetensors in float16 and judge.json."""
-    weights = {k: v.half().contiguous() for k, v in judge.state_dict().items()}
-    save_file(weights, f"{out}/judge.safetensors", metadata={"format": "pt"})
-    described, index = [], 0
-    for channels, stride in CONVOLUTIONS:
-        described += [
-            {"convolution": f"features.{index}", "channels": channels, "kernel": 3,
-             "stride": stride, "padding": 1},
-            {"group_norm": f"features.{index + 1}", "groups": 8, "epsilon": 1e-5},
-            {"silu": True},
-        ]
-        index += 3
-    described += [
-        {"convolution": f"features.{index}", "channels": NARROW, "kernel": 1, "stride": 1,
-         "padding": 0},
-        {"silu": True}, {"flatten": "channels, rows, columns"}, {"linear": "head"},
-    ]
-    data = {
-        "input": {"size": [256, 256], "channels": "RGB", "scale": "x / 127.5 - 1"},
-        "layers": described, "outputs": OUTPUTS, "values": GLOBALS, "kinds": KINDS,
-        "colours": HUES, "positions": POSITIONS, "coloured": sorted(COLOURED),
-        "present_above": 0.0, "held_out_renders": report,
-    }
-    with open(f"{out}/judge.json", "w") as file:
-        json.dump(data, file, indent=1)
+def check(options):
+    """Prints the exported judge's accuracy on held-out renders, through the VAE if one is given:
+    that is the most that pictures made with this VAE can score."""
+    images = open_images(options.data, "val")[:options.count]
+    rows = read_rows(options.data, "val", options.count)
+    with ThreadPoolExecutor(options.workers) as pool:
+        if options.vae:
+            images = reconstruct(load_vae(options.vae), images, pool)
+        print_report(accuracy(load(options.out), images, rows, pool))
 
 
-def load(path):
-    """The exported judge, computing in float32."""
-    judge = Judge()
-    judge.load_state_dict(load_file(f"{path}/judge.safetensors"))
-    return judge.float().eval()
+def load_vae(path):
+    """A saved autoencoder, as float32."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL.from_pretrained(path, low_cpu_mem_usage=False).float().eval()
 
 
-def look(judge, images, pool, part=20):
-    """The judge's outputs for uint8 images, by name."""
+def reconstruct(vae, images, pool, part=4):
+    """What the VAE makes of the images, uint8."""
+    import unet
+
     @torch.no_grad()
     def one(start):
-        x = to_input(images[start:start + part])
-        return judge(x.contiguous(memory_format=torch.channels_last))
+        with torch.autocast("cpu", torch.bfloat16):
+            z = vae.encode(to_input(images[start:start + part])).latent_dist.mode()
+            return unet.decode(vae, z.float() * vae.config.scaling_factor)
 
-    return answers(torch.cat(list(pool.map(one, range(0, len(images), part)))))
-
-
-def hits(said, target):
-    """Right or wrong by attribute: lists of 0 and 1, over all that the target says."""
-    out = {name: (said[name].argmax(1) == target[name]).int().tolist() for name in GLOBALS}
-    there, found = target["present"] > 0, said["present"] > 0
-    out["object"] = found[there].int().tolist()
-    out["no other object"] = (~(found & ~there).any(1)).int().tolist()
-    for name in ("colour", "position"):
-        asked = target[name] >= 0
-        out[name] = (said[name].argmax(2)[asked] == target[name][asked]).int().tolist()
-    return out
-
-
-def summary(found):
-    """Accuracy, interval and count of each list of hits."""
-    out = {}
-    for name, values in found.items():
-        low, high = wilson(sum(values), len(values))
-        share = sum(values) / len(values) if values else 0.0
-        out[name] = {
-            "accuracy": round(share, 4), "interval": [round(low, 4), round(high, 4)],
-            "count": len(values),
-        }
-    return out
-
-
-def accuracy(judge, images, rows, pool):
-    """How often the judge is right about pictures whose attributes are known."""
-    said, target = look(judge, images, pool), truth(rows)
-    report = summary(hits(said, target))
-    for k, kind in enumerate(KINDS):
-        right = (said["present"][:, k] > 0) == (target["present"][:, k] > 0)
-        report[f"present: {kind}"] = summary({kind: right.int().tolist()})[kind]
-    return report
+    return np.concatenate(list(pool.map(one, range(0, len(images), part))))
 
 
 # ---------------------------------------------------------------- scoring generated pictures
@@ -326,25 +216,16 @@ def told_truth(rows):
     return target
 
 
-def told_hits(said, target):
-    """hits(), without the global attributes that were not told."""
-    out = hits(said, target)
-    for name in GLOBALS:
-        out[name] = [v for v, y in zip(out[name], target[name].tolist()) if y >= 0]
-    return out
-
-
 def generate(options, captions, pool):
     """One picture per caption: DDIM, the seed of picture i is `--seed` + i."""
     import unet
-    from diffusers import AutoencoderKL, DDIMScheduler
+    from diffusers import DDIMScheduler
 
     net = unet.load(options.unet or f"{options.model}/unet").bfloat16().eval()
     unet.use_plain_attention(net)
-    vae = AutoencoderKL.from_pretrained(
-        options.vae or f"{options.model}/vae", low_cpu_mem_usage=False
-    ).eval()
-    prompts = unet.Prompts(f"{options.model}/text_encoder", f"{options.model}/tokenizer")
+    vae = load_vae(options.vae or f"{options.model}/vae")
+    text = options.text or f"{options.model}/text_encoder"
+    prompts = unet.Prompts(text, f"{options.model}/tokenizer")
     schedule = DDIMScheduler.from_pretrained(f"{options.model}/scheduler")
 
     @torch.no_grad()
@@ -371,12 +252,10 @@ def score(options):
     rows = [told(item["attributes"], item["full_caption"]) for item in items]
     with ThreadPoolExecutor(options.workers) as pool:
         images = generate(options, captions, pool)
-        report = summary(told_hits(look(load(options.out), images, pool), told_truth(rows)))
+        report = summary(hits(look(load(options.out), images, pool), told_truth(rows)))
     if options.images:
         np.save(options.images, images)
-    for name, line in report.items():
-        low, high = line["interval"]
-        print(f"{name:16} {line['accuracy']:.3f}  [{low:.3f}, {high:.3f}]  of {line['count']}")
+    print_report(report)
     if options.report:
         with open(options.report, "w") as file:
             json.dump(report, file, indent=1)
@@ -384,7 +263,7 @@ def score(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["train", "score"])
+    parser.add_argument("what", choices=["train", "check", "score"])
     parser.add_argument("--data", default="work/data")
     parser.add_argument("--out", default="work/ckpt/judge")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
@@ -394,18 +273,19 @@ def main():
     training.add_argument("--batch", type=int, default=32)
     training.add_argument("--part", type=int, default=8, help="pictures per gradient task")
     training.add_argument("--lr", type=float, default=2e-3)
-    scoring = parser.add_argument_group("score")
+    scoring = parser.add_argument_group("score and check")
     scoring.add_argument("--model", help="pipeline directory")
     scoring.add_argument("--unet", help="another U-Net than the pipeline's")
+    scoring.add_argument("--text", help="another text encoder than the pipeline's")
     scoring.add_argument("--vae", help="another VAE than the pipeline's")
     scoring.add_argument("--prompts", help="JSON with full captions and attributes")
-    scoring.add_argument("--count", type=int, default=200)
+    scoring.add_argument("--count", type=int, default=200, help="prompts, or held-out renders")
     scoring.add_argument("--ddim", type=int, default=25, help="steps")
     scoring.add_argument("--guidance", type=float, default=5.0)
     scoring.add_argument("--report", help="write the scores to this JSON file")
     scoring.add_argument("--images", help="write the pictures to this .npy file")
     options = parser.parse_args()
-    {"train": train, "score": score}[options.what](options)
+    {"train": train, "check": check, "score": score}[options.what](options)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
 """Trains the U-Net on cached VAE latents, with captions drawn afresh for every sample.
 
-    python scripts/train/encode_latents.py --size 128            # stage 1: half-size scenes
-    python scripts/train/train_unet.py --size 128 --horizon 90000
-    python scripts/train/encode_latents.py --size 256            # stage 2: goes on from stage 1
-    python scripts/train/train_unet.py --size 256 --horizon 300000
-
+    python scripts/train/train_unet.py --size 128 --out work/ckpt/unet128 --horizon 70000
+    python scripts/train/train_unet.py --unet work/ckpt/unet128/export  # full-size scenes
     python scripts/train/train_unet.py --init DIR                # from an exported pipeline
 
 Inputs: `--data` with lat_{train,val}_<size>.npy and {train,val}.jsonl; `--text`, `--tokenizer`
-and `--vae` (or, with `--init`, the text_encoder, tokenizer and vae of that pipeline).
+and `--vae`, by default those of the pipeline `--init` or else of work/ckpt.
 Outputs in `--out`: state.pt (float32 weights, EMA, Adam moments, sample count; replaced
 atomically every `--every` minutes), export/ (the EMA as a diffusers U-Net in float16),
 preview_*.png, log.jsonl. A state.pt that is there is always continued, so one command both
@@ -171,8 +168,8 @@ class Trainer:
             state["net"].load_state_dict(state.pop("model"))
             print(f"continues {path} from {state['samples']} samples", flush=True)
             return state
-        if options.init:
-            return {"net": unet.load(f"{options.init}/unet"), "samples": 0}
+        if options.unet:
+            return {"net": unet.load(options.unet), "samples": 0}
         torch.manual_seed(options.seed)
         return {"net": unet.build(), "samples": 0}
 
@@ -339,9 +336,10 @@ def parse_options():
     parser.add_argument("--data", default="work/data")
     parser.add_argument("--out", default=f"{work}/unet")
     parser.add_argument("--init", default="", help="start from this exported pipeline's directory")
-    parser.add_argument("--vae", default=f"{work}/vae_final", help="for previews only")
-    parser.add_argument("--text", default=f"{work}/clip", help="CLIPModel or text encoder")
-    parser.add_argument("--tokenizer", default=f"{work}/tokenizer")
+    parser.add_argument("--unet", default="", help="start from this exported U-Net")
+    parser.add_argument("--vae", default="", help="for previews only")
+    parser.add_argument("--text", default="", help="CLIPModel or text encoder")
+    parser.add_argument("--tokenizer", default="")
     parser.add_argument("--prediction", default="v_prediction", choices=["epsilon", "v_prediction"])
     parser.add_argument("--size", type=int, default=256, choices=[128, 256], help="pixels")
     parser.add_argument("--batch", type=int, default=32)
@@ -360,9 +358,12 @@ def parse_options():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     assert options.batch % options.part == 0, "--batch must be a multiple of --part"
+    given = dict(vae=f"{work}/vae_final", tokenizer=f"{work}/tokenizer", text=f"{work}/clip")
     if options.init:
-        options.vae, options.tokenizer = f"{options.init}/vae", f"{options.init}/tokenizer"
-        options.text = f"{options.init}/text_encoder"
+        given = {name: f"{options.init}/{name}" for name in ("unet", "vae", "tokenizer")}
+        given["text"] = f"{options.init}/text_encoder"
+    for name, path in given.items():
+        setattr(options, name, getattr(options, name) or path)
     return options
 
 

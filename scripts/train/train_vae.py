@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Trains the AutoencoderKL (f = 8, four latent channels) on the rendered scenes.
 
-    python scripts/train/train_vae.py train --crop 128 --batch 8 --samples 16000
-    python scripts/train/train_vae.py train --crop 64 --batch 24 --samples 300000
+    python scripts/train/train_vae.py train --crop 128 --samples 16000 --out work/ckpt/vae128
+    python scripts/train/train_vae.py train --init work/ckpt/vae128 --batch 24 --part 6
     python scripts/train/train_vae.py bake --to work/ckpt/vae_final
     python scripts/train/train_vae.py train --init DIR/vae --decoder-only --out work/ckpt/decoder
     python scripts/train/train_vae.py measure --out DIR/vae
@@ -286,7 +286,7 @@ def train(options):
                 print(json.dumps(measure(run.average, val[:50], pool)), flush=True)
                 saved = time.time()
         found = measure(run.average, val[:HELD_OUT], pool)
-        if not options.init:
+        if not options.decoder_only:
             run.average.register_to_config(scaling_factor=1 / found["latent_std"])
         run.save()
         draw_pairs(run.average, val[:6], f"{options.out}/recon.png")

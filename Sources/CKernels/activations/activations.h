@@ -4,15 +4,16 @@
 #ifndef RETOM_ACTIVATIONS_H
 #define RETOM_ACTIVATIONS_H
 
-#include "KernelArguments.h"
+#include "CKernels.h"
 
-#define RT_ACTIVATIONS_DECLARE(isa)                                                       \
-    void rt_activate_##isa(const rt_activate *_Nonnull a, int64_t begin, int64_t end);    \
-    void rt_geglu_##isa(const rt_geglu *_Nonnull a, int64_t begin, int64_t end);
+#define RT_ACTIVATIONS_DECLARE(isa)                                               \
+    rt_kernel rt_activate_##isa;                                                  \
+    rt_kernel rt_geglu_##isa;
 
 RT_ACTIVATIONS_DECLARE(scalar)
 RT_ACTIVATIONS_DECLARE(avx2)
 RT_ACTIVATIONS_DECLARE(avx512)
+RT_ACTIVATIONS_DECLARE(avx512_bf16)
 
 /// One value, by libm.
 float rt_activation_scalar(float x, rt_activation activation);

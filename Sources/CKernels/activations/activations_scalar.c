@@ -14,14 +14,16 @@ float rt_activation_scalar(float x, rt_activation activation) {
     return x;
 }
 
-void rt_activate_scalar(const rt_activate *a, int64_t begin, int64_t end) {
+void rt_activate_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_activate *a = arguments;
     for (int64_t row = begin; row < end; row++)
         for (int64_t c = 0; c < a->channels; c++)
             rt_set(&a->target, row, c,
                    rt_activation_scalar(rt_at(&a->source, row, c), a->activation));
 }
 
-void rt_geglu_scalar(const rt_geglu *a, int64_t begin, int64_t end) {
+void rt_geglu_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_geglu *a = arguments;
     for (int64_t row = begin; row < end; row++)
         for (int64_t c = 0; c < a->channels; c++) {
             const float gate = rt_at(&a->source, row, a->channels + c);

@@ -30,10 +30,12 @@ static void activate_row(rt_element from, rt_element to, rt_activation activatio
     }
 }
 
-void RT_NAME(rt_activate)(const rt_activate *a, int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++)
+void RT_NAME(rt_activate)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_activate *a = arguments;
+    const rt_runs runs = rt_runs_of(&a->source, &a->target, a->channels, end - begin);
+    for (int64_t row = begin; row < begin + runs.count; row++)
         activate_row(a->source.element, a->target.element, a->activation,
-                     rt_row(&a->source, row), rt_target_row(&a->target, row), a->channels);
+                     rt_row(&a->source, row), rt_target_row(&a->target, row), runs.length);
 }
 
 RT_INLINE void geglu_run(rt_element from, rt_element to, const void *hidden, const void *gate,
@@ -43,7 +45,8 @@ RT_INLINE void geglu_run(rt_element from, rt_element to, const void *hidden, con
                           vf_get(hidden, from, i, n) * vf_gelu(vf_get(gate, from, i, n))));
 }
 
-void RT_NAME(rt_geglu)(const rt_geglu *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_geglu)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_geglu *a = arguments;
     const int64_t half = a->channels * rt_byte_count(a->source.element);
     for (int64_t row = begin; row < end; row++) {
         const char *hidden = rt_row(&a->source, row);

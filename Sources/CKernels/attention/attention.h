@@ -4,13 +4,12 @@
 #ifndef RETOM_ATTENTION_H
 #define RETOM_ATTENTION_H
 
-#include "KernelArguments.h"
+#include "CKernels.h"
 
-#define RT_ATTENTION_DECLARE(isa)                                                                \
-    rt_attention_plan rt_attention_plan_##isa(const rt_attention *_Nonnull a);                   \
-    void rt_attention_pack_##isa(const rt_attention *_Nonnull a, int64_t begin, int64_t end);    \
-    void rt_attention_run_##isa(const rt_attention *_Nonnull a, int64_t begin, int64_t end,      \
-                                void *_Nonnull scratch);
+#define RT_ATTENTION_DECLARE(isa)                                                 \
+    rt_attention_plan rt_attention_plan_##isa(const rt_attention *_Nonnull a);    \
+    rt_kernel rt_attention_pack_##isa;                                            \
+    rt_kernel rt_attention_run_##isa;
 
 RT_ATTENTION_DECLARE(scalar)
 RT_ATTENTION_DECLARE(avx2)

@@ -5,7 +5,6 @@
 
 /// 6 x 2 accumulators, 2 vectors of queries and a broadcast fit into 16 registers.
 enum { QUERY_VECTORS = 2, QUERY_BLOCK = QUERY_VECTORS * VL };
-#define VARIANT(base) base##_avx2
 
 #include "attention_words_f32.h"
 #include "attention_vector.h"

@@ -5,7 +5,6 @@
 
 /// 6 x 4 accumulators, 4 vectors of queries and a broadcast fit into 32 registers.
 enum { QUERY_VECTORS = 4, QUERY_BLOCK = QUERY_VECTORS * VL };
-#define VARIANT(base) base##_avx512
 
 #include "attention_words_f32.h"
 #include "attention_vector.h"

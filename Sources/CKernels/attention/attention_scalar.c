@@ -9,14 +9,14 @@
 rt_attention_plan rt_attention_plan_scalar(const rt_attention *a) {
     return (rt_attention_plan){
         .packed_byte_count = 0,
-        .scratch_byte_count = a->key_count * (int64_t)sizeof(double),
+        .scratch_byte_count = (a->key_count + 7) / 8 * 64,
         .pack_unit_count = 0,
-        .unit_count = a->batch * a->head_count * a->query_count,
+        .query_block_count = a->batch * a->head_count * a->query_count,
     };
 }
 
-void rt_attention_pack_scalar(const rt_attention *a, int64_t begin, int64_t end) {
-    (void)a, (void)begin, (void)end;
+void rt_attention_pack_scalar(const void *arguments, int64_t begin, int64_t end) {
+    (void)arguments, (void)begin, (void)end;
 }
 
 /// exp(score - greatest score) of the keys that the query sees, and their sum.
@@ -38,23 +38,30 @@ static double weights_of_query(const rt_attention *a, int64_t query_row, int64_t
     return sum;
 }
 
-void rt_attention_run_scalar(const rt_attention *a, int64_t begin, int64_t end, void *scratch) {
-    double *weights = scratch;
-    for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t query = unit % a->query_count;
-        const int64_t head = unit / a->query_count % a->head_count;
-        const int64_t item = unit / (a->query_count * a->head_count);
-        const int64_t row = item * a->query_count + query;
-        const int64_t first_key = item * a->key_count;
-        const int64_t channel = head * a->head_dimension;
-        const int64_t seen =
-            a->is_causal && query + 1 < a->key_count ? query + 1 : a->key_count;
-        const double sum = weights_of_query(a, row, first_key, seen, channel, weights);
-        for (int64_t c = channel; c < channel + a->head_dimension; c++) {
-            double value = 0;
-            for (int64_t j = 0; j < seen; j++)
-                value += weights[j] * (double)rt_at(&a->values, first_key + j, c);
-            rt_set(&a->output, row, c, (float)(value / sum));
-        }
+static void attend(const rt_attention *a, int64_t unit, double *weights) {
+    const int64_t query = unit % a->query_count;
+    const int64_t head = unit / a->query_count % a->head_count;
+    const int64_t item = unit / (a->query_count * a->head_count);
+    const int64_t row = item * a->query_count + query;
+    const int64_t first_key = item * a->key_count;
+    const int64_t channel = head * a->head_dimension;
+    const int64_t seen = a->is_causal && query + 1 < a->key_count ? query + 1 : a->key_count;
+    const double sum = weights_of_query(a, row, first_key, seen, channel, weights);
+    for (int64_t c = channel; c < channel + a->head_dimension; c++) {
+        double value = 0;
+        for (int64_t j = 0; j < seen; j++)
+            value += weights[j] * (double)rt_at(&a->values, first_key + j, c);
+        rt_set(&a->output, row, c, (float)(value / sum));
+    }
+}
+
+void rt_attention_run_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_attention *a = arguments;
+    const rt_attention_plan plan = rt_attention_plan_scalar(a);
+    for (int64_t share = begin; share < end; share++) {
+        char *scratch = (char *)a->scratch + share * plan.scratch_byte_count;
+        const int64_t last = plan.query_block_count * (share + 1) / a->share_count;
+        for (int64_t i = plan.query_block_count * share / a->share_count; i < last; i++)
+            attend(a, i, (double *)scratch);
     }
 }

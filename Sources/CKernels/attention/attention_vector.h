@@ -7,8 +7,7 @@
 //
 // Everything is transposed: queries lie in the lanes of vectors, keys and channels are broadcast.
 // So maxima and sums over keys need no sums across lanes, no head dimension needs padding, and the
-// two products are the same tile: TILE_ROWS broadcast values times QUERY_VECTORS vectors of
-// queries, accumulated in registers.
+// two products are the same tile (attention_tile.h).
 //
 //   word            one f32, or two bf16 that are multiplied and summed together
 //   steps           words of a head's channels
@@ -19,15 +18,17 @@
 //   sums            [channel][QUERY_BLOCK]       weighted sums of values so far
 #include "../vector/elements.h"
 #include "attention.h"
+#include "attention_tile.h"
 
 enum {
-    TILE_ROWS = 6,
     /// Keys of a block: a multiple of TILE_ROWS and of two.
     KEY_BLOCK = 96,
     /// Steps of one pass over a block of scores, so that its queries stay in the first-level cache.
     STEP_BLOCK = 128,
     /// Keys of a unit of packing, even.
     PACK_KEYS = 128,
+    /// Half of a usual second-level cache, in words.
+    CACHED_WORDS = 512 * 1024 / 4,
 };
 
 /// Sizes of one call.
@@ -57,7 +58,7 @@ static int64_t packed_value_words(const rt_attention *a, geometry g) {
     return round_up(g.key_steps * a->head_dimension);
 }
 
-rt_attention_plan VARIANT(rt_attention_plan)(const rt_attention *a) {
+rt_attention_plan RT_NAME(rt_attention_plan)(const rt_attention *a) {
     const geometry g = geometry_of(a);
     const int64_t heads = a->batch * a->head_count;
     const int64_t packed = packed_key_words(a, g) + packed_value_words(a, g);
@@ -65,7 +66,7 @@ rt_attention_plan VARIANT(rt_attention_plan)(const rt_attention *a) {
         .packed_byte_count = heads * packed * 4,
         .scratch_byte_count = (g.steps + KEY_BLOCK + a->head_dimension) * QUERY_BLOCK * 4,
         .pack_unit_count = heads * g.pack_blocks,
-        .unit_count = heads * g.query_blocks,
+        .query_block_count = heads * g.query_blocks,
     };
 }
 
@@ -79,7 +80,8 @@ static const void *head_row(const rt_source *source, int64_t row, int64_t channe
     return (const char *)rt_row(source, row) + channel * rt_byte_count(source->element);
 }
 
-void VARIANT(rt_attention_pack)(const rt_attention *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_attention_pack)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_attention *a = arguments;
     const geometry g = geometry_of(a);
     const int64_t width = a->head_dimension;
     for (int64_t unit = begin; unit < end; unit++) {
@@ -98,79 +100,6 @@ void VARIANT(rt_attention_pack)(const rt_attention *a, int64_t begin, int64_t en
             const void *second = key + 1 < last ? head_row(&a->values, row + key + 1, channel) : 0;
             word_pack_value(head_row(&a->values, row + key, channel), second, a->values.element,
                             width, values + key / WORD_VALUES * width);
-        }
-    }
-}
-
-/// What happens to the accumulators of a tile before the first step.
-typedef enum tile_start { START_ZERO, START_ADD, START_SCALE } tile_start;
-
-/// rows x QUERY_BLOCK values: target = start(target) + sum over steps of left * right.
-typedef struct tile {
-    /// Word of row r and step t at `left[r * row_stride + t * step_stride]`.
-    const float *left;
-    int64_t row_stride;
-    int64_t step_stride;
-    /// `[step][QUERY_BLOCK]`
-    const float *right;
-    int64_t step_count;
-    /// `[row][QUERY_BLOCK]`
-    float *target;
-    tile_start start;
-    /// Factors of START_SCALE, one per query.
-    const float *factors;
-    /// Where not NULL: raised to the greatest result, per query.
-    float *greatest;
-} tile;
-
-RT_INLINE void run_tile(const tile *t, int rows) {
-    vf sums[TILE_ROWS][QUERY_VECTORS];
-    RT_UNROLL for (int r = 0; r < rows; r++)
-        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) {
-            const float *old = t->target + r * QUERY_BLOCK + v * VL;
-            sums[r][v] = t->start == START_ZERO ? vf_set(0.0f) : vf_load(old);
-            if (t->start == START_SCALE) sums[r][v] *= vf_load(t->factors + v * VL);
-        }
-    const float *left = t->left, *right = t->right;
-    for (int64_t s = t->step_count; s > 0; s--) {
-        vf queries[QUERY_VECTORS];
-        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) queries[v] = vf_load(right + v * VL);
-        RT_UNROLL for (int r = 0; r < rows; r++) {
-            const vf word = vf_set(left[r * t->row_stride]);
-            RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++)
-                sums[r][v] = word_dot(sums[r][v], word, queries[v]);
-        }
-        left += t->step_stride;
-        right += QUERY_BLOCK;
-    }
-    RT_UNROLL for (int r = 0; r < rows; r++)
-        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++)
-            vf_store(t->target + r * QUERY_BLOCK + v * VL, sums[r][v]);
-    if (t->greatest)
-        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) {
-            vf greatest = vf_load(t->greatest + v * VL);
-            RT_UNROLL for (int r = 0; r < rows; r++) greatest = vf_max(sums[r][v], greatest);
-            vf_store(t->greatest + v * VL, greatest);
-        }
-}
-
-/// Runs `count` rows of the tile's target, in tiles of nearly equal heights.
-static void run_rows(tile t, int64_t count) {
-    const int64_t tile_count = (count + TILE_ROWS - 1) / TILE_ROWS;
-    const float *left = t.left;
-    float *target = t.target;
-    for (int64_t i = 0; i < tile_count; i++) {
-        const int64_t first = count * i / tile_count;
-        const int64_t rows = count * (i + 1) / tile_count - first;
-        t.left = left + first * t.row_stride;
-        t.target = target + first * QUERY_BLOCK;
-        switch (rows) {
-        case 1: run_tile(&t, 1); break;
-        case 2: run_tile(&t, 2); break;
-        case 3: run_tile(&t, 3); break;
-        case 4: run_tile(&t, 4); break;
-        case 5: run_tile(&t, 5); break;
-        default: run_tile(&t, 6); break;
         }
     }
 }
@@ -321,23 +250,50 @@ static void attend(const rt_attention *a, geometry g, const float *keys, query_b
     }
 }
 
-void VARIANT(rt_attention_run)(const rt_attention *a, int64_t begin, int64_t end, void *scratch) {
+/// A block of queries of a head.
+typedef struct place {
+    int64_t item;
+    int64_t head;
+    int64_t query_block;
+} place;
+
+/// The order in which blocks are done. Where the keys and values of all heads of an item stay in
+/// the cache (text), all heads of a block of queries follow each other, because they share its
+/// rows; else all blocks of a head, because they share its keys.
+static place place_of(const rt_attention *a, geometry g, int64_t unit) {
+    const int64_t words = packed_key_words(a, g) + packed_value_words(a, g);
+    const int64_t per_item = a->head_count * g.query_blocks;
+    const int64_t i = unit % per_item;
+    if (a->head_count * words <= CACHED_WORDS)
+        return (place){unit / per_item, i % a->head_count, i / a->head_count};
+    return (place){unit / per_item, i / g.query_blocks, i % g.query_blocks};
+}
+
+static void run_query_block(const rt_attention *a, geometry g, place p, query_block *block) {
+    const int64_t channel = p.head * a->head_dimension;
+    block->first_query = p.query_block * QUERY_BLOCK;
+    const int64_t left = a->query_count - block->first_query;
+    block->query_count = left < QUERY_BLOCK ? left : QUERY_BLOCK;
+    const int64_t row = p.item * a->query_count + block->first_query;
+    load_queries(a, g, row, channel, block);
+    attend(a, g, packed_head(a, g, p.item * a->head_count + p.head), block);
+    store_output(a, row, channel, block);
+}
+
+void RT_NAME(rt_attention_run)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_attention *a = arguments;
     const geometry g = geometry_of(a);
-    query_block block = {
-        .queries = scratch,
-        .scores = (float *)scratch + g.steps * QUERY_BLOCK,
-        .sums = (float *)scratch + (g.steps + KEY_BLOCK) * QUERY_BLOCK,
-        .factor = a->scale * 1.44269504088896341f,
-    };
-    for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t head = unit / g.query_blocks;
-        const int64_t channel = head % a->head_count * a->head_dimension;
-        block.first_query = unit % g.query_blocks * QUERY_BLOCK;
-        const int64_t left = a->query_count - block.first_query;
-        block.query_count = left < QUERY_BLOCK ? left : QUERY_BLOCK;
-        const int64_t row = head / a->head_count * a->query_count + block.first_query;
-        load_queries(a, g, row, channel, &block);
-        attend(a, g, packed_head(a, g, head), &block);
-        store_output(a, row, channel, &block);
+    const rt_attention_plan plan = RT_NAME(rt_attention_plan)(a);
+    for (int64_t share = begin; share < end; share++) {
+        float *scratch = (float *)((char *)a->scratch + share * plan.scratch_byte_count);
+        query_block block = {
+            .queries = scratch,
+            .scores = scratch + g.steps * QUERY_BLOCK,
+            .sums = scratch + (g.steps + KEY_BLOCK) * QUERY_BLOCK,
+            .factor = a->scale * 1.44269504088896341f,
+        };
+        const int64_t last = plan.query_block_count * (share + 1) / a->share_count;
+        for (int64_t i = plan.query_block_count * share / a->share_count; i < last; i++)
+            run_query_block(a, g, place_of(a, g, i), &block);
     }
 }

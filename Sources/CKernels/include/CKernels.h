@@ -5,6 +5,10 @@
 // A kernel takes its arguments and a range [begin, end) of independent work units, so that a caller
 // can split a call over a team. What a unit is stands with each kernel in `rt_kernels`. Results of
 // a unit depend on the arguments alone, never on the range it was computed in.
+//
+// All kernels have one signature, so that one loop can split any of them: the struct of arguments
+// is passed as `const void *`. Kernel `x` takes an `rt_x`; the three of group norm share one, and
+// so do those of attention.
 #ifndef RETOM_CKERNELS_H
 #define RETOM_CKERNELS_H
 
@@ -23,47 +27,42 @@ typedef enum rt_isa {
     RT_ISA_AVX512_BF16 = 3,
 } rt_isa;
 
+/// A kernel: the arguments struct and a range of work units.
+typedef void rt_kernel(const void *_Nonnull arguments, int64_t begin, int64_t end);
+
 /// One function per kernel, all of one instruction set.
 typedef struct rt_kernels {
     rt_isa isa;
     const char *_Nonnull name;
 
     /// Converts a plain run of values; unit: one value.
-    void (*_Nonnull convert)(const rt_convert *_Nonnull arguments, int64_t begin, int64_t end);
+    rt_kernel *_Nonnull convert;
     /// Copies rows, or gathers them through an index; unit: one target row.
-    void (*_Nonnull copy_rows)(const rt_copy_rows *_Nonnull arguments, int64_t begin, int64_t end);
+    rt_kernel *_Nonnull copy_rows;
     /// target += source; unit: one row.
-    void (*_Nonnull add_rows)(const rt_add_rows *_Nonnull arguments, int64_t begin, int64_t end);
-    /// Nearest-neighbour resize; unit: one line of the target grid.
-    void (*_Nonnull resize_nearest)(const rt_resize *_Nonnull arguments, int64_t begin,
-                                    int64_t end);
+    rt_kernel *_Nonnull add_rows;
+    /// Nearest-neighbour resize (`rt_resize`); unit: one line of the target grid.
+    rt_kernel *_Nonnull resize_nearest;
     /// Pointwise activation; unit: one row.
-    void (*_Nonnull activate)(const rt_activate *_Nonnull arguments, int64_t begin, int64_t end);
+    rt_kernel *_Nonnull activate;
     /// target = source[:C] * gelu(source[C:]); unit: one row.
-    void (*_Nonnull geglu)(const rt_geglu *_Nonnull arguments, int64_t begin, int64_t end);
+    rt_kernel *_Nonnull geglu;
     /// Layer norm; unit: one row.
-    void (*_Nonnull layer_norm)(const rt_layer_norm *_Nonnull arguments, int64_t begin,
-                                int64_t end);
+    rt_kernel *_Nonnull layer_norm;
 
     /// Group norm, first: sums of one chunk of rows; unit: batch item * chunk_count + chunk.
-    void (*_Nonnull group_norm_sums)(const rt_group_norm *_Nonnull arguments, int64_t begin,
-                                     int64_t end);
+    rt_kernel *_Nonnull group_norm_sums;
     /// Group norm, second: a factor and an offset per channel; unit: batch item.
-    void (*_Nonnull group_norm_combine)(const rt_group_norm *_Nonnull arguments, int64_t begin,
-                                        int64_t end);
+    rt_kernel *_Nonnull group_norm_combine;
     /// Group norm, third: factor, offset and activation; unit: one row.
-    void (*_Nonnull group_norm_apply)(const rt_group_norm *_Nonnull arguments, int64_t begin,
-                                      int64_t end);
+    rt_kernel *_Nonnull group_norm_apply;
 
-    /// Attention: how the two phases share the work and how much scratch memory they need.
+    /// Attention: how the two phases share the work and how much memory they need.
     rt_attention_plan (*_Nonnull attention_plan)(const rt_attention *_Nonnull arguments);
     /// Attention, first: keys and values into `packed`; unit: one of `pack_unit_count`.
-    void (*_Nonnull attention_pack)(const rt_attention *_Nonnull arguments, int64_t begin,
-                                    int64_t end);
-    /// Attention, second; unit: one of `unit_count`. `scratch` has `scratch_byte_count` bytes on a
-    /// 64-byte boundary and belongs to this call.
-    void (*_Nonnull attention_run)(const rt_attention *_Nonnull arguments, int64_t begin,
-                                   int64_t end, void *_Nonnull scratch);
+    rt_kernel *_Nonnull attention_pack;
+    /// Attention, second; unit: one of `share_count` shares of the queries.
+    rt_kernel *_Nonnull attention_run;
 } rt_kernels;
 
 /// The best instruction set this processor and this system have.

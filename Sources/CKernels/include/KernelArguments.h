@@ -138,21 +138,26 @@ typedef struct rt_attention {
     int64_t head_dimension;
     int64_t query_count;
     int64_t key_count;
-    /// Multiplies every score.
+    /// Multiplies every score; greater than 0.
     float scale;
     /// Not 0: query i sees keys 0...i only.
     int32_t is_causal;
-    /// `packed_byte_count` bytes on a 64-byte boundary, shared by all units.
+    /// `packed_byte_count` bytes on a 64-byte boundary, shared by all shares.
     void *_Nonnull packed;
+    /// Shares that the queries are cut into, as equal as can be.
+    int64_t share_count;
+    /// `share_count * scratch_byte_count` bytes on a 64-byte boundary.
+    void *_Nonnull scratch;
 } rt_attention;
 
-/// How `attention_pack` and `attention_run` share their work; a function of shapes and elements.
+/// What `attention_pack` and `attention_run` need; a function of shapes and elements.
 typedef struct rt_attention_plan {
     int64_t packed_byte_count;
-    /// Scratch memory of one `attention_run` call.
+    /// Scratch memory of one share, a multiple of 64.
     int64_t scratch_byte_count;
     int64_t pack_unit_count;
-    int64_t unit_count;
+    /// Blocks of queries: more shares than these are in vain.
+    int64_t query_block_count;
 } rt_attention_plan;
 
 #endif

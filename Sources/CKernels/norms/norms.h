@@ -4,19 +4,20 @@
 #ifndef RETOM_NORMS_H
 #define RETOM_NORMS_H
 
-#include "KernelArguments.h"
+#include "CKernels.h"
 
-#define RT_NORMS_DECLARE(isa)                                                                   \
-    void rt_layer_norm_##isa(const rt_layer_norm *_Nonnull a, int64_t begin, int64_t end);      \
-    void rt_group_norm_sums_##isa(const rt_group_norm *_Nonnull a, int64_t begin, int64_t end); \
-    void rt_group_norm_apply_##isa(const rt_group_norm *_Nonnull a, int64_t begin, int64_t end);
+#define RT_NORMS_DECLARE(isa)                                                     \
+    rt_kernel rt_layer_norm_##isa;                                                \
+    rt_kernel rt_group_norm_sums_##isa;                                           \
+    rt_kernel rt_group_norm_apply_##isa;
 
 RT_NORMS_DECLARE(scalar)
 RT_NORMS_DECLARE(avx2)
 RT_NORMS_DECLARE(avx512)
+RT_NORMS_DECLARE(avx512_bf16)
 
 /// The same for every instruction set: it has next to nothing to do.
-void rt_group_norm_combine(const rt_group_norm *_Nonnull a, int64_t begin, int64_t end);
+rt_kernel rt_group_norm_combine;
 
 /// The rows of one chunk of one batch item.
 typedef struct rt_chunk {

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-void rt_layer_norm_scalar(const rt_layer_norm *a, int64_t begin, int64_t end) {
+void rt_layer_norm_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_layer_norm *a = arguments;
     const double count = (double)a->channels;
     for (int64_t row = begin; row < end; row++) {
         double sum = 0, squares = 0;
@@ -24,7 +25,8 @@ void rt_layer_norm_scalar(const rt_layer_norm *a, int64_t begin, int64_t end) {
     }
 }
 
-void rt_group_norm_sums_scalar(const rt_group_norm *a, int64_t begin, int64_t end) {
+void rt_group_norm_sums_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_group_norm *a = arguments;
     const int64_t width = a->channels / a->group_count;
     for (int64_t unit = begin; unit < end; unit++) {
         const rt_chunk chunk = rt_group_norm_chunk(a, unit);
@@ -42,7 +44,8 @@ void rt_group_norm_sums_scalar(const rt_group_norm *a, int64_t begin, int64_t en
     }
 }
 
-void rt_group_norm_combine(const rt_group_norm *a, int64_t begin, int64_t end) {
+void rt_group_norm_combine(const void *arguments, int64_t begin, int64_t end) {
+    const rt_group_norm *a = arguments;
     const int64_t width = a->channels / a->group_count;
     const double count = (double)(a->rows_per_item * width);
     for (int64_t item = begin; item < end; item++) {
@@ -68,7 +71,8 @@ void rt_group_norm_combine(const rt_group_norm *a, int64_t begin, int64_t end) {
     }
 }
 
-void rt_group_norm_apply_scalar(const rt_group_norm *a, int64_t begin, int64_t end) {
+void rt_group_norm_apply_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_group_norm *a = arguments;
     for (int64_t row = begin; row < end; row++) {
         const float *factors = a->coefficients + row / a->rows_per_item * 2 * a->channels;
         const float *offsets = factors + a->channels;

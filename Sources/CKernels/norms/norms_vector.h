@@ -7,19 +7,37 @@
 #include "../vector/functions.h"
 #include "norms.h"
 
+/// Sums that run side by side: one alone would wait for its own additions.
+enum { SUM_COUNT = 4 };
+
+/// A value, or its squared distance to the mean; zero in the lanes from n on.
+RT_INLINE vf summand(vf value, int is_squared, vf mean, int64_t n) {
+    return is_squared ? vf_keep((value - mean) * (value - mean), n) : value;
+}
+
+/// Sum of a row, or of its squared distances to the mean.
+RT_INLINE float sum_row(rt_element from, const void *row, int64_t channels, int is_squared,
+                        vf mean) {
+    vf sums[SUM_COUNT];
+    RT_UNROLL for (int s = 0; s < SUM_COUNT; s++) sums[s] = vf_set(0.0f);
+    int64_t c = 0;
+    for (; c + SUM_COUNT * VL <= channels; c += SUM_COUNT * VL)
+        RT_UNROLL for (int s = 0; s < SUM_COUNT; s++)
+            sums[s] += summand(vf_get(row, from, c + s * VL, VL), is_squared, mean, VL);
+    for (; c < channels; c += VL) {
+        const int64_t n = channels - c < VL ? channels - c : VL;
+        sums[0] += summand(vf_get(row, from, c, n), is_squared, mean, n);
+    }
+    return vf_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
 /// Two passes over a row that stays in the first-level cache: mean, then squared deviations.
 RT_INLINE void layer_norm_row(rt_element from, rt_element to, const rt_layer_norm *a,
                               const void *source, void *target) {
     const int64_t channels = a->channels;
-    vf sums = vf_set(0.0f);
-    RT_FOR_VECTORS(channels, sums += vf_get(source, from, i, n));
-    const vf mean = vf_set(vf_sum(sums) / (float)channels);
-    vf squares = vf_set(0.0f);
-    RT_FOR_VECTORS(channels, {
-        const vf deviation = vf_keep(vf_get(source, from, i, n) - mean, n);
-        squares = vf_fma(deviation, deviation, squares);
-    });
-    const float variance = vf_sum(squares) / (float)channels;
+    const vf mean = vf_set(sum_row(from, source, channels, 0, vf_set(0.0f)) / (float)channels);
+    const float squares = sum_row(from, source, channels, 1, mean);
+    const float variance = squares / (float)channels;
     const vf factor = vf_set(1.0f / sqrtf(variance + a->epsilon));
     RT_FOR_VECTORS(channels, {
         const vf normal = (vf_get(source, from, i, n) - mean) * factor;
@@ -29,7 +47,8 @@ RT_INLINE void layer_norm_row(rt_element from, rt_element to, const rt_layer_nor
     });
 }
 
-void RT_NAME(rt_layer_norm)(const rt_layer_norm *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_layer_norm)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_layer_norm *a = arguments;
     for (int64_t row = begin; row < end; row++)
         RT_BY_ELEMENTS(a->source.element, a->target.element, layer_norm_row, a,
                        rt_row(&a->source, row), rt_target_row(&a->target, row));
@@ -117,7 +136,8 @@ RT_INLINE void sum_block(rt_element from, const rt_group_norm *a, int64_t first_
     }
 }
 
-void RT_NAME(rt_group_norm_sums)(const rt_group_norm *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_group_norm_sums)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_group_norm *a = arguments;
     for (int64_t unit = begin; unit < end; unit++) {
         const rt_chunk chunk = rt_group_norm_chunk(a, unit);
         for (int64_t i = 0; i < 2 * a->group_count; i++) chunk.sums[i] = 0;
@@ -150,7 +170,8 @@ RT_INLINE void group_norm_row(rt_element from, rt_element to, rt_activation acti
                    rt_row(&a->source, row), rt_target_row(&a->target, row),                  \
                    a->coefficients + row / a->rows_per_item * 2 * a->channels, a->channels)
 
-void RT_NAME(rt_group_norm_apply)(const rt_group_norm *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_group_norm_apply)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_group_norm *a = arguments;
     switch (a->activation) {
     case RT_ACTIVATION_NONE: GROUP_NORM_ROWS(RT_ACTIVATION_NONE); return;
     case RT_ACTIVATION_SILU: GROUP_NORM_ROWS(RT_ACTIVATION_SILU); return;

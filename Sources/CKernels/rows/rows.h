@@ -4,13 +4,13 @@
 #ifndef RETOM_ROWS_H
 #define RETOM_ROWS_H
 
-#include "KernelArguments.h"
+#include "CKernels.h"
 
-#define RT_ROWS_DECLARE(isa)                                                                  \
-    void rt_convert_##isa(const rt_convert *_Nonnull a, int64_t begin, int64_t end);          \
-    void rt_copy_rows_##isa(const rt_copy_rows *_Nonnull a, int64_t begin, int64_t end);      \
-    void rt_add_rows_##isa(const rt_add_rows *_Nonnull a, int64_t begin, int64_t end);        \
-    void rt_resize_nearest_##isa(const rt_resize *_Nonnull a, int64_t begin, int64_t end);
+#define RT_ROWS_DECLARE(isa)                                                      \
+    rt_kernel rt_convert_##isa;                                                   \
+    rt_kernel rt_copy_rows_##isa;                                                 \
+    rt_kernel rt_add_rows_##isa;                                                  \
+    rt_kernel rt_resize_nearest_##isa;
 
 RT_ROWS_DECLARE(scalar)
 RT_ROWS_DECLARE(avx2)

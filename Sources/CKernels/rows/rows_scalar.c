@@ -2,12 +2,14 @@
 #include "../scalar.h"
 #include "rows.h"
 
-void rt_convert_scalar(const rt_convert *a, int64_t begin, int64_t end) {
+void rt_convert_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_convert *a = arguments;
     for (int64_t i = begin; i < end; i++)
         rt_put(a->target, a->target_element, i, rt_get(a->source, a->source_element, i));
 }
 
-void rt_copy_rows_scalar(const rt_copy_rows *a, int64_t begin, int64_t end) {
+void rt_copy_rows_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_copy_rows *a = arguments;
     for (int64_t row = begin; row < end; row++) {
         const int64_t from = a->index ? a->index[row] : row;
         for (int64_t c = 0; c < a->channels; c++)
@@ -15,7 +17,8 @@ void rt_copy_rows_scalar(const rt_copy_rows *a, int64_t begin, int64_t end) {
     }
 }
 
-void rt_add_rows_scalar(const rt_add_rows *a, int64_t begin, int64_t end) {
+void rt_add_rows_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_add_rows *a = arguments;
     const rt_target *target = &a->target;
     for (int64_t row = begin; row < end; row++)
         for (int64_t c = 0; c < a->channels; c++) {
@@ -25,7 +28,8 @@ void rt_add_rows_scalar(const rt_add_rows *a, int64_t begin, int64_t end) {
         }
 }
 
-void rt_resize_nearest_scalar(const rt_resize *a, int64_t begin, int64_t end) {
+void rt_resize_nearest_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_resize *a = arguments;
     for (int64_t line = begin; line < end; line++) {
         const int64_t item = line / a->target_height;
         const int64_t y =

@@ -28,17 +28,21 @@ static void copy_run(rt_element from, rt_element to, const void *source, void *t
     }
 }
 
-void RT_NAME(rt_convert)(const rt_convert *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_convert)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_convert *a = arguments;
     const char *source = (const char *)a->source + begin * rt_byte_count(a->source_element);
     char *target = (char *)a->target + begin * rt_byte_count(a->target_element);
     copy_run(a->source_element, a->target_element, source, target, end - begin);
 }
 
-void RT_NAME(rt_copy_rows)(const rt_copy_rows *a, int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++) {
+void RT_NAME(rt_copy_rows)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_copy_rows *a = arguments;
+    rt_runs runs = rt_runs_of(&a->source, &a->target, a->channels, end - begin);
+    if (a->index) runs = (rt_runs){end - begin, a->channels};
+    for (int64_t row = begin; row < begin + runs.count; row++) {
         const int64_t from = a->index ? a->index[row] : row;
         copy_run(a->source.element, a->target.element, rt_row(&a->source, from),
-                 rt_target_row(&a->target, row), a->channels);
+                 rt_target_row(&a->target, row), runs.length);
     }
 }
 
@@ -48,13 +52,16 @@ RT_INLINE void add_run(rt_element from, rt_element to, const void *source, void 
                                  vf_get(target, to, i, n) + vf_get(source, from, i, n)));
 }
 
-void RT_NAME(rt_add_rows)(const rt_add_rows *a, int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++)
+void RT_NAME(rt_add_rows)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_add_rows *a = arguments;
+    const rt_runs runs = rt_runs_of(&a->source, &a->target, a->channels, end - begin);
+    for (int64_t row = begin; row < begin + runs.count; row++)
         RT_BY_ELEMENTS(a->source.element, a->target.element, add_run, rt_row(&a->source, row),
-                       rt_target_row(&a->target, row), a->channels);
+                       rt_target_row(&a->target, row), runs.length);
 }
 
-void RT_NAME(rt_resize_nearest)(const rt_resize *a, int64_t begin, int64_t end) {
+void RT_NAME(rt_resize_nearest)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_resize *a = arguments;
     for (int64_t line = begin; line < end; line++) {
         const int64_t item = line / a->target_height;
         const int64_t y =

@@ -79,4 +79,18 @@ RT_INLINE void *rt_target_row(const rt_target *target, int64_t row) {
     return (char *)target->data + row * target->row_stride * rt_byte_count(target->element);
 }
 
+/// Rows as pointwise kernels go through them: one long row where no gaps are between them, so that
+/// narrow rows fill whole vectors.
+typedef struct rt_runs {
+    int64_t count;
+    int64_t length;
+} rt_runs;
+
+RT_INLINE rt_runs rt_runs_of(const rt_source *source, const rt_target *target, int64_t channels,
+                             int64_t row_count) {
+    if (source->row_stride == channels && target->row_stride == channels)
+        return (rt_runs){row_count > 0, row_count * channels};
+    return (rt_runs){row_count, channels};
+}
+
 #endif

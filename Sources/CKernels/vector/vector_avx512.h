@@ -2,17 +2,20 @@
 //
 // Vectors of 16 floats on AVX-512 (F, BW, DQ, VL). Same names as vector_avx2.h; kernels are written
 // once on top of either. Include this first: it turns the instruction set on for the whole file.
+// With RT_HAS_BF16 defined, AVX512-BF16 too.
 #ifndef RETOM_VECTOR_AVX512_H
 #define RETOM_VECTOR_AVX512_H
 
 #include <immintrin.h>
 #include <stdint.h>
 
-#define RT_NAME(base) base##_avx512
 #define RT_INLINE static inline __attribute__((always_inline, unused))
 
-/// A file that needs more than this defines it before.
-#ifndef RT_TARGET
+#ifdef RT_HAS_BF16
+#define RT_NAME(base) base##_avx512_bf16
+#define RT_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"
+#else
+#define RT_NAME(base) base##_avx512
 #define RT_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
 #endif
 #pragma clang attribute push(__attribute__((target(RT_TARGET))), apply_to = function)
@@ -40,6 +43,10 @@ RT_INLINE vf vf_load_bf16(const uint16_t *p) {
 RT_INLINE vf vf_load_bf16_n(const uint16_t *p, int64_t n) {
     return vf_from_bf16(_mm256_maskz_loadu_epi16(vf_mask(n), p));
 }
+#ifdef RT_HAS_BF16
+/// Rounds to nearest even; a NaN stays one and becomes quiet; subnormals become zero.
+RT_INLINE __m256i vf_to_bf16(vf v) { return (__m256i)_mm512_cvtneps_pbh(v); }
+#else
 /// Rounds to nearest even; a NaN stays one and becomes quiet.
 RT_INLINE __m256i vf_to_bf16(vf v) {
     const __m512i bits = _mm512_castps_si512(v);
@@ -51,6 +58,7 @@ RT_INLINE __m256i vf_to_bf16(vf v) {
     const __m512i chosen = _mm512_mask_mov_epi32(rounded, is_nan, quiet);
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(chosen, 16));
 }
+#endif
 RT_INLINE void vf_store_bf16(uint16_t *p, vf v) {
     _mm256_storeu_si256((__m256i *)p, vf_to_bf16(v));
 }

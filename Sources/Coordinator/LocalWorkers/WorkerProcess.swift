@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
 import Glibc
 import NIOCore
 import NIOPosix
@@ -53,7 +54,7 @@ final class WorkerProcess: Sendable {
             let lastLines = self.state.withLock { $0.lastLines }
             limited.fail(
                 LocalWorkersError.silent(
-                    seconds: Double(timeout.components.seconds), lastLines: lastLines))
+                    seconds: timeout.inSeconds, lastLines: lastLines))
         }
         address.whenComplete { result in
             alarm.cancel()

@@ -24,7 +24,7 @@ package final class LatentDecoder {
     package init(model: ModelDirectory, compute: ComputeConfiguration) throws {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
-        kernelClass = "\(backend.kernelClass)-t\(resolved.threadCount)"
+        kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(resolved.threadCount)"
         vae = try AutoencoderKL.load(from: model, backend: backend)
         lanes = try ComputeLanes(
             split: LaneSplit(threadCount: resolved.threadCount), kernels: KernelTable.best())

@@ -32,7 +32,7 @@ package final class StableDiffusionPipeline {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
         threadCount = resolved.threadCount
-        kernelClass = "\(backend.kernelClass)-t\(threadCount)"
+        kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(threadCount)"
         let vae = try model.configuration(VAEConfiguration.self, component: "vae")
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
         let tokenizer = try CLIPTokenizer(

@@ -25,7 +25,7 @@ package struct DDIMScheduler: NoiseScheduler {
         alphasCumprod = TrainingSchedule(parameters).alphasCumprod
         finalAlphaCumprod = parameters.setAlphaToOne ? 1 : alphasCumprod[0]
         stride = parameters.trainTimesteps / stepCount
-        history = SchedulerHistory(names: [], sampleCount: sampleCount)
+        history = SchedulerHistory(.ddim, sampleCount: sampleCount)
         original = Array(repeating: 0, count: sampleCount)
         predictedNoise = original
     }

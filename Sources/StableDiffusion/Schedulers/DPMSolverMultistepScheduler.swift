@@ -23,7 +23,7 @@ package struct DPMSolverMultistepScheduler: NoiseScheduler {
         timesteps = table.timesteps
         levels = table.sigmas.map { SignalNoise(ratio: $0) }
         let names = (0..<parameters.solver.order).map { "model_output_\($0)" }
-        history = SchedulerHistory(names: names, sampleCount: sampleCount)
+        history = SchedulerHistory(.dpmSolverMultistep, names: names, sampleCount: sampleCount)
         scratch = Array(repeating: 0, count: sampleCount)
     }
 

@@ -18,7 +18,7 @@ package struct EulerAncestralDiscreteScheduler: SigmaSpaceScheduler {
         sigmas = table.sigmas
         initialNoiseSigma = table.initialNoiseSigma(parameters.spacing)
         prediction = parameters.prediction
-        history = SchedulerHistory(names: [], sampleCount: sampleCount)
+        history = SchedulerHistory(.eulerAncestral, sampleCount: sampleCount)
         scratch = Array(repeating: 0, count: sampleCount)
     }
 

@@ -17,7 +17,7 @@ package struct EulerDiscreteScheduler: SigmaSpaceScheduler {
         sigmas = table.sigmas
         initialNoiseSigma = table.initialNoiseSigma(parameters.spacing)
         prediction = parameters.prediction
-        history = SchedulerHistory(names: [], sampleCount: sampleCount)
+        history = SchedulerHistory(.euler, sampleCount: sampleCount)
         original = Array(repeating: 0, count: sampleCount)
     }
 

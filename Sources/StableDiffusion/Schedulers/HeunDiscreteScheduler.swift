@@ -21,7 +21,8 @@ package struct HeunDiscreteScheduler: SigmaSpaceScheduler {
         initialNoiseSigma = table.initialNoiseSigma(parameters.spacing)
         prediction = parameters.prediction
         clipSampleRange = parameters.clipSampleRange
-        history = SchedulerHistory(names: ["derivative", "sample"], sampleCount: sampleCount)
+        history = SchedulerHistory(
+            .heun, names: ["derivative", "sample"], sampleCount: sampleCount)
         original = Array(repeating: 0, count: sampleCount)
     }
 

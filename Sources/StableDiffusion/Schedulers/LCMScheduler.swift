@@ -33,7 +33,7 @@ package struct LCMScheduler: NoiseScheduler {
         let spacing = Double(distilled) / Double(stepCount)
         timesteps = (0..<stepCount).map { Float(falling[Int(Double($0) * spacing)]) }
         alphasCumprod = TrainingSchedule(parameters).alphasCumprod
-        history = SchedulerHistory(names: [], sampleCount: sampleCount)
+        history = SchedulerHistory(.lcm, sampleCount: sampleCount)
         original = Array(repeating: 0, count: sampleCount)
         scratch = original
     }

@@ -18,7 +18,7 @@ package struct LMSDiscreteScheduler: SigmaSpaceScheduler {
         sigmas = table.sigmas
         initialNoiseSigma = table.initialNoiseSigma(parameters.spacing)
         prediction = parameters.prediction
-        history = SchedulerHistory(names: Self.names, sampleCount: sampleCount)
+        history = SchedulerHistory(.lms, names: Self.names, sampleCount: sampleCount)
     }
 
     package mutating func step<Source: RandomSource>(

@@ -49,7 +49,7 @@ package struct PNDMScheduler: NoiseScheduler {
         timesteps = falling.map { Float($0) }
         alphasCumprod = TrainingSchedule(parameters).alphasCumprod
         finalAlphaCumprod = parameters.setAlphaToOne ? 1 : alphasCumprod[0]
-        history = SchedulerHistory(names: Self.names, sampleCount: sampleCount)
+        history = SchedulerHistory(.pndm, names: Self.names, sampleCount: sampleCount)
     }
 
     package mutating func step<Source: RandomSource>(

@@ -11,44 +11,81 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
     /// `_class_name`, such as `PNDMScheduler`.
     package var className: String
 
-    // The keys, by their names in diffusers, whose class documentation explains them.
+    /// `algorithm_type`: DPM-Solver's equation.
     package var algorithmType: String?
+    /// `beta_end`: the last beta.
     package var betaEnd: Double?
+    /// `beta_schedule`: how betas grow.
     package var betaSchedule: String?
+    /// `beta_start`: the first beta.
     package var betaStart: Double?
+    /// `clip_sample`: whether the predicted sample is clipped.
     package var clipSample: Bool?
+    /// `clip_sample_range`: largest magnitude after clipping.
     package var clipSampleRange: Double?
+    /// `disable_corrector`: UniPC's steps without a corrector.
     package var disableCorrector: [Int]?
+    /// `dynamic_thresholding_ratio`: the quantile of thresholding.
     package var dynamicThresholdingRatio: Double?
+    /// `euler_at_final`: whether DPM-Solver's last step is of first order.
     package var eulerAtFinal: Bool?
+    /// `final_sigmas_type`: the last level of noise.
     package var finalSigmasType: String?
+    /// `interpolation_type`: Euler's sigmas between timesteps.
     package var interpolationType: String?
+    /// `lambda_min_clipped`: the least λ that DPM-Solver begins at.
     package var lambdaMinClipped: Double?
+    /// `lower_order_final`: whether short runs end at lower order.
     package var lowerOrderFinal: Bool?
+    /// `num_train_timesteps`: timesteps of training.
     package var numTrainTimesteps: Int?
+    /// `original_inference_steps`: timesteps that LCM was distilled at.
     package var originalInferenceSteps: Int?
+    /// `predict_x0`: whether UniPC extrapolates pictures instead of noise.
     package var predictX0: Bool?
+    /// `prediction_type`: what the network predicts.
     package var predictionType: String?
+    /// `rescale_betas_zero_snr`: whether the last timestep is pure noise.
     package var rescaleBetasZeroSNR: Bool?
+    /// `sample_max_value`: the limit of thresholding.
     package var sampleMaxValue: Double?
+    /// `set_alpha_to_one`: whether the step after the last has no noise at all.
     package var setAlphaToOne: Bool?
+    /// `sigma_max`: the largest sigma of a spacing.
     package var sigmaMax: Double?
+    /// `sigma_min`: the smallest sigma of a spacing.
     package var sigmaMin: Double?
+    /// `skip_prk_steps`: whether PNDM begins without Runge-Kutta steps.
     package var skipPRKSteps: Bool?
+    /// `solver_order`: order of the multistep solvers, 1 to 3.
     package var solverOrder: Int?
+    /// `solver_type`: variant of the multistep solvers.
     package var solverType: String?
+    /// `steps_offset`: added to the timesteps of `leading` spacing.
     package var stepsOffset: Int?
+    /// `thresholding`: whether the predicted sample is thresholded.
     package var thresholding: Bool?
+    /// `timestep_scaling`: LCM's factor in its boundary condition.
     package var timestepScaling: Double?
+    /// `timestep_spacing`: how timesteps are picked.
     package var timestepSpacing: String?
+    /// `timestep_type`: what Euler tells the network, timesteps or 0.25 log σ.
     package var timestepType: String?
+    /// `trained_betas`: betas instead of a schedule's.
     package var trainedBetas: [Double]?
+    /// `use_beta_sigmas`: sigmas by the beta distribution; refused when true.
     package var useBetaSigmas: Bool?
+    /// `use_dynamic_shifting`: of flow matching; refused when true.
     package var useDynamicShifting: Bool?
+    /// `use_exponential_sigmas`: sigmas evenly spaced in their logarithms.
     package var useExponentialSigmas: Bool?
+    /// `use_flow_sigmas`: of flow matching; refused when true.
     package var useFlowSigmas: Bool?
+    /// `use_karras_sigmas`: sigmas by Karras and others, 2022.
     package var useKarrasSigmas: Bool?
+    /// `use_lu_lambdas`: sigmas evenly spaced in λ.
     package var useLuLambdas: Bool?
+    /// `variance_type`: of networks that predict variance; refused when learned.
     package var varianceType: String?
 
     enum CodingKeys: String, CodingKey {

@@ -6,6 +6,8 @@
 package struct SchedulerHistory: Sendable, Hashable, Codable {
     /// Steps done; the index of the next one.
     package private(set) var stepIndex = 0
+    /// The diffusers class that it belongs to.
+    package let className: String
     /// Values in a sample.
     package let sampleCount: Int
     /// What the buffers hold, newest first where they are a series.
@@ -15,8 +17,9 @@ package struct SchedulerHistory: Sendable, Hashable, Codable {
     private var order: [Int]
     private var storage: [Float]
 
-    init(names: [String], sampleCount: Int) {
+    init(_ schedulerClass: SchedulerClass, names: [String] = [], sampleCount: Int) {
         precondition(sampleCount > 0, "a sample has values")
+        className = schedulerClass.rawValue
         self.names = names
         self.sampleCount = sampleCount
         order = Array(names.indices)
@@ -61,6 +64,9 @@ package struct SchedulerHistory: Sendable, Hashable, Codable {
     }
 
     func check(against own: SchedulerHistory, stepCount: Int) throws(SchedulerError) {
+        guard className == own.className else {
+            throw .foreignHistory(reason: "it is of \(className), not \(own.className)")
+        }
         guard names == own.names else {
             throw .foreignHistory(
                 reason: """

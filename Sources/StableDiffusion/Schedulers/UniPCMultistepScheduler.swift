@@ -43,7 +43,7 @@ package struct UniPCMultistepScheduler: NoiseScheduler {
                 levels, from: index - 1, order: orders[index - 1], solver, corrects: true)
         }
         let names = (0..<solver.order).map { "model_output_\($0)" } + ["last_sample"]
-        history = SchedulerHistory(names: names, sampleCount: sampleCount)
+        history = SchedulerHistory(.uniPC, names: names, sampleCount: sampleCount)
         converted = Array(repeating: 0, count: sampleCount)
         scratch = converted
     }

@@ -132,11 +132,12 @@ package struct TokenizedPrompt: Sendable, Hashable {
 
     /// What to tell the person whose prompt was cut, naming what was lost; `nil` when nothing was.
     package var truncationWarning: String? {
-        removedText.map {
-            """
-            the text encoder reads \(ids.count) tokens; the prompt's last \(removedTokenCount) \
-            were left out: "\($0)"
-            """
+        removedText.map { text in
+            let shown = text.count > 200 ? text.prefix(199) + "…" : text[...]
+            return """
+                the text encoder reads \(ids.count) tokens; the prompt's last \
+                \(removedTokenCount) were left out: "\(shown)"
+                """
         }
     }
 }

@@ -27,7 +27,27 @@ enum UnicodeNormalization {
         return result
     }
 
+    /// The last Unicode version that the reference's normaliser (Rust's unicode-normalization-
+    /// alignments) knows; what came later neither joins nor changes places with its neighbours.
+    private static let unicodeVersionMax = 9
+
     private static func composed(_ text: String) -> [Unicode.Scalar] {
+        var result: [Unicode.Scalar] = []
+        result.reserveCapacity(text.utf8.count)
+        var known = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if scalar.isASCII || (scalar.properties.age?.major ?? 0) <= unicodeVersionMax {
+                known.append(scalar)
+            } else {
+                result += canonicallyComposed(String(known))
+                result.append(scalar)
+                known.removeAll(keepingCapacity: true)
+            }
+        }
+        return result + canonicallyComposed(String(known))
+    }
+
+    private static func canonicallyComposed(_ text: String) -> [Unicode.Scalar] {
         #if canImport(Darwin)
             Array(text.precomposedStringWithCanonicalMapping.unicodeScalars)
         #else

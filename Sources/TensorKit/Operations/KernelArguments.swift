@@ -40,12 +40,3 @@ extension Optional<Activation> {
         }
     }
 }
-
-extension ComputeLane {
-    /// Runs `kernel` on all rows, split over the team.
-    ///
-    /// `kernel` is called on several threads at once, with ranges of rows that do not overlap.
-    func forRows(_ count: Int, _ kernel: (_ begin: Int64, _ end: Int64) -> Void) {
-        team.split(count) { kernel(Int64($0.lowerBound), Int64($0.upperBound)) }
-    }
-}

@@ -13,10 +13,7 @@ extension ComputeLane {
         var arguments = rt_geglu(
             source: input.kernelSource, target: output.kernelTarget,
             channels: Int64(output.shape.channels))
-        withUnsafePointer(to: &arguments) { arguments in
-            let kernel = kernels.pointee.geglu
-            forRows(input.shape.rowCount) { kernel(arguments, $0, $1) }
-        }
+        run(kernels.pointee.geglu, &arguments, unitCount: input.shape.rowCount)
     }
 
     /// `output = activation(input)`; types may differ, and output may be input.
@@ -28,9 +25,6 @@ extension ComputeLane {
             source: input.kernelSource, target: output.kernelTarget,
             channels: Int64(input.shape.channels),
             activation: Optional(activation).kernelActivation)
-        withUnsafePointer(to: &arguments) { arguments in
-            let kernel = kernels.pointee.activate
-            forRows(input.shape.rowCount) { kernel(arguments, $0, $1) }
-        }
+        run(kernels.pointee.activate, &arguments, unitCount: input.shape.rowCount)
     }
 }

@@ -37,33 +37,16 @@ extension ComputeLane {
                 batch: Int64(shape.batch), head_count: Int64(headCount),
                 head_dimension: Int64(shape.channels / headCount),
                 query_count: Int64(shape.tokenCount), key_count: Int64(keys.shape.tokenCount),
-                scale: scale, is_causal: isCausal ? 1 : 0, packed: output.rawPointer)
+                scale: scale, is_causal: isCausal ? 1 : 0, packed: output.rawPointer,
+                share_count: Int64(team.threadCount), scratch: output.rawPointer)
+            // The plan says how much memory `packed` and `scratch` need; until then they are unused.
             let plan = kernels.pointee.attention_plan(&arguments)
             arguments.packed = workspace.bytes(Int(plan.packed_byte_count))
-            let scratch = workspace.bytes(Int(plan.scratch_byte_count) * team.threadCount)
+            arguments.scratch = workspace.bytes(Int(plan.scratch_byte_count) * team.threadCount)
             if isMeasuring { return }
-            run(&arguments, plan, scratch: scratch)
-        }
-    }
-
-    /// Both phases. Every thread takes one contiguous share of the units: it stays with few heads,
-    /// and has scratch memory of its own.
-    private func run(
-        _ arguments: UnsafePointer<rt_attention>, _ plan: rt_attention_plan,
-        scratch: UnsafeMutableRawPointer
-    ) {
-        let pack = kernels.pointee.attention_pack
-        let attend = kernels.pointee.attention_run
-        forRows(Int(plan.pack_unit_count)) { pack(arguments, $0, $1) }
-        let threadCount = team.threadCount
-        team.split(threadCount) { threads in
-            for thread in threads {
-                let begin = plan.unit_count * Int64(thread) / Int64(threadCount)
-                let end = plan.unit_count * Int64(thread + 1) / Int64(threadCount)
-                if begin == end { continue }
-                attend(
-                    arguments, begin, end, scratch + thread * Int(plan.scratch_byte_count))
-            }
+            run(
+                kernels.pointee.attention_pack, &arguments, unitCount: Int(plan.pack_unit_count))
+            run(kernels.pointee.attention_run, &arguments, unitCount: team.threadCount)
         }
     }
 }

@@ -3,11 +3,14 @@
 internal import CKernels
 
 extension ComputeLane {
-    /// Layer norm over the channels of each row. Matches `torch.nn.LayerNorm`.
+    /// Layer norm over the channels of each row.
+    ///
+    /// Matches `torch.nn.LayerNorm` (biased variance).
     package func layerNorm(
         _ norm: ChannelParameters, epsilon: Float, _ input: Tensor, into output: Tensor
     ) {
-        precondition(input.shape == output.shape, "layer norm of \(input.shape) into \(output.shape)")
+        precondition(
+            input.shape == output.shape, "layer norm of \(input.shape) into \(output.shape)")
         precondition(
             norm.count == input.shape.channels, "\(norm.count) parameters for \(input.shape)")
         if isMeasuring { return }
@@ -15,10 +18,7 @@ extension ComputeLane {
             source: input.kernelSource, target: output.kernelTarget,
             channels: Int64(input.shape.channels), scale: norm.scale, shift: norm.shift,
             epsilon: epsilon)
-        withUnsafePointer(to: &arguments) { arguments in
-            let kernel = kernels.pointee.layer_norm
-            forRows(input.shape.rowCount) { kernel(arguments, $0, $1) }
-        }
+        run(kernels.pointee.layer_norm, &arguments, unitCount: input.shape.rowCount)
     }
 
     /// Group norm over height, width and the channels of each group, then an optional activation.
@@ -50,13 +50,10 @@ extension ComputeLane {
                 epsilon: epsilon, activation: activation.kernelActivation,
                 sums: sums.assumingMemoryBound(to: Double.self),
                 coefficients: coefficients.assumingMemoryBound(to: Float.self))
-            withUnsafePointer(to: &arguments) { arguments in
-                let sum = kernels.pointee.group_norm_sums
-                let apply = kernels.pointee.group_norm_apply
-                forRows(shape.batch * chunks.count) { sum(arguments, $0, $1) }
-                kernels.pointee.group_norm_combine(arguments, 0, Int64(shape.batch))
-                forRows(shape.rowCount) { apply(arguments, $0, $1) }
-            }
+            run(
+                kernels.pointee.group_norm_sums, &arguments, unitCount: shape.batch * chunks.count)
+            kernels.pointee.group_norm_combine(&arguments, 0, Int64(shape.batch))
+            run(kernels.pointee.group_norm_apply, &arguments, unitCount: shape.rowCount)
         }
     }
 }

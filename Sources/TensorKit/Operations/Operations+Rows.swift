@@ -10,10 +10,7 @@ extension ComputeLane {
         var arguments = rt_add_rows(
             source: input.kernelSource, target: output.kernelTarget,
             channels: Int64(input.shape.channels))
-        withUnsafePointer(to: &arguments) { arguments in
-            let kernel = kernels.pointee.add_rows
-            forRows(input.shape.rowCount) { kernel(arguments, $0, $1) }
-        }
+        run(kernels.pointee.add_rows, &arguments, unitCount: input.shape.rowCount)
     }
 
     /// Copies rows, converting the element type where the two differ.
@@ -42,14 +39,13 @@ extension ComputeLane {
         var arguments = rt_copy_rows(
             source: input.kernelSource, target: output.kernelTarget,
             channels: Int64(input.shape.channels), index: index)
-        withUnsafePointer(to: &arguments) { arguments in
-            let kernel = kernels.pointee.copy_rows
-            forRows(output.shape.rowCount) { kernel(arguments, $0, $1) }
-        }
+        run(kernels.pointee.copy_rows, &arguments, unitCount: output.shape.rowCount)
     }
 
-    /// Nearest-neighbour resize to the output's grid, as `torch.nn.functional.interpolate`:
-    /// source index = ⌊target index · source size / target size⌋. Converts the element type.
+    /// Resizes to the output's grid by nearest neighbour; converts the element type.
+    ///
+    /// Matches `torch.nn.functional.interpolate`: source index = ⌊target index · source size /
+    /// target size⌋, the quotient in single precision.
     package func resizeNearest(_ input: Tensor, into output: Tensor) {
         let source = input.shape
         let target = output.shape
@@ -62,9 +58,6 @@ extension ComputeLane {
             channels: Int64(source.channels), source_height: Int64(source.height),
             source_width: Int64(source.width), target_height: Int64(target.height),
             target_width: Int64(target.width))
-        withUnsafePointer(to: &arguments) { arguments in
-            let kernel = kernels.pointee.resize_nearest
-            forRows(target.batch * target.height) { kernel(arguments, $0, $1) }
-        }
+        run(kernels.pointee.resize_nearest, &arguments, unitCount: target.batch * target.height)
     }
 }

@@ -67,7 +67,8 @@ import Testing
     }
 
     @Test func noObjectAtAll() throws {
-        for text in ["", "[]", "{}", "{\"_class_name\": 3}", "{\"_class_name\": \"DDIMScheduler\""] {
+        for text in ["", "[]", "{}", "{\"_class_name\": 3}", "{\"_class_name\": \"DDIMScheduler\""]
+        {
             #expect {
                 try SchedulerConfiguration(json: Data(text.utf8))
             } throws: { "\($0)".contains("scheduler_config.json can't be understood") }

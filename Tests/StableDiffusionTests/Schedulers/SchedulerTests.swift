@@ -67,7 +67,8 @@ import Testing
         let lms = try configuration().makeScheduler(.lms, inferenceStepCount: 5, sampleCount: 16)
         let larger = try configuration().makeScheduler(
             .euler, inferenceStepCount: 5, sampleCount: 17)
-        for history in [lms.history, larger.history] {
+        let ddim = try configuration().makeScheduler(.ddim, inferenceStepCount: 5, sampleCount: 16)
+        for history in [lms.history, larger.history, ddim.history] {
             #expect(throws: SchedulerError.self) { try euler.restore(history) }
         }
     }

@@ -154,6 +154,19 @@ import Testing
         #expect(try error(["tokenizer_config.json": "{\"model_max_length\": 1e30}"]) == nil)
     }
 
+    @Test func theWarningNamesWhatWasCut() throws {
+        let tokenizer = try CLIPTokenizer(directory: folder("postcards"))
+        let prompt = tokenizer.encode(String(repeating: "a ", count: 75) + "red lighthouse")
+        let warning = try #require(prompt.truncationWarning)
+        #expect(warning.contains("reads 77 tokens"))
+        #expect(warning.contains("\"red lighthouse\""))
+        #expect(prompt.tokenCount == 77)
+        #expect(prompt.ids.last == tokenizer.endOfTextID)
+        #expect(tokenizer.encode("red lighthouse").truncationWarning == nil)
+        let endless = tokenizer.encode(String(repeating: "tree ", count: 5000))
+        #expect(try #require(endless.truncationWarning).count < 400)
+    }
+
     @Test func missingFilesAreNamed() throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         #expect {

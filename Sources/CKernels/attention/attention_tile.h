@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The matrix product inside attention: TILE_ROWS broadcast words times QUERY_VECTORS vectors of
+// queries per step, accumulated in registers. Included after a vector header and after `word_dot`.
+#include "../vector/elements.h"
+
+/// Rows of a tile: with QUERY_VECTORS as large as the registers allow, every loaded vector is used
+/// six times and every broadcast word QUERY_VECTORS times.
+enum { TILE_ROWS = 6 };
+
+/// What happens to the accumulators of a tile before the first step.
+typedef enum tile_start { START_ZERO, START_ADD, START_SCALE } tile_start;
+
+/// rows x QUERY_BLOCK values: target = start(target) + sum over steps of left * right.
+typedef struct tile {
+    /// Word of row r and step t at `left[r * row_stride + t * step_stride]`.
+    const float *left;
+    int64_t row_stride;
+    int64_t step_stride;
+    /// `[step][QUERY_BLOCK]`
+    const float *right;
+    int64_t step_count;
+    /// `[row][QUERY_BLOCK]`
+    float *target;
+    tile_start start;
+    /// Factors of START_SCALE, one per query.
+    const float *factors;
+    /// Where not NULL: raised to the greatest result, per query.
+    float *greatest;
+} tile;
+
+RT_INLINE void run_tile(const tile *t, int rows) {
+    vf sums[TILE_ROWS][QUERY_VECTORS];
+    RT_UNROLL for (int r = 0; r < rows; r++)
+        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) {
+            const float *old = t->target + r * QUERY_BLOCK + v * VL;
+            sums[r][v] = t->start == START_ZERO ? vf_set(0.0f) : vf_load(old);
+            if (t->start == START_SCALE) sums[r][v] *= vf_load(t->factors + v * VL);
+        }
+    const float *left = t->left, *right = t->right;
+    for (int64_t s = t->step_count; s > 0; s--) {
+        vf queries[QUERY_VECTORS];
+        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) queries[v] = vf_load(right + v * VL);
+        RT_UNROLL for (int r = 0; r < rows; r++) {
+            const vf word = vf_set(left[r * t->row_stride]);
+            RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++)
+                sums[r][v] = word_dot(sums[r][v], word, queries[v]);
+        }
+        left += t->step_stride;
+        right += QUERY_BLOCK;
+    }
+    RT_UNROLL for (int r = 0; r < rows; r++)
+        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++)
+            vf_store(t->target + r * QUERY_BLOCK + v * VL, sums[r][v]);
+    if (t->greatest)
+        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) {
+            vf greatest = vf_load(t->greatest + v * VL);
+            RT_UNROLL for (int r = 0; r < rows; r++) greatest = vf_max(sums[r][v], greatest);
+            vf_store(t->greatest + v * VL, greatest);
+        }
+}
+
+/// Runs `count` rows of the tile's target, in tiles of nearly equal heights.
+static void run_rows(tile t, int64_t count) {
+    const int64_t tile_count = (count + TILE_ROWS - 1) / TILE_ROWS;
+    const float *left = t.left;
+    float *target = t.target;
+    for (int64_t i = 0; i < tile_count; i++) {
+        const int64_t first = count * i / tile_count;
+        const int64_t rows = count * (i + 1) / tile_count - first;
+        t.left = left + first * t.row_stride;
+        t.target = target + first * QUERY_BLOCK;
+        switch (rows) {
+        case 1: run_tile(&t, 1); break;
+        case 2: run_tile(&t, 2); break;
+        case 3: run_tile(&t, 3); break;
+        case 4: run_tile(&t, 4); break;
+        case 5: run_tile(&t, 5); break;
+        default: run_tile(&t, 6); break;
+        }
+    }
+}

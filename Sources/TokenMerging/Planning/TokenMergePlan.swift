@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which tokens merge into which: indices and counts, and nothing else.
+///
+/// A merged sequence is the kept tokens, then one token per group. A group lists its members,
+/// destination first. `merge` gathers the members of each merged row, `unmerge` gathers a merged
+/// row for each token; neither scatters, so results do not depend on the order of work.
+///
+/// The storage is allocated once and filled again by `fill`, as long as no copy is alive.
+package struct TokenMergePlan: Sendable {
+    /// The plan's shape.
+    package private(set) var layout: TokenMergeLayout
+    /// α of equation 2, or the mean.
+    package private(set) var alpha: TokenMergeAlpha
+    /// `[parts, N]`: the tokens in merged order; row j has `members[offsets[j]..<offsets[j + 1]]`.
+    private var members: [Int32]
+    /// `[parts, M + 1]`.
+    private var offsets: [Int32]
+    /// `[parts, N]`: the merged row that each token reads back.
+    private var slots: [Int32]
+
+    /// An unfilled plan; `fill` makes it valid.
+    package init(layout: TokenMergeLayout) {
+        self.layout = layout
+        alpha = .mean
+        members = Array(repeating: 0, count: layout.partCount * layout.tokenCount)
+        offsets = Array(repeating: 0, count: layout.partCount * (layout.mergedCount + 1))
+        slots = Array(repeating: 0, count: layout.partCount * layout.tokenCount)
+    }
+
+    /// Takes another shape; allocates only if it is larger in some direction than ever before.
+    package mutating func reshape(to layout: TokenMergeLayout) {
+        guard layout != self.layout else { return }
+        self.layout = layout
+        Self.resize(&members, layout.partCount * layout.tokenCount)
+        Self.resize(&offsets, layout.partCount * (layout.mergedCount + 1))
+        Self.resize(&slots, layout.partCount * layout.tokenCount)
+    }
+
+    private static func resize(_ array: inout [Int32], _ count: Int) {
+        if array.count > count {
+            array.removeLast(array.count - count)
+        } else {
+            while array.count < count { array.append(0) }
+        }
+    }
+
+    /// Bytes of the indices.
+    package var byteCount: Int {
+        (members.count + offsets.count + slots.count) * MemoryLayout<Int32>.stride
+    }
+
+    /// Writes one part: `body` names every token exactly once, as kept or as a member of a group.
+    mutating func fill(
+        part: Int, alpha: TokenMergeAlpha, _ body: (inout TokenMergePlanWriter) -> Void
+    ) {
+        self.alpha = alpha
+        let layout = self.layout
+        members.withUnsafeMutableBufferPointer { members in
+            offsets.withUnsafeMutableBufferPointer { offsets in
+                slots.withUnsafeMutableBufferPointer { slots in
+                    guard let members = members.baseAddress, let offsets = offsets.baseAddress,
+                        let slots = slots.baseAddress
+                    else { return }
+                    var writer = TokenMergePlanWriter(
+                        layout: layout, members: members + part * layout.tokenCount,
+                        offsets: offsets + part * (layout.mergedCount + 1),
+                        slots: slots + part * layout.tokenCount)
+                    body(&writer)
+                    writer.finish()
+                }
+            }
+        }
+    }
+
+    /// Reads one part's indices.
+    func withIndices<Result>(
+        part: Int, _ body: (TokenMergeIndices) -> Result
+    ) -> Result {
+        members.withUnsafeBufferPointer { members in
+            offsets.withUnsafeBufferPointer { offsets in
+                slots.withUnsafeBufferPointer { slots in
+                    body(
+                        TokenMergeIndices(
+                            members: members.baseAddress.unsafelyUnwrapped
+                                + part * layout.tokenCount,
+                            offsets: offsets.baseAddress.unsafelyUnwrapped
+                                + part * (layout.mergedCount + 1),
+                            slots: slots.baseAddress.unsafelyUnwrapped + part * layout.tokenCount))
+                }
+            }
+        }
+    }
+}
+
+/// One part of a plan, for the loops that apply it.
+struct TokenMergeIndices {
+    let members: UnsafePointer<Int32>
+    let offsets: UnsafePointer<Int32>
+    let slots: UnsafePointer<Int32>
+}
+
+/// Fills one part of a plan front to back: kept tokens and groups each have their own cursor.
+struct TokenMergePlanWriter {
+    private let layout: TokenMergeLayout
+    private let members: UnsafeMutablePointer<Int32>
+    private let offsets: UnsafeMutablePointer<Int32>
+    private let slots: UnsafeMutablePointer<Int32>
+    private var keptRow = 0
+    private var groupRow: Int
+    private var groupMember: Int
+
+    init(
+        layout: TokenMergeLayout, members: UnsafeMutablePointer<Int32>,
+        offsets: UnsafeMutablePointer<Int32>, slots: UnsafeMutablePointer<Int32>
+    ) {
+        self.layout = layout
+        self.members = members
+        self.offsets = offsets
+        self.slots = slots
+        groupRow = layout.keptCount
+        groupMember = layout.keptCount
+    }
+
+    /// A token that stays as it is.
+    mutating func keep(_ token: Int32) {
+        precondition(keptRow < layout.keptCount, "more kept tokens than the layout has")
+        offsets[keptRow] = Int32(truncatingIfNeeded: keptRow)
+        members[keptRow] = token
+        slots[Int(token)] = Int32(truncatingIfNeeded: keptRow)
+        keptRow += 1
+    }
+
+    /// Starts a group; its sources follow.
+    mutating func beginGroup(destination: Int32) {
+        precondition(groupRow < layout.mergedCount, "more groups than the layout has")
+        offsets[groupRow] = Int32(truncatingIfNeeded: groupMember)
+        groupRow += 1
+        addSource(destination)
+    }
+
+    /// Adds a token to the group begun last.
+    mutating func addSource(_ token: Int32) {
+        precondition(groupMember < layout.tokenCount, "more members than tokens")
+        members[groupMember] = token
+        slots[Int(token)] = Int32(truncatingIfNeeded: groupRow - 1)
+        groupMember += 1
+    }
+
+    fileprivate func finish() {
+        precondition(
+            keptRow == layout.keptCount && groupRow == layout.mergedCount
+                && groupMember == layout.tokenCount,
+            "a plan names every token once: \(keptRow) kept, \(groupMember) of \(layout.tokenCount)"
+        )
+        offsets[layout.mergedCount] = Int32(truncatingIfNeeded: layout.tokenCount)
+    }
+}

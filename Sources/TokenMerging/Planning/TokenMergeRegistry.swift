@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The known strategies by name.
+package struct TokenMergeRegistry: Sendable {
+    private let strategies: [any TokenMergeStrategy.Type]
+
+    package init(_ strategies: [any TokenMergeStrategy.Type]) { self.strategies = strategies }
+
+    /// Every method of this package.
+    package static let standard = TokenMergeRegistry([
+        NoMerging.self, ReToM.self, ToMe.self, AgglomerativeTokenClustering.self,
+        ImportanceMerging.self, TokenDownsampling.self,
+    ])
+
+    /// Names in the order of registration.
+    package var names: [String] { strategies.map { $0.traits.name } }
+
+    /// What a method is and needs.
+    package func traits(
+        of name: String
+    ) throws(TokenMergeConfigurationError) -> TokenMergeStrategyTraits {
+        try type(named: name).traits
+    }
+
+    /// The strategy that a configuration asks for.
+    package func strategy(
+        for configuration: TokenMergeConfiguration
+    ) throws(TokenMergeConfigurationError) -> any TokenMergeStrategy {
+        try type(named: configuration.method).init(configuration: configuration)
+    }
+
+    private func type(
+        named name: String
+    ) throws(TokenMergeConfigurationError) -> any TokenMergeStrategy.Type {
+        guard let type = strategies.first(where: { $0.traits.name == name }) else {
+            throw .unknownMethod(name, known: names)
+        }
+        return type
+    }
+}
+
+/// A validated configuration with its strategy: what a pipeline holds.
+package struct TokenMerger: Sendable {
+    package let configuration: TokenMergeConfiguration
+    package let strategy: any TokenMergeStrategy
+    private let traits: TokenMergeStrategyTraits
+    /// Who multiplies, where all pairs are compared.
+    let products: any TokenProducts
+
+    /// Validates.
+    package init(
+        _ configuration: TokenMergeConfiguration,
+        products: any TokenProducts = PortableTokenProducts()
+    ) throws(TokenMergeConfigurationError) {
+        try configuration.validate()
+        self.products = products
+        self.configuration = configuration
+        strategy = try TokenMergeRegistry.standard.strategy(for: configuration)
+        traits = type(of: strategy).traits
+    }
+
+    /// p in force.
+    package var period: Int { configuration.period ?? traits.defaultPeriod }
+    /// What to compute similarities from.
+    package var featureSource: TokenMergeFeatureSource {
+        configuration.featureSource ?? traits.defaultFeatureSource
+    }
+    /// Which inputs of self-attention merge.
+    package var scope: TokenMergeScope { configuration.scope ?? traits.scopes[0] }
+    /// Whether the previous step's guidance has to be supplied as an importance map.
+    package var needsImportance: Bool { traits.needsGuidance }
+
+    /// The plan's shape at one place of the network for one call; identity where nothing merges.
+    package func layout(
+        at site: TokenMergeSite, call: TokenMergeCall, sampleCount: Int
+    ) throws(TokenMergeConfigurationError) -> TokenMergeLayout {
+        let ratio = configuration.ratio(at: call)
+        guard site.downsample <= configuration.maximumDownsample, ratio > 0 else {
+            return .identity(site.grid, sampleCount: sampleCount)
+        }
+        return try strategy.layout(at: site, ratio: ratio, sampleCount: sampleCount)
+    }
+
+    /// The shape with the most tokens left over all calls of an image: what memory is sized for.
+    package func largestLayout(
+        at site: TokenMergeSite, callCount: Int, isGuided: Bool, sampleCount: Int
+    ) throws(TokenMergeConfigurationError) -> TokenMergeLayout {
+        var largest = try layout(
+            at: site, call: TokenMergeCall(index: 0, count: callCount, isGuided: isGuided),
+            sampleCount: sampleCount)
+        for index in stride(from: 1, to: callCount, by: 1) {
+            let call = TokenMergeCall(index: index, count: callCount, isGuided: isGuided)
+            let other = try layout(at: site, call: call, sampleCount: sampleCount)
+            if other.mergedCount > largest.mergedCount { largest = other }
+        }
+        return largest
+    }
+
+    /// Whether the plan is due: `t mod p = 0`, or listed.
+    package func refreshes(at callIndex: Int) -> Bool {
+        if let listed = configuration.refreshCalls { return listed.contains(callIndex) }
+        return callIndex.isMultiple(of: period)
+    }
+}

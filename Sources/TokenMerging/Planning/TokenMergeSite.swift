@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The map that tokens come from: token `y · width + x` lies at (x, y).
+package struct TokenGrid: Sendable, Hashable {
+    package let height: Int
+    package let width: Int
+
+    package init(height: Int, width: Int) {
+        precondition(height > 0 && width > 0, "a grid of \(height)×\(width) tokens")
+        self.height = height
+        self.width = width
+    }
+
+    /// N, tokens of one sample.
+    package var tokenCount: Int { height * width }
+}
+
+/// One place of a network where tokens are merged: a transformer block.
+package struct TokenMergeSite: Sendable, Hashable {
+    /// The block's index in the network, from 0; plans are kept and numbers drawn per index.
+    package let index: Int
+    /// The block's map.
+    package let grid: TokenGrid
+    /// C, values of a token.
+    package let channels: Int
+    /// How much smaller the map is than the network's input, at least 1.
+    package let downsample: Int
+    /// Whether the block lies between the down and the up blocks.
+    package let isBottleneck: Bool
+
+    package init(
+        index: Int, grid: TokenGrid, channels: Int, downsample: Int, isBottleneck: Bool = false
+    ) {
+        precondition(
+            index >= 0 && channels > 0 && downsample >= 1,
+            "site \(index) of \(channels) channels at downsample \(downsample)")
+        self.index = index
+        self.grid = grid
+        self.channels = channels
+        self.downsample = downsample
+        self.isBottleneck = isBottleneck
+    }
+
+    /// A block that sees `grid` of a network whose input is `input`; downsample by ToMeSD's rule,
+    /// ⌈√⌊HW / N⌋⌉.
+    package init(
+        index: Int, grid: TokenGrid, channels: Int, input: TokenGrid, isBottleneck: Bool = false
+    ) {
+        let quotient = max(input.tokenCount / grid.tokenCount, 1)
+        let downsample = Int(Double(quotient).squareRoot().rounded(.up))
+        self.init(
+            index: index, grid: grid, channels: channels, downsample: downsample,
+            isBottleneck: isBottleneck)
+    }
+
+    /// Halvings between the network's input and this map.
+    package var level: Int { downsample.bitWidth - 1 - downsample.leadingZeroBitCount }
+}
+
+/// One call of the network while an image is sampled.
+package struct TokenMergeCall: Sendable, Hashable {
+    /// t of Algorithm 1: how many calls of the network this image has had.
+    ///
+    /// Not a timestep, and not a step: PNDM makes 51 calls in 50 steps.
+    package let index: Int
+    /// Calls that the whole image takes.
+    package let count: Int
+    /// Whether unconditional and conditional halves run together.
+    package let isGuided: Bool
+
+    package init(index: Int, count: Int, isGuided: Bool) {
+        precondition(index >= 0 && count >= 0, "call \(index) of \(count)")
+        self.index = index
+        self.count = count
+        self.isGuided = isGuided
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import TensorKit
+
+/// A way to choose which tokens merge.
+///
+/// To add one: a file with a conforming type, and one line in `TokenMergeRegistry.standard`.
+package protocol TokenMergeStrategy: Sendable {
+    /// What the method is called and what it needs.
+    static var traits: TokenMergeStrategyTraits { get }
+
+    /// Takes its options from a validated configuration.
+    init(configuration: TokenMergeConfiguration)
+
+    /// The plan's shape at one place, from counts alone.
+    func layout(
+        at site: TokenMergeSite, ratio: Double, sampleCount: Int
+    ) throws(TokenMergeConfigurationError) -> TokenMergeLayout
+
+    /// Fills `plan`, which has this strategy's layout, from features.
+    ///
+    /// - Precondition: `scratch` was prepared for the layout; features match it.
+    func fill(
+        _ plan: inout TokenMergePlan, from features: TokenFeatures, context: TokenMergeContext,
+        scratch: TokenMergeScratch)
+}
+
+/// What a method is called and what it needs.
+package struct TokenMergeStrategyTraits: Sendable, Hashable {
+    /// Its name on the command line.
+    package var name: String
+    /// p unless configured.
+    package var defaultPeriod: Int
+    /// What similarities are computed from unless configured.
+    package var defaultFeatureSource: TokenMergeFeatureSource
+    /// Scopes that make sense, the default first.
+    package var scopes: [TokenMergeScope]
+    /// Whether it works with classifier-free guidance only.
+    package var needsGuidance: Bool
+
+    package init(
+        name: String, defaultPeriod: Int = 1,
+        defaultFeatureSource: TokenMergeFeatureSource = .hiddenStates,
+        scopes: [TokenMergeScope] = [.queriesKeysValues, .keysValues], needsGuidance: Bool = false
+    ) {
+        self.name = name
+        self.defaultPeriod = defaultPeriod
+        self.defaultFeatureSource = defaultFeatureSource
+        self.scopes = scopes
+        self.needsGuidance = needsGuidance
+    }
+}
+
+/// What a strategy may look at besides features.
+package struct TokenMergeContext {
+    package var site: TokenMergeSite
+    package var call: TokenMergeCall
+    /// How many times this site's plan was made before for this image.
+    package var refreshIndex: Int
+    package var random: TokenMergeRandom
+    /// What guidance changed in the previous step; none before the first.
+    package var importance: TokenImportanceMap?
+    /// Who multiplies, where all pairs are compared.
+    package var products: any TokenProducts
+    /// Threads that share the work.
+    package var team: ThreadTeam
+
+    package init(
+        site: TokenMergeSite, call: TokenMergeCall, refreshIndex: Int = 0, seed: UInt64,
+        importance: TokenImportanceMap? = nil,
+        products: any TokenProducts = PortableTokenProducts(),
+        team: ThreadTeam = ThreadTeam(threadCount: 1)
+    ) {
+        self.products = products
+        self.team = team
+        self.site = site
+        self.call = call
+        self.refreshIndex = refreshIndex
+        random = TokenMergeRandom(seed: seed, callIndex: call.index, siteIndex: site.index)
+        self.importance = importance
+    }
+}

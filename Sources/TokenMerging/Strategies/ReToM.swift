@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Local representative token guided merging (Lee, Kim, Lee, arXiv 2507.12771), Algorithm 1.
+///
+/// The lines of the algorithm stand at the code that does them. Lines 5, 9–11 and 16 (the period
+/// and the cache) are `TokenMergePlanCache`'s, line 15 (equation 2) is `TokenMergePlan.merge`.
+package struct ReToM: TokenMergeStrategy {
+    package static let traits = TokenMergeStrategyTraits(
+        name: "retom", defaultPeriod: 5, defaultFeatureSource: .attentionInput)
+
+    private let window: TokenMergeWindow
+    private let alpha: TokenMergeAlpha
+    private let destination: TokenMergeDestination
+    private let ranking: TokenMergeSourceRanking
+    private let shiftsWindows: Bool
+    private let budget: TokenMergeBudget
+    private let isShared: Bool
+
+    package init(configuration: TokenMergeConfiguration) {
+        window = configuration.window
+        alpha = configuration.alpha
+        destination = configuration.destination
+        ranking = configuration.sourceRanking
+        shiftsWindows = configuration.shiftsWindows
+        budget = configuration.budget
+        isShared = configuration.sharing == .shared
+    }
+
+    /// Line 4: r ← N_W · R.
+    ///
+    /// One token is left at least, so that it can receive the others.
+    static func sourceCount(_ windowTokenCount: Int, ratio: Double) -> Int {
+        min(Int(Double(windowTokenCount) * ratio), windowTokenCount - 1)
+    }
+
+    /// M = Σ (N_W − r) over the windows.
+    package func layout(
+        at site: TokenMergeSite, ratio: Double, sampleCount: Int
+    ) -> TokenMergeLayout {
+        let windows = TokenWindows(grid: site.grid, side: window.side(at: site))
+        var sourceTotal = 0
+        windows.forEachClass { tokenCount, windowCount in
+            sourceTotal += windowCount * Self.sourceCount(tokenCount, ratio: ratio)
+        }
+        return TokenMergeLayout(
+            grid: site.grid, ratio: ratio, sampleCount: sampleCount, isShared: isShared,
+            keptCount: site.grid.tokenCount - sourceTotal - windows.count,
+            groupCount: windows.count,
+            scratchByteCount: ReToMScratch.byteCount(
+                windows, sampleCount: sampleCount, channels: site.channels))
+    }
+
+    package func fill(
+        _ plan: inout TokenMergePlan, from features: TokenFeatures, context: TokenMergeContext,
+        scratch: TokenMergeScratch
+    ) {
+        // Every second refresh looks across the borders of the windows before.
+        let isShifted = shiftsWindows && !context.refreshIndex.isMultiple(of: 2)
+        // Line 3: divide the input tokens into windows.
+        let windows = TokenWindows(
+            grid: plan.layout.grid, side: window.side(at: context.site), isShifted: isShifted)
+        let memory = ReToMScratch(
+            windows, sampleCount: plan.layout.sampleCount, channels: features.channels, scratch)
+        for part in 0..<plan.layout.partCount {
+            let rows = ReToMSimilarity(
+                features: features, samples: plan.layout.samples(of: part), windows: windows,
+                memory: memory)
+            // Lines 6–8: average similarities of every token in its window, and of whole windows.
+            rows.computeAverageSimilarities()
+            // Line 4.
+            chooseSourceCounts(windows, plan.layout, memory)
+            // Lines 12–14.
+            plan.fill(part: part, alpha: alpha) { writer in
+                for index in 0..<windows.count {
+                    selectTokens(windows, index, rows, context, &writer)
+                }
+            }
+        }
+    }
+
+    /// Lines 12–14 for one window.
+    private func selectTokens(
+        _ windows: TokenWindows, _ window: Int, _ rows: ReToMSimilarity,
+        _ context: TokenMergeContext, _ writer: inout TokenMergePlanWriter
+    ) {
+        let tokens = rows.memory.tokens
+        let count = windows.tokens(of: window, into: tokens)
+        let topLeft = tokens[0]
+        // "The average similarity values are then sorted in descending order."
+        rankTokens(tokens, count: count, scores: rows.memory.similarities)
+        // Line 13: D ← sim(x_i, W)[0], the most representative token.
+        moveToFront(
+            destinationIndex(tokens, count, topLeft, window, rows, context), of: tokens)
+        writer.beginGroup(destination: tokens[0])
+        // Line 14: S ← sim(x_i, W)[1 : r], the top-r similar tokens.
+        if ranking == .representative, count > 1 {
+            rows.computeSimilarities(to: tokens[0], of: tokens + 1, count: count - 1)
+            rankTokens(tokens + 1, count: count - 1, scores: rows.memory.toDestination)
+        }
+        let sourceCount = Int(rows.memory.sourceCounts[window])
+        for index in stride(from: 1, through: sourceCount, by: 1) {
+            writer.addSource(tokens[index])
+        }
+        for index in stride(from: sourceCount + 1, to: count, by: 1) { writer.keep(tokens[index]) }
+    }
+
+    /// Where D stands in a window's ranking; Tables I and II compare the choices.
+    private func destinationIndex(
+        _ tokens: UnsafeMutablePointer<Int32>, _ count: Int, _ topLeft: Int32, _ window: Int,
+        _ rows: ReToMSimilarity, _ context: TokenMergeContext
+    ) -> Int {
+        switch destination {
+        case .representative:
+            return 0
+        case .random:
+            return context.random.index(below: count, counter: window)
+        case .first:
+            return (0..<count).first { tokens[$0] == topLeft } ?? 0
+        case .least:
+            // The lowest of several equally low tokens stands first among them.
+            let scores = rows.memory.similarities
+            var index = count - 1
+            while index > 0, scores[Int(tokens[index - 1])] == scores[Int(tokens[index])] {
+                index -= 1
+            }
+            return index
+        }
+    }
+
+    /// Brings D to the front and keeps the order of the others.
+    private func moveToFront(_ index: Int, of tokens: UnsafeMutablePointer<Int32>) {
+        let token = tokens[index]
+        for place in stride(from: index, to: 0, by: -1) { tokens[place] = tokens[place - 1] }
+        tokens[0] = token
+    }
+
+    /// Line 4 for every window: r ← N_W · R, or the same total spent on the most homogeneous
+    /// windows first.
+    private func chooseSourceCounts(
+        _ windows: TokenWindows, _ layout: TokenMergeLayout, _ memory: ReToMScratch
+    ) {
+        for window in 0..<windows.count {
+            memory.sourceCounts[window] = Int32(
+                Self.sourceCount(windows.tokenCount(of: window), ratio: layout.ratio))
+        }
+        guard budget == .homogeneity else { return }
+        for window in 0..<windows.count { memory.windowOrder[window] = Int32(window) }
+        rankTokens(memory.windowOrder, count: windows.count, scores: memory.homogeneities)
+        var left = layout.tokenCount - layout.mergedCount
+        for index in 0..<windows.count {
+            let window = Int(memory.windowOrder[index])
+            let given = min(left, windows.tokenCount(of: window) - 1)
+            memory.sourceCounts[window] = Int32(given)
+            left -= given
+        }
+    }
+}

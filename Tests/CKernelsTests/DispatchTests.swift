@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CKernels
+import Testing
+
+@Suite("Choice of kernels")
+struct DispatchTests {
+    @Test("a table for every instruction set up to the detected one, none above")
+    func tables() {
+        let detected = rt_isa_detect()
+        let names = ["scalar", "avx2", "avx512", "avx512_bf16"]
+        for (value, name) in names.enumerated() {
+            let isa = rt_isa(rawValue: UInt32(value))
+            let table = rt_kernels_for(isa)
+            #expect((table != nil) == (isa.rawValue <= detected.rawValue))
+            guard let table else { continue }
+            #expect(table.pointee.isa == isa)
+            #expect(String(cString: table.pointee.name) == name)
+        }
+        #expect(rt_kernels_for(rt_isa(rawValue: 99)) == nil)
+    }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import Coordinator
+import GenerationTypes
+import Glibc
+import Synchronization
+import Testing
+import Worker
+
+/// Patience, bounds and ends of a run, over loopback sockets.
+@Suite(.timeLimit(.minutes(1))) struct CoordinatorTests {
+    @Test func slowDecoderHoldsTheWorkersBack() async throws {
+        let gate = Gate()
+        let waiting = Atomic(0)
+        let decoder = GreyDecoder { _ in
+            waiting.wrappingAdd(1, ordering: .relaxed)
+            gate.wait()
+        }
+        let worker = TestWorker { $0.credits = 1 }
+        try await withWorkers([worker]) { addresses in
+            let completed = Recorder<Int>()
+            let coordinator = TestCluster.coordinator(addresses) { $0.decodeBacklogMax = 2 }
+            async let run = coordinator.record(TestCluster.requests(20), decoder: decoder) { event in
+                if case .completed(let item, _, _, _, _) = event { completed.record(item) }
+            }
+            // The third result can't be asked for before a picture is out.
+            _ = await completed.first { $0 == 1 ? true : nil }
+            usleep(5000)
+            #expect(completed.all == [0, 1])
+            #expect(waiting.load(ordering: .relaxed) <= 1)
+            gate.open()
+            let record = try await run
+            #expect(record.summary.completedCount == 20)
+        }
+    }
+
+    @Test func slowConsumerHoldsTheWorkersBackToo() async throws {
+        let worker = TestWorker { $0.credits = 1 }
+        try await withWorkers([worker]) { addresses in
+            let completed = Recorder<Int>()
+            let peak = Mutex(0)
+            let taken = Mutex(0)
+            let coordinator = TestCluster.coordinator(addresses) { $0.decodeBacklogMax = 2 }
+            _ = try await coordinator.run(
+                TestCluster.requests(20), decoder: GreyDecoder(),
+                onEvent: { event in
+                    if case .completed(let item, _, _, _, _) = event { completed.record(item) }
+                },
+                consume: { _ in
+                    await Task.yield()
+                    let backlog = completed.all.count - taken.withLock { $0 }
+                    peak.withLock { $0 = max($0, backlog) }
+                    taken.withLock { $0 += 1 }
+                })
+            #expect(peak.withLock { $0 } <= 2)
+            #expect(taken.withLock { $0 } == 20)
+        }
+    }
+
+    @Test func hungWorkerIsGivenUpThoughItAnswersPings() async throws {
+        let gate = Gate()
+        let hung = TestWorker(
+            HashChainGenerator(beforeStep: { _, step in if step == 2 { gate.wait() } }))
+        let healthy = TestWorker()
+        let record = try await withWorkers([hung, healthy]) { addresses in
+            let record = try await TestCluster.coordinator(addresses) {
+                $0.timeouts.stepTimeFloor = .milliseconds(40)
+                $0.timeouts.stepTimeFactor = 1
+                $0.timeouts.pingInterval = .milliseconds(5)
+                $0.workerFailureCountMax = 1
+            }.record(TestCluster.requests(4))
+            gate.open()
+            return record
+        }
+        #expect(record.summary.completedCount == 4)
+        let reasons = record.events.compactMap { event -> String? in
+            if case .workerLost(_, let reason, _) = event { reason } else { nil }
+        }
+        #expect(reasons.contains { $0.contains("no step progress") })
+    }
+
+    @Test func cancelledRunFreesItsWorkers() async throws {
+        let worker = TestWorker(HashChainGenerator(beforeStep: { _, _ in usleep(500) }))
+        try await withWorkers([worker]) { addresses in
+            let coordinator = TestCluster.coordinator(addresses)
+            await #expect(throws: CancellationError.self) {
+                _ = try await coordinator.record(TestCluster.requests(1000)) { event in
+                    if case .completed(2, _, _, _, _) = event { coordinator.cancel() }
+                }
+            }
+            let record = try await TestCluster.coordinator(addresses)
+                .record(TestCluster.requests(2))
+            #expect(record.summary.completedCount == 2)
+        }
+        let goodbyes = worker.events.all.filter {
+            if case .coordinatorLeft(_, "the run is over") = $0 { true } else { false }
+        }
+        #expect(goodbyes.count == 2)
+    }
+
+    @Test func cancelledTaskEndsTheRun() async throws {
+        let worker = TestWorker(HashChainGenerator(beforeStep: { _, _ in usleep(500) }))
+        try await withWorkers([worker]) { addresses in
+            let started = Recorder<Int>()
+            let task = Task {
+                try await TestCluster.coordinator(addresses).record(TestCluster.requests(1000)) {
+                    if case .completed(let item, _, _, _, _) = $0 { started.record(item) }
+                }
+            }
+            _ = await started.first { $0 }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { _ = try await task.value }
+        }
+    }
+
+    @Test func consumersErrorEndsTheRun() async throws {
+        _ = try await withWorkers([TestWorker()]) { addresses in
+            await #expect(throws: SizeError.self) {
+                _ = try await TestCluster.coordinator(addresses)
+                    .run(TestCluster.requests(50), decoder: GreyDecoder()) { image in
+                        if image.item == 3 { throw SizeError(width: 3) }
+                    }
+            }
+        }
+    }
+
+    @Test func brokenWorkerFailsImagesOnlyAfterThreeAttempts() async throws {
+        let broken = HashChainGenerator(beforeStep: { request, _ in
+            if request.seed == 1 { throw RetryableGenerationError("disk on fire") }
+        })
+        let workers = (0..<4).map { _ in TestWorker(broken) }
+        let record = try await withWorkers(workers) { addresses in
+            try await TestCluster.coordinator(addresses).record(TestCluster.requests(4))
+        }
+        #expect(record.summary.completedCount == 3)
+        let failures = try #require(record.summary.failures[1])
+        #expect(failures.count == 3)
+        #expect(Set(failures.map(\.worker)).count == 3)
+        #expect(failures.allSatisfy { $0.reason == "disk on fire" })
+    }
+
+    @Test func noRequestsIsAnEmptyRun() async throws {
+        try await withWorkers([TestWorker()]) { addresses in
+            let record = try await TestCluster.coordinator(addresses).record([])
+            #expect(record.summary.completedCount == 0)
+            #expect(record.summary.failures.isEmpty)
+        }
+    }
+
+    @Test func bytesOnTheWireAreCounted() async throws {
+        let worker = TestWorker()
+        try await withWorkers([worker]) { addresses in
+            let traffic = try await TestCluster.coordinator(addresses)
+                .record(TestCluster.requests(3)).summary.traffic
+            #expect(traffic.resultCount == 3)
+            #expect(traffic.resultRawByteCount == 3 * (32 + 80 + 4 * 4 * 64))
+            #expect(traffic.resultByteCount <= traffic.resultRawByteCount)
+            #expect(traffic.receivedByteCount > traffic.resultByteCount)
+            #expect(traffic.receivedByteCount <= traffic.receivedRawByteCount)
+            #expect(traffic.sentByteCount == worker.server.traffic.receivedByteCount)
+        }
+    }
+
+    @Test func deadHostThatNeverAnswersDoesNotDelayTheEnd() async throws {
+        // TEST-NET-1: routed nowhere; either refused at once or silent until the timeout.
+        let silent = WorkerAddress(host: "192.0.2.1", port: 7400)
+        let record = try await withWorkers([TestWorker()]) { addresses in
+            try await TestCluster.coordinator(addresses + [silent]) {
+                $0.timeouts.connect = .seconds(60)
+            }.record(TestCluster.requests(2))
+        }
+        #expect(record.summary.completedCount == 2)
+        #expect(record.summary.seconds < 5)
+    }
+}

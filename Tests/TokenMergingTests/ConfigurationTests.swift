@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+import TokenMerging
+
+/// Options: names, defaults, limits, and one clear error for each that is out of range.
+@Suite struct ConfigurationTests {
+    static func decode(_ json: String) throws -> TokenMergeConfiguration {
+        try JSONDecoder().decode(TokenMergeConfiguration.self, from: Data(json.utf8))
+    }
+
+    @Test func everyMethodIsRegistered() throws {
+        #expect(
+            TokenMergeRegistry.standard.names
+                == ["none", "retom", "tome", "atc", "importance", "todo"])
+        for name in TokenMergeRegistry.standard.names {
+            let merger = try TokenMerger(TokenMergeConfiguration(method: name))
+            #expect(type(of: merger.strategy).traits.name == name)
+        }
+    }
+
+    @Test func jsonUsesToMeSDsNamesAndKeepsDefaults() throws {
+        #expect(try Self.decode("{}") == TokenMergeConfiguration())
+        let configuration = try Self.decode(
+            """
+            {"method": "tome", "ratio": 0.4, "max_downsample": 2, "sx": 4, "sy": 3,
+             "use_rand": false, "merge_attn": true, "merge_crossattn": true, "merge_mlp": true,
+             "window": "2,4,8,8", "alpha": 0.25, "period": 3, "refresh_calls": [1, 7],
+             "destination": "least", "source_ranking": "rep", "scope": "qkv", "linkage": "single",
+             "sharing": "per-sample", "proportional_attention": true, "shift_windows": true,
+             "budget": "homogeneity", "feature_source": "attention-input",
+             "ratio_schedule": {"end_ratio": 0.2, "level_count": 5, "stop": 0.8},
+             "importance_pool": 2, "importance_warmup": 1, "downsample_factor": 3}
+            """)
+        #expect(configuration.strideX == 4 && configuration.strideY == 3)
+        #expect(configuration.window == .levels([2, 4, 8, 8]))
+        #expect(configuration.alpha == .weight(0.25))
+        #expect(configuration.ratioSchedule.endRatio == 0.2)
+        #expect(configuration.featureSource == .attentionInput)
+        let data = try JSONEncoder().encode(configuration)
+        #expect(try JSONDecoder().decode(TokenMergeConfiguration.self, from: data) == configuration)
+    }
+
+    @Test(arguments: TokenMergeProfile.allCases)
+    func profilesAreValidAndSurviveJSON(profile: TokenMergeProfile) throws {
+        let configuration = profile.configuration
+        _ = try TokenMerger(configuration)
+        let data = try JSONEncoder().encode(configuration)
+        #expect(try JSONDecoder().decode(TokenMergeConfiguration.self, from: data) == configuration)
+    }
+
+    /// The paper's profile has every layer and no extension of ours.
+    @Test func paperProfileHasNoExtensions() throws {
+        let merger = try TokenMerger(TokenMergeProfile.paper.configuration)
+        let configuration = merger.configuration
+        #expect(configuration.maximumDownsample == 8)
+        #expect(merger.scope == .queriesKeysValues && merger.period == 5)
+        #expect(merger.featureSource == .attentionInput)
+        #expect(!configuration.usesProportionalAttention && !configuration.shiftsWindows)
+        #expect(configuration.budget == .uniform && configuration.ratioSchedule.endRatio == nil)
+        #expect(configuration.sourceRanking == .average && configuration.alpha == .mean)
+    }
+
+    @Test(
+        arguments: [
+            (#"{"method": "magic"}"#, "choose --merge none|retom|tome|atc|importance|todo"),
+            (#"{"ratio": 1.5}"#, "--merge-ratio"), (#"{"ratio": -0.1}"#, "--merge-ratio"),
+            (#"{"max_downsample": 3}"#, "2, 4 or 8"), (#"{"period": 0}"#, "--merge-period"),
+            (#"{"refresh_calls": [-1]}"#, "0 or more"), (#"{"window": 0}"#, "--merge-window"),
+            (#"{"window": "2,x"}"#, "--merge-window"), (#"{"alpha": 2}"#, "--merge-alpha"),
+            (#"{"alpha": "most"}"#, "--merge-alpha"), (#"{"sx": 0}"#, "sx and sy"),
+            (#"{"sx": 1, "sy": 1}"#, "sx and sy"), (#"{"downsample_factor": 0}"#, "1 to 64"),
+            (#"{"importance_pool": 0.5}"#, "importance pool"),
+            (#"{"ratio_schedule": {"level_count": 1, "stop": 1}}"#, "2 to 64 levels"),
+            (#"{"method": "todo", "scope": "qkv"}"#, "--merge-scope"),
+            (#"{"scope": "kv", "merge_mlp": true}"#, "merge_mlp"),
+        ])
+    func badValuesSayWhatToDo(json: String, advice: String) throws {
+        let error = #expect(throws: TokenMergeConfigurationError.self) {
+            _ = try Self.decode(json)
+        }
+        #expect(error?.description.contains(advice) == true, "\(error?.description ?? "no error")")
+    }
+
+    @Test func notANumberIsOutOfRange() throws {
+        var configuration = TokenMergeConfiguration()
+        configuration.ratio = .nan
+        #expect(throws: TokenMergeConfigurationError.self) { try configuration.validate() }
+        configuration = TokenMergeConfiguration()
+        configuration.alpha = .weight(.nan)
+        #expect(throws: TokenMergeConfigurationError.self) { try configuration.validate() }
+    }
+
+    @Test func importanceNeedsGuidance() throws {
+        let configuration = TokenMergeConfiguration(method: "importance")
+        try configuration.validate(isGuided: true)
+        #expect(throws: TokenMergeConfigurationError.needsGuidance(method: "importance")) {
+            try configuration.validate(isGuided: false)
+        }
+    }
+
+    @Test func atcRefusesMapsItCannotHold() throws {
+        let merger = try TokenMerger(TokenMergeConfiguration(method: "atc"))
+        let site = TokenMergeSite(
+            index: 0, grid: TokenGrid(height: 128, width: 128), channels: 4, downsample: 1)
+        #expect(
+            throws: TokenMergeConfigurationError.tooManyTokens(
+                method: "atc", count: 16384, limit: 9216)
+        ) {
+            _ = try merger.layout(
+                at: site, call: TokenMergeCall(index: 0, count: 1, isGuided: true), sampleCount: 2)
+        }
+    }
+
+    @Test(arguments: ["adaptive", "adaptive-literal", "8", "2,4,8,8"])
+    func windowsReadWhatTheyWrite(text: String) throws {
+        #expect(try TokenMergeWindow(parsing: text).description == text)
+    }
+}

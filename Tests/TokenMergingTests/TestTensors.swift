@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TensorKit
+import TokenMerging
+
+/// A reproducible stream for tests (xorshift64*).
+struct TestRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+    mutating func next() -> UInt64 {
+        state ^= state >> 12
+        state ^= state << 25
+        state ^= state >> 27
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+
+    /// Roughly normal, mean 0.
+    mutating func normal() -> Float {
+        (0..<6).reduce(Float(0)) { sum, _ in sum + Float.random(in: -1...1, using: &self) } * 0.7
+    }
+}
+
+/// An f32 or bf16 tensor with the given values, row by row.
+func makeTensor(
+    _ values: [Float], _ shape: TensorShape, type: ElementType = .float32, rowStride: Int? = nil
+) throws -> Tensor {
+    let stride = rowStride ?? shape.channels
+    let storage = try TensorStorage(byteCount: shape.rowCount * stride * type.byteCount + 128)
+    let tensor = Tensor(
+        storage: storage, shape: shape, elementType: type, rowStride: stride)
+    precondition(values.count == shape.elementCount)
+    for row in 0..<shape.rowCount {
+        for channel in 0..<shape.channels {
+            let value = values[row * shape.channels + channel]
+            let index = row * stride + channel
+            switch type {
+            case .float32: tensor.floats[index] = value
+            case .bfloat16: tensor.bfloat16Bits[index] = roundedToBFloat16(value)
+            }
+        }
+    }
+    return tensor
+}
+
+/// Round to nearest even, written another way than the library does.
+func roundedToBFloat16(_ value: Float) -> UInt16 {
+    let low = Float(bitPattern: value.bitPattern & 0xFFFF_0000)
+    let high = Float(bitPattern: (value.bitPattern & 0xFFFF_0000) &+ 0x1_0000)
+    let (below, above) = (
+        (Double(value) - Double(low)).magnitude, (Double(high) - Double(value)).magnitude
+    )
+    let chosen =
+        below < above
+        ? low : above < below ? high : low.bitPattern >> 16 & 1 == 0 ? low : high
+    return UInt16(chosen.bitPattern >> 16)
+}
+
+/// All values of a tensor as f32, row by row.
+func values(of tensor: Tensor) -> [Float] {
+    var result: [Float] = []
+    for row in 0..<tensor.shape.rowCount {
+        for channel in 0..<tensor.shape.channels {
+            let index = row * tensor.rowStride + channel
+            switch tensor.elementType {
+            case .float32: result.append(tensor.floats[index])
+            case .bfloat16:
+                result.append(Float(bitPattern: UInt32(tensor.bfloat16Bits[index]) << 16))
+            }
+        }
+    }
+    return result
+}
+
+/// Normal features `[batch, h, w, channels]`.
+func normalFeatures(_ grid: TokenGrid, batch: Int, channels: Int, seed: UInt64) -> [Float] {
+    var random = TestRandom(seed: seed)
+    return (0..<(batch * grid.tokenCount * channels)).map { _ in random.normal() }
+}
+
+extension TokenMerger {
+    /// A filled plan, without a cache.
+    func makePlan(
+        _ features: Tensor, downsample: Int = 1, isBottleneck: Bool = false, callIndex: Int = 0,
+        refreshIndex: Int = 0, seed: UInt64 = 1, siteIndex: Int = 0, isGuided: Bool = true,
+        importance: TokenImportanceMap? = nil
+    ) throws -> TokenMergePlan {
+        let grid = TokenGrid(height: features.shape.height, width: features.shape.width)
+        let site = TokenMergeSite(
+            index: siteIndex, grid: grid, channels: features.shape.channels, downsample: downsample,
+            isBottleneck: isBottleneck)
+        let layout = try strategy.layout(
+            at: site, ratio: configuration.ratio, sampleCount: features.shape.batch)
+        var plan = TokenMergePlan(layout: layout)
+        // Where a method can't merge at all, the cache makes no plan.
+        let strategy =
+            layout == .identity(grid, sampleCount: features.shape.batch)
+            ? NoMerging(configuration: configuration) : strategy
+        let scratch = TokenMergeScratch()
+        try scratch.prepare(byteCount: layout.scratchByteCount)
+        let context = TokenMergeContext(
+            site: site, call: TokenMergeCall(index: callIndex, count: 50, isGuided: isGuided),
+            refreshIndex: refreshIndex, seed: seed, importance: importance)
+        strategy.fill(&plan, from: TokenFeatures(features), context: context, scratch: scratch)
+        return plan
+    }
+}
+
+extension TokenMergePlan {
+    /// `merge` into a new tensor.
+    func merged(_ input: Tensor) throws -> Tensor {
+        let shape = TensorShape(
+            batch: input.shape.batch, tokens: layout.mergedCount, channels: input.shape.channels)
+        let count = shape.elementCount
+        let output = try makeTensor(
+            Array(repeating: .nan, count: count), shape, type: input.elementType)
+        merge(input, into: output)
+        return output
+    }
+
+    /// `unmerge` into a new tensor.
+    func unmerged(_ input: Tensor) throws -> Tensor {
+        let shape = TensorShape(
+            batch: input.shape.batch, height: layout.grid.height, width: layout.grid.width,
+            channels: input.shape.channels)
+        let output = try makeTensor(
+            Array(repeating: .nan, count: shape.elementCount), shape, type: input.elementType)
+        unmerge(input, into: output)
+        return output
+    }
+}
