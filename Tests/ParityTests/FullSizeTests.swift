@@ -12,8 +12,9 @@ enum FullSizeModels {
         .split(separator: ":").map(String.init)
 }
 
-/// Models of full size, with goldens that `scripts/goldens/full_size.py` put beside them; only when
-/// `RETOM_FULL_MODELS` names directories. They also report what a call costs.
+/// Models of full size, only when `RETOM_FULL_MODELS` names directories.
+///
+/// `scripts/goldens/full_size.py` puts their goldens beside them. They also report what calls cost.
 @Suite(.serialized, .enabled(if: !FullSizeModels.paths.isEmpty))
 struct FullSizeTests {
     static let machines = [Machine.float32.last, Machine.bfloat16.last].compactMap { $0 }
@@ -51,7 +52,9 @@ struct FullSizeTests {
         let expected = try goldens.channelsLast("vae.plain.image").values
         let quality = peakSignalToNoise(image.values, expected)
         print(
-            "\(path) \(machine.testDescription) vae: \(relativeL2(image.values, expected)), \(quality) dB")
+            "\(path) \(machine.testDescription) vae: \(relativeL2(image.values, expected)), "
+                + "\(quality) dB"
+        )
         #expect(quality >= (isFloat ? 50 : VAEParityTests.bfloat16SignalToNoise))
     }
 
@@ -75,7 +78,9 @@ struct FullSizeTests {
         let outputs = try lanes.lanes.map { _ in try Tensor.make(shape) }
         func call() {
             lanes.run { lane, index in
-                guard let prepared = try? unet.prepare(text: texts[index], lane: lane) else { return }
+                guard let prepared = try? unet.prepare(text: texts[index], lane: lane) else {
+                    return
+                }
                 unet.forward(
                     samples[index], timestep: 981, text: prepared, into: outputs[index], lane: lane)
             }
