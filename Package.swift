@@ -119,7 +119,10 @@ let testTargets: [Target] = [
     tests("ImageCodecTests", ["ImageCodec"]),
     tests(
         "WireProtocolTests",
-        ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
+        [
+            "WireProtocol", "ClusterTransport", "GenerationTypes",
+            .product(name: "NIOTestUtils", package: "swift-nio"),
+        ]),
     tests(
         "ClusterTests",
         ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),

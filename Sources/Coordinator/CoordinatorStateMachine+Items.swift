@@ -160,7 +160,7 @@ extension CoordinatorStateMachine {
             .report(
                 .completed(
                     item: item, worker: workers[index].name, attempt: result.lease.attempt,
-                    timings: result.timings, sha256: Hexadecimal.string(result.sha256))))
+                    timings: result.timings, sha256: Hexadecimal.text(result.sha256))))
         actions.append(.decode(result, worker: workers[index].name, kernelClass: kernelClass))
     }
 

@@ -23,7 +23,7 @@ import Worker
         for image in record.images {
             let expected = try HashChainGenerator.latents(for: requests[image.item])
             #expect(image.latents == expected)
-            #expect(image.sha256 == Hexadecimal.string(expected.sha256))
+            #expect(image.sha256 == Hexadecimal.text(expected.sha256))
             #expect(image.request == requests[image.item])
             #expect(image.image.width == 64)
             #expect(image.timings.textEncodingSeconds == 0.25)
