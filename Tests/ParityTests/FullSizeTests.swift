@@ -65,7 +65,7 @@ struct FullSizeTests {
         let start = clock.now
         let unet = try UNet2DConditionModel.load(
             from: try ModelDirectory(path: path), backend: try machine.makeBackend())
-        print("\(path) \(machine.testDescription) load: \(clock.now - start), \(Self.memory())")
+        print("\(path) \(machine.testDescription) load: \(clock.now - start), \(Self.cost())")
         let shape = TensorShape(height: 64, width: 64, channels: 4)
         let kernels = try machine.makeLane().kernels
         let lanes = try ComputeLanes(
@@ -91,15 +91,19 @@ struct FullSizeTests {
         #expect(outputs[0].values == outputs[1].values)
         print(
             "\(path) \(machine.testDescription) calls: \(times), workspace "
-                + "\(lanes.lanes[0].workspace.peakByteCount >> 20) MiB, \(Self.memory())")
+                + "\(lanes.lanes[0].workspace.peakByteCount >> 20) MiB, \(Self.cost())")
     }
 
-    /// Resident memory now and at its highest.
-    private static func memory() -> String {
+    /// Processor seconds so far, which other programs disturb less than the time on the clock, and
+    /// resident memory now and at its highest.
+    private static func cost() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        let seconds = Double(time.tv_sec) + Double(time.tv_nsec / 10_000_000) / 100
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
         return status.split(separator: "\n").filter {
             $0.hasPrefix("VmRSS") || $0.hasPrefix("VmHWM") || $0.hasPrefix("RssAnon")
         }.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-            .joined(separator: ", ")
+            .joined(separator: ", ") + ", processor \(seconds) s"
     }
 }
