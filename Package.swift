@@ -58,7 +58,7 @@ let cluster: [Target] = [
         exclude: ["Protocol.md"], swiftSettings: settings),
     library("ClusterTransport", ["WireProtocol", logging] + nio),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
-    library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging, crypto] + nio),
+    library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
 ]
 
 let executables: [Target] = [
@@ -85,8 +85,10 @@ let testTargets: [Target] = [
         "ParityTests", ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport"],
         resources: [.copy("Goldens")]),
     tests("ImageCodecTests", ["ImageCodec"]),
-    tests("WireProtocolTests", ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
-    tests("ClusterTests", ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
+    tests(
+        "WireProtocolTests",
+        ["WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd", .product(name: "NIOTestUtils", package: "swift-nio")] + nio),
+    tests("ClusterTests", ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes", logging] + nio),
     tests("CommandTests", ["CommandSupport", "TestSupport", "ImageCodec", "SafeTensors"]),
 ]
 
