@@ -69,9 +69,7 @@ let cluster: [Target] = [
         exclude: ["Protocol.md"], swiftSettings: settings),
     library("ClusterTransport", ["WireProtocol", logging] + nio),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
-    library(
-        "Coordinator",
-        ["GenerationTypes", "WireProtocol", "ClusterTransport", logging, crypto] + nio),
+    library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
 ]
 
 let executables: [Target] = [
@@ -111,7 +109,10 @@ let testTargets: [Target] = [
         resources: [.copy("Goldens")]),
     tests(
         "ParityTests",
-        ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport", "CAllocationCounter"],
+        [
+            "StableDiffusion", "TensorKit", "SafeTensors", "CKernels", "EmbeddedModel",
+            "TestSupport", "CAllocationCounter",
+        ],
         resources: [.copy("Goldens")]),
     tests(
         "TokenMergingTests", ["TokenMerging", "TensorKit", "SafeTensors", "TestSupport"],
@@ -120,12 +121,14 @@ let testTargets: [Target] = [
     tests(
         "WireProtocolTests",
         [
-            "WireProtocol", "ClusterTransport", "GenerationTypes",
+            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd",
             .product(name: "NIOTestUtils", package: "swift-nio"),
-        ]),
+        ] + nio),
     tests(
         "ClusterTests",
-        ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
+        [
+            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes", logging,
+        ] + nio),
     tests(
         "CommandTests",
         ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
