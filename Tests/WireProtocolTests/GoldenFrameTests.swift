@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Testing
 import GenerationTypes
+import Testing
 import WireProtocol
 
 /// Frames of protocol 1.0 as they are on the wire, byte for byte.
