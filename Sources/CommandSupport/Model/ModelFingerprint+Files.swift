@@ -24,7 +24,10 @@ extension ModelFingerprint {
                 ["\(unet)/config.json", "\(scheduler)/scheduler_config.json"]
                     + Checkpoint(directory: unet, baseName: weights).files),
             textEncoder: try Self.digest(
-                ["\(textEncoder)/config.json", "\(tokenizer)/vocab.json", "\(tokenizer)/merges.txt"]
+                [
+                    "\(textEncoder)/config.json", "\(tokenizer)/vocab.json",
+                    "\(tokenizer)/merges.txt",
+                ]
                     + Checkpoint(directory: textEncoder, baseName: "model").files),
             vae: try Self.digest(
                 ["\(vae)/config.json"] + Checkpoint(directory: vae, baseName: weights).files))
