@@ -124,6 +124,8 @@ let testTargets: [Target] = [
         "ClusterTests",
         ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
     tests("CommandTests", ["CommandSupport", "TestSupport", "ImageCodec", "SafeTensors"]),
+    // They run the built executables, which are no dependency because nothing links them.
+    tests("EndToEndTests", ["EmbeddedModel", "ImageCodec", "SafeTensors", "TestSupport"]),
 ]
 
 let package = Package(
