@@ -132,6 +132,8 @@ let testTargets: [Target] = [
     tests(
         "CommandTests",
         ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
+    // They run the built executables, which are no dependency because nothing links them.
+    tests("EndToEndTests", ["EmbeddedModel", "ImageCodec", "SafeTensors", "TestSupport"]),
 ]
 
 let package = Package(

@@ -14,8 +14,8 @@ extension CoordinatorError: CustomStringConvertible {
         case .noWorkers: "no workers are given; list one per line in the hosts file"
         case .noUsableWorker(let reasons, let summary):
             """
-            no usable worker is left; \(summary.completedCount) images are done, \
-            \(summary.failures.count) are not:
+            no usable worker is left, and \(summary.failures.count) of \
+            \(summary.completedCount + summary.failures.count) images are not drawn:
             \(reasons.map { "  " + $0 }.joined(separator: "\n"))
             """
         }

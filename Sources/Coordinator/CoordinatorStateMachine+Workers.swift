@@ -139,7 +139,8 @@ extension CoordinatorStateMachine {
         }
         if worker.model != node.model {
             let difference = worker.model.difference(from: node.model)
-            turnAway(index, on: id, .modelMismatch, "it has another model: \(difference)")
+            let reason = "it has another model: \(difference); start it with this run's --model"
+            turnAway(index, on: id, .modelMismatch, reason)
             return
         }
         if let twin {

@@ -61,6 +61,8 @@ struct GenerationThread: Sendable {
         }
         do {
             return try sample(job, run, flag, emit)
+        } catch let error as NonFiniteLatentsFailure {
+            return .failed(job, WireReason(.nonFiniteLatents, error.description))
         } catch {
             return .failed(job, WireReason(.workerFailed, "\(error)"))
         }

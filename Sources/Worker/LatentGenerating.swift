@@ -28,7 +28,8 @@ package protocol LatentRun: AnyObject {
     /// Performs one denoising step.
     ///
     /// - Returns: steps done so far, 1 … `stepCount`; `nil` when all were done before.
-    /// - Throws: an error is taken for trouble of this machine: another worker gets the image.
+    /// - Throws: `NonFiniteLatentsFailure` when the image is lost on every machine; any other error
+    ///   is taken for trouble of this one, and another worker gets the image.
     func next() throws -> Int?
 
     /// The latents after the steps done so far, unscaled; the image's result after the last one.
@@ -40,6 +41,17 @@ package protocol LatentRun: AnyObject {
 /// Trouble of one machine, such as too little memory: another worker may well succeed.
 package struct RetryableGenerationError: Error, CustomStringConvertible {
     /// What happened, for people.
+    package var description: String
+
+    /// Makes an error with a sentence for people.
+    package init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// Latents that stopped being numbers: the same would happen everywhere.
+package struct NonFiniteLatentsFailure: Error, CustomStringConvertible {
+    /// After which step, and what may help.
     package var description: String
 
     /// Makes an error with a sentence for people.

@@ -124,7 +124,8 @@ extension WorkerStateMachine {
         guard coordinator.model == node.model else {
             let difference = node.model.difference(from: coordinator.model)
             return WireReason(
-                .modelMismatch, "\(node.name) has another model: \(difference)")
+                .modelMismatch,
+                "it has another model: \(difference); start it with this run's --model")
         }
         guard let active, let holder = connections[active],
             holder.instance != coordinator.instance

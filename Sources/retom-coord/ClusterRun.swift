@@ -7,7 +7,6 @@ internal import GenerationTypes
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
-internal import Synchronization
 internal import TensorKit
 
 /// One run on the cluster: workers found or started, images drawn, files written.
@@ -15,6 +14,7 @@ struct ClusterRun: Sendable {
     let plan: RequestPlan
     let pool: WorkerPool
     let session: RunSession
+    let stop: StopRequest
     let display: ProgressDisplay
     let fingerprint: ModelFingerprint
     let decoder: PictureDecoder
@@ -31,7 +31,7 @@ struct ClusterRun: Sendable {
             }
         }
         do {
-            try session.begin()
+            session.announce()
             let exit = try await withWorkers(group) { try await draw(on: $0, group) }
             ticking.cancel()
             try? await group.shutdownGracefully()
@@ -78,16 +78,9 @@ struct ClusterRun: Sendable {
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, group: group,
             logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })
-        let interrupts = Mutex(0)
-        SignalWatcher.start { _ in
-            // The first signal tells the workers; the second does not wait for anything.
-            let count = interrupts.withLock { count in
-                count += 1
-                return count
-            }
-            if count > 1 { _exit(130) }
-            coordinator.cancel()
-        }
+        // Not before there are workers: a model that can't be loaded costs no earlier run.
+        try session.removeEarlierRun()
+        stop.onRequest { coordinator.cancel() }
         do {
             let summary = try await coordinator.run(
                 plan.requests, decoder: decoder, onEvent: { session.note($0) },
@@ -97,13 +90,16 @@ struct ClusterRun: Sendable {
             try session.finish(summary)
             return summary.failures.isEmpty ? .success : .someImagesFailed
         } catch let error as CoordinatorError {
-            guard case .noUsableWorker(_, let summary) = error else { throw error }
-            try session.finish(summary)
-            display.report(.warning("\(error)"))
-            return .noUsableWorker
+            if case .noUsableWorker(_, let summary) = error { try session.finish(summary) }
+            throw error
         } catch is CancellationError {
+            display.report(.warning("interrupted; the report says which images are drawn"))
             try session.finish(CoordinatorSummary())
             return .someImagesFailed
+        } catch let error as RunDirectoryError {
+            // A full disk may still have room for the account of what is on it.
+            try? session.finish(CoordinatorSummary())
+            throw error
         }
     }
 }

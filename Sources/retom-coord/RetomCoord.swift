@@ -13,10 +13,14 @@ struct RetomCoord: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retom-coord",
         abstract: "Draws pictures from prompts on workers of this and other machines.",
+        usage: "retom-coord -p <text> ... [-b <count>] [-o <directory>] [<options>]",
         discussion: """
-            Without --workers it starts workers on this machine; without --model it draws with the \
-            embedded model. The output directory receives the pictures, contact sheets \
-            (grid-0000.png), a gallery (index.html) and report.json.
+              retom-coord -p "a red house in the snow" -b 4 -o out
+
+            Without --workers it starts a worker on this machine; without --model it draws with \
+            the small embedded model. The output directory receives the pictures \
+            (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
+            (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn.
 
             Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
             3 no usable worker.
@@ -30,13 +34,13 @@ struct RetomCoord: AsyncParsableCommand {
     @OptionGroup(title: "Computing") var compute: ComputeOptions
     @OptionGroup(title: "Output") var output: OutputOptions
 
-    static func main() async { await runAndExit() }
+    static func main() { runWatchingSignals() }
 
     func run() async throws {
+        let stop = StopRequest()
         let (path, modelName) = try model.resolve()
         let directory = try ModelDirectory(path: path)
-        let description = try ModelDescription(of: directory)
-        let plan = try requestPlan(description)
+        let plan = try requestPlan(try RequestCheck(of: directory))
         let pool = try workers.pool(compute: compute, model: model)
         let runDirectory = try RunDirectory(
             preparing: output.output, policy: output.overwrite ? .replace : .refuse)
@@ -58,22 +62,21 @@ struct RetomCoord: AsyncParsableCommand {
             settings: settings, batchCount: generation.batchCount,
             savesLatents: output.saveLatents)
         let run = ClusterRun(
-            plan: plan, pool: pool, session: session, display: display,
+            plan: plan, pool: pool, session: session, stop: stop, display: display,
             fingerprint: try await fingerprint, decoder: try await decoder)
         let exit = try await run.perform()
         guard exit == .success else { throw exit.code }
     }
 
-    private func requestPlan(_ description: ModelDescription) throws -> RequestPlan {
+    private func requestPlan(_ requestCheck: RequestCheck) throws -> RequestPlan {
+        let description = requestCheck.description
         var generator = SystemRandomNumberGenerator()
-        let plan = try RequestPlan(
+        return try RequestPlan(
             entries: try prompts.entries(),
             settings: generation.settings(
                 defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight),
             seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
-            using: &generator)
-        for request in plan.requests { try description.check(request) }
-        return plan
+            check: requestCheck.check, using: &generator)
     }
 
     /// Options that are no part of a request, for the report.

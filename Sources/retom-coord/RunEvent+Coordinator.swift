@@ -27,8 +27,7 @@ extension RunEvent {
         case .failed(let item, let failures):
             [
                 .imageFailed(
-                    index: item,
-                    reason: failures.map { "\($0.worker): \($0.reason)" }.joined(separator: "; "))
+                    index: item, reason: failures.map(\.sentence).joined(separator: "; "))
             ]
         case .resultsDiffer(let item, let worker, let firstWorker):
             [
@@ -40,4 +39,9 @@ extension RunEvent {
             ]
         }
     }
+}
+
+extension AttemptFailure {
+    /// Who failed and why; no worker is to blame when decoding fails or none is left.
+    var sentence: String { worker.isEmpty ? reason : "\(worker): \(reason)" }
 }

@@ -45,8 +45,10 @@ final class RunSession: Sendable {
     }
 
     /// Makes room for this run's files.
-    func begin() throws {
-        try directory.removeExistingRun()
+    func removeEarlierRun() throws { try directory.removeExistingRun() }
+
+    /// Tells what is going to be drawn.
+    func announce() {
         display.report(
             .runStarted(
                 stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
@@ -130,7 +132,7 @@ final class RunSession: Sendable {
             RunFileName.gallery, bytes: Array(GalleryPage(report: report).html.utf8))
         display.report(
             .runFinished(
-                written: written, failed: images.count - written,
+                written: written, failed: images.count { $0.status == .failed },
                 seconds: finishedAt.timeIntervalSince(startedAt)))
     }
 
@@ -154,7 +156,7 @@ extension RunSession.State {
             update(worker: worker, kernelClass: "") { $0.lostReason = reason }
         case .retried(let item, let failure):
             images[item].attempts += 1
-            images[item].reasons.append("\(failure.worker): \(failure.reason)")
+            images[item].reasons.append(failure.sentence)
         case .failed(let item, let failures): images[item].fail(failures)
         default: break
         }
@@ -178,6 +180,6 @@ extension ImageRecord {
     fileprivate mutating func fail(_ failures: [AttemptFailure]) {
         status = .failed
         attempts = failures.count
-        reasons = failures.map { "\($0.worker): \($0.reason)" }
+        reasons = failures.map(\.sentence)
     }
 }

@@ -9,13 +9,16 @@ internal import Foundation
 struct WorkerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A file with one worker per line, host[:port]; # begins a comment.", valueName: "file"))
+            """
+            Draw on the workers in this file: one host[:port] per line, # begins a comment \
+            (default port: \(WorkerAddress.defaultPort)).
+            """, valueName: "file"))
     var workers: String?
 
     @Option(
         help: ArgumentHelp(
-            "Start this many workers on this machine, which share its threads.", valueName: "count")
-    )
+            "Start this many workers on this machine; they share --threads (default: 1).",
+            valueName: "count"))
     var localWorkers: Int?
 
     func validate() throws {

@@ -37,6 +37,13 @@ private final class PipelineRun: LatentRun {
     var stepCount: Int { run.callCount }
     var textEncodingSeconds: Double { run.textEncodingSeconds }
 
-    func next() throws -> Int? { try run.next() }
+    func next() throws -> Int? {
+        do {
+            return try run.next()
+        } catch let error as NonFiniteLatentsError {
+            throw NonFiniteLatentsFailure(error.description)
+        }
+    }
+
     func latents() throws -> GeneratedLatents { run.latents }
 }

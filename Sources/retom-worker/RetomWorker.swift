@@ -9,7 +9,6 @@ internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import StableDiffusion
-internal import Synchronization
 internal import TensorKit
 internal import Worker
 
@@ -20,19 +19,32 @@ struct RetomWorker: AsyncParsableCommand {
         commandName: "retom-worker",
         abstract: "Samples images for a retom coordinator.",
         discussion: """
-            The worker loads the model once and then serves one coordinator after another. It prints
-            'listening on HOST:PORT' on standard output when it is ready. SIGTERM lets it finish the
-            image at hand; a second signal ends it at once.
+            The worker loads the model once and then serves one coordinator after another. It \
+            prints 'listening on HOST:PORT' on standard output when it is ready. Ctrl-C or SIGTERM \
+            lets it finish the image at hand; a second one ends it at once.
+
+            On every machine that is to draw:  retom-worker --host 0.0.0.0
+            Then list the machines in a file:  retom-coord --workers hosts.txt -p "a red house"
+
+            Whoever reaches the port can use the worker: keep it inside a network you trust.
+
+            Exit codes: 0 stopped on request; 2 wrong usage, unusable model or port in use.
             """,
         version: ProgramVersion.text)
 
-    @Option(help: "TCP port to listen on; 0 lets the system choose.")
+    @Option(
+        help: ArgumentHelp(
+            "TCP port to listen on; 0 lets the system choose.", valueName: "number"))
     var port = 7400
 
-    @Option(help: "Address to listen on; other machines can reach only what is not loopback.")
+    @Option(
+        help: ArgumentHelp(
+            "Address to listen on; 0.0.0.0 lets other machines in.", valueName: "address"))
     var host = "127.0.0.1"
 
-    @Option(help: "Name shown to people (default: host name and port).")
+    @Option(
+        help: ArgumentHelp(
+            "Name shown to people (default: host and port).", valueName: "text"))
     var name: String?
 
     @Flag(help: "End when standard input does: for workers that another program starts.")
@@ -47,11 +59,11 @@ struct RetomWorker: AsyncParsableCommand {
         }
     }
 
-    static func main() async { await runAndExit() }
+    static func main() { runWatchingSignals() }
 
     func run() async throws {
-        let stop = StopRequest()
-        SignalWatcher.start { _ in stop.request() }
+        // While the model loads there is nothing to finish.
+        let stop = StopRequest(idleExitCode: ProgramExit.success.rawValue)
         if exitWithParent { ParentWatch.onStandardInputEnd { _exit(0) } }
         let directory = try ModelDirectory(path: try model.resolve().directory)
         async let fingerprint = DedicatedThread.run(named: "hash") {
@@ -84,28 +96,5 @@ struct RetomWorker: AsyncParsableCommand {
             throw error
         }
         try await group.shutdownGracefully()
-    }
-}
-
-/// What signals ask for: first to drain, then to end at once.
-private final class StopRequest: Sendable {
-    private struct State {
-        var requestCount = 0
-        var drain: (@Sendable () -> Void)?
-    }
-    private let state = Mutex(State())
-
-    func request() {
-        let (count, drain) = state.withLock { state in
-            state.requestCount += 1
-            return (state.requestCount, state.drain)
-        }
-        // While the model loads there is nothing to finish.
-        guard count == 1, let drain else { _exit(count == 1 ? 0 : 130) }
-        drain()
-    }
-
-    func onRequest(_ drain: @escaping @Sendable () -> Void) {
-        state.withLock { $0.drain = drain }
     }
 }

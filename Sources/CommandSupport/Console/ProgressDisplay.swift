@@ -70,7 +70,11 @@ package final class ProgressDisplay: Sendable {
                 console.writeOutput(event.jsonLine(time: max(0, elapsed)) + "\n")
             }
             switch mode {
-            case .silent: break
+            case .silent:
+                // Silence is for progress, not for trouble.
+                if event.isTrouble, let line = RunMessage.text(for: event) {
+                    console.writeError(TerminalText.sanitized(line) + "\n")
+                }
             case .plain:
                 let remaining = state.progress.remainingSeconds(at: time)
                 let lines = state.plain.lines(

@@ -29,6 +29,14 @@ package enum RunEvent: Sendable, Equatable {
 }
 
 extension RunEvent {
+    /// Whether people want to know even if they want no progress.
+    package var isTrouble: Bool {
+        switch self {
+        case .imageFailed, .warning: true
+        default: false
+        }
+    }
+
     /// The image that the event is about, if it is about one.
     package var imageIndex: Int? {
         switch self {

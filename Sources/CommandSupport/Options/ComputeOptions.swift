@@ -7,17 +7,18 @@ package import TensorKit
 package struct ComputeOptions: ParsableArguments {
     @Option(
         name: [.customShort("t"), .long],
-        help: ArgumentHelp("Threads for computing.", valueName: "count"))
+        help: ArgumentHelp("Threads for computing; by default one per core.", valueName: "count"))
     package var threads: Int = CPUInfo.detect().coreCount
 
     @Option(
         help: ArgumentHelp(
-            "Precision of the products; auto is bf16 where the CPU has it, else f32.",
+            "Number format of products: auto is bf16 where the CPU has it, else f32.",
             valueName: "auto|f32|bf16"))
     package var precision: String = "auto"
 
     @Option(
-        help: ArgumentHelp("Library for the products.", valueName: "auto|onednn|openblas"))
+        help: ArgumentHelp(
+            "Library for products: auto is onednn.", valueName: "auto|onednn|openblas"))
     package var backend: String = "auto"
 
     package init() {}

@@ -13,7 +13,7 @@ package struct GenerationOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "Seed of image 0; image i has seed + i. Random when left out or below 0.",
+            "Seed of image 0; image i has seed + i; -1 is random (default: random).",
             valueName: "number"))
     package var seed: String?
 
@@ -27,7 +27,8 @@ package struct GenerationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Classifier-free guidance scale; off at 1 and below.", valueName: "scale"))
+            "Guidance: how closely to follow the prompt; 1 turns it off and halves the time.",
+            valueName: "scale"))
     package var cfgScale: Float = 7.5
 
     @Option(
@@ -40,12 +41,13 @@ package struct GenerationOptions: ParsableArguments {
         help: ArgumentHelp("Picture height (default: the model's).", valueName: "pixels"))
     package var height: Int?
 
-    @Option(help: ArgumentHelp("One of \(SamplerName.samplerChoices).", valueName: "name"))
+    @Option(help: ArgumentHelp("Sampler: one of \(SamplerName.samplerChoices).", valueName: "name"))
     package var samplingMethod = SamplingMethod.ddim.rawValue
 
     @Option(
         help: ArgumentHelp(
-            "Spacing of the noise levels: \(SamplerName.scheduleChoices).", valueName: "name"))
+            "Spacing of the noise levels: one of \(SamplerName.scheduleChoices).", valueName: "name"
+        ))
     package var scheduler = SigmaSchedule.modelDefault.rawValue
 
     @Option(help: ArgumentHelp("DDIM's η: 0 is deterministic.", valueName: "0…1"))
@@ -53,7 +55,7 @@ package struct GenerationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Take the text encoder's output this many layers before its end, as A1111 counts.",
+            "Text encoder layers to stop before the end, as A1111 counts: 1 skips none (default: 1).",
             valueName: "1…12"))
     package var clipSkip: Int?
 

@@ -18,7 +18,23 @@ package enum ProgramExit: Int32, Sendable {
     package var code: ExitCode { ExitCode(rawValue) }
 }
 
+/// An error after which the program ends otherwise than with 2.
+package protocol ProgramExitChoosing: Error {
+    /// How the program ends.
+    var programExit: ProgramExit { get }
+}
+
 extension ParsableCommand {
+    /// The synchronous `main` of a program that ends in order when a signal asks it to.
+    ///
+    /// It blocks the signals while there is one thread only; the command's `run` makes a
+    /// `StopRequest`. The command itself runs on the cooperative pool.
+    package static func runWatchingSignals() -> Never {
+        SignalWatcher.block()
+        Task { await runAndExit() }
+        while true { pause() }
+    }
+
     /// Parses the command line, runs the command and ends the process.
     ///
     /// Where the argument parser would end with 64 for wrong usage, this ends with 2, as
@@ -42,7 +58,7 @@ extension ParsableCommand {
             let isUsage = parsed == .validationFailure
             let message = isUsage ? text : "\(_commandName): \(error)"
             FileHandle.standardError.write(Data((message + "\n").utf8))
-            exit(withCode: .unusableInput)
+            exit(withCode: (error as? any ProgramExitChoosing)?.programExit ?? .unusableInput)
         }
     }
 

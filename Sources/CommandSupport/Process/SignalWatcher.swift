@@ -4,15 +4,19 @@ internal import Glibc
 
 /// Turns termination signals into calls on an ordinary thread, where anything may be done.
 package enum SignalWatcher {
-    /// Calls `handler` for every SIGTERM and SIGINT from now on, one at a time.
+    /// Blocks the signals for the calling thread and all that it starts later.
     ///
-    /// Call it first thing in `main`: the signals are blocked for the calling thread and all that
-    /// it starts later, and one thread waits for them.
-    package static func start(_ handler: @escaping @Sendable (TerminationSignal) -> Void) {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        for signal in TerminationSignal.allCases { sigaddset(&signals, signal.number) }
+    /// A process dies of a signal that a single one of its threads lets through, so call it first
+    /// thing in a synchronous `main`, before there is another thread, and `start` soon after.
+    package static func block() {
+        var signals = signalSet
         pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
+    /// Calls `handler` for every termination signal from now on, one at a time, on a thread of its
+    /// own.
+    package static func start(_ handler: @escaping @Sendable (TerminationSignal) -> Void) {
+        let signals = signalSet
         let context = Unmanaged.passRetained(Watch(signals: signals, handler: handler))
         var thread = pthread_t()
         let status = pthread_create(
@@ -25,9 +29,26 @@ package enum SignalWatcher {
         if status == 0 {
             pthread_detach(thread)
         } else {
+            // Without a watcher the signals must do what they always did.
             context.release()
+            var signals = signals
             pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         }
+    }
+
+    /// All signals but those that whoever started this program wants ignored (`nohup`, `&` in a
+    /// script).
+    private static var signalSet: sigset_t {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in TerminationSignal.allCases {
+            var action = sigaction()
+            sigaction(signal.number, nil, &action)
+            let isIgnored =
+                unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+            if !isIgnored { sigaddset(&signals, signal.number) }
+        }
+        return signals
     }
 }
 
@@ -37,12 +58,15 @@ package enum TerminationSignal: CaseIterable, Sendable {
     case terminate
     /// Ctrl-C.
     case interrupt
+    /// The terminal is gone.
+    case hangUp
 
     /// The system's number.
     package var number: Int32 {
         switch self {
         case .terminate: SIGTERM
         case .interrupt: SIGINT
+        case .hangUp: SIGHUP
         }
     }
 }

@@ -28,6 +28,8 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
     case utf16(source: String)
     /// There is no prompt.
     case empty(source: String)
+    /// What all prompts share can't be drawn.
+    case settings(String)
     /// Everything that is wrong with the prompts.
     case problems([PromptProblem])
 
@@ -43,6 +45,7 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
             """
         case .utf16(let source): "\(source) is UTF-16 text; save it as UTF-8"
         case .empty(let source): "\(source) has no prompt; write one per line"
+        case .settings(let problem): problem
         case .problems(let problems):
             problems.prefix(PromptListError.problemCountMax).map(\.description)
                 .joined(separator: "\n")

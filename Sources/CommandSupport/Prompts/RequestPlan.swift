@@ -24,13 +24,19 @@ package struct RequestPlan: Sendable, Equatable {
     ///   - settings: What prompts leave open.
     ///   - seed: Seed of image 0; random ones are drawn from [0, 4294967294) as A1111 does.
     ///   - batchCount: Images per prompt.
+    ///   - check: What the model says of a request, beyond what holds for all models.
     ///   - generator: Where random seeds come from.
-    /// - Throws: `problems` with everything that no model could draw.
+    /// - Throws: `settings` when what all prompts share can't be drawn, `problems` with everything
+    ///   that is wrong with single prompts.
     package init(
         entries: [PromptEntry], settings: GenerationSettings, seed: SeedChoice, batchCount: Int,
+        check: (GenerationRequest) throws -> Void = { _ in },
         using generator: inout some RandomNumberGenerator
     ) throws(PromptListError) {
         precondition(batchCount > 0, "\(batchCount) images per prompt")
+        // Said once, not once per prompt.
+        let shared = PromptEntry(prompt: "", origin: "").request(settings: settings, seed: 0)
+        if let problem = RequestPlan.problem(of: shared, check) { throw .settings(problem) }
         isBaseSeedRandom = seed == .random
         baseSeed = RequestPlan.resolve(seed, using: &generator)
         var requests: [GenerationRequest] = []
@@ -53,10 +59,8 @@ package struct RequestPlan: Sendable, Equatable {
                         message: "the last image's seed is above \(UInt64.max); begin lower"))
             }
             let request = entry.request(settings: settings, seed: first.partialValue)
-            do {
-                try request.validate()
-            } catch {
-                problems.append(PromptProblem(origin: entry.origin, message: "\(error)"))
+            if let problem = RequestPlan.problem(of: request, check) {
+                problems.append(PromptProblem(origin: entry.origin, message: problem))
             }
             for offset in 0..<count {
                 requests.append(request)
@@ -65,6 +69,19 @@ package struct RequestPlan: Sendable, Equatable {
         }
         guard problems.isEmpty else { throw .problems(problems) }
         self.requests = requests
+    }
+
+    /// Why a request can't be drawn; `nil` if it can.
+    private static func problem(
+        of request: GenerationRequest, _ check: (GenerationRequest) throws -> Void
+    ) -> String? {
+        do {
+            try request.validate()
+            try check(request)
+            return nil
+        } catch {
+            return "\(error)"
+        }
     }
 
     private static func resolve(

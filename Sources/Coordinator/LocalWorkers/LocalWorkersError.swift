@@ -14,15 +14,17 @@ extension LocalWorkersError: CustomStringConvertible {
         case .cannotStart(let executable, let reason):
             "cannot start the worker '\(executable)': \(reason)"
         case .exitedEarly(let exit, let lastLines):
-            "a local worker \(exit) before it listened" + Self.quote(lastLines)
+            "a local worker \(exit) before it listened" + Self.quote(lastLines, as: "it said")
         case .silent(let seconds, let lastLines):
-            "a local worker did not listen within \(seconds) s" + Self.quote(lastLines)
+            "a local worker did not listen within \(seconds) s"
+                + Self.quote(lastLines, as: "it said")
         case .unexpectedFirstLine(let line):
             "a local worker said '\(line)' where it should say which port it listens on"
         }
     }
 
-    static func quote(_ lines: [String]) -> String {
-        lines.isEmpty ? "" : "; its last words:\n" + lines.map { "  " + $0 }.joined(separator: "\n")
+    static func quote(_ lines: [String], as introduction: String = "its last words") -> String {
+        guard !lines.isEmpty else { return "" }
+        return "; \(introduction):\n" + lines.map { "  " + $0 }.joined(separator: "\n")
     }
 }

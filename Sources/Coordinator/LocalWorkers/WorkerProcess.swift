@@ -10,12 +10,15 @@ import Synchronization
 ///
 /// The worker's first line on standard output must be `listening on HOST:PORT`.
 final class WorkerProcess: Sendable {
-    /// Lines of standard error that are kept for an obituary.
+    /// Lines that are kept for an obituary.
     static let lastLineCount = 20
+    /// Lines that are kept of a worker that does not start: its error begins with what matters.
+    static let firstLineCount = 100
     private static let prefix = "listening on "
 
     private struct State {
         var lastLines: [String] = []
+        var hasAnnounced = false
         var isExpectedToEnd = false
     }
 
@@ -86,6 +89,7 @@ final class WorkerProcess: Sendable {
             for line in lines {
                 if index == 0, !hasAnnounced {
                     hasAnnounced = true
+                    state.withLock { $0.hasAnnounced = true }
                     announce(line, addressPromise)
                 } else {
                     remember(line)
@@ -113,8 +117,11 @@ final class WorkerProcess: Sendable {
 
     private func remember(_ line: String) {
         state.withLock { state in
+            guard state.hasAnnounced || state.lastLines.count < Self.firstLineCount else { return }
             state.lastLines.append(line)
-            if state.lastLines.count > Self.lastLineCount { state.lastLines.removeFirst() }
+            if state.hasAnnounced, state.lastLines.count > Self.lastLineCount {
+                state.lastLines.removeFirst(state.lastLines.count - Self.lastLineCount)
+            }
         }
     }
 }

@@ -6,12 +6,26 @@ extension SchedulerConfiguration {
     /// Reads a model's `scheduler/scheduler_config.json` as diffusers' `StableDiffusionPipeline`
     /// does.
     ///
-    /// - Throws: `ConfigurationError`, `SchedulerError`.
+    /// - Throws: `ConfigurationError`, `SchedulerFileError`.
     package static func load(from model: ModelDirectory) throws -> SchedulerConfiguration {
-        let path = "\(try model.component("scheduler"))/scheduler_config.json"
+        let directory = try model.component("scheduler")
+        let path = "\(directory)/scheduler_config.json"
         guard let data = try? Data(contentsOf: URL(filePath: path)) else {
             throw ConfigurationError(path: path, problem: .missingFile)
         }
-        return try SchedulerConfiguration(json: data).correctedForStableDiffusion()
+        do throws(SchedulerError) {
+            return try SchedulerConfiguration(json: data).correctedForStableDiffusion()
+        } catch {
+            throw SchedulerFileError(directory: directory, error: error)
+        }
     }
+}
+
+/// A scheduler's configuration that can't be used, with its place.
+package struct SchedulerFileError: Error, Equatable, CustomStringConvertible {
+    /// The model's `scheduler` directory.
+    package let directory: String
+    package let error: SchedulerError
+
+    package var description: String { "\(directory): \(error)" }
 }

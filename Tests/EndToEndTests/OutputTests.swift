@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import ImageCodec
+import SafeTensors
+import TestSupport
+import Testing
+
+extension EndToEndTests {
+    /// What a run leaves behind, and where prompts may come from.
+    @Suite struct OutputTests {
+        @Test func filesAreAsPromised() async throws {
+            let studio = try Studio()
+            let ending = try await studio.draw(
+                "-p", "a red house", "-p", "a \"cat\" <b>", "-b", "2", "-n", "blurry",
+                "-W", "128", "--save-latents", "--json")
+            #expect(ending.code == 0, "\(ending)")
+            let pictures = (0..<4).map { "0000\($0)-\(100 + $0)" }
+            #expect(
+                studio.names()
+                    == (pictures.flatMap { ["\($0).png", "\($0).safetensors"] }
+                    + ["grid-0000.png", "index.html", "report.json"]).sorted())
+
+            let picture = try PNG.decode(try studio.bytes("00003-103.png"))
+            #expect(picture.image.width == 128 && picture.image.height == 64)
+            let texts = Dictionary(
+                uniqueKeysWithValues: picture.texts.map { ($0.keyword, $0.text) })
+            let parameters = try #require(texts["parameters"])
+            #expect(parameters.hasPrefix("a \"cat\" <b>\nNegative prompt: blurry\nSteps: 2, "))
+            for part in ["Seed: 103", "Size: 128x64", "CFG scale: 7.5", "RNG: CPU"] {
+                #expect(parameters.contains(part), "\(parameters)")
+            }
+            let text = try #require(texts["retom"])
+            let json = try JSONSerialization.jsonObject(with: Data(text.utf8))
+            let account = try #require(json as? [String: Any])
+            let image = try studio.images()[3]
+            #expect(account["latent_sha256"] as? String == image["latent_sha256"] as? String)
+
+            let latents = try SafeTensorsFile(
+                path: studio.directory.file("out/00003-103.safetensors"))
+            #expect(latents.names == ["latents"])
+            #expect(try latents.tensor("latents").shape == [1, 4, 8, 16])
+            #expect(try PNG.decode(try studio.bytes("grid-0000.png")).image.width >= 256)
+            let page = String(decoding: try studio.bytes("index.html"), as: UTF8.self)
+            #expect(page.contains("00003-103.png") && page.contains("a &quot;cat&quot; &lt;b&gt;"))
+        }
+
+        @Test func reportAndEventsTellTheSame() async throws {
+            let studio = try Studio()
+            let ending = try await studio.draw("-p", "a red house", "-b", "3", "--json", "-q")
+            #expect(ending.code == 0, "\(ending)")
+            #expect(ending.errorOutput.isEmpty)
+            let report = try studio.report()
+            let run = try #require(report["run"] as? [String: Any])
+            #expect(report["format_version"] as? Int == 1)
+            #expect(run["images_written"] as? Int == 3 && run["images_failed"] as? Int == 0)
+            for key in [
+                "version", "model", "base_seed", "batch_count", "settings", "started_at",
+                "finished_at", "workers", "wire", "sheets", "wall_seconds", "images_per_second",
+                "decode_share",
+            ] { #expect(run[key] != nil, "\(key)") }
+            let wire = try #require(run["wire"] as? [String: Int])
+            // f32, and a little for lease, times and hash.
+            let latentByteCount = 4 * 8 * 8 * MemoryLayout<Float>.stride
+            #expect(try #require(wire["latent_bytes"]) / 3 - latentByteCount < 256)
+            #expect(try #require(wire["received_bytes"]) >= 3 * latentByteCount / 2)
+            for image in try studio.images() {
+                #expect(image["status"] as? String == "written")
+                #expect((image["latent_sha256"] as? String)?.count == 64)
+                for key in ["index", "request", "file", "worker", "attempts", "timings"] {
+                    #expect(image[key] != nil, "\(key)")
+                }
+            }
+
+            let events = try events(ending.output)
+            #expect(events.allSatisfy { $0["time"] is NSNumber })
+            let names = events.compactMap { $0["event"] as? String }
+            #expect(names.first == "run_started" && names.last == "run_finished")
+            for (name, times) in [
+                ("worker_connected", 1), ("image_started", 3), ("image_progress", 6),
+                ("image_sampled", 3), ("image_written", 3),
+            ] { #expect(names.count { $0 == name } == times, "\(name): \(names)") }
+            let files = events.compactMap { $0["file"] as? String }
+            #expect(Set(files) == Set(try studio.images().compactMap { $0["file"] as? String }))
+        }
+
+        @Test func promptsComeFromEverywhere() async throws {
+            let studio = try Studio()
+            let text = """
+                # a comment
+                a blue boat
+
+                {"prompt": "ein Häuschen 🏠", "seed": 7, "width": 128, "steps": 1}
+                --prompt "a green tree" --negative_prompt "people" --steps 3
+                """
+            let file = try studio.directory.write(Array(text.utf8), to: "wünsche 🎈.txt")
+            let ending = try await studio.draw(
+                "-p", "a red house", "--prompts", file, out: "bilder 🎨")
+            #expect(ending.code == 0, "\(ending)")
+            let requests = try studio.images(out: "bilder 🎨").map {
+                try #require($0["request"] as? [String: Any])
+            }
+            #expect(
+                requests.map { $0["prompt"] as? String }
+                    == ["a red house", "a blue boat", "ein Häuschen 🏠", "a green tree"])
+            #expect(requests.map { $0["seed"] as? Int } == [100, 101, 7, 103])
+            #expect(requests.map { $0["steps"] as? Int } == [2, 2, 1, 3])
+            #expect(requests.map { $0["width"] as? Int } == [64, 64, 128, 64])
+            #expect(requests[3]["negative_prompt"] as? String == "people")
+            #expect(studio.names(out: "bilder 🎨")?.contains("00002-7.png") == true)
+
+            let piped = try await studio.draw(
+                "--prompts", "-", out: "piped",
+                input: .bytes(Array("\u{FEFF}a blue boat\r\n".utf8)))
+            #expect(piped.code == 0, "\(piped)")
+            #expect(studio.names(out: "piped")?.contains("00000-100.png") == true)
+        }
+
+        @Test func longPromptsAreCutWithAWarning() async throws {
+            let studio = try Studio()
+            let prompt = String(repeating: "house ", count: 80) + "with a purple dragon"
+            let ending = try await studio.draw("-p", prompt)
+            #expect(ending.code == 0, "\(ending)")
+            #expect(count("purple dragon\"", in: ending.errorOutput) == 1, "\(ending)")
+            #expect(ending.errorOutput.contains("were left out"))
+        }
+
+        @Test func anEarlierRunIsReplacedOnlyOnRequest() async throws {
+            let studio = try Studio()
+            #expect(try await studio.draw("-p", "a cat", "-b", "2").code == 0)
+            try studio.directory.write([1], to: "out/mine.txt")
+            let before = try studio.bytes("00000-100.png")
+
+            let refused = try await studio.draw("-p", "a dog")
+            #expect(refused.code == 2)
+            #expect(refused.errorOutput.contains("--overwrite"), "\(refused)")
+            #expect(try studio.bytes("00000-100.png") == before)
+
+            // A run that can't begin costs nothing.
+            let model = try studio.model(changing: "unet")
+            var weights = try WeightFile("\(model)/unet/diffusion_pytorch_model.safetensors")
+            weights.bytes.removeLast(weights.bytes.count / 2)
+            try weights.save()
+            #expect(try await studio.draw("-p", "a dog", "--overwrite", "-m", model).code == 2)
+            #expect(try studio.bytes("00000-100.png") == before)
+
+            #expect(try await studio.draw("-p", "a dog", "--overwrite").code == 0)
+            #expect(
+                studio.names() == [
+                    "00000-100.png", "grid-0000.png", "index.html", "mine.txt", "report.json",
+                ])
+        }
+    }
+}

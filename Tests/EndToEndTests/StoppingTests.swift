@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Testing
+
+extension EndToEndTests {
+    /// Signals: programs end in order, and what is on disk stays whole.
+    @Suite struct StoppingTests {
+        static let slow = ["--steps", "60", "-b", "9", "-p", "a red house", "--json"]
+
+        @Test func aDrainedWorkerFinishesItsImage() async throws {
+            let studio = try Studio()
+            let drained = try await studio.worker()
+            let other = try await studio.worker()
+            let hosts = try studio.hosts(drained.address, other.address)
+            let run = try studio.start(Self.slow + ["--workers", hosts])
+            _ = try await run.line {
+                $0.contains("\"image_progress\"") && $0.contains(drained.address)
+            }
+            drained.program.send(SIGTERM)
+            let worker = try await drained.program.ending()
+            #expect(worker.code == 0, "\(worker)")
+            let ending = try await run.ending()
+            #expect(ending.code == 0, "\(ending)")
+            #expect(!ending.output.contains("image_retried"), "\(ending)")
+            let workers = try studio.images().compactMap { $0["worker"] as? String }
+            #expect(workers.contains(drained.address))
+        }
+
+        @Test func anIdleWorkerEndsAtOnce() async throws {
+            let studio = try Studio()
+            for signal in [SIGTERM, SIGINT, SIGHUP] {
+                let worker = try await studio.worker()
+                worker.program.send(signal)
+                let ending = try await worker.program.ending()
+                #expect(ending.code == 0, "signal \(signal): \(ending)")
+            }
+        }
+
+        @Test(arguments: [SIGINT, SIGTERM])
+        func anInterruptedRunLeavesAReport(_ signal: Int32) async throws {
+            let studio = try Studio()
+            let run = try studio.start(Self.slow + ["-b", "50"])
+            _ = try await run.line { $0.contains("\"image_written\"") }
+            let children = run.children
+            run.send(signal)
+            let ending = try await run.ending()
+            #expect(ending.code == 1, "\(ending)")
+            #expect(ending.errorOutput.contains("interrupted"), "\(ending)")
+            let statuses = try studio.images().compactMap { $0["status"] as? String }
+            let names = try #require(studio.names())
+            let pictures = names.count { $0.hasPrefix("000") && $0.hasSuffix(".png") }
+            #expect(pictures >= 1 && pictures < 50)
+            #expect(statuses.count { $0 == "written" } == pictures)
+            #expect(statuses.count { $0 == "pending" } == 50 - pictures)
+            #expect(names.contains("index.html") && names.contains("grid-0000.png"))
+            #expect(!names.contains { $0.hasSuffix(".tmp") })
+            #expect(try await areGone(children))
+        }
+
+        @Test func anInterruptBeforeTheFirstWorkerLeavesNothing() async throws {
+            let studio = try Studio()
+            let run = try studio.start(Self.slow)
+            _ = try await run.line { $0.contains("run_started") }
+            run.send(SIGINT)
+            let ending = try await run.ending()
+            // It may have been quicker than the signal.
+            #expect(ending.code == 130 || ending.code == 1, "\(ending)")
+            #expect(studio.names()?.contains { $0.hasSuffix(".tmp") } == false)
+        }
+
+        @Test func localWorkersDieWithTheirCoordinator() async throws {
+            let studio = try Studio()
+            let run = try studio.start(Self.slow + ["--local-workers", "2", "-t", "2"])
+            _ = try await run.line { $0.contains("\"image_progress\"") }
+            let children = run.children
+            #expect(children.count == 2)
+            run.send(SIGKILL)
+            #expect(try await run.ending().code == 128 + SIGKILL)
+            #expect(try await areGone(children))
+            // The next run may use the directory: nobody holds its lock.
+            #expect(try await studio.draw("-p", "a", "--overwrite").code == 0)
+        }
+
+        private func areGone(_ processes: [pid_t]) async throws -> Bool {
+            let deadline = ContinuousClock.now + RunningProgram.patience
+            while processes.contains(where: { kill($0, 0) == 0 }) {
+                if ContinuousClock.now > deadline { return false }
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            return true
+        }
+    }
+}
