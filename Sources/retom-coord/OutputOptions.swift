@@ -21,7 +21,7 @@ struct OutputOptions: ParsableArguments {
     @Flag(help: "Print one JSON object per event on standard output.")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "Show no progress.")
+    @Flag(name: .shortAndLong, help: "Show no progress, only failures and warnings.")
     var quiet = false
 
     /// What the environment says of the terminal.

@@ -111,8 +111,12 @@ final class RunSession: Sendable {
         var sheets: [String] = []
         if written > 0 {
             do {
-                sheets = try RunSheets.write(images, to: directory, version: ProgramVersion.text)
-            } catch let error as ImageCodecError {
+                // What an interrupted run never came to would only be black.
+                sheets = try RunSheets.write(
+                    images.filter { $0.status != .pending }, to: directory,
+                    version: ProgramVersion.text)
+            } catch {
+                // Sheets can be made again from the pictures; the report can't.
                 display.report(.warning("no contact sheet: \(error)"))
             }
         }

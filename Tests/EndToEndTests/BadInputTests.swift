@@ -127,13 +127,13 @@ extension EndToEndTests {
         @Test func fullDisk() async throws {
             let studio = try Studio()
             let early = try await studio.draw(
-                "-p", "a", preparations: "trap '' XFSZ; ulimit -f 1")
+                "-p", "a", preparations: "ulimit -f 1")
             expectRefusal(early, ["out", "File too large", "-o"], studio)
 
             // There is room for the first check, but not for a picture.
             let late = try await studio.draw(
                 "-p", "a", "-b", "2", "-W", "256", "-H", "256",
-                preparations: "trap '' XFSZ; ulimit -f 16")
+                preparations: "ulimit -f 16")
             #expect(late.code == 2, "\(late)")
             #expect(count("cannot write out/", in: late.errorOutput) == 1, "\(late)")
             let names = try #require(studio.names())

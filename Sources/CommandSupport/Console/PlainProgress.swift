@@ -82,8 +82,8 @@ package enum RunMessage {
     private static func finished(written: Int, failed: Int, seconds: Double) -> String {
         var text = "\(images(written)) in \(TerminalText.duration(seconds))"
         if written > 0, seconds > 0 {
-            let each = TerminalText.decimal(seconds / Double(written), digits: 1)
-            text += " (\(each) s per image)"
+            let each = seconds / Double(written)
+            text += " (\(TerminalText.decimal(each, digits: each < 1 ? 2 : 1)) s per image)"
         }
         if failed > 0 { text += ", \(failed) failed" }
         return text

@@ -172,8 +172,8 @@ package struct RunProgress: Sendable {
             guard step > $0.step else { return }
             let seconds = max(0, time - $0.lastStepTime) / Double(step - $0.step)
             // An image's first step may include text encoding, and its beginning may have gone
-            // unnoticed: it counts only while nothing else is known.
-            if let known = $0.secondsPerStep, $0.step > 0 {
+            // unnoticed: it counts only while nothing else is known, or where there is no second.
+            if let known = $0.secondsPerStep, $0.step > 0 || (stepCount == 1 && isKnown) {
                 $0.secondsPerStep = known + 0.1 * (seconds - known)
             } else if $0.secondsPerStep == nil, isKnown, seconds > 0 {
                 $0.secondsPerStep = seconds

@@ -30,6 +30,9 @@ extension ParsableCommand {
     /// It blocks the signals while there is one thread only; the command's `run` makes a
     /// `StopRequest`. The command itself runs on the cooperative pool.
     package static func runWatchingSignals() -> Never {
+        // A reader that left and a file that grew too long are errors of a write, not the end.
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         SignalWatcher.block()
         Task { await runAndExit() }
         while true { pause() }

@@ -12,7 +12,10 @@ extension LocalWorkersError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .cannotStart(let executable, let reason):
-            "cannot start the worker '\(executable)': \(reason)"
+            """
+            cannot start the worker '\(executable)': \(reason); it belongs beside retom-coord, or \
+            name running workers with --workers
+            """
         case .exitedEarly(let exit, let lastLines):
             "a local worker \(exit) before it listened" + Self.quote(lastLines, as: "it said")
         case .silent(let seconds, let lastLines):
