@@ -76,10 +76,6 @@ struct GenerationThread: Sendable {
         var last = begin
         while !flag.isSet, let step = try run.next() {
             let now = clock.now
-            guard try run.latents().values.allSatisfy(\.isFinite) else {
-                let reason = "the latents are not finite after step \(step) of \(run.stepCount)"
-                return .failed(job, WireReason(.nonFiniteLatents, reason))
-            }
             emit(
                 .stepped(
                     job, step: step, stepCount: run.stepCount, seconds: (now - last).inSeconds))
@@ -87,6 +83,9 @@ struct GenerationThread: Sendable {
         }
         if flag.isSet { return cancelled(job) }
         let latents = try run.latents()
+        guard latents.values.allSatisfy(\.isFinite) else {
+            return .failed(job, WireReason(.nonFiniteLatents, "the latents are not finite"))
+        }
         let timings = GenerationTimings(
             textEncodingSeconds: run.textEncodingSeconds, samplingSeconds: (last - begin).inSeconds)
         return .finished(job, latents, sha256: latents.sha256, timings)

@@ -17,8 +17,8 @@ package protocol LatentGenerating: Sendable {
 
 /// One image being sampled, pulled step by step.
 ///
-/// The worker reports progress, polls for cancellation and looks for NaN between two calls of
-/// `next`; dropping the run abandons the image.
+/// The worker reports progress and polls for cancellation between two calls of `next`; dropping
+/// the run abandons the image.
 package protocol LatentRun: AnyObject {
     /// Calls of `next` that do work, at least 1.
     var stepCount: Int { get }
@@ -33,8 +33,6 @@ package protocol LatentRun: AnyObject {
     func next() throws -> Int?
 
     /// The latents after the steps done so far, unscaled; the image's result after the last one.
-    ///
-    /// Called after every step to look for NaN, so it should cost no more than a copy.
     func latents() throws -> GeneratedLatents
 }
 

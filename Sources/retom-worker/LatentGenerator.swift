@@ -2,7 +2,6 @@
 
 internal import GenerationTypes
 internal import StableDiffusion
-internal import TensorKit
 internal import Worker
 
 /// The pipeline as the worker sees it.
@@ -22,8 +21,14 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
     func beginRun(for request: GenerationRequest) throws -> any LatentRun {
         do {
             return PipelineRun(try pipeline.begin(request))
-        } catch let error as TensorStorageError {
-            throw RetryableGenerationError(error.description)
+        } catch {
+            // What the request asks for is impossible everywhere; all else is this machine's.
+            switch error {
+            case is GenerationRequestError, is PictureSizeError, is TextEncoderError,
+                is SchedulerError:
+                throw error
+            default: throw RetryableGenerationError("\(error)")
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ struct RetomWorker: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Name shown to people (default: host and port).", valueName: "text"))
+            "Name shown to people (default: host name and port).", valueName: "text"))
     var name: String?
 
     @Flag(help: "End when standard input does: for workers that another program starts.")
@@ -80,7 +80,7 @@ struct RetomWorker: AsyncParsableCommand {
             model: try await fingerprint)
         worker.host = host
         worker.port = port
-        worker.name = name
+        worker.name = name ?? (port == 0 ? nil : "\(SystemInfo.hostName):\(port)")
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = WorkerServer(

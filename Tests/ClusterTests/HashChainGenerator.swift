@@ -56,16 +56,19 @@ final class HashChainRun: LatentRun {
         try generator.beforeStep(request, step + 1)
         step += 1
         mix(UInt64(step))
+        if let bad = generator.notANumberFromStep, step >= bad {
+            throw NonFiniteLatentsFailure(
+                "the latents are not finite after step \(step) of \(stepCount)")
+        }
         return step
     }
 
     func latents() throws -> GeneratedLatents {
         let (height, width) = (request.height / 8, request.width / 8)
-        var values = (0..<(4 * height * width)).map { index in
+        let values = (0..<(4 * height * width)).map { index in
             Float(Int32(truncatingIfNeeded: (state &+ UInt64(index)) &* 0x9E37_79B9_7F4A_7C15))
                 / 1e9
         }
-        if let bad = generator.notANumberFromStep, step >= bad { values[17] = .nan }
         return GeneratedLatents(channels: 4, height: height, width: width, values: values)
     }
 

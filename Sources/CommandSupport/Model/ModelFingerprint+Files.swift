@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Crypto
-internal import FoundationEssentials
+internal import Foundation
 package import GenerationTypes
 internal import SafeTensors
 package import StableDiffusion
@@ -24,16 +24,20 @@ extension ModelFingerprint {
                 ["\(unet)/config.json", "\(scheduler)/scheduler_config.json"]
                     + Checkpoint(directory: unet, baseName: weights).files),
             textEncoder: try Self.digest(
-                [
-                    "\(textEncoder)/config.json", "\(tokenizer)/vocab.json",
-                    "\(tokenizer)/merges.txt",
-                ]
+                ["\(textEncoder)/config.json"]
+                    + Self.tokenizerFiles.map { "\(tokenizer)/\($0)" }
                     + Checkpoint(directory: textEncoder, baseName: "model").files),
             vae: try Self.digest(
                 ["\(vae)/config.json"] + Checkpoint(directory: vae, baseName: weights).files))
     }
 
-    /// SHA-256 over the SHA-256 of each file: no two lists of files give the same bytes.
+    /// What the tokenizer reads; models differ in which of them they have.
+    private static let tokenizerFiles = [
+        "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json",
+    ]
+
+    /// SHA-256 over the SHA-256 of each file; a file that isn't there counts as empty.
     private static func digest(_ paths: [String]) throws -> [UInt8] {
         var outer = SHA256()
         for path in paths { outer.update(data: try digest(ofFile: path)) }
@@ -41,9 +45,17 @@ extension ModelFingerprint {
     }
 
     private static func digest(ofFile path: String) throws -> [UInt8] {
-        guard let data = try? Data(contentsOf: URL(filePath: path), options: .mappedIfSafe) else {
-            throw ConfigurationError(path: path, problem: .missingFile)
+        guard let file = FileHandle(forReadingAtPath: path) else {
+            guard !FileManager.default.fileExists(atPath: path) else {
+                throw ConfigurationError(path: path, problem: .notReadable(reason: "can't be read"))
+            }
+            return Array(SHA256.hash(data: [UInt8]()))
         }
-        return Array(SHA256.hash(data: data))
+        // Piece by piece: a mapped file would count as this process's memory.
+        var hash = SHA256()
+        while let piece = try file.read(upToCount: 4 << 20), !piece.isEmpty {
+            hash.update(data: piece)
+        }
+        return Array(hash.finalize())
     }
 }

@@ -36,6 +36,8 @@ package final class DenoisingRun {
             prompts.isCached($0, clipSkip: request.clipSkip)
         }
         let first = lanes.lanes.lanes[0]
+        // Another lane may have computed on this thread last, with another team.
+        first.team.adopt()
         let states = try sources.map {
             try prompts.encode($0, clipSkip: request.clipSkip, lane: first)
         }

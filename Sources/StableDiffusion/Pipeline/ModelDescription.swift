@@ -20,12 +20,41 @@ package struct ModelDescription: Sendable {
     ///
     /// - Throws: `ConfigurationError`.
     package init(of model: ModelDirectory) throws(ConfigurationError) {
-        self.init(
-            unet: try model.configuration(UNetConfiguration.self, component: "unet"),
-            vae: try model.configuration(VAEConfiguration.self, component: "vae"))
+        let unet = try model.configuration(UNetConfiguration.self, component: "unet")
+        let vae = try model.configuration(VAEConfiguration.self, component: "vae")
+        let text = try model.configuration(
+            TextEncoderConfiguration.self, component: "text_encoder")
+        if let problem = Self.mismatch(unet: unet, vae: vae, text: text) {
+            throw ConfigurationError(
+                path: "\(try model.component("unet"))/config.json", problem: problem)
+        }
+        self.init(unet: unet, vae: vae)
     }
 
-    init(unet: UNetConfiguration, vae: VAEConfiguration) {
+    /// What keeps components that are fine by themselves from working together.
+    private static func mismatch(
+        unet: UNetConfiguration, vae: VAEConfiguration, text: TextEncoderConfiguration
+    ) -> ConfigurationProblem? {
+        let channels = vae.latentChannels
+        for (key, value) in [("in_channels", unet.inputChannels), ("out_channels", unet.outputChannels)]
+        where value != channels {
+            return .invalid(
+                key: key, value: "\(value)",
+                reason: """
+                    the VAE's latents have \(channels) channels; inpainting and other U-Nets with \
+                    more inputs are not supported
+                    """)
+        }
+        let widths = (try? unet.levels().map(\.crossAttentionDimension)) ?? []
+        if let width = widths.first(where: { $0 != text.hiddenSize }) {
+            return .invalid(
+                key: "cross_attention_dim", value: "\(width)",
+                reason: "the text encoder's hidden_size is \(text.hiddenSize)")
+        }
+        return nil
+    }
+
+    private init(unet: UNetConfiguration, vae: VAEConfiguration) {
         vaeScaleFactor = vae.scaleFactor
         latentChannels = vae.latentChannels
         // diffusers' fallback for a U-Net that doesn't say.

@@ -33,14 +33,13 @@ package final class StableDiffusionPipeline {
         let backend = try resolved.makeBackend()
         threadCount = resolved.threadCount
         kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(threadCount)"
-        let vae = try model.configuration(VAEConfiguration.self, component: "vae")
+        description = try ModelDescription(of: model)
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
         let tokenizer = try CLIPTokenizer(
             directory: URL(filePath: try model.component("tokenizer")))
         unet = try UNet2DConditionModel.load(from: model, backend: backend)
         let textModel = try CLIPTextModel.load(from: model, backend: backend)
         prompts = PromptEncoder(tokenizer: tokenizer, model: textModel)
-        description = ModelDescription(unet: unet.configuration, vae: vae)
     }
 
     /// Encodes the prompts, draws the initial noise and prepares everything the steps share.

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EmbeddedModel
+import Foundation
+import GenerationTypes
+import SafeTensors
+import StableDiffusion
+import TensorKit
+import TestSupport
+import Testing
+
+/// Whole images of the embedded model against diffusers' pipeline.
+@Suite(.serialized)
+struct PipelineParityTests {
+    /// What the issue allows is 1e-3; f32 rounding over 25 steps stays far below.
+    private static let latentsDistanceMax = 5e-5
+    /// A bf16 picture shows the same scene.
+    private static let bfloat16DecibelsMin = 28.0
+
+    private static func request(_ method: SamplingMethod, _ schedule: SigmaSchedule)
+        -> GenerationRequest
+    {
+        GenerationRequest(
+            prompt: "a red house beside a pine tree in a snowy field at night under a full moon",
+            negativePrompt: "a blue car", seed: 42, width: 64, height: 64, inferenceStepCount: 25,
+            guidanceScale: 5, samplingMethod: method, sigmaSchedule: schedule)
+    }
+
+    private static func pipeline(
+        _ backend: BackendKind, _ precision: Precision = .float32, threads: Int = 2
+    ) throws -> StableDiffusionPipeline {
+        try StableDiffusionPipeline(
+            model: ModelDirectory(path: try EmbeddedModel.directory()),
+            compute: ComputeConfiguration(
+                backend: backend, precision: precision, threadCount: threads))
+    }
+
+    private static func latents(
+        _ request: GenerationRequest, _ pipeline: StableDiffusionPipeline
+    ) throws -> GeneratedLatents {
+        let run = try pipeline.begin(request)
+        while try run.next() != nil {}
+        return run.latents
+    }
+
+    private static func relativeDistance(_ found: [Float], _ expected: [Float]) -> Double {
+        let error = zip(found, expected).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
+        let norm = expected.reduce(0.0) { $0 + pow(Double($1), 2) }
+        return (error / norm).squareRoot()
+    }
+
+    @Test(arguments: [BackendKind.onednn, .openblas])
+    func finalLatentsMatchDiffusers(backend: BackendKind) throws {
+        let path = try #require(
+            Bundle.module.path(forResource: "Goldens/pipeline", ofType: "safetensors"))
+        let goldens = try SafeTensorsFile(path: path)
+        let pipeline = try Self.pipeline(backend)
+        var cases = SamplingMethod.allCases.map { ($0.rawValue, $0, SigmaSchedule.modelDefault) }
+        cases.append(("dpm++2m/karras", .dpmPlusPlus2M, .karras))
+        for (name, method, schedule) in cases {
+            let expected = try #require(goldens[name], "no golden for \(name)").floats()
+            let found = try Self.latents(Self.request(method, schedule), pipeline).values
+            let distance = Self.relativeDistance(found, expected)
+            #expect(distance <= Self.latentsDistanceMax, "\(name): \(distance)")
+        }
+    }
+
+    /// Unguided images run on other lanes than guided ones; neither may leave a trace.
+    @Test
+    func imagesDoNotDependOnWhatRanBefore() throws {
+        let pipeline = try Self.pipeline(.onednn)
+        let guided = Self.request(.ddim, .modelDefault)
+        var unguided = guided
+        unguided.guidanceScale = 1
+        var larger = guided
+        larger.width = 96
+        let first = try Self.latents(guided, pipeline)
+        let second = try Self.latents(unguided, pipeline)
+        _ = try Self.latents(larger, pipeline)
+        #expect(try Self.latents(guided, pipeline) == first)
+        #expect(try Self.latents(unguided, pipeline) == second)
+        #expect(first != second)
+    }
+
+    @Test(.enabled(if: OneDNNSupport.hasBFloat16))
+    func bfloat16ShowsTheSameScene() throws {
+        var request = Self.request(.ddim, .modelDefault)
+        request.width = 256
+        request.height = 256
+        let directory = try ModelDirectory(path: try EmbeddedModel.directory())
+        let decoder = try LatentDecoder(
+            model: directory,
+            compute: ComputeConfiguration(backend: .onednn, precision: .float32, threadCount: 2))
+        let exact = try decoder.decode(Self.latents(request, Self.pipeline(.onednn)))
+        let coarse = try decoder.decode(Self.latents(request, Self.pipeline(.onednn, .bfloat16)))
+        let error = zip(exact.bytes, coarse.bytes).reduce(0.0) {
+            $0 + pow(Double($1.0) - Double($1.1), 2)
+        }
+        let decibels = 10 * log10(255 * 255 * Double(exact.bytes.count) / max(error, 1e-9))
+        #expect(decibels >= Self.bfloat16DecibelsMin, "\(decibels) dB")
+    }
+}
+
+/// What this processor can run.
+private enum OneDNNSupport {
+    static var hasBFloat16: Bool {
+        let asked = ComputeConfiguration(backend: .onednn, precision: .bfloat16, threadCount: 1)
+        return (try? asked.resolve()) != nil
+    }
+}
