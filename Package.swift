@@ -57,8 +57,8 @@ let leaves: [Target] = [
 let compute: [Target] = [
     library("TensorKit", ["CKernels", "CThreadTeam", "COpenBLAS", "COneDNN"]),
     library("SafeTensors", ["CKernels"]),
-    library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors"]),
-    library("TokenMerging", ["TensorKit"]),
+    library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors", "TokenMerging"]),
+    library("TokenMerging", ["GenerationTypes", "TensorKit"]),
     library("EmbeddedModel", resources: [.copy("Resources/postcards")]),
     library("ImageCodec", ["CPNG"]),
 ]
@@ -114,7 +114,7 @@ let testTargets: [Target] = [
         ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport", "CAllocationCounter"],
         resources: [.copy("Goldens")]),
     tests(
-        "TokenMergingTests", ["TokenMerging", "TensorKit", "SafeTensors", "TestSupport"],
+        "TokenMergingTests", ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
     tests("ImageCodecTests", ["ImageCodec"]),
     tests(

@@ -37,4 +37,13 @@ package struct WorkCount: Sendable, Equatable {
     package var totalFLOPs: Int { linearFLOPs + convolutionFLOPs + attentionFLOPs }
 
     package init() {}
+
+    /// The same work several times.
+    package static func * (work: WorkCount, count: Int) -> WorkCount {
+        var product = work
+        product.linearFLOPs *= count
+        product.convolutionFLOPs *= count
+        product.attentionFLOPs *= count
+        return product
+    }
 }

@@ -25,9 +25,14 @@ package final class ComputeLanes {
 
     deinit { rt_lanes_destroy(threads) }
 
+    /// Waits, inside `run`, until all lanes are here: what each has written is then visible to all.
+    ///
+    /// Every lane must come to the same meetings.
+    package func meet() { rt_lanes_meet(threads) }
+
     /// Calls `body` once for every lane, all at the same time; returns when all have.
     ///
-    /// `body` must not write what another lane reads. One caller at a time.
+    /// `body` must not write what another lane reads, except before a meeting. One caller at a time.
     package func run(_ body: (_ lane: ComputeLane, _ index: Int) -> Void) {
         withoutActuallyEscaping(body) { escapable in
             var call = LanesCall(lanes: lanes, body: escapable)

@@ -72,7 +72,8 @@ struct RowTests {
                     before.indices.map { (1..<5).contains($0 / channels) ? values[$0] : before[$0] }
                 }
                 var addition = rt_add_rows(
-                    source: source.source, target: target.target, channels: Int64(channels))
+                    source: source.source, target: target.target, channels: Int64(channels),
+                    index: nil)
                 set.kernels.add_rows(&addition, 1, 5)
                 #expect(target.values == expected(sums))
                 var copy = rt_copy_rows(
@@ -94,7 +95,8 @@ struct RowTests {
                 let target = matrix(rows: 3, channels: channels, gap: 4, to, seed: 6)
                 let expected = zip(target.values, source.values).map { stored($0 + $1, to) }
                 var arguments = rt_add_rows(
-                    source: source.source, target: target.target, channels: Int64(channels))
+                    source: source.source, target: target.target, channels: Int64(channels),
+                    index: nil)
                 set.kernels.add_rows(&arguments, 0, 3)
                 #expect(target.values == expected)
                 #expect(target.hasCleanGaps)

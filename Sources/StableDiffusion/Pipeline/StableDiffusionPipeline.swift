@@ -3,6 +3,7 @@
 internal import FoundationEssentials
 package import GenerationTypes
 package import TensorKit
+internal import TokenMerging
 
 /// diffusers' `StableDiffusionPipeline` up to the latents: text encoder, U-Net and scheduler.
 ///
@@ -20,6 +21,7 @@ package final class StableDiffusionPipeline {
     let unet: UNet2DConditionModel
     let prompts: PromptEncoder
     let schedulerConfiguration: SchedulerConfiguration
+    private let products: any TokenProducts
     private let threadCount: Int
     private var lanes: [Int: PlannedLanes] = [:]
 
@@ -33,6 +35,7 @@ package final class StableDiffusionPipeline {
         let backend = try resolved.makeBackend()
         threadCount = resolved.threadCount
         kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(threadCount)"
+        products = BackendTokenProducts(backend: backend)
         let vae = try model.configuration(VAEConfiguration.self, component: "vae")
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
         let tokenizer = try CLIPTokenizer(
@@ -46,21 +49,44 @@ package final class StableDiffusionPipeline {
     /// Encodes the prompts, draws the initial noise and prepares everything the steps share.
     ///
     /// - Throws: `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
-    ///   `SchedulerError`, `TensorStorageError`.
+    ///   `SchedulerError`, `TokenMergeConfigurationError`, `TensorStorageError`.
     package func begin(_ request: GenerationRequest) throws -> DenoisingRun {
         try request.validate()
         try description.check(request)
         // Models distilled with guidance take the scale as an input instead, as in diffusers.
         let isDistilled = unet.configuration.timeConditionProjectionDimension != nil
         let halves = request.usesClassifierFreeGuidance && !isDistilled ? 2 : 1
-        let lanes = try plannedLanes(
-            halves: halves, height: request.height / description.vaeScaleFactor,
-            width: request.width / description.vaeScaleFactor)
-        return try DenoisingRun(request, pipeline: self, lanes: lanes)
+        let grid = TensorShape(
+            height: request.height / description.vaeScaleFactor,
+            width: request.width / description.vaeScaleFactor, channels: description.latentChannels)
+        let scheduler = try schedulerConfiguration.makeScheduler(
+            request.samplingMethod, sigmaSchedule: request.sigmaSchedule,
+            inferenceStepCount: request.inferenceStepCount, eta: request.eta,
+            sampleCount: grid.elementCount)
+        let merging = try mergeRun(
+            request, grid: grid, callCount: scheduler.timesteps.count, halves: halves)
+        let lanes = try plannedLanes(halves: halves, grid: grid, merging: merging)
+        return try DenoisingRun(
+            request, pipeline: self, lanes: lanes, grid: grid, scheduler: scheduler,
+            merging: merging)
+    }
+
+    /// The image's merging; none where it would leave every token alone.
+    private func mergeRun(
+        _ request: GenerationRequest, grid: TensorShape, callCount: Int, halves: Int
+    ) throws -> TokenMergeRun? {
+        let merger = try TokenMerger(request.tokenMerging, products: products)
+        let run = try TokenMergeRun(
+            merger: merger, sites: unet.mergeSites(for: grid),
+            latents: TokenGrid(height: grid.height, width: grid.width), seed: request.seed,
+            callCount: callCount, halves: halves)
+        return run.mergesAnything ? run : nil
     }
 
     /// Lanes whose scratch memory fits the grid; planned again only when the grid changes.
-    private func plannedLanes(halves: Int, height: Int, width: Int) throws -> PlannedLanes {
+    private func plannedLanes(
+        halves: Int, grid: TensorShape, merging: TokenMergeRun?
+    ) throws -> PlannedLanes {
         let planned: PlannedLanes
         if let existing = lanes[halves] {
             planned = existing
@@ -68,9 +94,10 @@ package final class StableDiffusionPipeline {
             planned = try PlannedLanes(threadCount: threadCount, halves: halves)
             lanes[halves] = planned
         }
-        let sample = TensorShape(
-            height: height, width: width, channels: unet.configuration.inputChannels)
-        try planned.plan(for: sample, text: prompts.shape, unet: unet) {
+        try planned.plan(
+            for: grid.with(channels: unet.configuration.inputChannels), text: prompts.shape,
+            unet: unet, merging: merging
+        ) {
             prompts.measure(lane: $0)
         }
         return planned
