@@ -2,8 +2,8 @@
 
 /// The version that all three programs report and write into pictures.
 package enum ProgramVersion {
-    /// `retom 0.1.0`
+    /// Name and number, such as `retom 0.1.0`.
     package static let text = "retom \(number)"
-    /// `0.1.0`
+    /// The number alone.
     package static let number = "0.1.0"
 }

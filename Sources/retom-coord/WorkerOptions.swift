@@ -14,7 +14,8 @@ struct WorkerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Start this many workers on this machine, which share its threads.", valueName: "count"))
+            "Start this many workers on this machine, which share its threads.", valueName: "count")
+    )
     var localWorkers: Int?
 
     func validate() throws {

@@ -36,6 +36,7 @@ private final class PipelineRun: LatentRun {
 
     var stepCount: Int { run.callCount }
     var textEncodingSeconds: Double { run.textEncodingSeconds }
+    var mergeStatistics: TokenMergeStatistics { run.mergeStatistics }
 
     func next() throws -> Int? { try run.next() }
     func latents() throws -> GeneratedLatents { run.latents }

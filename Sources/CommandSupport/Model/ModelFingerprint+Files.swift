@@ -24,7 +24,10 @@ extension ModelFingerprint {
                 ["\(unet)/config.json", "\(scheduler)/scheduler_config.json"]
                     + Checkpoint(directory: unet, baseName: weights).files),
             textEncoder: try Self.digest(
-                ["\(textEncoder)/config.json", "\(tokenizer)/vocab.json", "\(tokenizer)/merges.txt"]
+                [
+                    "\(textEncoder)/config.json", "\(tokenizer)/vocab.json",
+                    "\(tokenizer)/merges.txt",
+                ]
                     + Checkpoint(directory: textEncoder, baseName: "model").files),
             vae: try Self.digest(
                 ["\(vae)/config.json"] + Checkpoint(directory: vae, baseName: weights).files))
@@ -42,11 +45,5 @@ extension ModelFingerprint {
             throw ConfigurationError(path: path, problem: .missingFile)
         }
         return Array(SHA256.hash(data: data))
-    }
-
-    /// The first ten hexadecimal digits of the U-Net's digest, as A1111 abbreviates a checkpoint's.
-    package var shortHash: String {
-        let digits = Array("0123456789abcdef")
-        return String(unet.prefix(5).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 }

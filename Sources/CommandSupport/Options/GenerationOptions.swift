@@ -26,7 +26,8 @@ package struct GenerationOptions: ParsableArguments {
     package var steps = 25
 
     @Option(
-        help: ArgumentHelp("Classifier-free guidance scale; off at 1 and below.", valueName: "scale"))
+        help: ArgumentHelp(
+            "Classifier-free guidance scale; off at 1 and below.", valueName: "scale"))
     package var cfgScale: Float = 7.5
 
     @Option(

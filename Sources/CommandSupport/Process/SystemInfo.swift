@@ -8,12 +8,14 @@ package enum SystemInfo {
     package static var hostName: String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
-        return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return String(
+            decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
     /// Physical memory in bytes.
     package static var memoryByteCount: UInt64 {
-        UInt64(max(0, sysconf(Int32(_SC_PHYS_PAGES)))) * UInt64(max(0, sysconf(Int32(_SC_PAGESIZE))))
+        UInt64(max(0, sysconf(Int32(_SC_PHYS_PAGES))))
+            * UInt64(max(0, sysconf(Int32(_SC_PAGESIZE))))
     }
 
     /// The directory of the running executable.

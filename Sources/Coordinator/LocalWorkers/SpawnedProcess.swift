@@ -76,7 +76,8 @@ final class SpawnedProcess: Sendable {
     func waitForExit() -> String {
         var info = siginfo_t()
         // Looks without reaping, so that `signal` never hits a number that was given away.
-        while waitid(P_PID, id_t(processIdentifier), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+        while waitid(P_PID, id_t(processIdentifier), &info, WEXITED | WNOWAIT) != 0, errno == EINTR
+        {}
         var status: Int32 = 0
         state.withLock { state in
             while waitpid(processIdentifier, &status, 0) < 0, errno == EINTR {}
