@@ -25,6 +25,7 @@ struct RetomCoord: AsyncParsableCommand {
 
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
+    @OptionGroup(title: "Token merging") var merging: MergeOptions
     @OptionGroup(title: "Workers") var workers: WorkerOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Computing") var compute: ComputeOptions
@@ -69,7 +70,8 @@ struct RetomCoord: AsyncParsableCommand {
         let plan = try RequestPlan(
             entries: try prompts.entries(),
             settings: generation.settings(
-                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight),
+                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
+                tokenMerging: merging.configuration),
             seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
             using: &generator)
         for request in plan.requests { try description.check(request) }
@@ -78,6 +80,9 @@ struct RetomCoord: AsyncParsableCommand {
 
     /// Options that are no part of a request, for the report.
     private var settings: [String: String] {
-        ["precision": compute.precision, "backend": compute.backend, "merge": "none"]
+        [
+            "precision": compute.precision, "backend": compute.backend,
+            "merge": merging.configuration.summary,
+        ]
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+internal import TokenMerging
 
 /// The images of a run, in order.
 ///
@@ -55,6 +56,7 @@ package struct RequestPlan: Sendable, Equatable {
             let request = entry.request(settings: settings, seed: first.partialValue)
             do {
                 try request.validate()
+                try request.tokenMerging.validate(isGuided: request.usesClassifierFreeGuidance)
             } catch {
                 problems.append(PromptProblem(origin: entry.origin, message: "\(error)"))
             }

@@ -81,6 +81,12 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
 
     /// Plain Stable Diffusion: every token stays.
     public static let none = TokenMergeConfiguration(method: "none")
+
+    /// Whether anything may merge.
+    public var isOn: Bool { method != Self.none.method }
+
+    /// Method and ratio for people, `retom 0.5`.
+    public var summary: String { isOn ? "\(method) \(ratio)" : method }
 }
 
 /// Named bundles of settings, the value of `--merge-profile`.

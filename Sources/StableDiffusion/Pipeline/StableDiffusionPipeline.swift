@@ -3,7 +3,6 @@
 internal import FoundationEssentials
 package import GenerationTypes
 package import TensorKit
-internal import TokenMerging
 
 /// diffusers' `StableDiffusionPipeline` up to the latents: text encoder, U-Net and scheduler.
 ///
@@ -21,7 +20,7 @@ package final class StableDiffusionPipeline {
     let unet: UNet2DConditionModel
     let prompts: PromptEncoder
     let schedulerConfiguration: SchedulerConfiguration
-    private let products: any TokenProducts
+    private let backend: any ComputeBackend
     private let threadCount: Int
     private var lanes: [Int: PlannedLanes] = [:]
 
@@ -35,7 +34,7 @@ package final class StableDiffusionPipeline {
         let backend = try resolved.makeBackend()
         threadCount = resolved.threadCount
         kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(threadCount)"
-        products = BackendTokenProducts(backend: backend)
+        self.backend = backend
         let vae = try model.configuration(VAEConfiguration.self, component: "vae")
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
         let tokenizer = try CLIPTokenizer(
@@ -75,10 +74,8 @@ package final class StableDiffusionPipeline {
     private func mergeRun(
         _ request: GenerationRequest, grid: TensorShape, callCount: Int, halves: Int
     ) throws -> TokenMergeRun? {
-        let merger = try TokenMerger(request.tokenMerging, products: products)
         let run = try TokenMergeRun(
-            merger: merger, sites: unet.mergeSites(for: grid),
-            latents: TokenGrid(height: grid.height, width: grid.width), seed: request.seed,
+            request.tokenMerging, for: unet, sample: grid, backend: backend, seed: request.seed,
             callCount: callCount, halves: halves)
         return run.mergesAnything ? run : nil
     }

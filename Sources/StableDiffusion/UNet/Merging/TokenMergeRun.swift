@@ -74,6 +74,22 @@ package final class TokenMergeRun {
         }
     }
 
+    /// The merging of one image of a network.
+    ///
+    /// - Parameters: as above, and
+    ///   - sample: latents of one half, `[1, height, width, channels]`.
+    ///   - backend: multiplies for methods that compare all pairs of tokens.
+    package convenience init(
+        _ configuration: TokenMergeConfiguration, for unet: UNet2DConditionModel,
+        sample: TensorShape, backend: any ComputeBackend, seed: UInt64, callCount: Int, halves: Int
+    ) throws {
+        try self.init(
+            merger: TokenMerger(configuration, products: BackendTokenProducts(backend: backend)),
+            sites: unet.mergeSites(for: sample),
+            latents: TokenGrid(height: sample.height, width: sample.width), seed: seed,
+            callCount: callCount, halves: halves)
+    }
+
     deinit {
         published.deinitialize(count: 2)
         published.deallocate()
