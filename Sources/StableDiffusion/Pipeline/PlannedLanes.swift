@@ -13,6 +13,20 @@ package final class PlannedLanes {
     /// What one call on all halves amounts to, from the dry run; the first of several shapes.
     package private(set) var workPerCall = WorkCount()
     private var planned: PlanKey?
+    private var call: UNetCall?
+    /// What every lane does in a call; made once, because making a closure is an allocation.
+    private var runLane: (ComputeLane, Int) -> Void = { _, _ in }
+
+    /// One call of the U-Net on all halves.
+    private struct UNetCall {
+        let unet: UNet2DConditionModel
+        let sample: Tensor
+        let timestep: Float
+        let guidance: Tensor?
+        let texts: [PreparedText]
+        let merging: TokenMergeRun?
+        let outputs: [Tensor]
+    }
 
     /// What the scratch memory depends on.
     private struct PlanKey: Equatable {
@@ -28,6 +42,7 @@ package final class PlannedLanes {
         let split = LaneSplit(threadCount: threadCount, halves: halves)
         lanes = try ComputeLanes(split: split, kernels: KernelTable.best())
         self.halves = halves
+        runLane = { [unowned self] lane, index in self.run(lane: lane, index: index) }
     }
 
     /// How the halves are spread over the lanes.
@@ -107,19 +122,28 @@ package final class PlannedLanes {
         _ unet: UNet2DConditionModel, sample: Tensor, timestep: Float, guidance: Tensor? = nil,
         texts: [PreparedText], merging: TokenMergeRun? = nil, outputs: [Tensor]
     ) {
+        call = UNetCall(
+            unet: unet, sample: sample, timestep: timestep, guidance: guidance, texts: texts,
+            merging: merging, outputs: outputs)
+        lanes.run(runLane)
+        call = nil
+    }
+
+    /// One lane's part of the present call.
+    private func run(lane: ComputeLane, index: Int) {
+        guard let call else { return }
         let laneCount = lanes.lanes.count
-        let passes = passes(merging: merging)
+        let passes = passes(merging: call.merging)
         let meeting = laneCount > 1 ? lanes : nil
-        lanes.run { lane, index in
-            var pass = index
-            while pass < passes.passCount {
-                unet.forward(
-                    sample, timestep: timestep, guidance: guidance, text: texts[pass],
-                    merging: merging?.pass(
-                        firstHalf: pass * passes.halvesPerPass, meeting: meeting),
-                    into: outputs[pass], lane: lane)
-                pass += laneCount
-            }
+        var pass = index
+        while pass < passes.passCount {
+            call.unet.forward(
+                call.sample, timestep: call.timestep, guidance: call.guidance,
+                text: call.texts[pass],
+                merging: call.merging?.pass(
+                    firstHalf: pass * passes.halvesPerPass, meeting: meeting),
+                into: call.outputs[pass], lane: lane)
+            pass += laneCount
         }
     }
 }
