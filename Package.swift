@@ -57,8 +57,8 @@ let leaves: [Target] = [
 let compute: [Target] = [
     library("TensorKit", ["CKernels", "CThreadTeam", "COpenBLAS", "COneDNN"]),
     library("SafeTensors", ["CKernels"]),
-    library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors"]),
-    library("TokenMerging", ["TensorKit"]),
+    library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors", "TokenMerging"]),
+    library("TokenMerging", ["GenerationTypes", "TensorKit"]),
     library("EmbeddedModel", resources: [.copy("Resources/postcards")]),
     library("ImageCodec", ["CPNG"]),
 ]
@@ -76,8 +76,8 @@ let executables: [Target] = [
     library(
         "CommandSupport",
         [
-            "GenerationTypes", "StableDiffusion", "TensorKit", "EmbeddedModel", "ImageCodec",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, crypto,
+            "GenerationTypes", "StableDiffusion", "TokenMerging", "TensorKit", "EmbeddedModel",
+            "ImageCodec", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, crypto,
         ]),
     executable(
         "retom-coord",
@@ -93,7 +93,10 @@ let executables: [Target] = [
         ] + nio),
     executable(
         "retom-eval",
-        ["CommandSupport", "StableDiffusion", "TensorKit", "ImageCodec", "GenerationTypes"]),
+        [
+            "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit", "ImageCodec",
+            "GenerationTypes",
+        ]),
 ]
 
 let testTargets: [Target] = [
@@ -110,12 +113,13 @@ let testTargets: [Target] = [
     tests(
         "ParityTests",
         [
-            "StableDiffusion", "TensorKit", "SafeTensors", "CKernels", "EmbeddedModel",
-            "TestSupport", "CAllocationCounter",
+            "StableDiffusion", "TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors",
+            "CKernels", "EmbeddedModel", "TestSupport", "CAllocationCounter",
         ],
         resources: [.copy("Goldens")]),
     tests(
-        "TokenMergingTests", ["TokenMerging", "TensorKit", "SafeTensors", "TestSupport"],
+        "TokenMergingTests",
+        ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
     tests("ImageCodecTests", ["ImageCodec"]),
     tests(

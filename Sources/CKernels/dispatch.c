@@ -12,6 +12,7 @@
     .convert = rt_convert_##isa,            \
     .copy_rows = rt_copy_rows_##isa,        \
     .add_rows = rt_add_rows_##isa,          \
+    .merge_rows = rt_merge_rows_##isa,      \
     .resize_nearest = rt_resize_nearest_##isa
 
 #define ACTIVATIONS_AND_NORMS(isa)                      \

@@ -65,6 +65,8 @@ struct rt_lanes {
     void *context;
     _Atomic uint32_t round;    // goes up by one per call; threads wait for it to change
     _Atomic uint32_t running;  // threads that have not finished this round
+    _Atomic uint32_t arrived;  // lanes that wait at the present meeting
+    _Atomic uint32_t meeting;  // goes up by one when all have arrived
     _Atomic bool stopping;
     lane_thread threads[];
 };
@@ -140,6 +142,20 @@ void rt_lanes_run(rt_lanes *lanes, void (*body)(void *context, int32_t lane), vo
     body(context, 0);
     uint32_t left = atomic_load_explicit(&lanes->running, memory_order_acquire);
     while (left != 0) left = wait_for_change(&lanes->running, left);
+}
+
+void rt_lanes_meet(rt_lanes *lanes) {
+    if (lanes->started == 0) return;
+    const uint32_t meeting = atomic_load_explicit(&lanes->meeting, memory_order_relaxed);
+    const uint32_t before = atomic_fetch_add_explicit(&lanes->arrived, 1, memory_order_acq_rel);
+    if (before == (uint32_t)lanes->started) {
+        // Nobody can arrive at the next meeting before this one has ended.
+        atomic_store_explicit(&lanes->arrived, 0, memory_order_relaxed);
+        atomic_fetch_add_explicit(&lanes->meeting, 1, memory_order_release);
+        futex_wake_all(&lanes->meeting);
+    } else {
+        wait_for_change(&lanes->meeting, meeting);
+    }
 }
 
 void rt_lanes_destroy(rt_lanes *lanes) {

@@ -21,6 +21,8 @@ package struct FinishedImage: Sendable {
     package var attempt: Int
     /// Where the worker's time went.
     package var timings: GenerationTimings
+    /// What merging tokens came to.
+    package var tokenMerging: TokenMergeStatistics
     /// Seconds of the VAE decode.
     package var decodeSeconds: Double
     /// SHA-256 of the latents' little-endian f32 bytes, lower-case hex.
@@ -30,7 +32,7 @@ package struct FinishedImage: Sendable {
     package init(
         item: Int, request: GenerationRequest, latents: GeneratedLatents, image: DecodedImage,
         worker: String, kernelClass: String, attempt: Int, timings: GenerationTimings,
-        decodeSeconds: Double, sha256: String
+        tokenMerging: TokenMergeStatistics, decodeSeconds: Double, sha256: String
     ) {
         self.item = item
         self.request = request
@@ -40,6 +42,7 @@ package struct FinishedImage: Sendable {
         self.kernelClass = kernelClass
         self.attempt = attempt
         self.timings = timings
+        self.tokenMerging = tokenMerging
         self.decodeSeconds = decodeSeconds
         self.sha256 = sha256
     }

@@ -8,6 +8,7 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
     case guidanceScaleOutOfRange(Float)
     case etaOutOfRange(Float)
     case clipSkipOutOfRange(Int)
+    case tokenMerging(TokenMergeConfigurationError)
 
     /// What is wrong, and which option mends it.
     public var description: String {
@@ -32,6 +33,7 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
         case .etaOutOfRange(let eta): "an eta of \(eta): choose from 0 to 1 with --eta"
         case .clipSkipOutOfRange(let skip):
             "a clip skip of \(skip): choose from 1 to 12 with --clip-skip"
+        case .tokenMerging(let error): error.description
         }
     }
 }
@@ -55,5 +57,10 @@ extension GenerationRequest {
         }
         guard eta >= 0, eta <= 1 else { throw .etaOutOfRange(eta) }
         if let clipSkip, !(1...12).contains(clipSkip) { throw .clipSkipOutOfRange(clipSkip) }
+        do {
+            try tokenMerging.validateRanges()
+        } catch {
+            throw .tokenMerging(error)
+        }
     }
 }

@@ -28,13 +28,15 @@ public struct GenerationRequest: Sendable, Hashable, Codable {
     /// Layers of the text encoder left out at its end, counted as A1111 does (1 = none left out);
     /// `nil` follows the model's configuration.
     public var clipSkip: Int?
+    /// Which tokens of the U-Net merge.
+    public var tokenMerging: TokenMergeConfiguration
 
     /// Makes a request; every parameter but the prompt, the seed and the size has diffusers' default.
     public init(
         prompt: String, negativePrompt: String = "", seed: UInt64, width: Int, height: Int,
         inferenceStepCount: Int = 25, guidanceScale: Float = 7.5,
         samplingMethod: SamplingMethod = .ddim, sigmaSchedule: SigmaSchedule = .modelDefault,
-        eta: Float = 0, clipSkip: Int? = nil
+        eta: Float = 0, clipSkip: Int? = nil, tokenMerging: TokenMergeConfiguration = .none
     ) {
         self.prompt = prompt
         self.negativePrompt = negativePrompt
@@ -47,6 +49,7 @@ public struct GenerationRequest: Sendable, Hashable, Codable {
         self.sigmaSchedule = sigmaSchedule
         self.eta = eta
         self.clipSkip = clipSkip
+        self.tokenMerging = tokenMerging
     }
 
     /// Whether the U-Net runs on both halves; the one definition of it, as in diffusers: `> 1`.

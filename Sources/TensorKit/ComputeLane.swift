@@ -11,6 +11,8 @@ package import CKernels
 /// While the workspace measures, operations only count their work and prepare what depends on
 /// shapes; no memory is touched. That *dry run* sizes the workspace and yields exact FLOPs.
 package final class ComputeLane {
+    /// Its place among the lanes that run at once, from 0.
+    package let index: Int
     /// Scratch memory for activations.
     package let workspace = Workspace()
     /// The kernels of the instruction set in use.
@@ -20,7 +22,8 @@ package final class ComputeLane {
     /// What the passes since the last reset amounted to.
     package var work = WorkCount()
 
-    package init(kernels: UnsafePointer<rt_kernels>, team: ThreadTeam) {
+    package init(kernels: UnsafePointer<rt_kernels>, team: ThreadTeam, index: Int = 0) {
+        self.index = index
         self.kernels = kernels
         self.team = team
     }
@@ -37,4 +40,13 @@ package struct WorkCount: Sendable, Equatable {
     package var totalFLOPs: Int { linearFLOPs + convolutionFLOPs + attentionFLOPs }
 
     package init() {}
+
+    /// The same work several times.
+    package static func * (work: WorkCount, count: Int) -> WorkCount {
+        var product = work
+        product.linearFLOPs *= count
+        product.convolutionFLOPs *= count
+        product.attentionFLOPs *= count
+        return product
+    }
 }

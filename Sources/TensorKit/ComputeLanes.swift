@@ -20,25 +20,31 @@ package final class ComputeLanes {
         }
         self.threads = threads
         let team = ThreadTeam(threadCount: split.threadsPerLane)
-        lanes = (0..<split.laneCount).map { _ in ComputeLane(kernels: kernels, team: team) }
+        lanes = (0..<split.laneCount).map { index in
+            ComputeLane(kernels: kernels, team: team, index: index)
+        }
     }
 
     deinit { rt_lanes_destroy(threads) }
 
+    /// Waits, inside `run`, until all lanes are here: what each has written is then visible to all.
+    ///
+    /// Every lane must come to the same meetings.
+    package func meet() { rt_lanes_meet(threads) }
+
     /// Calls `body` once for every lane, all at the same time; returns when all have.
     ///
-    /// `body` must not write what another lane reads. One caller at a time.
-    package func run(_ body: (_ lane: ComputeLane, _ index: Int) -> Void) {
-        withoutActuallyEscaping(body) { escapable in
-            var call = LanesCall(lanes: lanes, body: escapable)
-            withUnsafeMutablePointer(to: &call) { pointer in
-                rt_lanes_run(
-                    threads,
-                    { context, index in
-                        guard let context else { return }
-                        context.assumingMemoryBound(to: LanesCall.self).pointee.run(Int(index))
-                    }, pointer)
-            }
+    /// `body` must not write what another lane reads, except before a meeting. One caller at a time.
+    package func run(_ body: @escaping (_ lane: ComputeLane, _ index: Int) -> Void) {
+        // It escapes only into this frame; a closure that is told so would cost an allocation here.
+        var call = LanesCall(lanes: lanes, body: body)
+        withUnsafeMutablePointer(to: &call) { pointer in
+            rt_lanes_run(
+                threads,
+                { context, index in
+                    guard let context else { return }
+                    context.assumingMemoryBound(to: LanesCall.self).pointee.run(Int(index))
+                }, pointer)
         }
     }
 }

@@ -10,6 +10,8 @@ package enum WireLimits {
     package static let nameByteCountMax = 255
     /// Most bytes of the text that explains a refusal, an error or a goodbye.
     package static let reasonByteCountMax = 1024
+    /// Most bytes of the name of a merge method.
+    package static let mergeMethodByteCountMax = 32
     /// Most latent channels (Stable Diffusion has 4).
     package static let latentChannelCountMax = 16
     /// Longest side of latents; pictures are 8 times as long.
@@ -29,9 +31,11 @@ package enum WireLimits {
     static let handshakeByteCountMax = 1024
     /// Most payload bytes of the small messages.
     static let smallByteCountMax = 2048
-    /// Most payload bytes of ASSIGN: two prompts and the fixed fields.
-    static let assignByteCountMax = 128 + 2 * GenerationLimits.promptByteCountMax
+    /// Most payload bytes of ASSIGN: two prompts, the fixed fields and a list of refreshes.
+    static let assignByteCountMax =
+        256 + 2 * GenerationLimits.promptByteCountMax
+        + 4 * TokenMergeConfiguration.refreshCallCountMax
     /// Most payload bytes of RESULT: the largest latents in f32 and the fixed fields.
     static let resultByteCountMax =
-        128 + latentChannelCountMax * latentSideMax * latentSideMax * MemoryLayout<Float>.size
+        256 + latentChannelCountMax * latentSideMax * latentSideMax * MemoryLayout<Float>.size
 }

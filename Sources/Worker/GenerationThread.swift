@@ -88,7 +88,8 @@ struct GenerationThread: Sendable {
         }
         let timings = GenerationTimings(
             textEncodingSeconds: run.textEncodingSeconds, samplingSeconds: (last - begin).inSeconds)
-        return .finished(job, latents, sha256: latents.sha256, timings)
+        return .finished(
+            job, latents, sha256: latents.sha256, timings, run.mergeStatistics)
     }
 
     private static func cancelled(_ job: JobID) -> Event {

@@ -25,6 +25,9 @@ package protocol LatentRun: AnyObject {
     /// Seconds that text encoding took; 0 when both prompts were cached.
     var textEncodingSeconds: Double { get }
 
+    /// What merging tokens came to so far.
+    var mergeStatistics: TokenMergeStatistics { get }
+
     /// Performs one denoising step.
     ///
     /// - Returns: steps done so far, 1 … `stepCount`; `nil` when all were done before.

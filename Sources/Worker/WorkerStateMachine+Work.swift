@@ -90,7 +90,8 @@ extension WorkerStateMachine {
     }
 
     mutating func finished(
-        _ id: JobID, _ latents: GeneratedLatents, _ digest: [UInt8], _ timings: GenerationTimings
+        _ id: JobID, _ latents: GeneratedLatents, _ digest: [UInt8], _ timings: GenerationTimings,
+        _ merging: TokenMergeStatistics
     ) {
         guard let job = running, job.id == id else { return }
         running = nil
@@ -104,7 +105,8 @@ extension WorkerStateMachine {
                     item: Int(job.lease.item), attempt: job.lease.attempt,
                     seconds: timings.textEncodingSeconds + timings.samplingSeconds)))
         let result = LatentResult(
-            lease: job.lease, latents: latents, timings: timings, sha256: digest)
+            lease: job.lease, latents: latents, timings: timings, tokenMerging: merging,
+            sha256: digest)
         kept.append(KeptResult(result: result, request: job.request, owner: job.owner))
         if isForActive(job) { send(.result(result)) }
         // Results of coordinators that never came back make room for newer ones.

@@ -23,7 +23,8 @@ package struct WorkerStateMachine {
         case malformed(ConnectionID, WireError)
         case disconnected(ConnectionID, reason: String)
         case stepped(JobID, step: Int, stepCount: Int, seconds: Double)
-        case finished(JobID, GeneratedLatents, sha256: [UInt8], GenerationTimings)
+        case finished(
+            JobID, GeneratedLatents, sha256: [UInt8], GenerationTimings, TokenMergeStatistics)
         case failed(JobID, WireReason)
         case drain
         case tick
@@ -122,8 +123,8 @@ package struct WorkerStateMachine {
         case .disconnected(let id, let reason): disconnected(id, reason: reason)
         case .stepped(let job, let step, let stepCount, let seconds):
             stepped(job, step: step, stepCount: stepCount, seconds: seconds)
-        case .finished(let job, let latents, let digest, let timings):
-            finished(job, latents, digest, timings)
+        case .finished(let job, let latents, let digest, let timings, let merging):
+            finished(job, latents, digest, timings, merging)
         case .failed(let job, let reason): failed(job, reason)
         case .drain: drain()
         case .tick: tick(now: now)

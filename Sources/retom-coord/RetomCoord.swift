@@ -29,6 +29,7 @@ struct RetomCoord: AsyncParsableCommand {
 
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
+    @OptionGroup(title: "Token merging") var merging: MergeOptions
     @OptionGroup(title: "Workers") var workers: WorkerOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Computing") var compute: ComputeOptions
@@ -74,13 +75,17 @@ struct RetomCoord: AsyncParsableCommand {
         return try RequestPlan(
             entries: try prompts.entries(),
             settings: generation.settings(
-                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight),
+                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
+                tokenMerging: merging.configuration),
             seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
             check: requestCheck.check, using: &generator)
     }
 
     /// Options that are no part of a request, for the report.
     private var settings: [String: String] {
-        ["precision": compute.precision, "backend": compute.backend, "merge": "none"]
+        [
+            "precision": compute.precision, "backend": compute.backend,
+            "merge": merging.configuration.summary,
+        ]
     }
 }

@@ -81,6 +81,7 @@ final class RunSession: Sendable {
             state.images[finished.item].attempts = finished.attempt
             state.images[finished.item].timings = timings
             state.images[finished.item].latentSHA256 = finished.sha256
+            state.images[finished.item].tokenMerging = TokenMergeRecord(finished.tokenMerging)
             state.update(worker: finished.worker, kernelClass: finished.kernelClass) {
                 $0.imageCount += 1
                 $0.busySeconds += timings.textSeconds + timings.samplingSeconds

@@ -44,6 +44,14 @@ struct BenchRecord: Encodable {
     var backend: String
     var kernelClass: String
     var merge: String?
+    var mergeRatio: Double?
+    var mergeLayers: String?
+    /// The calls that make plans anew; the others are what the median is of.
+    var secondsRefresh: Double?
+    /// Making and applying plans, as a mean over a period.
+    var secondsMerging: Double?
+    /// Tokens left of those of merged blocks.
+    var tokensLeft: Double?
     var size: Int
     var threads: Int
     var secondsMedian: Double
@@ -58,6 +66,11 @@ struct BenchRecord: Encodable {
         case command, precision, backend
         case kernelClass = "kernel_class"
         case merge, size, threads
+        case mergeRatio = "merge_ratio"
+        case mergeLayers = "merge_layers"
+        case secondsRefresh = "seconds_refresh"
+        case secondsMerging = "seconds_merging"
+        case tokensLeft = "tokens_left"
         case secondsMedian = "seconds_median"
         case secondsMin = "seconds_min"
         case runs

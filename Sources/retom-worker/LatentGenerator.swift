@@ -41,6 +41,7 @@ private final class PipelineRun: LatentRun {
 
     var stepCount: Int { run.callCount }
     var textEncodingSeconds: Double { run.textEncodingSeconds }
+    var mergeStatistics: TokenMergeStatistics { run.mergeStatistics }
 
     func next() throws -> Int? {
         do {

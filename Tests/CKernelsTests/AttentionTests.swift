@@ -25,6 +25,8 @@ struct AttentionCase {
     let values: Matrix
     let output: Matrix
     let scale: Float
+    /// Added to the scores of each key before they are scaled; none for nothing.
+    var bias: [Float]?
 
     init(
         _ shape: AttentionShape, _ element: rt_element, output: rt_element? = nil,
@@ -48,12 +50,17 @@ struct AttentionCase {
 
     /// Runs both phases, each in two ranges and not in order.
     func run(_ set: KernelSet) {
+        guard let bias else { return run(set, keyBias: nil) }
+        bias.withUnsafeBufferPointer { run(set, keyBias: $0.baseAddress) }
+    }
+
+    private func run(_ set: KernelSet, keyBias: UnsafePointer<Float>?) {
         let kernels = set.kernels
         var arguments = rt_attention(
             queries: queries.source, keys: keys.source, values: values.source,
             output: output.target, batch: Int64(shape.batch), head_count: Int64(shape.heads),
             head_dimension: Int64(shape.width), query_count: Int64(shape.queries),
-            key_count: Int64(shape.keys), scale: scale, is_causal: shape.causal ? 1 : 0,
+            key_count: Int64(shape.keys), scale: scale, key_bias: keyBias, is_causal: shape.causal ? 1 : 0,
             packed: output.target.data, share_count: 3, scratch: output.target.data)
         let plan = kernels.attention_plan(&arguments)
         // Memory from elsewhere is not zero, so this must not be either.
@@ -99,7 +106,7 @@ struct AttentionCase {
         let seen = shape.causal ? min(query + 1, shape.keys) : shape.keys
         let channels = head * shape.width..<(head + 1) * shape.width
         let scores = (0..<seen).map { key in
-            channels.reduce(0.0) {
+            channels.reduce(Double(bias?[key] ?? 0)) {
                 $0 + Double(queries[row, $1]) * Double(keys[item * shape.keys + key, $1])
             } * Double(scale)
         }
@@ -182,6 +189,42 @@ struct AttentionTests {
         rounded.run(set)
         #expect(rounded.output.values.allSatisfy { $0.isFinite })
         #expect(Deviation(rounded.output.values, from: rounded.exact()).relative <= 6e-3)
+    }
+
+    @Test("a bias per key", arguments: KernelSet.available, shapes)
+    func keyBias(_ set: KernelSet, shape: AttentionShape) {
+        for element in RowTests.elements {
+            var attention = AttentionCase(shape, element)
+            attention.bias = (0..<shape.keys).map { 7 * Float($0 * 13 % 11) - 20 }
+            attention.run(set)
+            let deviation = Deviation(attention.output.values, from: attention.exact())
+            #expect(deviation.relative <= (element == RT_ELEMENT_BF16 ? 0x1p-8 : 3e-6))
+            #expect(attention.output.hasCleanGaps)
+        }
+    }
+
+    /// What proportional attention lives on: a key that stands for m equal keys, with + log m.
+    @Test("a bias of log m counts a key m times", arguments: KernelSet.available)
+    func proportional(_ set: KernelSet) {
+        let counts = (0..<40).map { $0 % 4 + 1 }
+        let total = counts.reduce(0, +)
+        var short = AttentionCase(
+            AttentionShape(heads: 2, width: 40, queries: 50, keys: 40), RT_ELEMENT_F32)
+        let long = AttentionCase(
+            AttentionShape(heads: 2, width: 40, queries: 50, keys: total), RT_ELEMENT_F32)
+        let owners = counts.enumerated().flatMap { Array(repeating: $0.offset, count: $0.element) }
+        for channel in 0..<80 {
+            for row in 0..<50 { short.queries[row, channel] = long.queries[row, channel] }
+            for row in 0..<total {
+                long.keys[row, channel] = short.keys[owners[row], channel]
+                long.values[row, channel] = short.values[owners[row], channel]
+            }
+        }
+        short.bias = counts.map { log(Float($0)) / short.scale }
+        short.run(set)
+        long.run(set)
+        let deviation = Deviation(short.output.values, from: long.output.values.map(Double.init))
+        #expect(deviation.relative <= 3e-6)
     }
 
     @Test("equal scores give the mean of the values", arguments: KernelSet.available)

@@ -49,6 +49,70 @@ struct RowTests {
         }
     }
 
+    @Test("gathered addition", arguments: KernelSet.available, channelCounts)
+    func gatheredAddition(_ set: KernelSet, channels: Int) {
+        let index: [Int32] = [2, 0, 2, 1, 2]
+        for from in Self.elements {
+            for to in Self.elements {
+                let source = matrix(rows: 3, channels: channels, gap: 1, from, seed: 8)
+                let target = matrix(rows: 5, channels: channels, gap: 0, to, seed: 9)
+                let expected = (0..<5).flatMap { row in
+                    (0..<channels).map {
+                        stored(target[row, $0] + source[Int(index[row]), $0], to)
+                    }
+                }
+                index.withUnsafeBufferPointer { index in
+                    var arguments = rt_add_rows(
+                        source: source.source, target: target.target, channels: Int64(channels),
+                        index: index.baseAddress)
+                    set.kernels.add_rows(&arguments, 3, 5)
+                    set.kernels.add_rows(&arguments, 0, 3)
+                }
+                #expect(target.values == expected)
+            }
+        }
+    }
+
+    /// D + w Σ (S − D); equal rows give themselves, a share of 1 forgets the others.
+    @Test("merging", arguments: KernelSet.available, channelCounts)
+    func merging(_ set: KernelSet, channels: Int) {
+        let members: [Int32] = [3, 0, 4, 1, 2, 5, 6]
+        let offsets: [Int32] = [0, 1, 5, 7]
+        for element in Self.elements {
+            for share: Float in [-1, 0, 0.25, 1] {
+                let source = matrix(rows: 7, channels: channels, gap: 2, element, seed: 10)
+                for channel in 0..<channels { source[6, channel] = source[5, channel] }
+                if share == 1 { source[4, 0] = .infinity }
+                let target = Matrix(rows: 3, channels: channels, gap: 3, element: element)
+                members.withUnsafeBufferPointer { members in
+                    offsets.withUnsafeBufferPointer { offsets in
+                        guard let members = members.baseAddress, let offsets = offsets.baseAddress
+                        else { return }
+                        var arguments = rt_merge_rows(
+                            source: source.source, target: target.target,
+                            channels: Int64(channels), members: members, offsets: offsets,
+                            first_share: share)
+                        set.kernels.merge_rows(&arguments, 1, 3)
+                        set.kernels.merge_rows(&arguments, 0, 1)
+                    }
+                }
+                for channel in 0..<channels {
+                    #expect(target[0, channel] == source[3, channel])
+                    #expect(target[2, channel] == source[5, channel])
+                    let first = Double(source[0, channel])
+                    let others = [4, 1, 2].map { Double(source[$0, channel]) }
+                    let alpha = share < 0 ? 0.25 : Double(share)
+                    let expected =
+                        alpha == 1
+                        ? first : alpha * first + (1 - alpha) * others.reduce(0, +) / 3
+                    let tolerance = element == RT_ELEMENT_F32 ? 2e-6 : 0.02
+                    #expect((Double(target[1, channel]) - expected).magnitude <= tolerance)
+                }
+                #expect(target.hasCleanGaps)
+            }
+        }
+    }
+
     @Test("a range writes its own rows only", arguments: KernelSet.available)
     func range(_ set: KernelSet) {
         let source = Matrix(rows: 5, channels: 19, element: RT_ELEMENT_F32) { _, _ in 1 }
@@ -72,7 +136,8 @@ struct RowTests {
                     before.indices.map { (1..<5).contains($0 / channels) ? values[$0] : before[$0] }
                 }
                 var addition = rt_add_rows(
-                    source: source.source, target: target.target, channels: Int64(channels))
+                    source: source.source, target: target.target, channels: Int64(channels),
+                    index: nil)
                 set.kernels.add_rows(&addition, 1, 5)
                 #expect(target.values == expected(sums))
                 var copy = rt_copy_rows(
@@ -94,7 +159,8 @@ struct RowTests {
                 let target = matrix(rows: 3, channels: channels, gap: 4, to, seed: 6)
                 let expected = zip(target.values, source.values).map { stored($0 + $1, to) }
                 var arguments = rt_add_rows(
-                    source: source.source, target: target.target, channels: Int64(channels))
+                    source: source.source, target: target.target, channels: Int64(channels),
+                    index: nil)
                 set.kernels.add_rows(&arguments, 0, 3)
                 #expect(target.values == expected)
                 #expect(target.hasCleanGaps)

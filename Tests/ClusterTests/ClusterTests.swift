@@ -27,6 +27,7 @@ import Worker
             #expect(image.request == requests[image.item])
             #expect(image.image.width == 64)
             #expect(image.timings.textEncodingSeconds == 0.25)
+            #expect(image.tokenMerging.computedPlanCount == image.request.inferenceStepCount)
             #expect(image.attempt == 1)
         }
         let steps = record.events.compactMap { event -> Int? in

@@ -42,6 +42,11 @@ final class HashChainRun: LatentRun {
     private var step = 0
 
     let textEncodingSeconds = 0.25
+    var mergeStatistics: TokenMergeStatistics {
+        var statistics = TokenMergeStatistics()
+        statistics.computedPlanCount = step
+        return statistics
+    }
     var stepCount: Int { request.inferenceStepCount }
 
     init(generator: HashChainGenerator, request: GenerationRequest) {

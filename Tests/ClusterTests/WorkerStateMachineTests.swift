@@ -42,7 +42,10 @@ import Worker
 
         mutating func finish(_ job: UInt64) -> [Action] {
             let latents = GeneratedLatents(channels: 1, height: 1, width: 1, values: [1])
-            return self(.finished(job, latents, sha256: latents.sha256, GenerationTimings()))
+            return self(
+                .finished(
+                    job, latents, sha256: latents.sha256, GenerationTimings(),
+                    TokenMergeStatistics()))
         }
     }
 

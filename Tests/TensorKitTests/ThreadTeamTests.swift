@@ -63,6 +63,26 @@ import Testing
         }
     }
 
+    @Test func lanesMeet() throws {
+        let lanes = try ComputeLanes(
+            split: LaneSplit(threadCount: 3, halves: 3), kernels: testKernels())
+        let written = (0..<3).map { _ in SharedCounter() }
+        for round in 1...50 {
+            lanes.run { _, index in
+                for meeting in 1...20 {
+                    written[index].increment()
+                    lanes.meet()
+                    let expected = (round - 1) * 20 + meeting
+                    #expect(written.allSatisfy { $0.value == expected })
+                    lanes.meet()
+                }
+            }
+        }
+        // A single lane meets nobody.
+        let alone = try ComputeLanes(split: LaneSplit(threadCount: 1), kernels: testKernels())
+        alone.run { _, _ in alone.meet() }
+    }
+
     @Test func splitOfLanes() {
         #expect(LaneSplit(threadCount: 1, halves: 2) == LaneSplit(threadCount: 1))
         #expect(LaneSplit(threadCount: 3, halves: 2) == LaneSplit(threadCount: 3))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import GenerationTypes
 import Testing
 import TokenMerging
 
@@ -78,7 +79,7 @@ import TokenMerging
         ])
     func badValuesSayWhatToDo(json: String, advice: String) throws {
         let error = #expect(throws: TokenMergeConfigurationError.self) {
-            _ = try Self.decode(json)
+            try Self.decode(json).validate()
         }
         #expect(error?.description.contains(advice) == true, "\(error?.description ?? "no error")")
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import TokenMerging
 
 /// Algorithm 1 to the letter, with the quadratic similarities of equation 1, on plain arrays: the

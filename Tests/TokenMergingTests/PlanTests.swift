@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import TensorKit
 import Testing
 import TokenMerging
@@ -171,17 +172,17 @@ import TokenMerging
         let merged = try plan.merged(plain)
         let other = try makeTensor(
             Array(repeating: 0, count: merged.shape.elementCount), merged.shape, rowStride: 48)
-        plan.merge(strided, into: other, team: ThreadTeam(threadCount: 2))
+        plan.merge(strided, into: other, lane: try testLane(threadCount: 2))
         #expect(values(of: other) == values(of: merged))
         let sum = try makeTensor(numbers, shape)
-        plan.unmergeAdding(merged, into: sum, team: ThreadTeam(threadCount: 2))
+        plan.unmergeAdding(merged, into: sum, lane: try testLane(threadCount: 2))
         let expected = zip(numbers, values(of: try plan.unmerged(merged))).map { $0 + $1 }
         #expect(values(of: sum) == expected)
         // One sample at a time, as lanes do.
         let second = try makeTensor(
             Array(repeating: 0, count: merged.shape.elementCount / 2),
             TensorShape(tokens: plan.layout.mergedCount, channels: channels))
-        plan.merge(plain.batch(1..<2), into: second, firstSample: 1)
+        plan.merge(plain.batch(1..<2), into: second, firstSample: 1, lane: try testLane())
         #expect(values(of: second) == values(of: merged.batch(1..<2)))
     }
 }

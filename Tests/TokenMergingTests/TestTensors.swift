@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import TensorKit
 import TokenMerging
 
@@ -107,6 +108,14 @@ extension TokenMerger {
     }
 }
 
+/// A lane that computes at once, with the best kernels of this machine.
+func testLane(threadCount: Int = 1) throws -> ComputeLane {
+    let lane = ComputeLane(
+        kernels: KernelTable.best(), team: ThreadTeam(threadCount: threadCount))
+    try lane.workspace.allocate()
+    return lane
+}
+
 extension TokenMergePlan {
     /// `merge` into a new tensor.
     func merged(_ input: Tensor) throws -> Tensor {
@@ -115,7 +124,7 @@ extension TokenMergePlan {
         let count = shape.elementCount
         let output = try makeTensor(
             Array(repeating: .nan, count: count), shape, type: input.elementType)
-        merge(input, into: output)
+        merge(input, into: output, lane: try testLane())
         return output
     }
 
@@ -126,7 +135,7 @@ extension TokenMergePlan {
             channels: input.shape.channels)
         let output = try makeTensor(
             Array(repeating: .nan, count: shape.elementCount), shape, type: input.elementType)
-        unmerge(input, into: output)
+        unmerge(input, into: output, lane: try testLane())
         return output
     }
 }

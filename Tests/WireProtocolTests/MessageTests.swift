@@ -33,7 +33,39 @@ import WireProtocol
 
     /// A field added to the request must be added to ASSIGN as well.
     @Test func requestHasNoFieldThatDoesNotTravel() {
-        #expect(Mirror(reflecting: Samples.request).children.count == 11)
+        #expect(Mirror(reflecting: Samples.request).children.count == 12)
+        #expect(Mirror(reflecting: Samples.merging).children.count == 26)
+        #expect(Mirror(reflecting: Samples.statistics).children.count == 6)
+    }
+
+    @Test func everyChoiceOfTokenMergingTravels() throws {
+        var configurations = [TokenMergeConfiguration(), .none]
+        configurations += TokenMergeProfile.allCases.map(\.configuration)
+        func vary<Choices: Sequence>(
+            _ choices: Choices, _ set: (inout TokenMergeConfiguration, Choices.Element) -> Void
+        ) {
+            for choice in choices {
+                var configuration = TokenMergeConfiguration()
+                set(&configuration, choice)
+                configurations.append(configuration)
+            }
+        }
+        vary(TokenMergeFeatureSource.allCases) { $0.featureSource = $1 }
+        vary(TokenMergeScope.allCases) { $0.scope = $1 }
+        vary(TokenMergeSharing.allCases) { $0.sharing = $1 }
+        vary(TokenMergeDestination.allCases) { $0.destination = $1 }
+        vary(TokenMergeSourceRanking.allCases) { $0.sourceRanking = $1 }
+        vary(TokenMergeBudget.allCases) { $0.budget = $1 }
+        vary(TokenMergeLinkage.allCases) { $0.linkage = $1 }
+        vary([.adaptiveLiteral, .fixed(16), .levels([2, 8])]) { $0.window = $1 }
+        vary([.mean, .weight(0), .weight(1)]) { $0.alpha = $1 }
+        vary([[], [3]]) { $0.refreshCalls = $1 }
+        for configuration in configurations {
+            var request = Samples.request
+            request.tokenMerging = configuration
+            let message = Message.assign(Samples.lease, request)
+            #expect(try decode(message.frame().encoded(), receiver: .worker) == message)
+        }
     }
 
     @Test func longPromptsAndUnusualTextTravel() throws {

@@ -24,7 +24,36 @@ enum Samples {
     static let request = GenerationRequest(
         prompt: "a red house in the snow, é", negativePrompt: "blurry", seed: 42, width: 256,
         height: 192, inferenceStepCount: 30, guidanceScale: 6.5, samplingMethod: .dpmPlusPlus2M,
-        sigmaSchedule: .karras, eta: 0.25, clipSkip: 2)
+        sigmaSchedule: .karras, eta: 0.25, clipSkip: 2, tokenMerging: merging)
+    static let merging = {
+        var merging = TokenMergeConfiguration(method: "tome")
+        merging.ratio = 0.75
+        merging.ratioSchedule = TokenMergeRatioSchedule(endRatio: 0.25, levelCount: 3, stop: 0.5)
+        merging.maximumDownsample = 2
+        merging.period = 3
+        merging.refreshCalls = [0, 9]
+        merging.featureSource = .hiddenStates
+        merging.scope = .queriesKeysValues
+        merging.sharing = .perSample
+        merging.usesProportionalAttention = true
+        merging.mergesSelfAttention = false
+        merging.mergesCrossAttention = true
+        merging.mergesFeedForward = true
+        merging.window = .levels([2, 4, 8])
+        merging.alpha = .weight(0.5)
+        merging.destination = .least
+        merging.sourceRanking = .representative
+        merging.shiftsWindows = true
+        merging.budget = .homogeneity
+        merging.strideX = 3
+        merging.strideY = 4
+        merging.usesRandomDestinations = false
+        merging.linkage = .single
+        merging.importancePool = 1.5
+        merging.importanceWarmupCallCount = 5
+        merging.downsampleFactor = 6
+        return merging
+    }()
     static let reason = WireReason(.busy, "try later", retryAfterMilliseconds: 1500)
 
     static func node(_ role: PeerRole) -> NodeDescription {
@@ -34,13 +63,24 @@ enum Samples {
             model: model, credits: role == .worker ? 2 : 0)
     }
 
+    static let statistics = {
+        var statistics = TokenMergeStatistics()
+        statistics.computedPlanCount = 15
+        statistics.reusedPlanCount = 60
+        statistics.tokenCountBefore = 1 << 33
+        statistics.tokenCountAfter = 1 << 32
+        statistics.byteCount = 123_456
+        statistics.scratchByteCount = 654_321
+        return statistics
+    }()
+
     static let result: LatentResult = {
         let latents = GeneratedLatents(
             channels: 4, height: 2, width: 2, values: (0..<16).map { Float($0) * 0.125 - 1 })
         return LatentResult(
             lease: lease, latents: latents,
             timings: GenerationTimings(textEncodingSeconds: 0.5, samplingSeconds: 12.25),
-            sha256: latents.sha256)
+            tokenMerging: statistics, sha256: latents.sha256)
     }()
 
     /// Latents that compress well, for frames with a zstd payload.

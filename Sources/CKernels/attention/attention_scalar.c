@@ -24,7 +24,7 @@ static double weights_of_query(const rt_attention *a, int64_t query_row, int64_t
                                int64_t key_count, int64_t channel, double *weights) {
     double greatest = -HUGE_VAL, sum = 0;
     for (int64_t j = 0; j < key_count; j++) {
-        double score = 0;
+        double score = a->key_bias ? (double)a->key_bias[j] : 0;
         for (int64_t c = channel; c < channel + a->head_dimension; c++)
             score += (double)rt_at(&a->queries, query_row, c) *
                      (double)rt_at(&a->keys, key_row + j, c);

@@ -9,7 +9,7 @@
 enum { TILE_ROWS = 6 };
 
 /// What happens to the accumulators of a tile before the first step.
-typedef enum tile_start { START_ZERO, START_ADD, START_SCALE } tile_start;
+typedef enum tile_start { START_ZERO, START_ROWS, START_ADD, START_SCALE } tile_start;
 
 /// rows x QUERY_BLOCK values: target = start(target) + sum over steps of left * right.
 typedef struct tile {
@@ -23,6 +23,8 @@ typedef struct tile {
     /// `[row][QUERY_BLOCK]`
     float *target;
     tile_start start;
+    /// What START_ROWS starts with, one value per row.
+    const float *row_values;
     /// Factors of START_SCALE, one per query.
     const float *factors;
     /// Where not NULL: raised to the greatest result, per query.
@@ -34,7 +36,9 @@ RT_INLINE void run_tile(const tile *t, int rows) {
     RT_UNROLL for (int r = 0; r < rows; r++)
         RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) {
             const float *old = t->target + r * QUERY_BLOCK + v * VL;
-            sums[r][v] = t->start == START_ZERO ? vf_set(0.0f) : vf_load(old);
+            if (t->start == START_ZERO) sums[r][v] = vf_set(0.0f);
+            else if (t->start == START_ROWS) sums[r][v] = vf_set(t->row_values[r]);
+            else sums[r][v] = vf_load(old);
             if (t->start == START_SCALE) sums[r][v] *= vf_load(t->factors + v * VL);
         }
     const float *left = t->left, *right = t->right;
@@ -63,13 +67,14 @@ RT_INLINE void run_tile(const tile *t, int rows) {
 /// Runs `count` rows of the tile's target, in tiles of nearly equal heights.
 static void run_rows(tile t, int64_t count) {
     const int64_t tile_count = (count + TILE_ROWS - 1) / TILE_ROWS;
-    const float *left = t.left;
+    const float *left = t.left, *row_values = t.row_values;
     float *target = t.target;
     for (int64_t i = 0; i < tile_count; i++) {
         const int64_t first = count * i / tile_count;
         const int64_t rows = count * (i + 1) / tile_count - first;
         t.left = left + first * t.row_stride;
         t.target = target + first * QUERY_BLOCK;
+        if (row_values) t.row_values = row_values + first;
         switch (rows) {
         case 1: run_tile(&t, 1); break;
         case 2: run_tile(&t, 2); break;

@@ -141,9 +141,11 @@ static void load_queries(const rt_attention *a, geometry g, int64_t first_row, i
         }
 }
 
-/// Scores of a block of keys; `greatest` receives the maximum per query.
-static void score_keys(geometry g, const float *keys, int64_t key_count, query_block *block,
-                       float *greatest) {
+/// Scores of a block of keys, which start at the keys' biases where there are any; `greatest`
+/// receives the maximum per query.
+static void score_keys(geometry g, const float *keys, const float *key_bias, int64_t key_count,
+                       query_block *block, float *greatest) {
+    const tile_start first_start = key_bias ? START_ROWS : START_ZERO;
     for (int64_t step = 0; step < g.steps; step += STEP_BLOCK) {
         const int64_t left = g.steps - step;
         run_rows(
@@ -154,7 +156,8 @@ static void score_keys(geometry g, const float *keys, int64_t key_count, query_b
                 .right = block->queries + step * QUERY_BLOCK,
                 .step_count = left < STEP_BLOCK ? left : STEP_BLOCK,
                 .target = block->scores,
-                .start = step == 0 ? START_ZERO : START_ADD,
+                .start = step == 0 ? first_start : START_ADD,
+                .row_values = key_bias,
                 .greatest = left <= STEP_BLOCK ? greatest : 0,
             },
             key_count);
@@ -231,7 +234,8 @@ static void attend(const rt_attention *a, geometry g, const float *keys, query_b
         float greatest[QUERY_BLOCK];
         for (int v = 0; v < QUERY_VECTORS; v++)
             vf_store(greatest + v * VL, vf_set(-__builtin_inff()));
-        score_keys(g, keys + first * g.steps, count, block, greatest);
+        score_keys(g, keys + first * g.steps, a->key_bias ? a->key_bias + first : 0, count, block,
+                   greatest);
         if (a->is_causal && first + count > block->first_query + 1)
             mask_keys(first, count, block, greatest);
         weigh_scores(count, greatest, first == 0, block);

@@ -39,8 +39,11 @@ typedef struct rt_kernels {
     rt_kernel *_Nonnull convert;
     /// Copies rows, or gathers them through an index; unit: one target row.
     rt_kernel *_Nonnull copy_rows;
-    /// target += source; unit: one row.
+    /// target += source, or += rows of it through an index; unit: one target row.
     rt_kernel *_Nonnull add_rows;
+    /// target = D + w * sum of (S - D) over groups of source rows (`rt_merge_rows`), w being
+    /// (1 - first share) / r: equal rows merge into exactly themselves. Unit: one target row.
+    rt_kernel *_Nonnull merge_rows;
     /// Nearest-neighbour resize (`rt_resize`); unit: one line of the target grid.
     rt_kernel *_Nonnull resize_nearest;
     /// Pointwise activation; unit: one row.

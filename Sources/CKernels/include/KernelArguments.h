@@ -64,7 +64,22 @@ typedef struct rt_add_rows {
     rt_source source;
     rt_target target;
     int64_t channels;
+    /// Source row of every target row, or NULL for the same row.
+    const int32_t *_Nullable index;
 } rt_add_rows;
+
+/// Arguments of `merge_rows`: target row j is made of the source rows `members[offsets[j]]` up to
+/// `members[offsets[j + 1] - 1]`, D and S_1 ... S_r. Source and target have the same element.
+typedef struct rt_merge_rows {
+    rt_source source;
+    rt_target target;
+    int64_t channels;
+    const int32_t *_Nonnull members;
+    /// One more than target rows; each row has at least one member.
+    const int32_t *_Nonnull offsets;
+    /// Share of D, 0 ... 1, where there are others; below 0 for 1 / (r + 1), the mean.
+    float first_share;
+} rt_merge_rows;
 
 /// Arguments of `resize_nearest`. A line of the batch's target grids is batch item *
 /// target_height + y.
@@ -140,6 +155,8 @@ typedef struct rt_attention {
     int64_t key_count;
     /// Multiplies every score; greater than 0.
     float scale;
+    /// Added to every score of a key before `scale`, `[key_count]`; NULL for nothing.
+    const float *_Nullable key_bias;
     /// Not 0: query i sees keys 0...i only.
     int32_t is_causal;
     /// `packed_byte_count` bytes on a 64-byte boundary, shared by all shares.

@@ -24,8 +24,24 @@ void rt_add_rows_scalar(const void *arguments, int64_t begin, int64_t end) {
         for (int64_t c = 0; c < a->channels; c++) {
             const float old =
                 rt_get(target->data, target->element, row * target->row_stride + c);
-            rt_set(target, row, c, old + rt_at(&a->source, row, c));
+            rt_set(target, row, c, old + rt_at(&a->source, a->index ? a->index[row] : row, c));
         }
+}
+
+void rt_merge_rows_scalar(const void *arguments, int64_t begin, int64_t end) {
+    const rt_merge_rows *a = arguments;
+    for (int64_t row = begin; row < end; row++) {
+        const int32_t *members = a->members + a->offsets[row];
+        const int64_t count = a->offsets[row + 1] - a->offsets[row];
+        const float weight = rt_merge_weight(a->first_share, count);
+        for (int64_t c = 0; c < a->channels; c++) {
+            const float first = rt_at(&a->source, members[0], c);
+            float sum = 0;
+            for (int64_t m = 1; m < count; m++) sum += rt_at(&a->source, members[m], c) - first;
+            // Pruned rows count for nothing, not even where they are infinite.
+            rt_set(&a->target, row, c, weight == 0 ? first : first + sum * weight);
+        }
+    }
 }
 
 void rt_resize_nearest_scalar(const void *arguments, int64_t begin, int64_t end) {

@@ -54,10 +54,42 @@ RT_INLINE void add_run(rt_element from, rt_element to, const void *source, void 
 
 void RT_NAME(rt_add_rows)(const void *arguments, int64_t begin, int64_t end) {
     const rt_add_rows *a = arguments;
-    const rt_runs runs = rt_runs_of(&a->source, &a->target, a->channels, end - begin);
-    for (int64_t row = begin; row < begin + runs.count; row++)
-        RT_BY_ELEMENTS(a->source.element, a->target.element, add_run, rt_row(&a->source, row),
+    rt_runs runs = rt_runs_of(&a->source, &a->target, a->channels, end - begin);
+    if (a->index) runs = (rt_runs){end - begin, a->channels};
+    for (int64_t row = begin; row < begin + runs.count; row++) {
+        const int64_t from = a->index ? a->index[row] : row;
+        RT_BY_ELEMENTS(a->source.element, a->target.element, add_run, rt_row(&a->source, from),
                        rt_target_row(&a->target, row), runs.length);
+    }
+}
+
+RT_INLINE void merge_group(rt_element element, const rt_merge_rows *a, const int32_t *members,
+                           int64_t count, float weight, void *target) {
+    const void *first = rt_row(&a->source, members[0]);
+    RT_FOR_VECTORS(a->channels, {
+        const vf own = vf_get(first, element, i, n);
+        vf sum = vf_set(0.0f);
+        for (int64_t m = 1; m < count; m++)
+            sum += vf_get(rt_row(&a->source, members[m]), element, i, n) - own;
+        vf_put(target, element, i, n, vf_fma(sum, vf_set(weight), own));
+    });
+}
+
+void RT_NAME(rt_merge_rows)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_merge_rows *a = arguments;
+    const rt_element element = a->source.element;
+    for (int64_t row = begin; row < end; row++) {
+        const int32_t *members = a->members + a->offsets[row];
+        const int64_t count = a->offsets[row + 1] - a->offsets[row];
+        const float weight = rt_merge_weight(a->first_share, count);
+        void *target = rt_target_row(&a->target, row);
+        if (weight == 0)
+            copy_run(element, element, rt_row(&a->source, members[0]), target, a->channels);
+        else if (element == RT_ELEMENT_F32)
+            merge_group(RT_ELEMENT_F32, a, members, count, weight, target);
+        else
+            merge_group(RT_ELEMENT_BF16, a, members, count, weight, target);
+    }
 }
 
 void RT_NAME(rt_resize_nearest)(const void *arguments, int64_t begin, int64_t end) {

@@ -31,6 +31,10 @@ void rt_lanes_run(rt_lanes *_Nonnull lanes,
                   void (*_Nonnull body)(void *_Nullable context, int32_t lane),
                   void *_Nullable context);
 
+/// Waits, inside `rt_lanes_run`, until all lanes have called it as often; what each wrote before is
+/// visible to all afterwards.
+void rt_lanes_meet(rt_lanes *_Nonnull lanes);
+
 /// Ends and joins the threads.
 void rt_lanes_destroy(rt_lanes *_Nullable lanes);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
-internal import GenerationTypes
+package import GenerationTypes
 
 /// What every picture of a run is like, unless its prompt says otherwise.
 package struct GenerationOptions: ParsableArguments {
@@ -85,7 +85,9 @@ package struct GenerationOptions: ParsableArguments {
     }
 
     /// What prompts leave open, for a model of this default size.
-    package func settings(defaultWidth: Int, defaultHeight: Int) -> GenerationSettings {
+    package func settings(
+        defaultWidth: Int, defaultHeight: Int, tokenMerging: TokenMergeConfiguration
+    ) -> GenerationSettings {
         let sampler = SamplerName(samplingMethod)
         let schedule = SamplerName.sigmaSchedule(scheduler) ?? .modelDefault
         return GenerationSettings(
@@ -96,6 +98,6 @@ package struct GenerationOptions: ParsableArguments {
             // other was asked for.
             sigmaSchedule: schedule == .modelDefault
                 ? sampler?.sigmaSchedule ?? .modelDefault : schedule,
-            eta: eta, clipSkip: clipSkip)
+            eta: eta, clipSkip: clipSkip, tokenMerging: tokenMerging)
     }
 }

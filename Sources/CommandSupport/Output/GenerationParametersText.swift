@@ -71,6 +71,11 @@ package struct GenerationParametersText: Sendable, Equatable {
         if request.eta > 0, request.samplingMethod == .ddim {
             fields.append(Field("Eta DDIM", GenerationParametersText.number(request.eta)))
         }
+        if request.tokenMerging.isOn {
+            let ratio = Float(request.tokenMerging.ratio)
+            fields.append(Field("Token merging ratio", GenerationParametersText.number(ratio)))
+            fields.append(Field("Token merging method", request.tokenMerging.method))
+        }
         self.fields = GenerationParametersText.ordered(fields + extra)
     }
 
@@ -88,7 +93,8 @@ package struct GenerationParametersText: Sendable, Equatable {
     private static let order = [
         "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model",
         "VAE hash", "VAE", "Variation seed", "Variation seed strength", "Denoising strength",
-        "Clip skip", "ENSD", "Token merging ratio", "Token merging ratio hr", "Init image hash",
+        "Clip skip", "ENSD", "Token merging ratio", "Token merging method",
+        "Token merging ratio hr", "Init image hash",
         "RNG", "NGMS", "Tiling",
     ]
 

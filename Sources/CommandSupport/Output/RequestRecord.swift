@@ -17,6 +17,7 @@ package struct RequestRecord: Sendable, Equatable, Codable {
         case cfgScale = "cfg_scale"
         case samplerName = "sampler_name"
         case clipSkip = "clip_skip"
+        case tokenMerging = "token_merging"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -32,7 +33,9 @@ package struct RequestRecord: Sendable, Equatable, Codable {
             samplingMethod: try values.decode(SamplingMethod.self, forKey: .samplerName),
             sigmaSchedule: try values.decode(SigmaSchedule.self, forKey: .scheduler),
             eta: try values.decodeIfPresent(Float.self, forKey: .eta) ?? 0,
-            clipSkip: try values.decodeIfPresent(Int.self, forKey: .clipSkip))
+            clipSkip: try values.decodeIfPresent(Int.self, forKey: .clipSkip),
+            tokenMerging: try values.decodeIfPresent(
+                TokenMergeConfiguration.self, forKey: .tokenMerging) ?? .none)
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -48,5 +51,8 @@ package struct RequestRecord: Sendable, Equatable, Codable {
         try values.encode(request.sigmaSchedule, forKey: .scheduler)
         try values.encode(request.eta, forKey: .eta)
         try values.encodeIfPresent(request.clipSkip, forKey: .clipSkip)
+        if request.tokenMerging != .none {
+            try values.encode(request.tokenMerging, forKey: .tokenMerging)
+        }
     }
 }

@@ -73,16 +73,14 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     package var timings: ImageTimings?
     /// SHA-256 of the latents' f32 bytes, in hexadecimal.
     package var latentSHA256: String?
-    /// Merge plans computed and reused while sampling, when tokens were merged.
-    package var plansComputed: Int?
-    package var plansReused: Int?
+    /// What merging tokens came to, where tokens were merged.
+    package var tokenMerging: TokenMergeRecord?
 
     private enum CodingKeys: String, CodingKey {
         case index, status, request, file, worker, attempts, reasons, timings
         case latentsFile = "latents_file"
         case latentSHA256 = "latent_sha256"
-        case plansComputed = "plans_computed"
-        case plansReused = "plans_reused"
+        case tokenMerging = "token_merging"
     }
 
     /// An image nothing has happened to yet.

@@ -19,6 +19,7 @@ struct SharedSettings: Sendable {
         },
         { $0.eta > 0 ? "eta \($0.eta)" : nil },
         { $0.clipSkip.map { "clip skip \($0)" } },
+        { $0.tokenMerging.isOn ? "merge \($0.tokenMerging.summary)" : nil },
     ]
 
     /// By setting: what all requests say, or `nil` when they differ.

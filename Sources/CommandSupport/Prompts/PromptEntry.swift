@@ -41,12 +41,15 @@ package struct GenerationSettings: Sendable, Equatable {
     package var eta: Float
     /// Text encoder layers left out, as A1111 counts.
     package var clipSkip: Int?
+    /// Which tokens merge.
+    package var tokenMerging: TokenMergeConfiguration
 
     /// Makes settings; all but the size default to `GenerationRequest`'s defaults.
     package init(
         negativePrompt: String = "", width: Int, height: Int, inferenceStepCount: Int = 25,
         guidanceScale: Float = 7.5, samplingMethod: SamplingMethod = .ddim,
-        sigmaSchedule: SigmaSchedule = .modelDefault, eta: Float = 0, clipSkip: Int? = nil
+        sigmaSchedule: SigmaSchedule = .modelDefault, eta: Float = 0, clipSkip: Int? = nil,
+        tokenMerging: TokenMergeConfiguration = .none
     ) {
         self.negativePrompt = negativePrompt
         self.width = width
@@ -57,6 +60,7 @@ package struct GenerationSettings: Sendable, Equatable {
         self.sigmaSchedule = sigmaSchedule
         self.eta = eta
         self.clipSkip = clipSkip
+        self.tokenMerging = tokenMerging
     }
 }
 
@@ -86,6 +90,10 @@ package struct PromptEntry: Sendable, Equatable {
     package var eta: Float?
     /// Text encoder layers left out, as A1111 counts.
     package var clipSkip: Int?
+    /// Which tokens merge.
+    package var tokenMerging: TokenMergeConfiguration?
+    /// The same with another ratio.
+    package var tokenMergingRatio: Double?
     /// Images of this prompt; `nil` means the run's `-b`.
     package var imageCount: Int?
 
@@ -104,6 +112,17 @@ package struct PromptEntry: Sendable, Equatable {
             guidanceScale: guidanceScale ?? settings.guidanceScale,
             samplingMethod: samplingMethod ?? settings.samplingMethod,
             sigmaSchedule: sigmaSchedule ?? settings.sigmaSchedule, eta: eta ?? settings.eta,
-            clipSkip: clipSkip ?? settings.clipSkip)
+            clipSkip: clipSkip ?? settings.clipSkip, tokenMerging: merging(settings))
+    }
+
+    /// A ratio alone changes the run's merging, or switches ReToM on.
+    private func merging(_ settings: GenerationSettings) -> TokenMergeConfiguration {
+        var merging = tokenMerging ?? settings.tokenMerging
+        guard let tokenMergingRatio else { return merging }
+        if !merging.isOn, tokenMergingRatio > 0 {
+            merging = TokenMergeConfiguration()
+        }
+        merging.ratio = tokenMergingRatio
+        return merging
     }
 }

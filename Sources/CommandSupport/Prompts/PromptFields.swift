@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import GenerationTypes
 
 /// Collects the fields of one prompt, by the names of A1111's txt2img request, and everything that
@@ -54,6 +55,8 @@ struct PromptFields {
         case "n_iter", "batch_count": iterationCount = integer(key, value, from: 1)
         case "clip_skip", "CLIP_stop_at_last_layers": entry.clipSkip = integer(key, value)
         case "eta": entry.eta = number(key, value)
+        case "token_merging_ratio": entry.tokenMergingRatio = number(key, value).map(Double.init)
+        case "token_merging": setTokenMerging(value)
         case "override_settings": setOverrides(value)
         default: setOther(name, key, value)
         }
@@ -93,11 +96,23 @@ struct PromptFields {
             return
         }
         for (key, value) in settings.sorted(by: { $0.key < $1.key }) {
-            if key == "CLIP_stop_at_last_layers" {
+            if key == "CLIP_stop_at_last_layers" || key == "token_merging_ratio" {
                 set(key, to: value)
             } else if !value.isNeutral {
                 report("override_settings.\(key) is not supported; leave it out")
             }
+        }
+    }
+
+    /// The object that a report writes.
+    private mutating func setTokenMerging(_ value: JSONValue) {
+        do {
+            let data = try JSONEncoder().encode(value)
+            entry.tokenMerging = try JSONDecoder().decode(TokenMergeConfiguration.self, from: data)
+        } catch let error as TokenMergeConfigurationError {
+            report("token_merging: \(error)")
+        } catch {
+            report("token_merging must be an object as in report.json")
         }
     }
 
@@ -152,7 +167,7 @@ struct PromptFields {
         "prompt", "negative_prompt", "seed", "steps", "num_inference_steps", "cfg_scale",
         "guidance_scale", "width", "height", "sampler_name", "sampler_index", "sampling_method",
         "scheduler", "batch_size", "n_iter", "batch_count", "clip_skip", "eta",
-        "override_settings",
+        "override_settings", "token_merging", "token_merging_ratio",
     ]
 
     /// They say where pictures go, not what they show.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+internal import TokenMerging
 
 /// The images of a run, in order.
 ///
@@ -77,6 +78,7 @@ package struct RequestPlan: Sendable, Equatable {
     ) -> String? {
         do {
             try request.validate()
+            try request.tokenMerging.validate(isGuided: request.usesClassifierFreeGuidance)
             try check(request)
             return nil
         } catch {

@@ -15,22 +15,28 @@ final class DenoisingBuffers {
     let scaled: UnsafeMutableBufferPointer<Float>
     /// The guided prediction, channel-major.
     let prediction: UnsafeMutableBufferPointer<Float>
-    /// `scaled`, by pixels: the U-Net's input, the same for both halves.
+    /// `scaled`, by pixels: the input of every pass, once for each half in it.
     let sample: Tensor
-    /// The U-Net's outputs: unconditional and text, or text alone.
+    /// The outputs of the U-Net's passes, `[halves of a pass, height, width, channels]`.
     let outputs: [Tensor]
+    /// The same by half: unconditional and text, or text alone.
+    let halves: [Tensor]
     private let storage: TensorStorage
 
-    init(grid: TensorShape, halves: Int) throws(TensorStorageError) {
+    init(grid: TensorShape, passes: PassSplit) throws(TensorStorageError) {
         self.grid = grid
         let count = grid.elementCount
         // Whole cache lines for each, and room for a vector load behind the last.
         let stride = (count * MemoryLayout<Float>.stride + 255) / 128 * 128
-        let storage = try TensorStorage(byteCount: (4 + halves) * stride)
+        let halvesPerPass = passes.halvesPerPass
+        let storage = try TensorStorage(
+            byteCount: (3 + halvesPerPass * (1 + passes.passCount)) * stride)
         self.storage = storage
-        func tensor(_ index: Int) -> Tensor {
-            Tensor(
-                storage: storage, byteOffset: index * stride, shape: grid, elementType: .float32)
+        func tensor(_ index: Int, batch: Int = 1) -> Tensor {
+            var shape = grid
+            shape.batch = batch
+            return Tensor(
+                storage: storage, byteOffset: index * stride, shape: shape, elementType: .float32)
         }
         func buffer(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
             UnsafeMutableBufferPointer(start: tensor(index).floats, count: count)
@@ -38,17 +44,25 @@ final class DenoisingBuffers {
         latents = buffer(0)
         scaled = buffer(1)
         prediction = buffer(2)
-        sample = tensor(3)
-        outputs = (0..<halves).map { tensor(4 + $0) }
+        sample = tensor(3, batch: halvesPerPass)
+        let outputs = (0..<passes.passCount).map {
+            tensor(3 + halvesPerPass * (1 + $0), batch: halvesPerPass)
+        }
+        self.outputs = outputs
+        halves = outputs.flatMap { output in
+            (0..<halvesPerPass).map { output.batch($0..<$0 + 1) }
+        }
     }
 
     /// Reorders `scaled` into `sample`.
     func fillSample() {
-        let target = sample.floats
         let pixels = grid.tokenCount
-        for channel in 0..<grid.channels {
-            for pixel in 0..<pixels {
-                target[pixel * grid.channels + channel] = scaled[channel * pixels + pixel]
+        for half in 0..<sample.shape.batch {
+            let target = sample.floats + half * grid.elementCount
+            for channel in 0..<grid.channels {
+                for pixel in 0..<pixels {
+                    target[pixel * grid.channels + channel] = scaled[channel * pixels + pixel]
+                }
             }
         }
     }
@@ -57,14 +71,14 @@ final class DenoisingBuffers {
     /// ε = ε_uncond + s · (ε_text − ε_uncond).
     func combine(guidanceScale: Float) {
         let pixels = grid.tokenCount
-        let first = outputs[0].floats
-        let second = outputs[outputs.count - 1].floats
+        let first = halves[0].floats
+        let second = halves[halves.count - 1].floats
         for channel in 0..<grid.channels {
             for pixel in 0..<pixels {
                 let source = pixel * grid.channels + channel
                 let base = first[source]
                 prediction[channel * pixels + pixel] =
-                    outputs.count == 1 ? base : base + guidanceScale * (second[source] - base)
+                    halves.count == 1 ? base : base + guidanceScale * (second[source] - base)
             }
         }
     }

@@ -15,16 +15,20 @@ package final class DenoisingRun {
     private let lanes: PlannedLanes
     private let texts: [PreparedText]
     private let guidance: Tensor?
+    private let merging: TokenMergeRun?
     private let buffers: DenoisingBuffers
     private var scheduler: any NoiseScheduler
     private var noise: ImageNoise
     private var callIndex = 0
 
     init(
-        _ request: GenerationRequest, pipeline: StableDiffusionPipeline, lanes: PlannedLanes
+        _ request: GenerationRequest, pipeline: StableDiffusionPipeline, lanes: PlannedLanes,
+        grid: TensorShape, scheduler: any NoiseScheduler, merging: TokenMergeRun?
     ) throws {
         self.request = request
         self.lanes = lanes
+        self.scheduler = scheduler
+        self.merging = merging
         unet = pipeline.unet
         let clock = ContinuousClock()
         let start = clock.now
@@ -41,18 +45,13 @@ package final class DenoisingRun {
         let states = try sources.map {
             try prompts.encode($0, clipSkip: request.clipSkip, lane: first)
         }
-        texts = try states.map { try pipeline.unet.prepare(text: $0, lane: first) }
+        let passes = lanes.passes(merging: merging)
+        texts =
+            passes.passCount == states.count
+            ? try states.map { try pipeline.unet.prepare(text: $0, lane: first) }
+            : [try pipeline.unet.prepare(text: joined(states, lane: first), lane: first)]
         textEncodingSeconds = wasCached ? 0 : (clock.now - start).seconds
-
-        let factor = pipeline.description.vaeScaleFactor
-        buffers = try DenoisingBuffers(
-            grid: TensorShape(
-                height: request.height / factor, width: request.width / factor,
-                channels: pipeline.description.latentChannels), halves: lanes.halves)
-        scheduler = try pipeline.schedulerConfiguration.makeScheduler(
-            request.samplingMethod, sigmaSchedule: request.sigmaSchedule,
-            inferenceStepCount: request.inferenceStepCount, eta: request.eta,
-            sampleCount: buffers.grid.elementCount)
+        buffers = try DenoisingBuffers(grid: grid, passes: passes)
         guidance = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
             try Self.guidance(request.guidanceScale, channels: $0)
         }
@@ -87,9 +86,13 @@ package final class DenoisingRun {
         scheduler.scaleModelInput(
             UnsafeBufferPointer(buffers.latents), into: buffers.scaled, at: callIndex)
         buffers.fillSample()
+        try merging?.begin(callIndex: callIndex)
         lanes.predict(
             unet, sample: buffers.sample, timestep: scheduler.timesteps[callIndex],
-            guidance: guidance, texts: texts, outputs: buffers.outputs)
+            guidance: guidance, texts: texts, merging: merging, outputs: buffers.outputs)
+        if buffers.halves.count == 2 {
+            merging?.end(uncond: buffers.halves[0], text: buffers.halves[1])
+        }
         buffers.combine(guidanceScale: request.guidanceScale)
         scheduler.step(
             modelOutput: UnsafeBufferPointer(buffers.prediction), at: callIndex,
@@ -97,6 +100,11 @@ package final class DenoisingRun {
         callIndex += 1
         guard buffers.isFinite else { throw NonFiniteLatentsError(callIndex: callIndex) }
         return callIndex
+    }
+
+    /// What merging tokens came to so far.
+    package var mergeStatistics: TokenMergeStatistics {
+        merging?.statistics ?? TokenMergeStatistics()
     }
 
     /// The latents after the calls made so far.
@@ -125,4 +133,17 @@ extension Duration {
     package var seconds: Double {
         Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }
+}
+
+/// Hidden states of several prompts as one batch.
+private func joined(_ states: [Tensor], lane: ComputeLane) throws -> Tensor {
+    var shape = states[0].shape
+    shape.batch = states.count
+    let byteCount = shape.elementCount * MemoryLayout<Float>.stride
+    let batch = Tensor(
+        storage: try TensorStorage(byteCount: byteCount + 256), shape: shape, elementType: .float32)
+    for (index, state) in states.enumerated() {
+        lane.copy(state, into: batch.batch(index..<index + 1))
+    }
+    return batch
 }

@@ -56,7 +56,7 @@ package final class LatentDecoder {
         let input = try Self.tensor(shape)
         fill(input, from: latents)
         let image = try Self.tensor(vae.outputShape(for: shape))
-        lanes.run { lane, _ in vae.decode(input, into: image, lane: lane) }
+        lanes.run { [vae] lane, _ in vae.decode(input, into: image, lane: lane) }
         let values = UnsafeBufferPointer(start: image.floats, count: image.shape.elementCount)
         return Picture(
             width: image.shape.width, height: image.shape.height, values: Array(values),

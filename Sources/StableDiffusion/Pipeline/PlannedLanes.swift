@@ -1,16 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import GenerationTypes
 package import TensorKit
+internal import TokenMerging
 
 /// The lanes that draw one kind of image (guided or not), with scratch memory for one size.
 package final class PlannedLanes {
     /// One per half where the threads divide evenly, else one for both.
     package let lanes: ComputeLanes
-    /// Passes through the U-Net per step: 2 with classifier-free guidance.
+    /// Samples per call of the U-Net: 2 with classifier-free guidance.
     package let halves: Int
-    /// What one pass through the U-Net amounts to, from the dry run.
-    package private(set) var workPerPass = WorkCount()
-    private var plannedShape: TensorShape?
+    /// What one call on all halves amounts to, from the dry run; the first of several shapes.
+    package private(set) var workPerCall = WorkCount()
+    private var planned: PlanKey?
+    private var call: UNetCall?
+    /// What every lane does in a call; made once, because making a closure is an allocation.
+    private var runLane: (ComputeLane, Int) -> Void = { _, _ in }
+
+    /// One call of the U-Net on all halves.
+    private struct UNetCall {
+        let unet: UNet2DConditionModel
+        let sample: Tensor
+        let timestep: Float
+        let guidance: Tensor?
+        let texts: [PreparedText]
+        let merging: TokenMergeRun?
+        let outputs: [Tensor]
+    }
+
+    /// What the scratch memory depends on.
+    private struct PlanKey: Equatable {
+        var sample: TensorShape
+        var merging: TokenMergeConfiguration?
+        var callCount: Int
+    }
 
     /// Starts the threads.
     ///
@@ -19,66 +42,108 @@ package final class PlannedLanes {
         let split = LaneSplit(threadCount: threadCount, halves: halves)
         lanes = try ComputeLanes(split: split, kernels: KernelTable.best())
         self.halves = halves
+        runLane = { [unowned self] lane, index in self.run(lane: lane, index: index) }
     }
 
-    /// Makes sure that every lane has the memory for this size, by a dry run where it is new.
+    /// How the halves are spread over the lanes.
+    package func passes(merging: TokenMergeRun?) -> PassSplit {
+        PassSplit(
+            halves: halves, laneCount: lanes.lanes.count,
+            isCoupled: merging?.sharesPlans ?? false)
+    }
+
+    /// Makes sure that every lane has the memory for this size, by dry runs where it is new.
     ///
     /// - Parameters:
     ///   - sample: latents of one half, `[1, height, width, channels]`.
     ///   - text: hidden states of one prompt, `[1, tokens, channels]`.
+    ///   - merging: what merges tokens; every shape that its ratios lead to is measured.
     ///   - measureMore: takes the scratch memory of whatever else the lanes will run.
-    /// - Throws: `TensorStorageError`.
+    /// - Throws: `TensorStorageError`, `TokenMergeConfigurationError`.
     package func plan(
         for sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel,
-        measureMore: (ComputeLane) -> Void = { _ in }
+        merging: TokenMergeRun? = nil, measureMore: (ComputeLane) -> Void = { _ in }
     ) throws {
-        guard plannedShape != sample else { return }
-        plannedShape = nil
+        let key = PlanKey(
+            sample: sample, merging: merging?.merger.configuration,
+            callCount: merging?.shapeCalls.count == 1 ? 0 : merging?.callCount ?? 0)
+        guard planned != key else { return }
+        planned = nil
+        let passes = passes(merging: merging)
         for lane in lanes.lanes {
             // What the library prepares for a shape depends on the team it will run on.
             lane.team.adopt()
             lane.workspace.startMeasuring()
             measureMore(lane)
-            let states = Tensor(storage: .unbacked, shape: text, elementType: .float32)
-            let prepared = try unet.prepare(text: states, lane: lane)
-            lane.work = WorkCount()
-            let input = Tensor(storage: .unbacked, shape: sample, elementType: .float32)
-            let output = Tensor(
-                storage: .unbacked,
-                shape: sample.with(channels: unet.configuration.outputChannels),
-                elementType: .float32)
-            let guidance = unet.configuration.timeConditionProjectionDimension.map {
-                Tensor(
-                    storage: .unbacked, shape: TensorShape(tokens: 1, channels: $0),
-                    elementType: .float32)
+            // The first shape last, so that its work is the one that is kept.
+            for callIndex in merging?.shapeCalls.reversed() ?? [0] {
+                try merging?.setLayouts(callIndex: callIndex)
+                try measure(
+                    sample, text: text, unet: unet, batch: passes.halvesPerPass,
+                    merging: merging?.pass(firstHalf: 0, meeting: nil), lane: lane)
+                workPerCall = lane.work * passes.passCount
             }
-            unet.forward(
-                input, timestep: 0, guidance: guidance, text: prepared, into: output, lane: lane)
-            workPerPass = lane.work
             try lane.workspace.allocate()
         }
-        plannedShape = sample
+        planned = key
     }
 
-    /// Runs the U-Net once per half: the halves side by side where there is a lane for each.
+    /// A dry run of one pass.
+    private func measure(
+        _ sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel, batch: Int,
+        merging: TokenMergePass?, lane: ComputeLane
+    ) throws {
+        func tensor(_ shape: TensorShape, batch: Int = 1) -> Tensor {
+            var shape = shape
+            shape.batch = batch
+            return Tensor(storage: .unbacked, shape: shape, elementType: .float32)
+        }
+        let prepared = try unet.prepare(text: tensor(text, batch: batch), lane: lane)
+        // What is done once per prompt is no part of a call.
+        lane.work = WorkCount()
+        unet.forward(
+            tensor(sample, batch: batch), timestep: 0,
+            guidance: unet.configuration.timeConditionProjectionDimension.map {
+                tensor(TensorShape(tokens: 1, channels: $0))
+            },
+            text: prepared, merging: merging,
+            into: tensor(sample.with(channels: unet.configuration.outputChannels), batch: batch),
+            lane: lane)
+    }
+
+    /// Makes one call: all passes, side by side where there is a lane for each.
     ///
     /// - Parameters:
-    ///   - sample: the same for all halves.
-    ///   - texts: one per half.
-    ///   - outputs: one per half.
+    ///   - sample: the same for all passes, once for each half in one.
+    ///   - texts: one per pass.
+    ///   - merging: what merges tokens; the call has begun.
+    ///   - outputs: one per pass.
     package func predict(
         _ unet: UNet2DConditionModel, sample: Tensor, timestep: Float, guidance: Tensor? = nil,
-        texts: [PreparedText], outputs: [Tensor]
+        texts: [PreparedText], merging: TokenMergeRun? = nil, outputs: [Tensor]
     ) {
+        call = UNetCall(
+            unet: unet, sample: sample, timestep: timestep, guidance: guidance, texts: texts,
+            merging: merging, outputs: outputs)
+        lanes.run(runLane)
+        call = nil
+    }
+
+    /// One lane's part of the present call.
+    private func run(lane: ComputeLane, index: Int) {
+        guard let call else { return }
         let laneCount = lanes.lanes.count
-        lanes.run { lane, index in
-            var half = index
-            while half < halves {
-                unet.forward(
-                    sample, timestep: timestep, guidance: guidance, text: texts[half],
-                    into: outputs[half], lane: lane)
-                half += laneCount
-            }
+        let passes = passes(merging: call.merging)
+        let meeting = laneCount > 1 ? lanes : nil
+        var pass = index
+        while pass < passes.passCount {
+            call.unet.forward(
+                call.sample, timestep: call.timestep, guidance: call.guidance,
+                text: call.texts[pass],
+                merging: call.merging?.pass(
+                    firstHalf: pass * passes.halvesPerPass, meeting: meeting),
+                into: call.outputs[pass], lane: lane)
+            pass += laneCount
         }
     }
 }

@@ -20,6 +20,7 @@ package final class StableDiffusionPipeline {
     let unet: UNet2DConditionModel
     let prompts: PromptEncoder
     let schedulerConfiguration: SchedulerConfiguration
+    private let backend: any ComputeBackend
     private let threadCount: Int
     private var lanes: [Int: PlannedLanes] = [:]
 
@@ -34,6 +35,7 @@ package final class StableDiffusionPipeline {
         threadCount = resolved.threadCount
         kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(threadCount)"
         description = try ModelDescription(of: model)
+        self.backend = backend
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
         let tokenizer = try CLIPTokenizer(
             directory: URL(filePath: try model.component("tokenizer")))
@@ -45,21 +47,42 @@ package final class StableDiffusionPipeline {
     /// Encodes the prompts, draws the initial noise and prepares everything the steps share.
     ///
     /// - Throws: `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
-    ///   `SchedulerError`, `TensorStorageError`.
+    ///   `SchedulerError`, `TokenMergeConfigurationError`, `TensorStorageError`.
     package func begin(_ request: GenerationRequest) throws -> DenoisingRun {
         try request.validate()
         try description.check(request)
         // Models distilled with guidance take the scale as an input instead, as in diffusers.
         let isDistilled = unet.configuration.timeConditionProjectionDimension != nil
         let halves = request.usesClassifierFreeGuidance && !isDistilled ? 2 : 1
-        let lanes = try plannedLanes(
-            halves: halves, height: request.height / description.vaeScaleFactor,
-            width: request.width / description.vaeScaleFactor)
-        return try DenoisingRun(request, pipeline: self, lanes: lanes)
+        let grid = TensorShape(
+            height: request.height / description.vaeScaleFactor,
+            width: request.width / description.vaeScaleFactor, channels: description.latentChannels)
+        let scheduler = try schedulerConfiguration.makeScheduler(
+            request.samplingMethod, sigmaSchedule: request.sigmaSchedule,
+            inferenceStepCount: request.inferenceStepCount, eta: request.eta,
+            sampleCount: grid.elementCount)
+        let merging = try mergeRun(
+            request, grid: grid, callCount: scheduler.timesteps.count, halves: halves)
+        let lanes = try plannedLanes(halves: halves, grid: grid, merging: merging)
+        return try DenoisingRun(
+            request, pipeline: self, lanes: lanes, grid: grid, scheduler: scheduler,
+            merging: merging)
+    }
+
+    /// The image's merging; none where it would leave every token alone.
+    private func mergeRun(
+        _ request: GenerationRequest, grid: TensorShape, callCount: Int, halves: Int
+    ) throws -> TokenMergeRun? {
+        let run = try TokenMergeRun(
+            request.tokenMerging, for: unet, sample: grid, backend: backend, seed: request.seed,
+            callCount: callCount, halves: halves)
+        return run.mergesAnything ? run : nil
     }
 
     /// Lanes whose scratch memory fits the grid; planned again only when the grid changes.
-    private func plannedLanes(halves: Int, height: Int, width: Int) throws -> PlannedLanes {
+    private func plannedLanes(
+        halves: Int, grid: TensorShape, merging: TokenMergeRun?
+    ) throws -> PlannedLanes {
         let planned: PlannedLanes
         if let existing = lanes[halves] {
             planned = existing
@@ -67,9 +90,10 @@ package final class StableDiffusionPipeline {
             planned = try PlannedLanes(threadCount: threadCount, halves: halves)
             lanes[halves] = planned
         }
-        let sample = TensorShape(
-            height: height, width: width, channels: unet.configuration.inputChannels)
-        try planned.plan(for: sample, text: prompts.shape, unet: unet) {
+        try planned.plan(
+            for: grid.with(channels: unet.configuration.inputChannels), text: prompts.shape,
+            unet: unet, merging: merging
+        ) {
             prompts.measure(lane: $0)
         }
         return planned

@@ -18,8 +18,11 @@ final class BasicTransformerBlock: Sendable {
     private let norm3: LayerNorm
     private let feedForward: FeedForward
     private let activationType: ElementType
+    /// Which of the network's transformer blocks this is: plans are kept by it.
+    private let index: Int
 
     init(_ shape: TransformerShape, builder: UNetBuilder, loader: WeightLoader) throws {
+        index = builder.addBlock(shape)
         activationType = loader.activationType
         norm1 = try LayerNorm("norm1", channels: shape.channels, loader: loader)
         attention1 =
@@ -36,26 +39,70 @@ final class BasicTransformerBlock: Sendable {
     }
 
     /// Updates the residual stream `[batch, height, width, channels]`, f32, in place.
-    func forward(_ hidden: Tensor, text: PreparedText, lane: ComputeLane) {
+    ///
+    /// Where tokens merge, each part is x += U(part(M(norm(x)))).
+    func forward(_ hidden: Tensor, pass: UNetPass) {
+        let lane = pass.lane
         lane.workspace.scope {
             let normed = lane.workspace.tensor(hidden.shape, activationType)
             norm1.forward(hidden, into: normed, lane: lane)
-            attendFirst(normed, text: text, addingTo: hidden, lane: lane)
+            let merge = pass.merging?.merge(index, hidden: hidden, normed: normed, lane: lane)
+            attendFirst(normed, merge: merge, addingTo: hidden, pass: pass)
             norm2.forward(hidden, into: normed, lane: lane)
-            attention2.forward(normed, text: text, addingTo: hidden, lane: lane)
+            attendText(normed, merge: merge, addingTo: hidden, pass: pass)
             norm3.forward(hidden, into: normed, lane: lane)
-            feedForward.forward(normed, addingTo: hidden, lane: lane)
+            if let merge, merge.includes(.feedForward) {
+                merge.apply(normed, addingTo: hidden, lane: lane) { tokens, output in
+                    feedForward.forward(tokens, into: output, residual: nil, lane: lane)
+                }
+            } else {
+                feedForward.forward(normed, into: hidden, residual: hidden, lane: lane)
+            }
         }
     }
 
     /// The one place where tokens meet tokens.
     private func attendFirst(
-        _ normed: Tensor, text: PreparedText, addingTo hidden: Tensor, lane: ComputeLane
+        _ normed: Tensor, merge: BlockMerge?, addingTo hidden: Tensor, pass: UNetPass
     ) {
+        let lane = pass.lane
         switch attention1 {
-        case .tokens(let attention): attention.forward(normed, addingTo: hidden, lane: lane)
         case .text(let attention):
-            attention.forward(normed, text: text, addingTo: hidden, lane: lane)
+            attention.forward(
+                normed, text: pass.text, into: hidden, residual: hidden, lane: lane)
+        case .tokens(let attention):
+            guard let merge, merge.includes(.selfAttention) else {
+                attention.forward(normed, into: hidden, residual: hidden, lane: lane)
+                return
+            }
+            lane.workspace.scope {
+                let logCounts = merge.logCounts(scale: attention.keyBiasScale, lane: lane)
+                if merge.keepsQueries {
+                    let others = merge.merged(normed, lane: lane)
+                    attention.forward(
+                        normed, attendingTo: others, logCounts: logCounts, into: hidden,
+                        residual: hidden, lane: lane)
+                } else {
+                    merge.apply(normed, addingTo: hidden, lane: lane) { tokens, output in
+                        attention.forward(
+                            tokens, logCounts: logCounts, into: output, residual: nil, lane: lane)
+                    }
+                }
+            }
+        }
+    }
+
+    private func attendText(
+        _ normed: Tensor, merge: BlockMerge?, addingTo hidden: Tensor, pass: UNetPass
+    ) {
+        let lane = pass.lane
+        guard let merge, merge.includes(.crossAttention) else {
+            attention2.forward(
+                normed, text: pass.text, into: hidden, residual: hidden, lane: lane)
+            return
+        }
+        merge.apply(normed, addingTo: hidden, lane: lane) { tokens, output in
+            attention2.forward(tokens, text: pass.text, into: output, residual: nil, lane: lane)
         }
     }
 }

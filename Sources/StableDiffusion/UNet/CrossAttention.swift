@@ -41,13 +41,15 @@ final class CrossAttention: Sendable {
         lane.linear(keysValues, text, into: target)
     }
 
-    /// Adds the attention of the tokens to the text to their residual.
+    /// The attention of the tokens to the text.
     ///
     /// - Parameters:
     ///   - tokens: `[batch, tokens, channels]`, normed, the activation type; overwritten.
-    ///   - residual: likewise, f32; the result is added to it.
+    ///   - output: likewise, f32.
+    ///   - residual: added to the result; it may be the output itself.
     func forward(
-        _ tokens: Tensor, text: PreparedText, addingTo residual: Tensor, lane: ComputeLane
+        _ tokens: Tensor, text: PreparedText, into output: Tensor, residual: Tensor?,
+        lane: ComputeLane
     ) {
         lane.workspace.scope {
             let projected = lane.workspace.tensor(tokens.shape, activationType)
@@ -58,7 +60,7 @@ final class CrossAttention: Sendable {
                 values: joined.channels(channels..<2 * channels), headCount: headCount,
                 scale: attentionScale(channels: channels, headCount: headCount), into: tokens)
             lane.linear(
-                output, tokens, into: residual, epilogue: Epilogue(residual: residual))
+                self.output, tokens, into: output, epilogue: Epilogue(residual: residual))
         }
     }
 }

@@ -16,22 +16,22 @@ final class FeedForward: Sendable {
             "net.2", inputChannels: 4 * channels, outputChannels: channels)
     }
 
-    /// Adds the result to the residual of the tokens.
-    ///
     /// - Parameters:
     ///   - tokens: `[batch, tokens, channels]`, normed, the activation type.
-    ///   - residual: likewise, f32.
-    func forward(_ tokens: Tensor, addingTo residual: Tensor, lane: ComputeLane) {
+    ///   - output: likewise, f32.
+    ///   - residual: added to the result; it may be the output itself.
+    func forward(_ tokens: Tensor, into output: Tensor, residual: Tensor?, lane: ComputeLane) {
         lane.workspace.scope {
             let gated = lane.workspace.tensor(
-                tokens.shape.with(channels: output.inputChannels), activationType)
+                tokens.shape.with(channels: self.output.inputChannels), activationType)
             lane.workspace.scope {
                 let projected = lane.workspace.tensor(
                     tokens.shape.with(channels: gatedProjection.outputChannels), activationType)
                 lane.linear(gatedProjection, tokens, into: projected)
                 lane.geglu(projected, into: gated)
             }
-            lane.linear(output, gated, into: residual, epilogue: Epilogue(residual: residual))
+            lane.linear(
+                self.output, gated, into: output, epilogue: Epilogue(residual: residual))
         }
     }
 }

@@ -2,10 +2,12 @@
 
 internal import TensorKit
 
-/// diffusers' `Attention` over the tokens themselves (`attn1`); queries, keys and values come from
-/// one product.
+/// diffusers' `Attention` over the tokens themselves (`attn1`).
+///
+/// Queries have a product of their own, because merging may leave fewer keys than queries.
 final class SelfAttention: Sendable {
-    private let queriesKeysValues: any PackedLinear
+    private let queries: any PackedLinear
+    private let keysValues: any PackedLinear
     private let output: any PackedLinear
     private let headCount: Int
     private let channels: Int
@@ -15,32 +17,48 @@ final class SelfAttention: Sendable {
         self.channels = channels
         self.headCount = headCount
         activationType = loader.activationType
-        queriesKeysValues = try loader.linear(
-            joining: ["to_q", "to_k", "to_v"], inputChannels: channels, outputChannels: channels,
+        queries = try loader.linear(
+            "to_q", inputChannels: channels, outputChannels: channels, hasBias: hasBias)
+        keysValues = try loader.linear(
+            joining: ["to_k", "to_v"], inputChannels: channels, outputChannels: channels,
             hasBias: hasBias)
         output = try loader.linear(
             "to_out.0", inputChannels: channels, outputChannels: channels)
     }
 
-    /// Adds the attention of some tokens to their residual.
+    /// The attention of some tokens to themselves, or to others that stand for them.
     ///
     /// - Parameters:
     ///   - tokens: `[batch, tokens, channels]`, normed, the activation type; overwritten.
-    ///   - residual: likewise, f32; the result is added to it.
-    func forward(_ tokens: Tensor, addingTo residual: Tensor, lane: ComputeLane) {
+    ///   - others: where not the tokens themselves, `[batch, others, channels]`, likewise.
+    ///   - logCounts: logarithms of how many tokens each key stands for, `[others]`, times
+    ///     `keyBiasScale`.
+    ///   - output: `[batch, tokens, channels]`, f32.
+    ///   - residual: added to the result; it may be the output itself.
+    func forward(
+        _ tokens: Tensor, attendingTo others: Tensor? = nil,
+        logCounts: UnsafePointer<Float>? = nil, into output: Tensor, residual: Tensor?,
+        lane: ComputeLane
+    ) {
         lane.workspace.scope {
+            let projected = lane.workspace.tensor(tokens.shape, activationType)
+            lane.linear(queries, tokens, into: projected)
+            let keyTokens = others ?? tokens
             let joined = lane.workspace.tensor(
-                tokens.shape.with(channels: 3 * channels), activationType)
-            lane.linear(queriesKeysValues, tokens, into: joined)
+                keyTokens.shape.with(channels: 2 * channels), activationType)
+            lane.linear(keysValues, keyTokens, into: joined)
             lane.attention(
-                queries: joined.channels(0..<channels),
-                keys: joined.channels(channels..<2 * channels),
-                values: joined.channels(2 * channels..<3 * channels), headCount: headCount,
-                scale: attentionScale(channels: channels, headCount: headCount), into: tokens)
+                queries: projected, keys: joined.channels(0..<channels),
+                values: joined.channels(channels..<2 * channels), headCount: headCount,
+                scale: attentionScale(channels: channels, headCount: headCount),
+                keyBias: logCounts, into: tokens)
             lane.linear(
-                output, tokens, into: residual, epilogue: Epilogue(residual: residual))
+                self.output, tokens, into: output, epilogue: Epilogue(residual: residual))
         }
     }
+
+    /// What a bias on the logits is multiplied with for the kernel, which scales it later: √d.
+    var keyBiasScale: Float { 1 / attentionScale(channels: channels, headCount: headCount) }
 }
 
 /// 1/√d for heads of d channels.

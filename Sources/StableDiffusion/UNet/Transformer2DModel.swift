@@ -9,6 +9,10 @@ struct TransformerShape {
     var textChannels: Int
     var onlyCrossAttention: Bool
     var groupCount: Int
+    /// Halvings between the network's input and this level.
+    var level: Int
+    /// Whether it lies between the down and the up blocks.
+    var isBottleneck: Bool
 }
 
 /// diffusers' `Transformer2DModel`: transformer blocks on the pixels of a feature map.
@@ -42,9 +46,8 @@ final class Transformer2DModel: Sendable {
     /// - Parameters:
     ///   - input: `[batch, height, width, channels]`, f32.
     ///   - output: likewise; it may be `input`.
-    func forward(
-        _ input: Tensor, text: PreparedText, into output: Tensor, lane: ComputeLane
-    ) {
+    func forward(_ input: Tensor, into output: Tensor, pass: UNetPass) {
+        let lane = pass.lane
         let workspace = lane.workspace
         workspace.scope {
             let hidden = workspace.tensor(input.shape, .float32)
@@ -53,7 +56,7 @@ final class Transformer2DModel: Sendable {
                 norm.forward(input, into: normed, lane: lane)
                 lane.linear(projectionIn, normed, into: hidden)
             }
-            for block in blocks { block.forward(hidden, text: text, lane: lane) }
+            for block in blocks { block.forward(hidden, pass: pass) }
             lane.linear(
                 projectionOut, lane.converted(hidden, to: activationType), into: output,
                 epilogue: Epilogue(residual: input))

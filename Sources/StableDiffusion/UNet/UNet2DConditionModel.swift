@@ -2,6 +2,7 @@
 
 internal import SafeTensors
 package import TensorKit
+package import TokenMerging
 
 /// diffusers' `UNet2DConditionModel`: predicts the noise (or velocity) in latents.
 ///
@@ -13,6 +14,7 @@ package final class UNet2DConditionModel: Sendable {
     private let stages: [UNetStage]
     private let midBlock: UNetMidBlock?
     private let crossAttentions: [CrossAttention]
+    private let blocks: [TransformerShape]
     private let normOut: GroupNorm
     private let convolutionOut: any PackedConvolution
     private let activationType: ElementType
@@ -27,6 +29,7 @@ package final class UNet2DConditionModel: Sendable {
         stages = try builder.stages()
         midBlock = try builder.midBlock()
         crossAttentions = builder.crossAttentions
+        blocks = builder.blocks
         let channels = configuration.blockOutputChannels[0]
         normOut = try GroupNorm(
             "conv_norm_out", channels: channels, groupCount: configuration.groupCount,
@@ -64,6 +67,22 @@ package final class UNet2DConditionModel: Sendable {
         (try? configuration.levels())?.last?.crossAttentionDimension
     }
 
+    /// The places where tokens can merge, for latents of this size: its transformer blocks.
+    ///
+    /// - Parameter sample: `[batch, height, width, channels]`.
+    package func mergeSites(for sample: TensorShape) -> [TokenMergeSite] {
+        let input = TokenGrid(height: sample.height, width: sample.width)
+        return blocks.enumerated().map { index, block in
+            // Downsamplers halve, rounded up.
+            let side = 1 << block.level
+            let grid = TokenGrid(
+                height: (sample.height + side - 1) / side, width: (sample.width + side - 1) / side)
+            return TokenMergeSite(
+                index: index, grid: grid, channels: block.channels, input: input,
+                isBottleneck: block.isBottleneck)
+        }
+    }
+
     /// Does everything that depends on the text alone, once for all steps.
     ///
     /// In a dry run the result has shapes but no memory.
@@ -85,11 +104,13 @@ package final class UNet2DConditionModel: Sendable {
     ///   - guidance: for distilled models (LCM) the guidance embedding, `[1, 1, 1,
     ///     timeConditionProjectionDimension]`, f32.
     ///   - text: prepared for the same batch.
+    ///   - merging: what merges tokens in this call; none leaves them all.
     ///   - output: `[batch, height, width, outputChannels]`, f32.
     ///   - observer: is given each stage's result by name; for tests.
     package func forward(
         _ sample: Tensor, timestep: Float, guidance: Tensor? = nil, text: PreparedText,
-        into output: Tensor, lane: ComputeLane, observer: ActivationObserver? = nil
+        merging: TokenMergePass? = nil, into output: Tensor, lane: ComputeLane,
+        observer: ActivationObserver? = nil
     ) {
         precondition(
             sample.shape.batch == text.batch, "\(sample.shape.batch) samples, \(text.batch) texts")
@@ -99,7 +120,8 @@ package final class UNet2DConditionModel: Sendable {
                 TensorShape(tokens: 1, channels: timeEmbedding.channels), activationType)
             timeEmbedding.forward(
                 timestep: timestep, condition: guidance, into: time, lane: lane)
-            let pass = UNetPass(timeEmbedding: time, text: text, lane: lane, observer: observer)
+            let pass = UNetPass(
+                timeEmbedding: time, text: text, merging: merging, lane: lane, observer: observer)
             let channels = configuration.blockOutputChannels[0]
             let hidden = workspace.tensor(sample.shape.with(channels: channels), .float32)
             run(stage: 0, sample, into: hidden, pass: pass)
@@ -140,6 +162,7 @@ struct UNetPass {
     /// After the activation, `[1, 1, 1, channels]`, the activation type.
     var timeEmbedding: Tensor
     var text: PreparedText
+    var merging: TokenMergePass?
     var lane: ComputeLane
     var observer: ActivationObserver?
 }

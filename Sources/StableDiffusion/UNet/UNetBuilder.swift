@@ -9,6 +9,8 @@ final class UNetBuilder {
     private let levels: [UNetLevel]
     /// All cross-attention layers so far, by slot.
     private(set) var crossAttentions: [CrossAttention] = []
+    /// All transformer blocks so far, by index.
+    private(set) var blocks: [TransformerShape] = []
 
     init(_ configuration: UNetConfiguration, loader: WeightLoader) throws {
         self.configuration = configuration
@@ -25,6 +27,12 @@ final class UNetBuilder {
             textChannels: shape.textChannels, slot: crossAttentions.count, loader: loader)
         crossAttentions.append(layer)
         return layer
+    }
+
+    /// The next transformer block's index.
+    func addBlock(_ shape: TransformerShape) -> Int {
+        blocks.append(shape)
+        return blocks.count - 1
     }
 
     /// All stages from the outermost to the innermost.
@@ -45,7 +53,7 @@ final class UNetBuilder {
     func midBlock() throws -> UNetMidBlock? {
         guard let type = configuration.midBlockType, let level = levels.last else { return nil }
         return try UNetMidBlock(
-            shape(of: level, onlyCrossAttention: false),
+            shape(of: level, at: levels.count - 1, isBottleneck: true),
             transformerLayers: type == "UNetMidBlock2DCrossAttn"
                 ? try configuration.midTransformerLayers() : nil,
             options: resnetOptions, builder: self, loader: loader.scoped("mid_block"))
@@ -58,11 +66,14 @@ final class UNetBuilder {
             timeChannels: configuration.timeEmbeddingChannels)
     }
 
-    private func shape(of level: UNetLevel, onlyCrossAttention: Bool) -> TransformerShape {
+    private func shape(
+        of level: UNetLevel, at index: Int, isBottleneck: Bool = false
+    ) -> TransformerShape {
         TransformerShape(
             channels: level.channels, headCount: level.headCount,
-            textChannels: level.crossAttentionDimension, onlyCrossAttention: onlyCrossAttention,
-            groupCount: configuration.groupCount)
+            textChannels: level.crossAttentionDimension,
+            onlyCrossAttention: level.onlyCrossAttention && !isBottleneck,
+            groupCount: configuration.groupCount, level: index, isBottleneck: isBottleneck)
     }
 
     /// Step 0 is the entry of the level, step j its layer j − 1.
@@ -75,7 +86,7 @@ final class UNetBuilder {
         let skipChannels = step > 0 || index == 0 ? level.channels : levels[index - 1].channels
         let arriving = upLayer == 0 && upIndex > 0 ? levels[index + 1].channels : level.channels
         let decoder = try UNetLayer(
-            inputChannels: arriving + skipChannels, shape: shape(of: level),
+            inputChannels: arriving + skipChannels, shape: shape(of: level, at: index),
             transformerLayers: level.upHasAttention ? level.upTransformerLayers[upLayer] : nil,
             options: resnetOptions, index: upLayer, builder: self, loader: upLoader)
         let upsampler =
@@ -88,10 +99,6 @@ final class UNetBuilder {
             names: names(level: index, step: step, upIndex: upIndex, upLayer: upLayer))
     }
 
-    private func shape(of level: UNetLevel) -> TransformerShape {
-        shape(of: level, onlyCrossAttention: level.onlyCrossAttention)
-    }
-
     private func encoder(level index: Int, step: Int) throws -> UNetStage.Encoder {
         let level = levels[index]
         if step > 0 {
@@ -99,7 +106,7 @@ final class UNetBuilder {
                 try UNetLayer(
                     inputChannels: step == 1 && index > 0
                         ? levels[index - 1].channels : level.channels,
-                    shape: shape(of: level),
+                    shape: shape(of: level, at: index),
                     transformerLayers: level.downHasAttention
                         ? level.downTransformerLayers[step - 1] : nil,
                     options: resnetOptions, index: step - 1, builder: self,

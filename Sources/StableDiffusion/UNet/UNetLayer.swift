@@ -40,7 +40,7 @@ final class UNetLayer: Sendable {
             let hidden = pass.lane.workspace.tensor(output.shape, .float32)
             resnet.forward(
                 input, timeEmbedding: pass.timeEmbedding, into: hidden, lane: pass.lane)
-            transformer.forward(hidden, text: pass.text, into: output, lane: pass.lane)
+            transformer.forward(hidden, into: output, pass: pass)
         }
     }
 }
@@ -76,7 +76,7 @@ final class UNetMidBlock: Sendable {
         let lane = pass.lane
         first.forward(input, timeEmbedding: pass.timeEmbedding, into: output, lane: lane)
         guard let transformer, let last else { return }
-        transformer.forward(output, text: pass.text, into: output, lane: lane)
+        transformer.forward(output, into: output, pass: pass)
         last.forward(output, timeEmbedding: pass.timeEmbedding, into: output, lane: lane)
     }
 }

@@ -23,7 +23,7 @@ final class VAEAttention: Sendable {
         lane.workspace.scope {
             let normed = lane.workspace.tensor(hidden.shape, activationType)
             norm.forward(hidden, into: normed, lane: lane)
-            attention.forward(normed, addingTo: hidden, lane: lane)
+            attention.forward(normed, into: hidden, residual: hidden, lane: lane)
         }
     }
 }

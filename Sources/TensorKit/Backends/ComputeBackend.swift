@@ -17,6 +17,17 @@ package protocol ComputeBackend: Sendable {
     func pack(_ parameters: LinearParameters) throws -> any PackedLinear
     /// Packs the weights of a convolution.
     func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution
+
+    /// All products of two sets of rows, `output[i, j] = left[i] · right[j]`, in f32 whatever the
+    /// precision; on the calling thread's team.
+    ///
+    /// - Parameters:
+    ///   - left: `[leftCount, depth]`, contiguous.
+    ///   - right: `[rightCount, depth]`, contiguous.
+    ///   - output: `[leftCount, rightCount]`, rows `outputStride` apart.
+    func multiply(
+        _ left: UnsafePointer<Float>, _ leftCount: Int, _ right: UnsafePointer<Float>,
+        _ rightCount: Int, depth: Int, into output: UnsafeMutablePointer<Float>, outputStride: Int)
 }
 
 /// Which library does the products.

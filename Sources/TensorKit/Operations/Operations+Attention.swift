@@ -14,11 +14,13 @@ extension ComputeLane {
     ///   - keys: `[batch, N, heads · headDimension]`, likewise.
     ///   - values: `[batch, N, heads · headDimension]`, likewise.
     ///   - scale: greater than 0.
+    ///   - keyBias: added to every score of a key, `[N]`, before `scale`; the same for all batch items
+    ///     and heads.
     ///   - isCausal: query i sees keys 0…i only.
     ///   - output: like `queries`.
     package func attention(
         queries: Tensor, keys: Tensor, values: Tensor, headCount: Int, scale: Float,
-        isCausal: Bool = false, into output: Tensor
+        keyBias: UnsafePointer<Float>? = nil, isCausal: Bool = false, into output: Tensor
     ) {
         let shape = queries.shape
         precondition(shape == output.shape, "attention of \(shape) into \(output.shape)")
@@ -37,8 +39,8 @@ extension ComputeLane {
                 batch: Int64(shape.batch), head_count: Int64(headCount),
                 head_dimension: Int64(shape.channels / headCount),
                 query_count: Int64(shape.tokenCount), key_count: Int64(keys.shape.tokenCount),
-                scale: scale, is_causal: isCausal ? 1 : 0, packed: output.rawPointer,
-                share_count: Int64(team.threadCount), scratch: output.rawPointer)
+                scale: scale, key_bias: keyBias, is_causal: isCausal ? 1 : 0,
+                packed: output.rawPointer, share_count: Int64(team.threadCount), scratch: output.rawPointer)
             // The plan says how much memory `packed` and `scratch` need; until then they are unused.
             let plan = kernels.pointee.attention_plan(&arguments)
             arguments.packed = workspace.bytes(Int(plan.packed_byte_count))

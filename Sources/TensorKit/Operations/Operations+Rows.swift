@@ -9,8 +9,55 @@ extension ComputeLane {
         if isMeasuring { return }
         var arguments = rt_add_rows(
             source: input.kernelSource, target: output.kernelTarget,
-            channels: Int64(input.shape.channels))
+            channels: Int64(input.shape.channels), index: nil)
         run(kernels.pointee.add_rows, &arguments, unitCount: input.shape.rowCount)
+    }
+
+    /// `output[row] += input[index[row]]` over the rows of all batch items; the two may differ in
+    /// type.
+    ///
+    /// - Parameter index: one row of `input` for every row of `output`.
+    package func addGathered(
+        _ input: Tensor, index: UnsafeBufferPointer<Int32>, into output: Tensor
+    ) {
+        precondition(
+            input.shape.channels == output.shape.channels,
+            "gathering \(input.shape) into \(output.shape)")
+        precondition(
+            index.count == output.shape.rowCount, "\(index.count) indices for \(output.shape)")
+        if isMeasuring { return }
+        var arguments = rt_add_rows(
+            source: input.kernelSource, target: output.kernelTarget,
+            channels: Int64(input.shape.channels), index: index.baseAddress)
+        run(kernels.pointee.add_rows, &arguments, unitCount: output.shape.rowCount)
+    }
+
+    /// Makes each row of the output of a group of rows of the input, D and S₁…Sᵣ: α D + (1 − α)
+    /// times the mean of the others.
+    ///
+    /// Equal rows merge into exactly themselves.
+    /// - Parameters:
+    ///   - input: f32 or bf16.
+    ///   - members: rows of `input`, group after group, D first.
+    ///   - offsets: where the groups start in `members`, and the end: one more than output rows.
+    ///   - firstShare: α where a group has more than D; nil for 1 / (r + 1), the plain mean.
+    ///   - output: of the input's type.
+    package func mergeRows(
+        _ input: Tensor, members: UnsafePointer<Int32>, offsets: UnsafeBufferPointer<Int32>,
+        firstShare: Float?, into output: Tensor
+    ) {
+        precondition(
+            input.shape.channels == output.shape.channels
+                && input.elementType == output.elementType,
+            "merging \(input.shape) into \(output.shape)")
+        precondition(
+            offsets.count == output.shape.rowCount + 1, "\(offsets.count) offsets for \(output.shape)")
+        guard !isMeasuring, let start = offsets.baseAddress else { return }
+        var arguments = rt_merge_rows(
+            source: input.kernelSource, target: output.kernelTarget,
+            channels: Int64(input.shape.channels), members: members, offsets: start,
+            first_share: firstShare ?? -1)
+        run(kernels.pointee.merge_rows, &arguments, unitCount: output.shape.rowCount)
     }
 
     /// Copies rows, converting the element type where the two differ.

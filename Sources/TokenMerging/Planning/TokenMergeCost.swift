@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// What a transformer block is made of, as far as its cost goes.
 package struct TransformerBlockShape: Sendable, Hashable {
     /// N, tokens of one sample.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Which tokens merge into which: indices and counts, and nothing else.
 ///
 /// A merged sequence is the kept tokens, then one token per group. A group lists its members,
@@ -26,9 +28,11 @@ package struct TokenMergePlan: Sendable {
         members = Array(repeating: 0, count: layout.partCount * layout.tokenCount)
         offsets = Array(repeating: 0, count: layout.partCount * (layout.mergedCount + 1))
         slots = Array(repeating: 0, count: layout.partCount * layout.tokenCount)
+        // A schedule changes M; no M is above N.
+        offsets.reserveCapacity(layout.partCount * (layout.tokenCount + 1))
     }
 
-    /// Takes another shape; allocates only if it is larger in some direction than ever before.
+    /// Takes another shape; allocates only for a larger grid or more samples than ever before.
     package mutating func reshape(to layout: TokenMergeLayout) {
         guard layout != self.layout else { return }
         self.layout = layout

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 package import TensorKit
 
 /// The plans of one image: one per block, made anew every p calls and reused in between (Algorithm
@@ -22,19 +23,19 @@ package final class TokenMergePlanCache {
     /// One per lane.
     private let scratches: [TokenMergeScratch]
 
-    /// Most blocks of a network.
-    package static let siteCountMax = 256
-
     /// - Parameters:
     ///   - seed: the image's; random choices depend on it, on the call and on the block.
     ///   - laneCount: lanes that make plans of their own.
-    package init(merger: TokenMerger, seed: UInt64, laneCount: Int = 1) {
+    ///   - siteCount: blocks of the network.
+    package init(
+        merger: TokenMerger, seed: UInt64, laneCount: Int = 1, siteCount: Int = 256
+    ) {
         precondition(laneCount > 0, "\(laneCount) lanes")
         self.merger = merger
         self.seed = seed
         self.laneCount = laneCount
         scratches = (0..<laneCount).map { _ in TokenMergeScratch() }
-        slots = Array(repeating: nil, count: Self.siteCountMax * laneCount)
+        slots = Array(repeating: nil, count: siteCount * laneCount)
     }
 
     /// Whether `plan` would make the plan anew.
@@ -68,32 +69,63 @@ package final class TokenMergePlanCache {
         let layout = try merger.layout(
             at: site, call: call, sampleCount: features.sampleCount)
         guard !layout.isIdentity else { return nil }
+        if try isStale(at: site, call: call, sampleCount: features.sampleCount, lane: lane) {
+            try reserve(layout, at: site, lane: lane)
+            refresh(
+                at: site, layout: layout, call: call, features: features, importance: importance,
+                lane: lane, team: team)
+        } else {
+            noteReuse(at: site, call: call, lane: lane)
+        }
+        return heldPlan(at: site, lane: lane)
+    }
+
+    /// Gets all memory that plans of one shape take, so that `refresh` needs none.
+    ///
+    /// - Throws: `TensorStorageError`.
+    package func reserve(_ layout: TokenMergeLayout, at site: TokenMergeSite, lane: Int) throws {
+        let scratch = scratches[lane]
+        if layout.scratchByteCount > scratch.byteCount {
+            try scratch.prepare(byteCount: layout.scratchByteCount)
+        }
+        let index = slotIndex(site, lane)
+        if slots[index] == nil { slots[index] = Slot(plan: TokenMergePlan(layout: layout)) }
+    }
+
+    /// Makes a stale plan anew, in memory that `reserve` got; lanes may do this at the same time.
+    ///
+    /// - Parameters: as for `plan`.
+    package func refresh(
+        at site: TokenMergeSite, layout: TokenMergeLayout, call: TokenMergeCall,
+        features: TokenFeatures, importance: TokenImportanceMap?, lane: Int, team: ThreadTeam
+    ) {
         precondition(
             features.tokenCount == layout.tokenCount && features.channels == site.channels,
             "features of \(features.tokenCount) × \(features.channels) at \(site)")
-        let isStale = try isStale(
-            at: site, call: call, sampleCount: features.sampleCount, lane: lane)
-        let slot = slots[slotIndex(site, lane)] ?? addSlot(site, lane, layout)
-        if isStale {
-            let scratch = scratches[lane]
-            try scratch.prepare(byteCount: layout.scratchByteCount)
-            slot.plan.reshape(to: layout)
-            let context = TokenMergeContext(
-                site: site, call: call, refreshIndex: slot.statistics.computedPlanCount,
-                seed: seed, importance: importance, products: merger.products, team: team)
-            merger.strategy.fill(
-                &slot.plan, from: features, context: context, scratch: scratch)
-            slot.isFilled = true
-            slot.statistics.computedPlanCount += 1
-        } else if slot.lastCallIndex != call.index {
-            slot.statistics.reusedPlanCount += 1
-        }
-        if slot.lastCallIndex != call.index {
-            slot.statistics.tokenCountBefore += layout.sampleCount * layout.tokenCount
-            slot.statistics.tokenCountAfter += layout.sampleCount * layout.mergedCount
-        }
-        slot.lastCallIndex = call.index
-        return slot.plan
+        let slot = slot(site, lane)
+        let scratch = scratches[lane]
+        scratch.reuse()
+        slot.plan.reshape(to: layout)
+        let context = TokenMergeContext(
+            site: site, call: call, refreshIndex: slot.statistics.computedPlanCount, seed: seed,
+            importance: importance, products: merger.products, team: team)
+        merger.strategy.fill(&slot.plan, from: features, context: context, scratch: scratch)
+        slot.isFilled = true
+        slot.statistics.computedPlanCount += 1
+        slot.note(call)
+    }
+
+    /// Counts a call that uses the plan it finds.
+    package func noteReuse(at site: TokenMergeSite, call: TokenMergeCall, lane: Int) {
+        let slot = slot(site, lane)
+        guard slot.lastCallIndex != call.index else { return }
+        slot.statistics.reusedPlanCount += 1
+        slot.note(call)
+    }
+
+    /// The plan made last; lanes may read it at the same time.
+    package func heldPlan(at site: TokenMergeSite, lane: Int) -> TokenMergePlan {
+        slot(site, lane).plan
     }
 
     /// Forgets everything about the image; only memory stays, for the next one.
@@ -103,6 +135,9 @@ package final class TokenMergePlanCache {
         self.seed = seed
         for case .some(let slot) in slots { slot.reset() }
     }
+
+    /// Whether memory was got for any plan.
+    package var hasPlans: Bool { slots.contains { $0 != nil } }
 
     /// What the plans of this image came to.
     package var statistics: TokenMergeStatistics {
@@ -120,14 +155,15 @@ package final class TokenMergePlanCache {
 
     private func slotIndex(_ site: TokenMergeSite, _ lane: Int) -> Int {
         precondition(
-            site.index < Self.siteCountMax && lane >= 0 && lane < laneCount,
+            site.index < slots.count / laneCount && lane >= 0 && lane < laneCount,
             "site \(site.index), lane \(lane) of \(laneCount)")
         return site.index * laneCount + lane
     }
 
-    private func addSlot(_ site: TokenMergeSite, _ lane: Int, _ layout: TokenMergeLayout) -> Slot {
-        let slot = Slot(plan: TokenMergePlan(layout: layout))
-        slots[slotIndex(site, lane)] = slot
+    private func slot(_ site: TokenMergeSite, _ lane: Int) -> Slot {
+        guard let slot = slots[slotIndex(site, lane)] else {
+            preconditionFailure("no memory was reserved for site \(site.index)")
+        }
         return slot
     }
 
@@ -140,28 +176,19 @@ package final class TokenMergePlanCache {
 
         init(plan: TokenMergePlan) { self.plan = plan }
 
+        /// Counts the tokens of a call, once.
+        func note(_ call: TokenMergeCall) {
+            guard lastCallIndex != call.index else { return }
+            lastCallIndex = call.index
+            let layout = plan.layout
+            statistics.tokenCountBefore += layout.sampleCount * layout.tokenCount
+            statistics.tokenCountAfter += layout.sampleCount * layout.mergedCount
+        }
+
         func reset() {
             isFilled = false
             lastCallIndex = -1
             statistics = TokenMergeStatistics()
         }
     }
-}
-
-/// What merging did for one image.
-package struct TokenMergeStatistics: Sendable, Hashable, Codable {
-    /// Plans made from features.
-    package var computedPlanCount = 0
-    /// Calls of blocks that used an earlier plan.
-    package var reusedPlanCount = 0
-    /// Tokens that entered merged blocks, over all calls and samples.
-    package var tokenCountBefore = 0
-    /// Tokens that were left of them.
-    package var tokenCountAfter = 0
-    /// Bytes of indices held.
-    package var byteCount = 0
-    /// Bytes of working memory held.
-    package var scratchByteCount = 0
-
-    package init() {}
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// The known strategies by name.
 package struct TokenMergeRegistry: Sendable {
     private let strategies: [any TokenMergeStrategy.Type]
@@ -69,6 +71,9 @@ package struct TokenMerger: Sendable {
     package var scope: TokenMergeScope { configuration.scope ?? traits.scopes[0] }
     /// Whether the previous step's guidance has to be supplied as an importance map.
     package var needsImportance: Bool { traits.needsGuidance }
+
+    /// Whether one plan serves all samples of a batch and is made from the features of all.
+    package var sharesPlans: Bool { strategy.sharesPlans }
 
     /// The plan's shape at one place of the network for one call; identity where nothing merges.
     package func layout(

@@ -20,6 +20,9 @@ package final class TokenMergeScratch {
         if byteCount > self.byteCount { storage = try TensorStorage(byteCount: byteCount) }
     }
 
+    /// Forgets what was taken.
+    func reuse() { used = 0 }
+
     /// The next `count` values, of unspecified content, on a cache line.
     func take<Element: BitwiseCopyable>(
         _ type: Element.Type, _ count: Int

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 package import TensorKit
 
 /// A way to choose which tokens merge.
@@ -8,6 +9,9 @@ package import TensorKit
 package protocol TokenMergeStrategy: Sendable {
     /// What the method is called and what it needs.
     static var traits: TokenMergeStrategyTraits { get }
+
+    /// Whether one plan serves all samples of a batch and is made from the features of all.
+    var sharesPlans: Bool { get }
 
     /// Takes its options from a validated configuration.
     init(configuration: TokenMergeConfiguration)
@@ -23,6 +27,11 @@ package protocol TokenMergeStrategy: Sendable {
     func fill(
         _ plan: inout TokenMergePlan, from features: TokenFeatures, context: TokenMergeContext,
         scratch: TokenMergeScratch)
+}
+
+extension TokenMergeStrategy {
+    /// Most look at one sample at a time, or at none.
+    package var sharesPlans: Bool { false }
 }
 
 /// What a method is called and what it needs.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 internal import TensorKit
 
 /// Agglomerative token clustering (Haurum, Escalera, Taylor, Moeslund, ECCV 2024) as in its Stable

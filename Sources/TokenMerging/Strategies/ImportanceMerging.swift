@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Importance-based token merging (Wu, Xu, Le, Samaras, ICCV 2025): tokens that guidance changed
 /// little merge first.
 ///

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Plain Stable Diffusion: every token stays.
 package struct NoMerging: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(name: "none")

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Local representative token guided merging (Lee, Kim, Lee, arXiv 2507.12771), Algorithm 1.
 ///
 /// The lines of the algorithm stand at the code that does them. Lines 5, 9–11 and 16 (the period
@@ -25,6 +27,9 @@ package struct ReToM: TokenMergeStrategy {
         budget = configuration.budget
         isShared = configuration.sharing == .shared
     }
+
+    /// With shared plans, similarities are summed over the halves of a guided batch.
+    package var sharesPlans: Bool { isShared }
 
     /// Line 4: r ← N_W · R.
     ///

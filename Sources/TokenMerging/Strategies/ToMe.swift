@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Token merging for Stable Diffusion (Bolya, Hoffman, CVPR 2023 workshop), as `tomesd` 0.1.3.
 ///
 /// Destinations are drawn once per call and block and shared by both halves of a guided batch;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// ToDo (Smith, Saxena, Saha, arXiv 2402.13573): keys and values on a coarser grid, taken by
 /// nearest neighbour, as `torch.nn.functional.interpolate(mode="nearest")`; queries intact.
 ///

@@ -108,7 +108,8 @@ extension ByteReader {
             negativePrompt: try readText("negative prompt", max: promptMax), seed: seed,
             width: width, height: height, inferenceStepCount: stepCount,
             guidanceScale: guidanceScale, samplingMethod: method, sigmaSchedule: schedule,
-            eta: eta, clipSkip: clipSkip == 0 ? nil : clipSkip)
+            eta: eta, clipSkip: clipSkip == 0 ? nil : clipSkip,
+            tokenMerging: try readTokenMerging())
     }
 
     fileprivate mutating func readProgress(_ item: UInt32) throws(WireError) -> ProgressReport {
@@ -135,11 +136,20 @@ extension ByteReader {
         let timings = GenerationTimings(
             textEncodingSeconds: try readSeconds("text encoding seconds"),
             samplingSeconds: try readSeconds("sampling seconds"))
+        var merging = TokenMergeStatistics()
+        let countMax = Int(Int64.max)
+        merging.computedPlanCount = Int(try read(UInt32.self, "plans computed"))
+        merging.reusedPlanCount = Int(try read(UInt32.self, "plans reused"))
+        merging.tokenCountBefore = try read(UInt64.self, "tokens before", in: 0...countMax)
+        merging.tokenCountAfter = try read(UInt64.self, "tokens after", in: 0...countMax)
+        merging.byteCount = try read(UInt64.self, "plan bytes", in: 0...countMax)
+        merging.scratchByteCount = try read(UInt64.self, "scratch bytes", in: 0...countMax)
         let digest = try readBytes(32, "SHA-256")
         let planes = try readBytes(channels * height * width * 4, "latents")
         let latents = GeneratedLatents(
             channels: channels, height: height, width: width, values: BytePlanes.unshuffle(planes))
         guard latents.sha256 == digest else { throw .digestMismatch(item: item) }
-        return LatentResult(lease: lease, latents: latents, timings: timings, sha256: digest)
+        return LatentResult(
+            lease: lease, latents: latents, timings: timings, tokenMerging: merging, sha256: digest)
     }
 }

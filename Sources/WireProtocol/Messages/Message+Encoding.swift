@@ -93,6 +93,7 @@ extension ByteWriter {
         writeZeros(1)
         writeText(request.prompt)
         writeText(request.negativePrompt)
+        write(request.tokenMerging)
     }
 
     fileprivate mutating func write(_ result: LatentResult) {
@@ -104,6 +105,13 @@ extension ByteWriter {
         writeZeros(4)
         write(result.timings.textEncodingSeconds)
         write(result.timings.samplingSeconds)
+        let merging = result.tokenMerging
+        write(UInt32(clamping: merging.computedPlanCount))
+        write(UInt32(clamping: merging.reusedPlanCount))
+        write(UInt64(clamping: merging.tokenCountBefore))
+        write(UInt64(clamping: merging.tokenCountAfter))
+        write(UInt64(clamping: merging.byteCount))
+        write(UInt64(clamping: merging.scratchByteCount))
         write(result.sha256)
         write(BytePlanes.shuffle(latents.values))
     }

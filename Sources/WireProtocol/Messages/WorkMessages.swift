@@ -30,17 +30,21 @@ package struct LatentResult: Sendable, Equatable {
     package var latents: GeneratedLatents
     /// Where the time went.
     package var timings: GenerationTimings
+    /// What merging tokens came to.
+    package var tokenMerging: TokenMergeStatistics
     /// `latents.sha256`, computed where the latents were made; checked when decoding.
     package var sha256: [UInt8]
 
     /// Makes a result; the digest is taken as given.
     package init(
-        lease: Lease, latents: GeneratedLatents, timings: GenerationTimings, sha256: [UInt8]
+        lease: Lease, latents: GeneratedLatents, timings: GenerationTimings,
+        tokenMerging: TokenMergeStatistics = TokenMergeStatistics(), sha256: [UInt8]
     ) {
         precondition(sha256.count == 32, "a SHA-256 has 32 bytes")
         self.lease = lease
         self.latents = latents
         self.timings = timings
+        self.tokenMerging = tokenMerging
         self.sha256 = sha256
     }
 }

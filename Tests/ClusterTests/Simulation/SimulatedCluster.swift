@@ -279,7 +279,11 @@ struct SimulatedCluster {
             scheduleStep(index, job, request, step + 1)
         } else {
             let latents = Self.latents(for: request)
-            feed(index, .finished(job, latents, sha256: latents.sha256, GenerationTimings()))
+            feed(
+                index,
+                .finished(
+                    job, latents, sha256: latents.sha256, GenerationTimings(),
+                    TokenMergeStatistics()))
         }
     }
 

@@ -45,6 +45,15 @@ package struct OneDNNBackend: ComputeBackend {
                 parameters.geometry, weight: parameters.weight, bias: parameters.bias))
     }
 
+    package func multiply(
+        _ left: UnsafePointer<Float>, _ leftCount: Int, _ right: UnsafePointer<Float>,
+        _ rightCount: Int, depth: Int, into output: UnsafeMutablePointer<Float>, outputStride: Int
+    ) {
+        OneDNNLibrary.multiplyTransposed(
+            left, leftCount, right, rightCount, depth: depth, into: output,
+            outputStride: outputStride)
+    }
+
     private func layer(
         _ geometry: ConvolutionGeometry, weight: UnsafeBufferPointer<Float>,
         bias: UnsafeBufferPointer<Float>?

@@ -50,7 +50,7 @@ extension OneDNNLayer {
                 input: input.shape, outputType: output.elementType,
                 activation: epilogue.activation, accumulates: accumulates, team: lane.team)
             let scratch = lane.workspace.bytes(primitive.scratchByteCount)
-            if lane.isMeasuring { return try primitive.prepare() }
+            if lane.isMeasuring { return try primitive.prepare(laneCount: lane.index + 1) }
             try primitive.execute(
                 input: input.rawPointer, bias: epilogue.bias?.rawPointer ?? biasPointer,
                 output: output.rawPointer, scratch: scratch)

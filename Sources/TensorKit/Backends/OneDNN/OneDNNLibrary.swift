@@ -35,6 +35,18 @@ package final class OneDNNLibrary: @unchecked Sendable {
         return text.hasPrefix("cpu_isa_") ? String(text.dropFirst("cpu_isa_".count)) : text
     }
 
+    /// `output = left · rightᵀ` on contiguous row-major f32 matrices.
+    static func multiplyTransposed(
+        _ left: UnsafePointer<Float>, _ leftCount: Int, _ right: UnsafePointer<Float>,
+        _ rightCount: Int, depth: Int, into output: UnsafeMutablePointer<Float>, outputStride: Int
+    ) {
+        let (plain, transposed) = (CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "T")))
+        let status = dnnl_sgemm(
+            plain, transposed, dnnl_dim_t(leftCount), dnnl_dim_t(rightCount), dnnl_dim_t(depth), 1,
+            left, dnnl_dim_t(depth), right, dnnl_dim_t(depth), 0, output, dnnl_dim_t(outputStride))
+        precondition(status == dnnl_success, "a product of f32 matrices needs no support")
+    }
+
     /// Whether it has code of its own for bf16; without, it would fall back to a loop in C++.
     package static var supportsBFloat16: Bool {
         // Flags accumulate: every set from AVX-512 (F, BW, DQ, VL) up includes those bits.

@@ -146,10 +146,12 @@ final class OneDNNPrimitive: @unchecked Sendable {
 
     deinit { dnnl_primitive_destroy(handle) }
 
-    /// Makes sure that the next `execute` creates nothing.
-    func prepare() throws(OneDNNError) {
-        let call = try takeCall(input: nil)
-        idleCalls.withLock { $0.append(call) }
+    /// Makes sure that the next `execute` creates nothing, in as many lanes at once.
+    func prepare(laneCount: Int) throws(OneDNNError) {
+        while idleCalls.withLock({ $0.count }) < laneCount {
+            let call = try OneDNNCall(tensors, weights: weights, library: library)
+            idleCalls.withLock { $0.append(call) }
+        }
     }
 
     func execute(

@@ -81,7 +81,7 @@ struct BlasEpilogue {
     private func add(_ source: Matrix, into target: MutableMatrix) {
         var arguments = rt_add_rows(
             source: source.kernelSource, target: target.kernelTarget,
-            channels: Int64(target.columns))
+            channels: Int64(target.columns), index: nil)
         kernels.pointee.add_rows(&arguments, 0, Int64(target.rows))
     }
 

@@ -23,6 +23,17 @@ package struct OpenBLASBackend: ComputeBackend {
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
         try OpenBLASConvolution(parameters, library: library)
     }
+
+    package func multiply(
+        _ left: UnsafePointer<Float>, _ leftCount: Int, _ right: UnsafePointer<Float>,
+        _ rightCount: Int, depth: Int, into output: UnsafeMutablePointer<Float>, outputStride: Int
+    ) {
+        library.multiplyTransposed(
+            Matrix(base: left, rows: leftCount, columns: depth, stride: depth),
+            Matrix(base: right, rows: rightCount, columns: depth, stride: depth),
+            into: MutableMatrix(
+                base: output, rows: leftCount, columns: rightCount, stride: outputStride))
+    }
 }
 
 /// How the team shares the output matrix of a product.

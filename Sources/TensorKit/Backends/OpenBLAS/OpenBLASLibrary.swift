@@ -52,6 +52,16 @@ package struct OpenBLASLibrary: @unchecked Sendable {
             Int32(c.rows), Int32(c.columns), Int32(depth), 1, a.base, Int32(a.stride), b.base,
             Int32(b.stride), accumulates ? 1 : 0, c.base, Int32(c.stride))
     }
+
+    /// `c = a · bᵀ` on row-major matrices.
+    func multiplyTransposed(_ a: Matrix, _ b: Matrix, into c: MutableMatrix) {
+        precondition(
+            a.rows == c.rows && b.rows == c.columns && a.columns == b.columns, "matrix sizes")
+        functions.pointee.sgemm(
+            Int32(RT_BLAS_ROW_MAJOR), Int32(RT_BLAS_NO_TRANS), Int32(RT_BLAS_TRANS),
+            Int32(c.rows), Int32(c.columns), Int32(a.columns), 1, a.base, Int32(a.stride), b.base,
+            Int32(b.stride), 0, c.base, Int32(c.stride))
+    }
 }
 
 /// A row-major f32 matrix that is read; rows are `stride` values apart.

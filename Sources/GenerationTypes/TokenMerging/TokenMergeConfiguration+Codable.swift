@@ -22,8 +22,8 @@ extension TokenMergeConfiguration: Codable {
         case downsampleFactor = "downsample_factor"
     }
 
-    /// Reads and validates a configuration.
-    package init(from decoder: any Decoder) throws {
+    /// Reads a configuration and checks its values; the method's name is `TokenMerger`'s to check.
+    public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         func read<Value: Decodable>(_ key: CodingKeys, _ value: inout Value) throws {
             if let found = try container.decodeIfPresent(Value.self, forKey: key) { value = found }
@@ -55,11 +55,11 @@ extension TokenMergeConfiguration: Codable {
         try read(.importancePool, &importancePool)
         try read(.importanceWarmupCallCount, &importanceWarmupCallCount)
         try read(.downsampleFactor, &downsampleFactor)
-        try validate()
+        try validateRanges()
     }
 
     /// Writes every value in force; what follows the method stays out.
-    package func encode(to encoder: any Encoder) throws {
+    public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(method, forKey: .method)
         try container.encode(ratio, forKey: .ratio)

@@ -4,17 +4,17 @@
 ///
 /// The ratio moves in a few equal steps, because each ratio is a shape of its own, and a new ratio
 /// makes a new plan at once.
-package struct TokenMergeRatioSchedule: Sendable, Hashable, Codable {
+public struct TokenMergeRatioSchedule: Sendable, Hashable, Codable {
     /// The ratio at the end; none keeps it constant.
     ///
     /// ToMeSD's best schedule is 0.6 → 0.4.
-    package var endRatio: Double?
+    public var endRatio: Double?
     /// Distinct ratios from start to end, at least 2.
-    package var levelCount: Int
+    public var levelCount: Int
     /// Share of the calls after which nothing is merged any more, 0…1; 1 merges to the end.
-    package var stop: Double
+    public var stop: Double
 
-    package init(endRatio: Double? = nil, levelCount: Int = 4, stop: Double = 1) {
+    public init(endRatio: Double? = nil, levelCount: Int = 4, stop: Double = 1) {
         self.endRatio = endRatio
         self.levelCount = levelCount
         self.stop = stop
@@ -26,7 +26,7 @@ package struct TokenMergeRatioSchedule: Sendable, Hashable, Codable {
     ///   - start: the configured ratio.
     ///   - callIndex: index of the call in its image.
     ///   - callCount: calls of the whole image.
-    package func ratio(start: Double, callIndex: Int, callCount: Int) -> Double {
+    public func ratio(start: Double, callIndex: Int, callCount: Int) -> Double {
         let calls = max(callCount, 1)
         if stop < 1, Double(callIndex) >= stop * Double(calls) { return 0 }
         guard let endRatio else { return start }

@@ -3,90 +3,94 @@
 /// Everything that decides which tokens merge, with ToMeSD's names where it has them.
 ///
 /// `nil` means "as the method itself does"; `TokenMerger` gives the value in force.
-package struct TokenMergeConfiguration: Sendable, Hashable {
+public struct TokenMergeConfiguration: Sendable, Hashable {
     /// Name of a strategy in the registry: `retom`, `tome`, `atc`, `importance`, `todo` or `none`.
-    package var method = "retom"
+    public var method = "retom"
     /// R: share of the tokens that merges into others, 0…1.
     ///
     /// ToMeSD's `ratio`.
-    package var ratio = 0.5
+    public var ratio = 0.5
     /// How the ratio changes over the U-Net calls.
-    package var ratioSchedule = TokenMergeRatioSchedule()
+    public var ratioSchedule = TokenMergeRatioSchedule()
     /// Merge only where the map is downsampled at most this much (1, 2, 4, 8); `max_downsample`.
-    package var maximumDownsample = 1
+    public var maximumDownsample = 1
     /// p: a plan is made anew when the index of the U-Net call is a multiple of it.
-    package var period: Int?
+    public var period: Int?
     /// Exactly these calls refresh, and the first; replaces the period.
-    package var refreshCalls: [Int]?
+    public var refreshCalls: [Int]?
     /// What similarities are computed from.
-    package var featureSource: TokenMergeFeatureSource?
+    public var featureSource: TokenMergeFeatureSource?
     /// Which inputs of self-attention are merged.
-    package var scope: TokenMergeScope?
+    public var scope: TokenMergeScope?
     /// Whether the halves of a guided batch share a plan (ReToM).
-    package var sharing = TokenMergeSharing.shared
+    public var sharing = TokenMergeSharing.shared
     /// Whether a key that stands for m tokens gets + log m on its logits.
-    package var usesProportionalAttention = false
+    public var usesProportionalAttention = false
     /// Merge around self-attention.
     ///
     /// ToMeSD's `merge_attn`.
-    package var mergesSelfAttention = true
+    public var mergesSelfAttention = true
     /// Merge around cross-attention.
     ///
     /// ToMeSD's `merge_crossattn`.
-    package var mergesCrossAttention = false
+    public var mergesCrossAttention = false
     /// Merge around the feed-forward layer.
     ///
     /// ToMeSD's `merge_mlp`.
-    package var mergesFeedForward = false
+    public var mergesFeedForward = false
 
     /// Side of the windows (ReToM).
-    package var window = TokenMergeWindow.adaptive
+    public var window = TokenMergeWindow.adaptive
     /// α of equation 2 (ReToM).
-    package var alpha = TokenMergeAlpha.mean
+    public var alpha = TokenMergeAlpha.mean
     /// Which token of a window receives the others (ReToM).
-    package var destination = TokenMergeDestination.representative
+    public var destination = TokenMergeDestination.representative
     /// By what sources are ranked (ReToM).
-    package var sourceRanking = TokenMergeSourceRanking.average
+    public var sourceRanking = TokenMergeSourceRanking.average
     /// Whether every second refresh shifts the windows by half their side, cyclically (ReToM).
-    package var shiftsWindows = false
+    public var shiftsWindows = false
     /// How merged tokens are spread over the windows (ReToM).
-    package var budget = TokenMergeBudget.uniform
+    public var budget = TokenMergeBudget.uniform
 
     /// Tokens per destination, horizontally.
     ///
     /// ToMeSD's `sx`.
-    package var strideX = 2
+    public var strideX = 2
     /// Tokens per destination, vertically.
     ///
     /// ToMeSD's `sy`.
-    package var strideY = 2
+    public var strideY = 2
     /// Whether destinations are drawn (else: top-left of each cell).
     ///
     /// ToMeSD's `use_rand`.
-    package var usesRandomDestinations = true
+    public var usesRandomDestinations = true
     /// Distance between clusters (ATC).
-    package var linkage = TokenMergeLinkage.average
+    public var linkage = TokenMergeLinkage.average
     /// Important tokens that are kept in the game, as a multiple of the tokens left (importance).
-    package var importancePool = 1.4
+    public var importancePool = 1.4
     /// U-Net calls before the importance map is trusted (importance).
-    package var importanceWarmupCallCount = 2
+    public var importanceWarmupCallCount = 2
     /// Side of the cells that one key stands for (ToDo).
-    package var downsampleFactor = 2
+    public var downsampleFactor = 2
 
     /// The defaults: ReToM at R = 0.5, p = 5, on the highest resolution.
-    package init() {}
+    public init() {}
 
     /// The defaults with another method.
-    package init(method: String) { self.method = method }
+    public init(method: String) { self.method = method }
 
-    /// The ratio at one U-Net call.
-    package func ratio(at call: TokenMergeCall) -> Double {
-        ratioSchedule.ratio(start: ratio, callIndex: call.index, callCount: call.count)
-    }
+    /// Plain Stable Diffusion: every token stays.
+    public static let none = TokenMergeConfiguration(method: "none")
+
+    /// Whether anything may merge.
+    public var isOn: Bool { method != Self.none.method }
+
+    /// Method and ratio for people, `retom 0.5`.
+    public var summary: String { isOn ? "\(method) \(ratio)" : method }
 }
 
 /// Named bundles of settings, the value of `--merge-profile`.
-package enum TokenMergeProfile: String, Sendable, Hashable, Codable, CaseIterable {
+public enum TokenMergeProfile: String, Sendable, Hashable, Codable, CaseIterable {
     /// What the paper describes: every layer, no extension.
     case paper
     /// Most tokens merged for the least loss: three quarters of the top level.
@@ -95,7 +99,7 @@ package enum TokenMergeProfile: String, Sendable, Hashable, Codable, CaseIterabl
     case quality
 
     /// The settings of the profile, all of them ReToM's.
-    package var configuration: TokenMergeConfiguration {
+    public var configuration: TokenMergeConfiguration {
         var configuration = TokenMergeConfiguration()
         switch self {
         case .paper:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Which token of a window receives the others, as compared in the paper's Table I.
-package enum TokenMergeDestination: String, Sendable, Hashable, Codable, CaseIterable {
+public enum TokenMergeDestination: String, Sendable, Hashable, Codable, CaseIterable {
     /// Highest average similarity in its window (ours, and the paper's).
     case representative
     /// Drawn anew at each refresh from the merging stream (Table I, "Random").
@@ -13,7 +13,7 @@ package enum TokenMergeDestination: String, Sendable, Hashable, Codable, CaseIte
 }
 
 /// By what the sources of a window are ranked.
-package enum TokenMergeSourceRanking: String, Sendable, Hashable, Codable, CaseIterable {
+public enum TokenMergeSourceRanking: String, Sendable, Hashable, Codable, CaseIterable {
     /// By average similarity in the window, as Algorithm 1 says literally.
     case average = "avg"
     /// By cosine similarity to the destination: closer to the least merge error.
@@ -21,7 +21,7 @@ package enum TokenMergeSourceRanking: String, Sendable, Hashable, Codable, CaseI
 }
 
 /// Which inputs of self-attention are merged.
-package enum TokenMergeScope: String, Sendable, Hashable, Codable, CaseIterable {
+public enum TokenMergeScope: String, Sendable, Hashable, Codable, CaseIterable {
     /// Queries, keys and values; the output is unmerged.
     case queriesKeysValues = "qkv"
     /// Keys and values only; every token keeps its query, nothing is unmerged.
@@ -29,7 +29,7 @@ package enum TokenMergeScope: String, Sendable, Hashable, Codable, CaseIterable 
 }
 
 /// How far apart two clusters are (ATC).
-package enum TokenMergeLinkage: String, Sendable, Hashable, Codable, CaseIterable {
+public enum TokenMergeLinkage: String, Sendable, Hashable, Codable, CaseIterable {
     /// Mean distance over all pairs (UPGMA).
     case average
     /// Distance of the farthest pair.
@@ -39,7 +39,7 @@ package enum TokenMergeLinkage: String, Sendable, Hashable, Codable, CaseIterabl
 }
 
 /// Whether both halves of a guided batch use one plan.
-package enum TokenMergeSharing: String, Sendable, Hashable, Codable, CaseIterable {
+public enum TokenMergeSharing: String, Sendable, Hashable, Codable, CaseIterable {
     /// One plan, scores summed over the batch: a merge error common to both halves is not
     /// amplified by guidance.
     case shared
@@ -48,7 +48,7 @@ package enum TokenMergeSharing: String, Sendable, Hashable, Codable, CaseIterabl
 }
 
 /// How the merged tokens are spread over the windows.
-package enum TokenMergeBudget: String, Sendable, Hashable, Codable, CaseIterable {
+public enum TokenMergeBudget: String, Sendable, Hashable, Codable, CaseIterable {
     /// Every window gives the same share of its tokens.
     case uniform
     /// The most homogeneous windows give all but one token, until the same total is reached.
@@ -56,7 +56,7 @@ package enum TokenMergeBudget: String, Sendable, Hashable, Codable, CaseIterable
 }
 
 /// Which tensor the similarities are computed from.
-package enum TokenMergeFeatureSource: String, Sendable, Hashable, Codable, CaseIterable {
+public enum TokenMergeFeatureSource: String, Sendable, Hashable, Codable, CaseIterable {
     /// The input of self-attention, after its norm (the paper: "within attention inputs").
     case attentionInput = "attention-input"
     /// The input of the transformer block, before the norm (ToMeSD, ATC, importance).
@@ -64,7 +64,7 @@ package enum TokenMergeFeatureSource: String, Sendable, Hashable, Codable, CaseI
 }
 
 /// α of the paper's equation 2: the destination's share of the merged token.
-package enum TokenMergeAlpha: Sendable, Hashable {
+public enum TokenMergeAlpha: Sendable, Hashable {
     /// α = 1 / (r + 1): the plain mean of destination and sources.
     case mean
     /// A fixed share, 0…1; 1 is pruning.
@@ -73,7 +73,7 @@ package enum TokenMergeAlpha: Sendable, Hashable {
 
 extension TokenMergeAlpha: Codable {
     /// Reads `"mean"` or a number.
-    package init(from decoder: any Decoder) throws {
+    public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let weight = try? container.decode(Float.self) {
             self = .weight(weight)
@@ -83,7 +83,7 @@ extension TokenMergeAlpha: Codable {
     }
 
     /// Writes `"mean"` or a number.
-    package func encode(to encoder: any Encoder) throws {
+    public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
         case .mean: try container.encode("mean")
@@ -92,7 +92,7 @@ extension TokenMergeAlpha: Codable {
     }
 
     /// Reads the value of `--merge-alpha`.
-    package init(parsing text: String) throws(TokenMergeConfigurationError) {
+    public init(parsing text: String) throws(TokenMergeConfigurationError) {
         if text == "mean" {
             self = .mean
         } else if let weight = Float(text), weight >= 0, weight <= 1 {

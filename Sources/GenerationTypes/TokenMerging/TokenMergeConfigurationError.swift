@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Why a merge configuration can't be used; the text names the option that mends it.
-package enum TokenMergeConfigurationError: Error, Equatable, CustomStringConvertible {
+public enum TokenMergeConfigurationError: Error, Equatable, CustomStringConvertible {
     case unknownMethod(String, known: [String])
     case ratio(Double)
     case ratioSchedule
@@ -19,7 +19,7 @@ package enum TokenMergeConfigurationError: Error, Equatable, CustomStringConvert
     case tooManyTokens(method: String, count: Int, limit: Int)
 
     /// What is wrong, and what to do.
-    package var description: String {
+    public var description: String {
         switch self {
         case .unknownMethod(let name, let known):
             "no merge method \"\(name)\"; choose --merge \(known.joined(separator: "|"))"

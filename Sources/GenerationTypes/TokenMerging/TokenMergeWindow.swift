@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Side length of ReToM's windows, in tokens.
-package enum TokenMergeWindow: Sendable, Hashable {
+public enum TokenMergeWindow: Sendable, Hashable {
     /// Graded with the depth of the U-Net: side = 2 · downsample (64²: 2, 32²: 4, 16²: 8, 8²: all).
     case adaptive
     /// The paper's Figure 1 to the letter: 2 in the down and up blocks, 8 in the bottleneck.
@@ -11,18 +11,8 @@ package enum TokenMergeWindow: Sendable, Hashable {
     /// One side per level, at downsample 1, 2, 4, …; the last also for all deeper levels.
     case levels([Int])
 
-    /// The window's side at one place of the network, before it is clamped to the map.
-    package func side(at site: TokenMergeSite) -> Int {
-        switch self {
-        case .adaptive: 2 * site.downsample
-        case .adaptiveLiteral: site.isBottleneck ? 8 : 2
-        case .fixed(let side): side
-        case .levels(let sides): sides[min(site.level, sides.count - 1)]
-        }
-    }
-
     /// Reads the value of `--merge-window`: `adaptive`, `adaptive-literal`, `8` or `2,4,8,8`.
-    package init(parsing text: String) throws(TokenMergeConfigurationError) {
+    public init(parsing text: String) throws(TokenMergeConfigurationError) {
         switch text {
         case "adaptive": self = .adaptive
         case "adaptive-literal": self = .adaptiveLiteral
@@ -36,18 +26,24 @@ package enum TokenMergeWindow: Sendable, Hashable {
         }
     }
 
+    /// Sides that make sense: no map is larger.
+    private static let sides = 1...4096
+    /// Most levels that a list may name.
+    public static let levelCountMax = 8
+
     var isValid: Bool {
         switch self {
         case .adaptive, .adaptiveLiteral: true
-        case .fixed(let side): side > 0
-        case .levels(let sides): !sides.isEmpty && sides.allSatisfy { $0 > 0 }
+        case .fixed(let side): Self.sides.contains(side)
+        case .levels(let sides): (1...Self.levelCountMax).contains(sides.count)
+                && sides.allSatisfy(Self.sides.contains)
         }
     }
 }
 
 extension TokenMergeWindow: CustomStringConvertible {
     /// What `init(parsing:)` reads back.
-    package var description: String {
+    public var description: String {
         switch self {
         case .adaptive: "adaptive"
         case .adaptiveLiteral: "adaptive-literal"
@@ -59,7 +55,7 @@ extension TokenMergeWindow: CustomStringConvertible {
 
 extension TokenMergeWindow: Codable {
     /// Reads a side length or any text that `init(parsing:)` takes.
-    package init(from decoder: any Decoder) throws {
+    public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let side = try? container.decode(Int.self) {
             self = .fixed(side)
@@ -69,7 +65,7 @@ extension TokenMergeWindow: Codable {
     }
 
     /// Writes a side length or a text.
-    package func encode(to encoder: any Encoder) throws {
+    public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         if case .fixed(let side) = self {
             try container.encode(side)

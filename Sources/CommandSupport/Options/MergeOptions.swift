@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+public import GenerationTypes
+internal import TokenMerging
+
+/// Which tokens merge: what is not given follows the profile, or the method.
+package struct MergeOptions: ParsableArguments {
+    /// The method without options.
+    package static let defaultMethod = "none"
+
+    @Option(
+        help: ArgumentHelp(
+            "Merge similar tokens: \(TokenMergeRegistry.standard.names.joined(separator: ", ")).",
+            valueName: "method"))
+    package var merge: String?
+
+    @Option(help: ArgumentHelp("Good settings of ReToM to begin with.", valueName: Self.profiles))
+    package var mergeProfile: TokenMergeProfile?
+
+    @Option(help: ArgumentHelp("Share of the tokens that merges.", valueName: "0…1"))
+    package var mergeRatio: Double?
+
+    @Option(
+        help: ArgumentHelp("The ratio at the last step; between them it moves.", valueName: "0…1"))
+    package var mergeEndRatio: Double?
+
+    @Option(help: ArgumentHelp("Share of the steps after which nothing merges.", valueName: "0…1"))
+    package var mergeStop: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "Side of ReToM's windows in tokens: adaptive, 2, 8, 16, or one per level (2,4,8,8).",
+            valueName: "side"))
+    package var mergeWindow: TokenMergeWindow?
+
+    @Option(help: ArgumentHelp("Steps from one plan to the next.", valueName: "steps"))
+    package var mergePeriod: Int?
+
+    @Option(
+        help: ArgumentHelp("The destination's share of a merged token.", valueName: "mean|0…1"))
+    package var mergeAlpha: TokenMergeAlpha?
+
+    @Option(
+        help: ArgumentHelp(
+            "The token of a window that receives the others.",
+            valueName: choices(TokenMergeDestination.self)))
+    package var mergeDestination: TokenMergeDestination?
+
+    @Option(
+        help: ArgumentHelp(
+            "Rank sources by average similarity, or by that to the destination.",
+            valueName: choices(TokenMergeSourceRanking.self)))
+    package var mergeSource: TokenMergeSourceRanking?
+
+    @Option(
+        help: ArgumentHelp(
+            "Merge at the highest resolution, or at all.", valueName: MergeLayers.names))
+    package var mergeLayers: MergeLayers?
+
+    @Option(
+        help: ArgumentHelp(
+            "Merge all of self-attention, or keys and values only.",
+            valueName: choices(TokenMergeScope.self)))
+    package var mergeScope: TokenMergeScope?
+
+    @Option(
+        help: ArgumentHelp(
+            "What similarities are computed from.",
+            valueName: choices(TokenMergeFeatureSource.self)))
+    package var mergeFeatures: TokenMergeFeatureSource?
+
+    @Option(
+        help: ArgumentHelp(
+            "Whether the halves of a guided image share plans.",
+            valueName: choices(TokenMergeSharing.self)))
+    package var mergeSharing: TokenMergeSharing?
+
+    @Option(
+        help: ArgumentHelp(
+            "How merged tokens are spread over windows.",
+            valueName: choices(TokenMergeBudget.self)))
+    package var mergeBudget: TokenMergeBudget?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Count a merged token as many in attention.")
+    package var mergeProportionalAttention: Bool?
+
+    @Flag(
+        inversion: .prefixedNo, help: "Shift ReToM's windows by half at every other plan.")
+    package var mergeShiftWindows: Bool?
+
+    @Option(
+        help: ArgumentHelp(
+            "Distance of clusters (atc).", valueName: choices(TokenMergeLinkage.self)))
+    package var mergeLinkage: TokenMergeLinkage?
+
+    @Option(
+        help: ArgumentHelp(
+            "Side of the cells that a key stands for (todo).", valueName: "tokens"))
+    package var mergeDownsampleFactor: Int?
+
+    @Option(help: ArgumentHelp("Tokens per destination, across (tome).", valueName: "tokens"))
+    package var mergeSx: Int?
+
+    @Option(help: ArgumentHelp("Tokens per destination, down (tome).", valueName: "tokens"))
+    package var mergeSy: Int?
+
+    @Flag(inversion: .prefixedNo, help: "Draw destinations (tome).")
+    package var mergeRand: Bool?
+
+    @Flag(inversion: .prefixedNo, help: "Merge around self-attention.")
+    package var mergeAttn: Bool?
+
+    @Flag(inversion: .prefixedNo, help: "Merge around cross-attention.")
+    package var mergeCrossattn: Bool?
+
+    @Flag(inversion: .prefixedNo, help: "Merge around the feed-forward layer.")
+    package var mergeMlp: Bool?
+
+    package init() {}
+
+    package mutating func validate() throws {
+        do {
+            try configuration.validate()
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    /// The profile's or the method's settings with what was given on top.
+    package var configuration: TokenMergeConfiguration {
+        var merging = mergeProfile?.configuration ?? TokenMergeConfiguration(method: method)
+        merging.method = method
+        func set<Value>(
+            _ key: WritableKeyPath<TokenMergeConfiguration, Value>, _ value: Value?
+        ) {
+            if let value { merging[keyPath: key] = value }
+        }
+        set(\.ratio, mergeRatio)
+        set(\.ratioSchedule.endRatio, mergeEndRatio.map { $0 })
+        set(\.ratioSchedule.stop, mergeStop)
+        set(\.window, mergeWindow)
+        set(\.period, mergePeriod.map { $0 })
+        set(\.alpha, mergeAlpha)
+        set(\.destination, mergeDestination)
+        set(\.sourceRanking, mergeSource)
+        set(\.maximumDownsample, mergeLayers?.maximumDownsample)
+        set(\.scope, mergeScope.map { $0 })
+        set(\.featureSource, mergeFeatures.map { $0 })
+        set(\.sharing, mergeSharing)
+        set(\.budget, mergeBudget)
+        set(\.usesProportionalAttention, mergeProportionalAttention)
+        set(\.shiftsWindows, mergeShiftWindows)
+        set(\.linkage, mergeLinkage)
+        set(\.downsampleFactor, mergeDownsampleFactor)
+        set(\.strideX, mergeSx)
+        set(\.strideY, mergeSy)
+        set(\.usesRandomDestinations, mergeRand)
+        set(\.mergesSelfAttention, mergeAttn)
+        set(\.mergesCrossAttention, mergeCrossattn)
+        set(\.mergesFeedForward, mergeMlp)
+        return merging
+    }
+
+    /// Whoever names a profile means ReToM.
+    private var method: String {
+        merge ?? (mergeProfile == nil ? Self.defaultMethod : "retom")
+    }
+
+    private static var profiles: String { choices(TokenMergeProfile.self) }
+}
+
+/// Where tokens merge.
+package enum MergeLayers: String, ExpressibleByArgument, CaseIterable, Sendable {
+    /// At the highest resolution, where merging saves most and harms least.
+    case top
+    /// At every resolution, as the paper does.
+    case all
+
+    /// The largest downsampling with merging.
+    package var maximumDownsample: Int { self == .top ? 1 : 8 }
+
+    fileprivate static var names: String { choices(Self.self) }
+}
+
+/// The names of all choices, for help.
+private func choices<Choice: CaseIterable & RawRepresentable>(_: Choice.Type) -> String
+where Choice.RawValue == String {
+    Choice.allCases.map(\.rawValue).joined(separator: "|")
+}
+
+extension TokenMergeProfile: ExpressibleByArgument {}
+extension TokenMergeDestination: ExpressibleByArgument {}
+extension TokenMergeSourceRanking: ExpressibleByArgument {}
+extension TokenMergeScope: ExpressibleByArgument {}
+extension TokenMergeFeatureSource: ExpressibleByArgument {}
+extension TokenMergeSharing: ExpressibleByArgument {}
+extension TokenMergeBudget: ExpressibleByArgument {}
+extension TokenMergeLinkage: ExpressibleByArgument {}
+
+extension TokenMergeWindow: ExpressibleByArgument {
+    /// As `init(parsing:)`.
+    public init?(argument: String) {
+        guard let window = try? TokenMergeWindow(parsing: argument) else { return nil }
+        self = window
+    }
+}
+
+extension TokenMergeAlpha: ExpressibleByArgument {
+    /// As `init(parsing:)`.
+    public init?(argument: String) {
+        guard let alpha = try? TokenMergeAlpha(parsing: argument) else { return nil }
+        self = alpha
+    }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+package import TensorKit
+package import TokenMerging
+
+/// Token merging of one image: its plans, made, kept and thrown away with it.
+///
+/// Where a method compares tokens over both halves of a guided batch, one plan serves both. Each half
+/// then either has a lane of its own, and the lanes meet where a plan is made; or one lane runs both
+/// as one batch. Both ways compare the same features, so how threads are split decides about rounding
+/// only, as it does without merging. Every other plan belongs to its half.
+package final class TokenMergeRun {
+    /// What decides.
+    package let merger: TokenMerger
+    /// The network's transformer blocks.
+    package let sites: [TokenMergeSite]
+    /// Whether one plan serves both halves.
+    package let sharesPlans: Bool
+    /// Calls of the U-Net with different shapes, by their indices: one for each ratio.
+    package let shapeCalls: [Int]
+    /// The shapes of the present call's plans, by site.
+    private(set) var layouts: [TokenMergeLayout]
+    /// U-Net calls that the image takes.
+    package let callCount: Int
+    private let halves: Int
+    private let cache: TokenMergePlanCache
+    private var call: TokenMergeCall
+    /// By site and half (or just site where halves share).
+    private var staleness: [Bool]
+    private var importance: TokenImportanceMap?
+    private var knowsImportance = false
+    /// Features on their way from lane to lane, by half; written before a meeting, read after it.
+    private let published: UnsafeMutablePointer<Tensor?>
+
+    /// - Parameters:
+    ///   - sites: the network's, for the image's size.
+    ///   - latents: the latents' grid, for methods that look at the guidance's effect.
+    ///   - seed: the image's; random choices depend on it, the call and the block alone.
+    ///   - callCount: U-Net calls that the image takes.
+    ///   - halves: 2 with classifier-free guidance.
+    /// - Throws: `TokenMergeConfigurationError`, `TensorStorageError`.
+    package init(
+        merger: TokenMerger, sites: [TokenMergeSite], latents: TokenGrid, seed: UInt64,
+        callCount: Int, halves: Int
+    ) throws {
+        try merger.configuration.validate(isGuided: halves == 2)
+        self.merger = merger
+        self.sites = sites
+        self.callCount = callCount
+        self.halves = halves
+        sharesPlans = halves == 2 && merger.sharesPlans
+        let planCount = sharesPlans ? 1 : halves
+        cache = TokenMergePlanCache(
+            merger: merger, seed: seed, laneCount: planCount, siteCount: sites.count)
+        call = TokenMergeCall(index: 0, count: callCount, isGuided: halves == 2)
+        layouts = sites.map { .identity($0.grid, sampleCount: 1) }
+        staleness = Array(repeating: false, count: sites.count * planCount)
+        importance = merger.needsImportance ? TokenImportanceMap(grid: latents) : nil
+        var ratios: Set<Double> = []
+        shapeCalls = (0..<max(callCount, 1)).filter { index in
+            ratios.insert(
+                merger.configuration.ratio(
+                    at: TokenMergeCall(index: index, count: callCount, isGuided: halves == 2))
+            ).inserted
+        }
+        published = .allocate(capacity: 2)
+        published.initialize(repeating: nil, count: 2)
+        for index in shapeCalls {
+            try setLayouts(callIndex: index)
+            for (site, layout) in zip(sites, layouts) where !layout.isIdentity {
+                for plan in 0..<planCount { try cache.reserve(layout, at: site, lane: plan) }
+            }
+        }
+    }
+
+    /// The merging of one image of a network.
+    ///
+    /// - Parameters: as above, and
+    ///   - sample: latents of one half, `[1, height, width, channels]`.
+    ///   - backend: multiplies for methods that compare all pairs of tokens.
+    package convenience init(
+        _ configuration: TokenMergeConfiguration, for unet: UNet2DConditionModel,
+        sample: TensorShape, backend: any ComputeBackend, seed: UInt64, callCount: Int, halves: Int
+    ) throws {
+        try self.init(
+            merger: TokenMerger(configuration, products: BackendTokenProducts(backend: backend)),
+            sites: unet.mergeSites(for: sample),
+            latents: TokenGrid(height: sample.height, width: sample.width), seed: seed,
+            callCount: callCount, halves: halves)
+    }
+
+    deinit {
+        published.deinitialize(count: 2)
+        published.deallocate()
+    }
+
+    /// Whether any block merges at any time.
+    package var mergesAnything: Bool { cache.hasPlans }
+
+    /// What came of it so far.
+    package var statistics: TokenMergeStatistics { cache.statistics }
+
+    /// Sets the shapes of one call's plans: all that a dry run needs.
+    ///
+    /// - Throws: `TokenMergeConfigurationError`.
+    package func setLayouts(callIndex: Int) throws(TokenMergeConfigurationError) {
+        call = TokenMergeCall(index: callIndex, count: callCount, isGuided: halves == 2)
+        for index in sites.indices {
+            layouts[index] = try merger.layout(
+                at: sites[index], call: call, sampleCount: sampleCount)
+        }
+    }
+
+    /// Begins a U-Net call: decides which plans it makes anew.
+    ///
+    /// - Throws: `TokenMergeConfigurationError`.
+    package func begin(callIndex: Int) throws(TokenMergeConfigurationError) {
+        try setLayouts(callIndex: callIndex)
+        let planCount = sharesPlans ? 1 : halves
+        for index in sites.indices where !layouts[index].isIdentity {
+            for plan in 0..<planCount {
+                let isStale = try cache.isStale(
+                    at: sites[index], call: call, sampleCount: sampleCount, lane: plan)
+                staleness[index * planCount + plan] = isStale
+                if !isStale { cache.noteReuse(at: sites[index], call: call, lane: plan) }
+            }
+        }
+    }
+
+    /// Ends a U-Net call: takes note of what guidance changed, for methods that ask.
+    ///
+    /// - Parameters:
+    ///   - uncond: the prediction without the prompt, `[1, height, width, channels]`, f32.
+    ///   - text: the prediction with it.
+    package func end(uncond: Tensor, text: Tensor) {
+        guard importance != nil else { return }
+        importance?.update(noisePredictionUncond: uncond, noisePredictionText: text)
+        knowsImportance = true
+    }
+
+    /// What a pass of one lane needs.
+    ///
+    /// - Parameters:
+    ///   - firstHalf: which half the pass's first sample is.
+    ///   - meeting: the lanes, where each runs one half.
+    package func pass(firstHalf: Int, meeting: ComputeLanes?) -> TokenMergePass {
+        TokenMergePass(run: self, firstHalf: firstHalf, meeting: meeting)
+    }
+
+    /// Samples that one plan is for.
+    private var sampleCount: Int { sharesPlans ? halves : 1 }
+
+    // What passes ask; lanes may do so at the same time.
+
+    func isStale(_ index: Int, half: Int) -> Bool {
+        sharesPlans ? staleness[index] : staleness[index * halves + half]
+    }
+
+    func plan(_ index: Int, half: Int) -> TokenMergePlan {
+        cache.heldPlan(at: sites[index], lane: sharesPlans ? 0 : half)
+    }
+
+    func refresh(_ index: Int, half: Int, features: TokenFeatures, team: ThreadTeam) {
+        cache.refresh(
+            at: sites[index], layout: layouts[index], call: call, features: features,
+            importance: knowsImportance ? importance : nil, lane: sharesPlans ? 0 : half,
+            team: team)
+    }
+
+    func publish(_ features: Tensor, half: Int) { published[half] = features }
+
+    var publishedFeatures: TokenFeatures {
+        guard let uncond = published[0], let text = published[1] else {
+            preconditionFailure("the lanes have not met")
+        }
+        return TokenFeatures(uncond: uncond, text: text)
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+
+// What a configuration means at a place of a network, and for the method that it names.
+
+extension TokenMergeConfiguration {
+    /// Checks everything that can be said without a model.
+    package func validate() throws(TokenMergeConfigurationError) {
+        let strategy = try TokenMergeRegistry.standard.traits(of: method)
+        try validateRanges()
+        if let scope, !strategy.scopes.contains(scope) {
+            throw .scopeNotSupported(method: method, scope: scope)
+        }
+        if (scope ?? strategy.scopes[0]) == .keysValues, mergesCrossAttention || mergesFeedForward {
+            throw .modulesNotSupported(scope: .keysValues)
+        }
+    }
+
+    /// Checks what depends on the request.
+    ///
+    /// - Parameter isGuided: whether classifier-free guidance is on.
+    package func validate(isGuided: Bool) throws(TokenMergeConfigurationError) {
+        try validate()
+        if !isGuided, try TokenMergeRegistry.standard.traits(of: method).needsGuidance {
+            throw .needsGuidance(method: method)
+        }
+    }
+
+    /// The ratio at one U-Net call.
+    package func ratio(at call: TokenMergeCall) -> Double {
+        ratioSchedule.ratio(start: ratio, callIndex: call.index, callCount: call.count)
+    }
+}
+
+extension TokenMergeWindow {
+    /// The window's side at one place of the network, before it is clamped to the map.
+    package func side(at site: TokenMergeSite) -> Int {
+        switch self {
+        case .adaptive: 2 * site.downsample
+        case .adaptiveLiteral: site.isBottleneck ? 8 : 2
+        case .fixed(let side): side
+        case .levels(let sides): sides[min(site.level, sides.count - 1)]
+        }
+    }
+}

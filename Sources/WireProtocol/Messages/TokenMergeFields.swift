@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+
+// Token merging as a part of ASSIGN. Numbers of choices are never reused; 0 stands for "as the
+// method does" where a choice may be left open.
+
+extension ByteWriter {
+    mutating func write(_ merging: TokenMergeConfiguration) {
+        writeShortText(merging.method, max: WireLimits.mergeMethodByteCountMax)
+        write(UInt8(clamping: merging.maximumDownsample))
+        write(merging.featureSource?.wireValue ?? 0)
+        write(merging.scope?.wireValue ?? 0)
+        write(merging.sharing.wireValue)
+        write(merging.destination.wireValue)
+        write(merging.sourceRanking.wireValue)
+        write(merging.budget.wireValue)
+        write(merging.linkage.wireValue)
+        write(merging.wireFlags)
+        let (kind, sides) = merging.window.wireFields
+        write(kind)
+        write(UInt8(clamping: sides.count))
+        write(merging.ratio)
+        write(merging.ratioSchedule.endRatio ?? 0)
+        write(merging.ratioSchedule.stop)
+        write(UInt32(clamping: merging.ratioSchedule.levelCount))
+        write(merging.alpha.wireWeight)
+        write(UInt32(clamping: merging.period ?? 0))
+        write(UInt16(clamping: merging.strideX))
+        write(UInt16(clamping: merging.strideY))
+        write(UInt16(clamping: merging.downsampleFactor))
+        write(UInt16(clamping: merging.importanceWarmupCallCount))
+        write(merging.importancePool)
+        for side in sides { write(UInt16(clamping: side)) }
+        let refreshes = merging.refreshCalls ?? []
+        write(UInt16(clamping: refreshes.count))
+        for call in refreshes { write(UInt32(clamping: call)) }
+    }
+}
+
+extension ByteReader {
+    /// Values are not judged here, as with the rest of a request: the worker does it.
+    mutating func readTokenMerging() throws(WireError) -> TokenMergeConfiguration {
+        var merging = TokenMergeConfiguration(
+            method: try readShortText("merge method", max: WireLimits.mergeMethodByteCountMax))
+        merging.maximumDownsample = Int(try read(UInt8.self, "merge downsample"))
+        merging.featureSource = try readOptional(TokenMergeFeatureSource.self, "merge features")
+        merging.scope = try readOptional(TokenMergeScope.self, "merge scope")
+        merging.sharing = try readChoice(TokenMergeSharing.self, "merge sharing")
+        merging.destination = try readChoice(TokenMergeDestination.self, "merge destination")
+        merging.sourceRanking = try readChoice(TokenMergeSourceRanking.self, "merge ranking")
+        merging.budget = try readChoice(TokenMergeBudget.self, "merge budget")
+        merging.linkage = try readChoice(TokenMergeLinkage.self, "merge linkage")
+        let flags = try read(UInt16.self, "merge flags")
+        guard flags < 1 << TokenMergeConfiguration.wireFlagCount else {
+            throw .fieldOutOfRange(type, field: "merge flags", value: "\(flags)")
+        }
+        let windowKind = try read(UInt8.self, "merge window")
+        let sideCount = try read(
+            UInt8.self, "merge window sides", in: 0...TokenMergeWindow.levelCountMax)
+        merging.ratio = try readDouble("merge ratio")
+        let endRatio = try readDouble("merge end ratio")
+        merging.ratioSchedule.stop = try readDouble("merge stop")
+        merging.ratioSchedule.levelCount = Int(try read(UInt32.self, "merge ratio levels"))
+        let weight = try readFloat("merge alpha")
+        let period = Int(try read(UInt32.self, "merge period"))
+        merging.period = period == 0 ? nil : period
+        merging.strideX = Int(try read(UInt16.self, "merge sx"))
+        merging.strideY = Int(try read(UInt16.self, "merge sy"))
+        merging.downsampleFactor = Int(try read(UInt16.self, "merge downsample factor"))
+        merging.importanceWarmupCallCount = Int(try read(UInt16.self, "merge warm-up"))
+        merging.importancePool = try readDouble("merge importance pool")
+        var sides: [Int] = []
+        for _ in 0..<sideCount { sides.append(Int(try read(UInt16.self, "merge window side"))) }
+        guard let window = TokenMergeWindow(wireKind: windowKind, sides: sides) else {
+            throw .fieldOutOfRange(type, field: "merge window", value: "\(windowKind)")
+        }
+        merging.window = window
+        var refreshes: [Int] = []
+        let refreshCount = try read(
+            UInt16.self, "merge refreshes", in: 0...TokenMergeConfiguration.refreshCallCountMax)
+        for _ in 0..<refreshCount { refreshes.append(Int(try read(UInt32.self, "merge refresh"))) }
+        merging.setWireFlags(flags, endRatio: endRatio, weight: weight, refreshes: refreshes)
+        return merging
+    }
+
+    /// A number that may be anything, even none.
+    private mutating func readDouble(_ field: String) throws(WireError) -> Double {
+        Double(bitPattern: try read(UInt64.self, field))
+    }
+
+    private mutating func readChoice<Choice: WireChoice>(
+        _: Choice.Type, _ field: String
+    ) throws(WireError) -> Choice {
+        let number = try read(UInt8.self, field)
+        guard let choice = Choice(wireValue: number) else {
+            throw .fieldOutOfRange(type, field: field, value: "\(number)")
+        }
+        return choice
+    }
+
+    private mutating func readOptional<Choice: WireChoice>(
+        _: Choice.Type, _ field: String
+    ) throws(WireError) -> Choice? {
+        let number = try read(UInt8.self, field)
+        if number == 0 { return nil }
+        guard let choice = Choice(wireValue: number) else {
+            throw .fieldOutOfRange(type, field: field, value: "\(number)")
+        }
+        return choice
+    }
+}
+
+extension TokenMergeConfiguration {
+    /// Flags that are in use; the others are zero.
+    static let wireFlagCount = 9
+
+    fileprivate var wireFlags: UInt16 {
+        var isWeight = false
+        if case .weight = alpha { isWeight = true }
+        let flags = [
+            usesProportionalAttention, mergesSelfAttention, mergesCrossAttention,
+            mergesFeedForward, shiftsWindows, usesRandomDestinations,
+            ratioSchedule.endRatio != nil, isWeight, refreshCalls != nil,
+        ]
+        return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt16($1.offset) : 0) }
+    }
+
+    fileprivate mutating func setWireFlags(
+        _ flags: UInt16, endRatio: Double, weight: Float, refreshes: [Int]
+    ) {
+        func isSet(_ bit: UInt16) -> Bool { flags >> bit & 1 == 1 }
+        usesProportionalAttention = isSet(0)
+        mergesSelfAttention = isSet(1)
+        mergesCrossAttention = isSet(2)
+        mergesFeedForward = isSet(3)
+        shiftsWindows = isSet(4)
+        usesRandomDestinations = isSet(5)
+        ratioSchedule.endRatio = isSet(6) ? endRatio : nil
+        alpha = isSet(7) ? .weight(weight) : .mean
+        refreshCalls = isSet(8) ? refreshes : nil
+    }
+}
+
+extension TokenMergeAlpha {
+    fileprivate var wireWeight: Float {
+        switch self {
+        case .mean: 0
+        case .weight(let weight): weight
+        }
+    }
+}
+
+extension TokenMergeWindow {
+    fileprivate var wireFields: (kind: UInt8, sides: [Int]) {
+        switch self {
+        case .adaptive: (1, [])
+        case .adaptiveLiteral: (2, [])
+        case .fixed(let side): (3, [side])
+        case .levels(let sides): (4, sides)
+        }
+    }
+
+    fileprivate init?(wireKind: UInt8, sides: [Int]) {
+        switch (wireKind, sides.count) {
+        case (1, 0): self = .adaptive
+        case (2, 0): self = .adaptiveLiteral
+        case (3, 1): self = .fixed(sides[0])
+        case (4, 1...): self = .levels(sides)
+        default: return nil
+        }
+    }
+}

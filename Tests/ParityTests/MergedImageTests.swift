@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EmbeddedModel
+import GenerationTypes
+import StableDiffusion
+import TensorKit
+import TestSupport
+import Testing
+import TokenMerging
+
+/// Whole images with merged tokens.
+@Suite(.serialized) struct MergedImageTests {
+    static func pipeline(threadCount: Int = 2) throws -> StableDiffusionPipeline {
+        try StableDiffusionPipeline(
+            model: try ModelDirectory(path: try EmbeddedModel.directory()),
+            compute: ComputeConfiguration(
+                backend: .onednn, precision: .float32, threadCount: threadCount))
+    }
+
+    static func latents(
+        _ pipeline: StableDiffusionPipeline, _ request: GenerationRequest
+    ) throws -> [Float] {
+        let run = try pipeline.begin(request)
+        while try run.next() != nil {}
+        return run.latents.values
+    }
+
+    static func request(
+        seed: UInt64 = 7, steps: Int = 25, size: Int = 256, _ merging: TokenMergeConfiguration
+    ) -> GenerationRequest {
+        GenerationRequest(
+            prompt: "a red house in the snow", seed: seed, width: size, height: size,
+            inferenceStepCount: steps, tokenMerging: merging)
+    }
+
+    /// diffusers under `tomesd` 0.1.3 with fixed destinations, f32, 25 steps: the same latents.
+    @Test(arguments: ["none", "top", "all", "modules"])
+    func toMeSD(_ name: String) throws {
+        var merging = TokenMergeConfiguration(method: name == "none" ? "none" : "tome")
+        merging.usesRandomDestinations = false
+        switch name {
+        case "top": break
+        case "all":
+            merging.ratio = 0.6
+            merging.maximumDownsample = 8
+        default:
+            merging.ratio = 0.4
+            merging.maximumDownsample = 2
+            merging.mergesCrossAttention = true
+            merging.mergesFeedForward = true
+        }
+        let expected = try Goldens("merged_images").floats(name)
+        let error = relativeL2(
+            try Self.latents(try Self.pipeline(), Self.request(merging)), expected)
+        #expect(error <= 1e-3, "relative L2 \(error)")
+    }
+
+    static let methods = ["retom", "tome", "atc", "importance", "todo"]
+
+    /// An image is a function of its request: alone, after others, and after others of other sizes
+    /// and methods.
+    @Test(arguments: methods)
+    func imagesKnowNothingOfEachOther(_ method: String) throws {
+        let merging = TokenMergeConfiguration(method: method)
+        let pipeline = try Self.pipeline()
+        let alone = try Self.latents(pipeline, Self.request(steps: 3, size: 64, merging))
+        _ = try Self.latents(pipeline, Self.request(seed: 8, steps: 3, size: 64, merging))
+        #expect(try Self.latents(pipeline, Self.request(steps: 3, size: 64, merging)) == alone)
+        let other = TokenMergeProfile.quality.configuration
+        _ = try Self.latents(pipeline, Self.request(steps: 2, size: 96, other))
+        #expect(try Self.latents(pipeline, Self.request(steps: 3, size: 64, merging)) == alone)
+        let plain = try Self.latents(pipeline, Self.request(steps: 3, size: 64, .none))
+        #expect(plain != alone)
+    }
+
+    @Test func statisticsAreTheImages() throws {
+        let pipeline = try Self.pipeline()
+        let run = try pipeline.begin(Self.request(steps: 6, size: 64, TokenMergeConfiguration()))
+        while try run.next() != nil {}
+        // Three blocks at the top; calls 0 and 5 make plans.
+        #expect(run.mergeStatistics.computedPlanCount == 6)
+        #expect(run.mergeStatistics.reusedPlanCount == 12)
+        #expect(run.mergeStatistics.tokenCountBefore == 6 * 3 * 2 * 64)
+        #expect(run.mergeStatistics.tokenCountAfter == 6 * 3 * 2 * 32)
+        let next = try pipeline.begin(Self.request(steps: 1, size: 64, TokenMergeConfiguration()))
+        #expect(next.mergeStatistics.computedPlanCount == 0)
+    }
+
+    @Test func importanceNeedsGuidance() throws {
+        var request = Self.request(steps: 1, size: 64, TokenMergeConfiguration(method: "importance"))
+        request.guidanceScale = 1
+        let pipeline = try Self.pipeline()
+        #expect(throws: TokenMergeConfigurationError.needsGuidance(method: "importance")) {
+            _ = try pipeline.begin(request)
+        }
+        request.tokenMerging.method = "magic"
+        #expect(throws: TokenMergeConfigurationError.self) { _ = try pipeline.begin(request) }
+        request.tokenMerging.method = "retom"
+        request.tokenMerging.ratio = 2
+        #expect(throws: GenerationRequestError.tokenMerging(.ratio(2))) {
+            _ = try pipeline.begin(request)
+        }
+    }
+}

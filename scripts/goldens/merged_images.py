@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Latents of the embedded model under ToMeSD, from diffusers and tomesd in f32.
+
+Fixed destinations, so that both sides merge the same tokens; tomesd's sorts are made stable, because
+their order of equal values is not defined otherwise.
+"""
+
+import pathlib
+
+import diffusers
+import tomesd
+import torch
+from safetensors.torch import save_file
+
+OUT_DIR = "Tests/ParityTests/Goldens"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
+PROMPT = "a red house in the snow"
+# Name, then what the two sides call the same.
+CASES = {
+    "none": None,
+    "top": dict(ratio=0.5, max_downsample=1),
+    "all": dict(ratio=0.6, max_downsample=8),
+    "modules": dict(ratio=0.4, max_downsample=2, merge_crossattn=True, merge_mlp=True),
+}
+
+
+def stable_sorts() -> None:
+    """Ties keep their order."""
+    argsort = torch.Tensor.argsort
+    torch.Tensor.argsort = lambda self, dim=-1, descending=False, stable=True: argsort(
+        self, dim=dim, descending=descending, stable=True)
+
+
+@torch.no_grad()
+def main(out_dir: str) -> None:
+    """Writes merged_images.safetensors into out_dir."""
+    stable_sorts()
+    pipe = diffusers.StableDiffusionPipeline.from_pretrained(
+        POSTCARDS, torch_dtype=torch.float32, safety_checker=None)
+    pipe.scheduler = diffusers.DDIMScheduler.from_config(pipe.scheduler.config)
+    pipe.set_progress_bar_config(disable=True)
+    tensors = {}
+    for name, options in CASES.items():
+        if options:
+            tomesd.apply_patch(pipe, use_rand=False, **options)
+        result = pipe(PROMPT, num_inference_steps=25, guidance_scale=7.5, height=256, width=256,
+                      generator=torch.Generator().manual_seed(7), output_type="latent")
+        tensors[name] = result.images.float().contiguous()
+        tomesd.remove_patch(pipe)
+    versions = f"diffusers {diffusers.__version__}, tomesd 0.1.3, torch {torch.__version__.split('+')[0]}"
+    save_file(tensors, pathlib.Path(out_dir) / "merged_images.safetensors",
+              metadata={"made_by": versions})
+
+
+if __name__ == "__main__":
+    main(str(ROOT / OUT_DIR))
