@@ -69,9 +69,7 @@ let cluster: [Target] = [
         exclude: ["Protocol.md"], swiftSettings: settings),
     library("ClusterTransport", ["WireProtocol", logging] + nio),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
-    library(
-        "Coordinator",
-        ["GenerationTypes", "WireProtocol", "ClusterTransport", logging, crypto] + nio),
+    library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
 ]
 
 let executables: [Target] = [
@@ -111,7 +109,10 @@ let testTargets: [Target] = [
         resources: [.copy("Goldens")]),
     tests(
         "ParityTests",
-        ["StableDiffusion", "TensorKit", "EmbeddedModel", "TestSupport", "CAllocationCounter"],
+        [
+            "StableDiffusion", "TensorKit", "SafeTensors", "CKernels", "EmbeddedModel",
+            "TestSupport", "CAllocationCounter",
+        ],
         resources: [.copy("Goldens")]),
     tests(
         "TokenMergingTests", ["TokenMerging", "TensorKit", "SafeTensors", "TestSupport"],
@@ -119,11 +120,18 @@ let testTargets: [Target] = [
     tests("ImageCodecTests", ["ImageCodec"]),
     tests(
         "WireProtocolTests",
-        ["WireProtocol", "ClusterTransport", .product(name: "NIOTestUtils", package: "swift-nio")]),
+        [
+            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd",
+            .product(name: "NIOTestUtils", package: "swift-nio"),
+        ] + nio),
     tests(
         "ClusterTests",
-        ["Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes"]),
-    tests("CommandTests", ["CommandSupport", "TestSupport", "ImageCodec", "SafeTensors"]),
+        [
+            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes", logging,
+        ] + nio),
+    tests(
+        "CommandTests",
+        ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
     // They run the built executables, which are no dependency because nothing links them.
     tests("EndToEndTests", ["EmbeddedModel", "ImageCodec", "SafeTensors", "TestSupport"]),
 ]

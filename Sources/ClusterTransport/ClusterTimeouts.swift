@@ -10,11 +10,11 @@ package struct ClusterTimeouts: Sendable {
     package var pingInterval: Duration = .seconds(5)
     /// Silence after which the other end counts as gone.
     package var idle: Duration = .seconds(30)
-    /// Step progress may take this many times the worker's usual step …
+    /// Times the worker's usual step that a step may take before the worker counts as hung.
     package var stepTimeFactor: Double = 10
-    /// … but never less than this …
+    /// Lower bound of that patience.
     package var stepTimeFloor: Duration = .seconds(60)
-    /// … and this much until the first step is done: warm-up, text encoding.
+    /// Patience until the first step of an image is done: warm-up, text encoding.
     package var firstStep: Duration = .seconds(300)
     /// Pause before a lost worker is tried again; doubled each time.
     package var reconnect: Duration = .milliseconds(500)

@@ -42,7 +42,9 @@ package final class PeerConnection: Sendable {
             bufferingPolicy: .bufferingOldest(Self.outboxCountMax))
     }
 
-    /// Queues a message; never blocks. A full outbox ends the connection.
+    /// Queues a message; never blocks.
+    ///
+    /// A full outbox ends the connection.
     package func send(_ message: Message) {
         if case .dropped = outboxInput.yield(message) {
             abort("it does not read what is sent to it")

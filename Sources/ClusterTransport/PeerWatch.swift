@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Decides when a silent peer is asked and when it counts as gone. Pure: time is passed in.
+/// Decides when a silent peer is asked and when it counts as gone.
+///
+/// Pure: time is passed in.
 package struct PeerWatch: Sendable {
     /// What to do now.
     package enum Verdict: Sendable, Equatable {

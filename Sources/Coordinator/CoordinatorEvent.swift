@@ -21,7 +21,8 @@ package enum CoordinatorEvent: Sendable, Equatable {
     /// An attempt failed, and the image waits for another.
     case retried(item: Int, failure: AttemptFailure)
     /// The latents of an image are here; decoding comes next.
-    case completed(item: Int, worker: String, attempt: Int, timings: GenerationTimings, sha256: String)
+    case completed(
+        item: Int, worker: String, attempt: Int, timings: GenerationTimings, sha256: String)
     /// An image has no result, for these reasons.
     case failed(item: Int, failures: [AttemptFailure])
     /// Two workers of one kernel class returned different latents for one request: one of them is

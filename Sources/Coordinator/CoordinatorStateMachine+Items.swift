@@ -120,7 +120,8 @@ extension CoordinatorStateMachine {
         let item = Int(result.lease.item)
         guard items.indices.contains(item), result.lease.token < nextToken else {
             malformed(
-                .fieldOutOfRange(.result, field: "item", value: "\(item)"), from: index, on: id, now: now)
+                .fieldOutOfRange(.result, field: "item", value: "\(item)"), from: index, on: id,
+                now: now)
             return
         }
         let isHolder = workers[index].leases.contains { $0.lease.item == result.lease.item }
@@ -159,7 +160,7 @@ extension CoordinatorStateMachine {
             .report(
                 .completed(
                     item: item, worker: workers[index].name, attempt: result.lease.attempt,
-                    timings: result.timings, sha256: Hexadecimal.string(result.sha256))))
+                    timings: result.timings, sha256: Hexadecimal.text(result.sha256))))
         actions.append(.decode(result, worker: workers[index].name, kernelClass: kernelClass))
     }
 

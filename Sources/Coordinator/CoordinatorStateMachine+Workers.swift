@@ -101,7 +101,9 @@ extension CoordinatorStateMachine {
             switch workers[index].phase {
             case .waiting(let until) where now >= until: connect(index)
             case .greeting(let deadline) where now >= deadline:
-                cut(index, reason: "it did not answer within \(timeouts.handshake.inSeconds) s", now)
+                cut(
+                    index, reason: "it did not answer within \(timeouts.handshake.inSeconds) s", now
+                )
             case .ready: check(index, now: now)
             case .waiting, .greeting, .connecting, .gone: break
             }

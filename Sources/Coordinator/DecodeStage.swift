@@ -58,7 +58,7 @@ struct DecodeStage: Sendable {
                     item: item, request: requests[item], latents: result.latents, image: image,
                     worker: worker, kernelClass: kernelClass, attempt: result.lease.attempt,
                     timings: result.timings, decodeSeconds: (clock.now - begin).inSeconds,
-                    sha256: Hexadecimal.string(result.sha256)))
+                    sha256: Hexadecimal.text(result.sha256)))
         } catch {
             return .failure(item: item, reason: "\(error)")
         }

@@ -101,7 +101,8 @@ package enum HostsFile {
         return port
     }
 
-    private static func options(_ words: ArraySlice<Substring>) throws(Mistake) -> [String: String] {
+    private static func options(_ words: ArraySlice<Substring>) throws(Mistake) -> [String: String]
+    {
         var options: [String: String] = [:]
         for word in words {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

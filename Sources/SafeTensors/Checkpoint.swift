@@ -27,9 +27,10 @@ package struct Checkpoint: Sendable {
         case .file(let path):
             let file = try SafeTensorsFile(path: path)
             files = [path]
-            tensors = Dictionary(uniqueKeysWithValues: file.names.compactMap { name in
-                file[name].map { (name, $0) }
-            })
+            tensors = Dictionary(
+                uniqueKeysWithValues: file.names.compactMap { name in
+                    file[name].map { (name, $0) }
+                })
         case .index(let path):
             (files, tensors) = try Self.shards(index: path, directory: directory)
         }

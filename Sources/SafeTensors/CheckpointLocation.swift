@@ -29,7 +29,8 @@ enum CheckpointLocation: Equatable {
             }
         }
         let pickles = ["\(baseName).bin", "pytorch_model.bin", "\(baseName).fp16.bin"]
-        for pickle in pickles where FileManager.default.fileExists(atPath: "\(directory)/\(pickle)") {
+        for pickle in pickles where FileManager.default.fileExists(atPath: "\(directory)/\(pickle)")
+        {
             throw .onlyPickle(directory: directory, file: pickle)
         }
         throw .missingWeights(

@@ -19,7 +19,9 @@ enum FloatConversion {
         }
     }
 
-    /// Two-byte values. Writers other than the reference one may put them on odd addresses, which
+    /// Two-byte values.
+    ///
+    /// Writers other than the reference one may put them on odd addresses, which
     /// the kernels don't take; those go through a small aligned block.
     private static func widen(
         _ from: UnsafeRawPointer, _ element: rt_element, into to: UnsafeMutablePointer<Float>,

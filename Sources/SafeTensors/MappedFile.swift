@@ -21,7 +21,8 @@ package final class MappedFile: @unchecked Sendable {
             throw .cannotRead(file: path, errorNumber: errno)
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw .cannotRead(file: path, errorNumber: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
+            throw .cannotRead(
+                file: path, errorNumber: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
         }
         let byteCount = Int(status.st_size)
         guard byteCount > 0 else {

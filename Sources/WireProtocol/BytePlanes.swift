@@ -3,7 +3,7 @@
 /// Byte-plane shuffling of f32 values: all lowest bytes first, then the next, the sign bytes last.
 ///
 /// Exponents of neighbouring latents resemble each other while mantissas are noise; keeping the
-/// planes apart lets zstd find the first without being disturbed by the second (the "shuffle" filter
+/// planes apart, and in blocks of their own, lets zstd find the first without being disturbed by the second (the "shuffle" filter
 /// of HDF5 and Blosc). Lossless: the bits of every value, NaN payloads too, come back unchanged.
 package enum BytePlanes {
     /// Values to `4 · count` bytes, plane after plane.
@@ -28,7 +28,8 @@ package enum BytePlanes {
         return [Float](unsafeUninitializedCapacity: count) { values, written in
             for index in 0..<count {
                 let low = UInt32(planes[index]) | UInt32(planes[count + index]) << 8
-                let high = UInt32(planes[2 * count + index]) | UInt32(planes[3 * count + index]) << 8
+                let high =
+                    UInt32(planes[2 * count + index]) | UInt32(planes[3 * count + index]) << 8
                 values[index] = Float(bitPattern: low | high << 16)
             }
             written = count

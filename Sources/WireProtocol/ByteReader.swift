@@ -72,7 +72,9 @@ struct ByteReader {
         return try readUTF8(count, field)
     }
 
-    /// Ends the message. A newer minor version may have appended fields that this build skips.
+    /// Ends the message.
+    ///
+    /// A newer minor version may have appended fields that this build skips.
     func finish(senderMinor: UInt8) throws(WireError) {
         guard remainingCount == 0 || senderMinor > ProtocolVersion.current.minor else {
             throw .trailingBytes(type, byteCount: remainingCount)

@@ -24,12 +24,17 @@ package struct Frame: Sendable, Equatable {
 
     /// Makes the frame of a message, compressing where that is allowed and pays.
     ///
-    /// - Parameter level: zstd's level; `nil` sends the payload as it is.
-    init(type: MessageType, stream: UInt32, content: [UInt8], level: Int?) {
+    /// - Parameters:
+    ///   - boundaries: where the statistics of the content change.
+    ///   - level: zstd's level; `nil` sends the payload as it is.
+    init(
+        type: MessageType, stream: UInt32, content: [UInt8], boundaries: [Int] = [], level: Int?
+    ) {
         var payload = content
         var isCompressed = false
         if let level, type.allowsCompression, content.count >= WireLimits.compressionByteCountMin,
-            let compressed = Zstandard.compress(content, level: level),
+            let compressed = Zstandard.compress(
+                content, level: level, boundaries: boundaries),
             compressed.count < content.count
         {
             payload = compressed

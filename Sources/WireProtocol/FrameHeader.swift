@@ -5,7 +5,7 @@
 /// This layout is frozen for all protocol versions, so that a peer of another major version can
 /// still be told apart from damage and refused by name.
 package struct FrameHeader: Sendable, Equatable {
-    /// Bytes 0–3. The first has its high bit set, so no text protocol starts like it.
+    /// Bytes 0–3; the first has its high bit set, so no text protocol starts like it.
     package static let magic: [UInt8] = [0x89, 0x52, 0x54, 0x4D]  // "\x89RTM"
     /// Flag bit 0: the payload is one zstd frame.
     static let compressedFlag: UInt8 = 1

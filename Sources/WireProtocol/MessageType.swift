@@ -38,7 +38,8 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     /// Whether the frame's stream id names an image; otherwise it must be 0.
     package var isAboutItem: Bool {
         switch self {
-        case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term, .cancel:
+        case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term,
+            .cancel:
             true
         case .hello, .welcome, .refuse, .drain, .ping, .pong, .goodbye: false
         }
@@ -51,7 +52,8 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         case .assign: WireLimits.assignByteCountMax
         case .result: WireLimits.resultByteCountMax
         case .checkpoint: 0
-        case .refuse, .progress, .resultAck, .ackConfirm, .nak, .term, .cancel, .drain, .ping, .pong,
+        case .refuse, .progress, .resultAck, .ackConfirm, .nak, .term, .cancel, .drain, .ping,
+            .pong,
             .goodbye:
             WireLimits.smallByteCountMax
         }

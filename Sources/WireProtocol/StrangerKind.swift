@@ -10,7 +10,9 @@ package enum StrangerKind: Sendable, Equatable, CaseIterable {
     /// Classifies bytes that do not begin with our magic number.
     package init(firstBytes bytes: some Collection<UInt8>) {
         let head = Array(bytes.prefix(8))
-        let verbs = ["GET ", "POST", "HEAD", "PUT ", "DELE", "OPTI", "PATC", "CONN", "TRAC", "PRI "]
+        let verbs = [
+            "GET ", "POST", "HEAD", "PUT ", "DELE", "OPTI", "PATC", "CONN", "TRAC", "PRI ",
+        ]
         if verbs.contains(where: { head.starts(with: $0.utf8) }) {
             self = .http
         } else if head.starts(with: "SSH-".utf8) {

@@ -12,20 +12,35 @@ package enum Zstandard {
         case sizeMismatch
     }
 
-    /// Compresses; `nil` when zstd fails, which callers treat as "send it raw".
+    /// Compresses into one frame; `nil` when zstd fails, which callers treat as "send it raw".
     ///
-    /// - Parameter level: 1…19.
-    package static func compress(_ bytes: [UInt8], level: Int) -> [UInt8]? {
-        let bound = ZSTD_compressBound(bytes.count)
-        guard ZSTD_isError(bound) == 0 else { return nil }
+    /// - Parameters:
+    ///   - level: 1…19.
+    ///   - boundaries: offsets at which the statistics of the content change, ascending. A block
+    ///     ends at each, so that noise on one side does not spoil the code tables of the other.
+    package static func compress(
+        _ bytes: [UInt8], level: Int, boundaries: [Int] = []
+    ) -> [UInt8]? {
+        guard let context = ZSTD_createCCtx() else { return nil }
+        defer { ZSTD_freeCCtx(context) }
+        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(level))
+        ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes.count))
+        // Every flushed block may add a header of three bytes.
+        let bound = ZSTD_compressBound(bytes.count) + 16 * (boundaries.count + 1)
         var failed = false
-        let compressed = [UInt8](unsafeUninitializedCapacity: bound) { output, written in
-            let size = bytes.withUnsafeBytes { input in
-                ZSTD_compress(
-                    output.baseAddress, bound, input.baseAddress, input.count, Int32(level))
+        let compressed = [UInt8](unsafeUninitializedCapacity: bound) { target, written in
+            bytes.withUnsafeBytes { source in
+                var input = ZSTD_inBuffer(src: source.baseAddress, size: 0, pos: 0)
+                var output = ZSTD_outBuffer(dst: target.baseAddress, size: bound, pos: 0)
+                for end in boundaries + [bytes.count] {
+                    input.size = end
+                    let mode = end == bytes.count ? ZSTD_e_end : ZSTD_e_flush
+                    // The output has room for everything, so one call finishes its block.
+                    let left = ZSTD_compressStream2(context, &output, &input, mode)
+                    failed = failed || left != 0
+                }
+                written = failed ? 0 : output.pos
             }
-            failed = ZSTD_isError(size) != 0
-            written = failed ? 0 : size
         }
         return failed ? nil : compressed
     }

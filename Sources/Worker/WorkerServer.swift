@@ -95,7 +95,8 @@ package final class WorkerServer: Sendable {
     private func node(port: Int) -> NodeDescription {
         var random = SystemRandomNumberGenerator()
         return NodeDescription(
-            role: .worker, instance: (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) },
+            role: .worker,
+            instance: (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) },
             name: configuration.name ?? "\(configuration.host):\(port)", build: configuration.build,
             kernelClass: configuration.kernelClass, coreCount: configuration.coreCount,
             memoryByteCount: configuration.memoryByteCount, model: configuration.model,

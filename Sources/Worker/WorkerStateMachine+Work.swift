@@ -39,7 +39,9 @@ extension WorkerStateMachine {
     private mutating func adopt(
         _ lease: Lease, _ request: GenerationRequest, on id: ConnectionID, owner: [UInt8]
     ) -> Bool {
-        func matches(_ other: Lease, _ otherRequest: GenerationRequest, _ otherOwner: [UInt8]) -> Bool {
+        func matches(_ other: Lease, _ otherRequest: GenerationRequest, _ otherOwner: [UInt8])
+            -> Bool
+        {
             other.item == lease.item && otherOwner == owner && otherRequest == request
         }
         if let index = kept.firstIndex(where: { matches($0.result.lease, $0.request, $0.owner) }) {

@@ -79,5 +79,6 @@ struct BenchRecord: Encodable {
 func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     let middle = sorted.count / 2
-    return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+    let isEven = sorted.count.isMultiple(of: 2)
+    return isEven ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
 }

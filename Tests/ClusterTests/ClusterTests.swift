@@ -23,7 +23,7 @@ import Worker
         for image in record.images {
             let expected = try HashChainGenerator.latents(for: requests[image.item])
             #expect(image.latents == expected)
-            #expect(image.sha256 == Hexadecimal.string(expected.sha256))
+            #expect(image.sha256 == Hexadecimal.text(expected.sha256))
             #expect(image.request == requests[image.item])
             #expect(image.image.width == 64)
             #expect(image.timings.textEncodingSeconds == 0.25)
@@ -94,12 +94,10 @@ import Worker
     }
 
     @Test func unreachableHostsAreNamedAndTheRestGoesOn() async throws {
-        let dead = TestWorker()
-        let deadAddress = await dead.start()
-        await dead.stop()
+        let dead = DeadPort()
         let unknown = WorkerAddress(host: "no-such-host.invalid", port: 1)
         let record = try await withWorkers([TestWorker()]) { addresses in
-            try await TestCluster.coordinator([deadAddress, unknown] + addresses)
+            try await TestCluster.coordinator([dead.address, unknown] + addresses)
                 .record(TestCluster.requests(3))
         }
         #expect(record.summary.completedCount == 3)
@@ -110,22 +108,20 @@ import Worker
                 nil
             }
         }
-        #expect(lost.contains { $0.contains(deadAddress.description) && $0.contains("refused") })
+        #expect(lost.contains { $0.contains(dead.address.description) && $0.contains("refused") })
     }
 
     @Test func noUsableWorkerIsATypedError() async throws {
-        let dead = TestWorker()
-        let address = await dead.start()
-        await dead.stop()
+        let dead = DeadPort()
         let error = await #expect(throws: CoordinatorError.self) {
-            try await TestCluster.coordinator([address]).record(TestCluster.requests(2))
+            try await TestCluster.coordinator([dead.address]).record(TestCluster.requests(2))
         }
         guard case .noUsableWorker(let reasons, let summary) = error else {
             Issue.record("\(String(describing: error))")
             return
         }
         #expect(reasons.count == 1)
-        #expect(reasons[0].contains(address.description))
+        #expect(reasons[0].contains(dead.address.description))
         #expect(summary.failures.count == 2)
         await #expect(throws: CoordinatorError.self) {
             try await TestCluster.coordinator([]).record(TestCluster.requests(2))
@@ -169,7 +165,8 @@ import Worker
     }
 
     @Test func notANumberFailsTheImageAndNamesTheStep() async throws {
-        let record = try await withWorkers([TestWorker(HashChainGenerator(notANumberFromStep: 3))]) {
+        let record = try await withWorkers([TestWorker(HashChainGenerator(notANumberFromStep: 3))])
+        {
             try await TestCluster.coordinator($0).record(TestCluster.requests(1))
         }
         #expect(

@@ -21,7 +21,8 @@ import Worker
         try await withWorkers([worker]) { addresses in
             let completed = Recorder<Int>()
             let coordinator = TestCluster.coordinator(addresses) { $0.decodeBacklogMax = 2 }
-            async let run = coordinator.record(TestCluster.requests(20), decoder: decoder) { event in
+            async let run = coordinator.record(TestCluster.requests(20), decoder: decoder) {
+                event in
                 if case .completed(let item, _, _, _, _) = event { completed.record(item) }
             }
             // The third result can't be asked for before a picture is out.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import GenerationTypes
+import Glibc
 import Synchronization
 import WireProtocol
 import Worker
@@ -62,7 +62,8 @@ final class HashChainRun: LatentRun {
     func latents() throws -> GeneratedLatents {
         let (height, width) = (request.height / 8, request.width / 8)
         var values = (0..<(4 * height * width)).map { index in
-            Float(Int32(truncatingIfNeeded: (state &+ UInt64(index)) &* 0x9E37_79B9_7F4A_7C15)) / 1e9
+            Float(Int32(truncatingIfNeeded: (state &+ UInt64(index)) &* 0x9E37_79B9_7F4A_7C15))
+                / 1e9
         }
         if let bad = generator.notANumberFromStep, step >= bad { values[17] = .nan }
         return GeneratedLatents(channels: 4, height: height, width: width, values: values)

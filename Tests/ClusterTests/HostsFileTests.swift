@@ -58,8 +58,9 @@ import Testing
 
     @Test func emptyAndUnreadableFilesAreErrors() {
         for text in ["", "\n\n", "# nobody\n"] {
-            #expect(throws: HostsFileError(
-                fileName: "h", problems: [.init(line: 0, text: "it names no worker")])
+            #expect(
+                throws: HostsFileError(
+                    fileName: "h", problems: [.init(line: 0, text: "it names no worker")])
             ) { try HostsFile.parse(text, name: "h") }
         }
         let error = #expect(throws: HostsFileError.self) {

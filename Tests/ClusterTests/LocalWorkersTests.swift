@@ -31,7 +31,9 @@ import Testing
             _ = try await start("echo no such model >&2; echo sorry >&2; exit 3")
         }
         #expect(
-            error == .exitedEarly(exit: "exited with status 3", lastLines: ["no such model", "sorry"]))
+            error
+                == .exitedEarly(
+                    exit: "exited with status 3", lastLines: ["no such model", "sorry"]))
     }
 
     @Test func laterDeathIsReportedOnce() async throws {

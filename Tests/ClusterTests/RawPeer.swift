@@ -70,6 +70,32 @@ final class RawPeer: Sendable {
     }
 }
 
+/// A port that is taken but that nobody listens on.
+///
+/// Connecting is refused, and no other test can get the port meanwhile.
+final class DeadPort: Sendable {
+    let address: WorkerAddress
+    private let descriptor: Int32
+
+    init() {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var place = sockaddr_in()
+        place.sin_family = sa_family_t(AF_INET)
+        place.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &place) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = bind(descriptor, $0, size)
+                _ = getsockname(descriptor, $0, &size)
+            }
+        }
+        self.descriptor = descriptor
+        address = WorkerAddress(host: "127.0.0.1", port: Int(in_port_t(bigEndian: place.sin_port)))
+    }
+
+    deinit { Glibc.close(descriptor) }
+}
+
 /// What a test coordinator says about itself.
 func coordinatorNode(instance: UInt8 = 1) -> NodeDescription {
     NodeDescription(

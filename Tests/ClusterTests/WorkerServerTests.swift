@@ -134,7 +134,8 @@ import Worker
             peer.say(.ping(77))
             #expect(try await peer.hear { $0.type == .pong } == .pong(77))
             gate.open()
-            guard case .result(let result) = try await peer.hear(until: { $0.type == .result }) else {
+            guard case .result(let result) = try await peer.hear(until: { $0.type == .result })
+            else {
                 Issue.record("no result")
                 return
             }

@@ -140,7 +140,8 @@ import Worker
         #expect(goodbye.contains(.cancel(1)))
         #expect(Self.types(subject.greet(3, instance: 2)) == [.welcome])
         // The thread is still busy with the last step of the old image.
-        #expect(!subject.assign(3, item: 1).contains { if case .begin = $0 { true } else { false } })
+        #expect(
+            !subject.assign(3, item: 1).contains { if case .begin = $0 { true } else { false } })
         let freed = subject(.failed(1, WireReason(.cancelled, "cancelled")))
         #expect(freed.contains(.begin(2, Self.requests[1])))
         #expect(Self.types(freed) == [.progress])

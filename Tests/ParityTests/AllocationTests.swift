@@ -5,8 +5,9 @@ import StableDiffusion
 import TensorKit
 import Testing
 
-/// A denoising step costs no heap allocation of ours once the first one has run. The libraries make
-/// some inside a product: oneDNN for its list of arguments, OpenBLAS for tiny matrices.
+/// A denoising step costs no heap allocation of ours once the first one has run.
+///
+/// The libraries make some inside a product: oneDNN for its arguments, OpenBLAS for tiny matrices.
 @Suite(.serialized) struct AllocationTests {
     static let machines =
         Machine.float32.filter { $0.instructionSet == Machine.standard.instructionSet }

@@ -24,12 +24,15 @@ import Testing
         }
         let model = try ModelDirectory(path: directory.path + "//")
         #expect(model.path == directory.path)
-        #expect(throws: ConfigurationError(path: directory.file("unet"), problem: .missingDirectory)) {
+        #expect(
+            throws: ConfigurationError(path: directory.file("unet"), problem: .missingDirectory)
+        ) {
             try UNet2DConditionModel.load(from: model, backend: backend)
         }
         try directory.write(Array("{}".utf8), to: "vae/other.json")
         #expect(
-            throws: ConfigurationError(path: directory.file("vae/config.json"), problem: .missingFile)
+            throws: ConfigurationError(
+                path: directory.file("vae/config.json"), problem: .missingFile)
         ) { try AutoencoderKL.load(from: model, backend: backend) }
     }
 
@@ -47,7 +50,10 @@ import Testing
     /// Options of other models and values that make no sense, with the key that is named.
     static let badValues: [(component: String, key: String, value: String)] = [
         ("unet", "_class_name", "\"UNet2DModel\""),
-        ("unet", "down_block_types", "[\"DownBlock2D\",\"DownBlock2D\",\"DownBlock2D\",\"KDownBlock2D\"]"),
+        (
+            "unet", "down_block_types",
+            "[\"DownBlock2D\",\"DownBlock2D\",\"DownBlock2D\",\"KDownBlock2D\"]"
+        ),
         ("unet", "up_block_types", "[\"UpBlock2D\"]"),
         ("unet", "mid_block_type", "\"UNetMidBlock2DSimpleCrossAttn\""),
         ("unet", "act_fn", "\"mish\""),
@@ -77,7 +83,10 @@ import Testing
         ("text_encoder", "num_hidden_layers", "1000000000"),
         ("text_encoder", "vocab_size", "0"),
         ("vae", "_class_name", "\"VQModel\""),
-        ("vae", "up_block_types", "[\"UpDecoderBlock2D\",\"AttnUpDecoderBlock2D\",\"UpDecoderBlock2D\",\"UpDecoderBlock2D\"]"),
+        (
+            "vae", "up_block_types",
+            "[\"UpDecoderBlock2D\",\"AttnUpDecoderBlock2D\",\"UpDecoderBlock2D\",\"X\"]"
+        ),
         ("vae", "latents_mean", "[0.1]"),
         ("vae", "scaling_factor", "0"),
         ("vae", "norm_num_groups", "7"),
@@ -148,7 +157,9 @@ import Testing
             if name == "conv_out.bias" {
                 bytes.withUnsafeBytes { writer.add(name, .int64, shape: tensor.shape, bytes: $0) }
             } else {
-                tensor.withBytes { writer.add(name, tensor.scalarType, shape: tensor.shape, bytes: $0) }
+                tensor.withBytes {
+                    writer.add(name, tensor.scalarType, shape: tensor.shape, bytes: $0)
+                }
             }
         }
         try writer.write(to: path)
@@ -225,7 +236,9 @@ import Testing
         }
         change(&tensors)
         var writer = SafeTensorsWriter()
-        for (name, tensor) in tensors { writer.add(name, shape: tensor.shape, values: tensor.values) }
+        for (name, tensor) in tensors {
+            writer.add(name, shape: tensor.shape, values: tensor.values)
+        }
         try writer.write(to: path)
     }
 }

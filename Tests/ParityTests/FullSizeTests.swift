@@ -12,8 +12,9 @@ enum FullSizeModels {
         .split(separator: ":").map(String.init)
 }
 
-/// Models of full size, with goldens that `scripts/goldens/full_size.py` put beside them; only when
-/// `RETOM_FULL_MODELS` names directories. They also report what a call costs.
+/// Models of full size, only when `RETOM_FULL_MODELS` names directories.
+///
+/// `scripts/goldens/full_size.py` puts their goldens beside them. They also report what calls cost.
 @Suite(.serialized, .enabled(if: !FullSizeModels.paths.isEmpty))
 struct FullSizeTests {
     static let machines = [Machine.float32.last, Machine.bfloat16.last].compactMap { $0 }
@@ -51,7 +52,9 @@ struct FullSizeTests {
         let expected = try goldens.channelsLast("vae.plain.image").values
         let quality = peakSignalToNoise(image.values, expected)
         print(
-            "\(path) \(machine.testDescription) vae: \(relativeL2(image.values, expected)), \(quality) dB")
+            "\(path) \(machine.testDescription) vae: \(relativeL2(image.values, expected)), "
+                + "\(quality) dB"
+        )
         #expect(quality >= (isFloat ? 50 : VAEParityTests.bfloat16SignalToNoise))
     }
 
@@ -62,7 +65,7 @@ struct FullSizeTests {
         let start = clock.now
         let unet = try UNet2DConditionModel.load(
             from: try ModelDirectory(path: path), backend: try machine.makeBackend())
-        print("\(path) \(machine.testDescription) load: \(clock.now - start), \(Self.memory())")
+        print("\(path) \(machine.testDescription) load: \(clock.now - start), \(Self.cost())")
         let shape = TensorShape(height: 64, width: 64, channels: 4)
         let kernels = try machine.makeLane().kernels
         let lanes = try ComputeLanes(
@@ -75,7 +78,9 @@ struct FullSizeTests {
         let outputs = try lanes.lanes.map { _ in try Tensor.make(shape) }
         func call() {
             lanes.run { lane, index in
-                guard let prepared = try? unet.prepare(text: texts[index], lane: lane) else { return }
+                guard let prepared = try? unet.prepare(text: texts[index], lane: lane) else {
+                    return
+                }
                 unet.forward(
                     samples[index], timestep: 981, text: prepared, into: outputs[index], lane: lane)
             }
@@ -86,15 +91,19 @@ struct FullSizeTests {
         #expect(outputs[0].values == outputs[1].values)
         print(
             "\(path) \(machine.testDescription) calls: \(times), workspace "
-                + "\(lanes.lanes[0].workspace.peakByteCount >> 20) MiB, \(Self.memory())")
+                + "\(lanes.lanes[0].workspace.peakByteCount >> 20) MiB, \(Self.cost())")
     }
 
-    /// Resident memory now and at its highest.
-    private static func memory() -> String {
+    /// Processor seconds so far, which other programs disturb less than the time on the clock, and
+    /// resident memory now and at its highest.
+    private static func cost() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        let seconds = Double(time.tv_sec) + Double(time.tv_nsec / 10_000_000) / 100
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
         return status.split(separator: "\n").filter {
             $0.hasPrefix("VmRSS") || $0.hasPrefix("VmHWM") || $0.hasPrefix("RssAnon")
         }.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-            .joined(separator: ", ")
+            .joined(separator: ", ") + ", processor \(seconds) s"
     }
 }

@@ -57,7 +57,9 @@ import Testing
         let tokens = try goldens.tokens("text.tokens")
         let output = try Tensor.make(encoder.outputShape(tokenCount: tokens.count))
         let lane = try machine.makeLane()
-        for (name, clipSkip) in [("output", nil), ("output", 1), ("clip_skip_2", 2)] as [(String, Int?)] {
+        for (name, clipSkip) in [("output", nil), ("output", 1), ("clip_skip_2", 2)]
+            as [(String, Int?)]
+        {
             let layers = LayerComparison(try goldens.layers("text.layer."), bound: bound)
             try encoder.check(tokens: tokens, clipSkip: clipSkip)
             try lane.run { lane in

@@ -82,7 +82,8 @@ import Testing
                 try goldens.layers("unet.\(name).layer."), bound: bound)
             let output = try call.run(unet, lane: lane, observer: layers.check)
             let error = relativeL2(output, call.expected)
-            #expect(error <= bound, "\(name): \(layers.firstDifference ?? "the last layer differs")")
+            #expect(
+                error <= bound, "\(name): \(layers.firstDifference ?? "the last layer differs")")
             #expect(layers.unseen == [])
         }
     }
@@ -105,7 +106,8 @@ struct UNetCall {
         let textValues = try goldens.floats("unet.\(name).text")
         text = try .make(
             TensorShape(
-                batch: shape[0], tokens: 77, channels: textValues.count / shape[0] / 77), textValues)
+                batch: shape[0], tokens: 77, channels: textValues.count / shape[0] / 77), textValues
+        )
         guidance =
             goldens.contains("unet.\(name).guidance")
             ? try {

@@ -25,12 +25,13 @@ import Testing
     }
 
     /// Today's spelling of a variant's index, the one before it, and what people write.
-    @Test(arguments: [
-        ("model.safetensors.index.json", nil),
-        ("model.safetensors.index.fp16.json", "fp16"),
-        ("model.safetensors.fp16.index.json", "fp16"),
-        ("model.fp16.safetensors.index.json", "fp16"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("model.safetensors.index.json", nil),
+            ("model.safetensors.index.fp16.json", "fp16"),
+            ("model.safetensors.fp16.index.json", "fp16"),
+            ("model.fp16.safetensors.index.json", "fp16"),
+        ] as [(String, String?)])
     func shards(_ index: String, _ variant: String?) throws {
         try write("model-00001-of-00002.safetensors", ["a": 1, "b": 2])
         try write("model-00002-of-00002.safetensors", ["c": 3])

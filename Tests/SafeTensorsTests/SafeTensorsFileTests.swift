@@ -81,7 +81,8 @@ import Testing
     }
 
     @Test func emptyTensorsAndNoTensors() throws {
-        let path = try write("{\"e\":{\"dtype\":\"F32\",\"shape\":[0,4],\"data_offsets\":[0,0]}}", [])
+        let path = try write(
+            "{\"e\":{\"dtype\":\"F32\",\"shape\":[0,4],\"data_offsets\":[0,0]}}", [])
         #expect(try SafeTensorsFile(path: path).tensor("e").floats() == [])
         #expect(try SafeTensorsFile(path: write("{}", [], name: "none")).names == [])
     }
@@ -134,7 +135,10 @@ import Testing
         (lie("\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]"), "overflows"),
         (lie("\"F32\",\"shape\":[2],\"data_offsets\":[8,0]"), "offsets"),
         (lie("\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]"), "offsets"),
-        (lie("\"F32\",\"shape\":[0],\"data_offsets\":[9223372036854775800,9223372036854775800]"), "offsets"),
+        (
+            lie("\"F32\",\"shape\":[0],\"data_offsets\":[9223372036854775800,9223372036854775800]"),
+            "offsets"
+        ),
         (lie("\"F32\",\"shape\":[1],\"data_offsets\":[4,8]"), "gap"),
         (
             "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
@@ -179,7 +183,8 @@ import Testing
                 for entry in header.entries.values {
                     #expect(entry.byteRange.lowerBound >= headerEnd)
                     #expect(entry.byteRange.upperBound <= good.count)
-                    #expect(entry.shape.reduce(entry.scalarType.byteCount, *) == entry.byteRange.count)
+                    #expect(
+                        entry.shape.reduce(entry.scalarType.byteCount, *) == entry.byteRange.count)
                 }
             }
         }

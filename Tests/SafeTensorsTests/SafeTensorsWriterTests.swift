@@ -29,7 +29,9 @@ import Testing
             #expect(try file.tensor(name).floats() == [Float(index), -0.5])
             #expect(try file.tensor(name).shape == [2, 1])
         }
-        #expect(try file.tensor("ids").withBytes { $0.loadUnaligned(fromByteOffset: 8, as: Int64.self) } == -2)
+        #expect(
+            try file.tensor("ids").withBytes { $0.loadUnaligned(fromByteOffset: 8, as: Int64.self) }
+                == -2)
         #expect(try file.tensor("bytes").withBytes { Array($0) } == bytes)
         #expect(directory.contents == ["x.safetensors"])
     }

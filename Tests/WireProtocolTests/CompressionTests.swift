@@ -22,6 +22,27 @@ import WireProtocol
             BytePlanes.shuffle(values) == [0x11, 0x55, 0x22, 0x66, 0x33, 0x77, 0x44, 0x88])
     }
 
+    /// Latents are nearly normal: byte planes double what zstd alone saves, at any size.
+    @Test(arguments: [4096, 16384, 65536])
+    func planesDoubleWhatCompressionAloneSaves(count: Int) throws {
+        var random = SplitMix64(state: 4)
+        let values = (0..<count).map { _ in
+            // The sum of twelve uniform numbers is close enough to normal.
+            (0..<12).reduce(Float(-6)) { sum, _ in sum + Float.random(in: 0..<1, using: &random) }
+        }
+        let raw = values.flatMap { value in
+            withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+        }
+        let plain = try #require(Zstandard.compress(raw, level: 3))
+        let shuffled = try #require(
+            Zstandard.compress(
+                BytePlanes.shuffle(values), level: 1, boundaries: [count, 2 * count, 3 * count]))
+        let (saved, savedAlone) = (raw.count - shuffled.count, raw.count - plain.count)
+        #expect(Double(saved) > 1.9 * Double(savedAlone))
+        #expect(
+            try Zstandard.decompress(shuffled, byteCount: raw.count) == BytePlanes.shuffle(values))
+    }
+
     @Test func longPayloadsAreCompressedShortOnesAreNot() throws {
         let latents = GeneratedLatents(
             channels: 4, height: 32, width: 32, values: [Float](repeating: 0.5, count: 4096))

@@ -13,7 +13,8 @@ import WireProtocol
         for _ in 0..<50_000 {
             var bytes = frames[Int.random(in: 0..<frames.count, using: &random)]
             Self.mutate(&bytes, &random)
-            var decoder = FrameDecoder(receiver: Bool.random(using: &random) ? .worker : .coordinator)
+            var decoder = FrameDecoder(
+                receiver: Bool.random(using: &random) ? .worker : .coordinator)
             decoder.append(bytes)
             do {
                 while let frame = try decoder.next() { _ = try Message(frame) }
@@ -86,7 +87,8 @@ import WireProtocol
             case 4: bytes.insert(UInt8.random(in: 0...255, using: &random), at: position)
             default:
                 let end = min(position + 4, bytes.count)
-                bytes.replaceSubrange(position..<end, with: repeatElement(255, count: end - position))
+                bytes.replaceSubrange(
+                    position..<end, with: repeatElement(255, count: end - position))
             }
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import Testing
 import WireProtocol
 
@@ -138,7 +139,7 @@ import WireProtocol
         #expect(Self.frames.map(\.type) == Samples.messages.map(\.type))
         for (message, golden) in zip(Samples.messages, Self.frames) {
             let bytes = message.frame(compressionLevel: nil).encoded()
-            #expect(Hexadecimal.string(bytes) == golden.hex, "\(message.type)")
+            #expect(Hexadecimal.text(bytes) == golden.hex, "\(message.type)")
         }
     }
 

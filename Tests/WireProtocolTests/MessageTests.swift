@@ -148,9 +148,10 @@ import WireProtocol
         for value in UInt16.min...UInt16.max {
             let code = WireErrorCode(wireValue: value)
             if code == .unspecified {
-                #expect(WireErrorCode.allCases.allSatisfy {
-                    $0 == .unspecified || $0.wireValue != value
-                })
+                #expect(
+                    WireErrorCode.allCases.allSatisfy {
+                        $0 == .unspecified || $0.wireValue != value
+                    })
             } else {
                 #expect(code.wireValue == value)
             }

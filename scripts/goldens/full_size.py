@@ -25,7 +25,8 @@ def export(folder: pathlib.Path) -> None:
     tensors = {}
     text_goldens(CLIPTextModel.from_pretrained(folder / "text_encoder", **options).eval(), tensors)
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", **options).eval()
-    unet_goldens(unet, tensors, [("t981", 1, 32, 32, 981), ("t1", 1, 32, 32, 1), ("odd", 1, 23, 37, 500)])
+    cases = [("t981", 1, 32, 32, 981), ("t1", 1, 32, 32, 1), ("odd", 1, 23, 37, 500)]
+    unet_goldens(unet, tensors, cases)
     del unet
     vae = AutoencoderKL.from_pretrained(folder / "vae", **options).eval()
     vae_goldens(vae, tensors, [("plain", 1, 32, 32)])

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small models with random weights, and what diffusers and transformers compute with them.
 
-Written below Tests/ParityTests/Goldens: one directory per model in diffusers' layout, f16, and beside
-it `<model>.safetensors` with inputs and results in f32. The embedded model gets goldens too. Between
-them the models use every layer and every spelling of a checkpoint that the loader knows. Results of
-inner layers are sampled at a few places, enough to name the first layer that differs.
+Written below Tests/ParityTests/Goldens: one directory per model in diffusers' layout, f16, and
+beside it `<model>.safetensors` with inputs and results in f32. The embedded model gets goldens too.
+Between them the models use every layer and every spelling of a checkpoint that the loader knows.
+Results of inner layers are sampled at a few places, enough to name the first layer that differs.
 """
 
 import json
@@ -25,7 +25,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
 SAMPLED = 192
 
-# Like Stable Diffusion 1.x: the head "dimension" is the number of heads, projections are convolutions.
+# Like Stable Diffusion 1.x: the head "dimension" is the number of heads, projections are 1x1
+# convolutions.
 TINY = {
     "unet": dict(block_out_channels=(16, 32, 32, 32), layers_per_block=1, cross_attention_dim=48,
                  attention_head_dim=4, norm_num_groups=16),
@@ -41,26 +42,28 @@ TINY2 = {
     "text": dict(hidden_size=40, intermediate_size=80, num_hidden_layers=2, num_attention_heads=5,
                  hidden_act="gelu"),
     "vae": dict(block_out_channels=(8, 16, 24), layers_per_block=2, norm_num_groups=4,
-                down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+                down_block_types=("DownEncoderBlock2D",) * 3,
+                up_block_types=("UpDecoderBlock2D",) * 3,
                 use_post_quant_conv=False, mid_block_add_attention=False, scaling_factor=0.13025,
                 shift_factor=0.1159, sample_size=32),
 }
 # What published configurations may say and the two above do not.
 MIXED = {
-    "unet": dict(block_out_channels=(12, 24, 30), layers_per_block=(1, 2, 1), cross_attention_dim=40,
+    "unet": dict(block_out_channels=(12, 24, 30), layers_per_block=(1, 2, 1),
+                 cross_attention_dim=40,
                  down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
                  up_block_types=("CrossAttnUpBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"),
                  transformer_layers_per_block=(1, 2, 2), only_cross_attention=(False, True, False),
-                 attention_head_dim=(2, 3, 3), norm_num_groups=6, flip_sin_to_cos=False, freq_shift=1,
-                 center_input_sample=True, time_cond_proj_dim=20, time_embedding_dim=56,
-                 act_fn="gelu", norm_eps=1e-3, conv_in_kernel=1),
+                 attention_head_dim=(2, 3, 3), norm_num_groups=6, flip_sin_to_cos=False,
+                 freq_shift=1, center_input_sample=True, time_cond_proj_dim=20,
+                 time_embedding_dim=56, act_fn="gelu", norm_eps=1e-3, conv_in_kernel=1),
 }
 # The mid block without attention; one level without any.
 PLAIN = {
     "unet": dict(block_out_channels=(16, 24), layers_per_block=1, cross_attention_dim=40,
                  down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-                 up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), mid_block_type="UNetMidBlock2D",
-                 attention_head_dim=2, norm_num_groups=8),
+                 up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+                 mid_block_type="UNetMidBlock2D", attention_head_dim=2, norm_num_groups=8),
 }
 
 
@@ -83,12 +86,13 @@ def save(module, folder: pathlib.Path, **options) -> None:
 
 def rewrite(file: pathlib.Path, change) -> None:
     """Renames or adds tensors of a file."""
-    save_file({k: v.contiguous() for k, v in change(load_file(file)).items()}, file, metadata={"format": "pt"})
+    tensors = {k: v.contiguous() for k, v in change(load_file(file)).items()}
+    save_file(tensors, file, metadata={"format": "pt"})
 
 
 def prefixed(tensors: dict) -> dict:
     """The text encoder as transformers before version 5 wrote it."""
-    tensors = {k if k.startswith("text_model.") else "text_model." + k: v for k, v in tensors.items()}
+    tensors = {"text_model." + k.removeprefix("text_model."): v for k, v in tensors.items()}
     tensors["text_model.embeddings.position_ids"] = torch.arange(77)[None]
     return tensors
 
@@ -196,7 +200,8 @@ def vae_goldens(vae: AutoencoderKL, tensors: dict, cases: list, tiled: tuple | N
     parts = {"conv_in": "conv_in"}
     parts.update({f"mid_block.resnets.{i}": f"mid_block.resnets.{i}" for i in range(2)})
     for i, block in enumerate(decoder.up_blocks):
-        parts.update({n: n for n in (f"up_blocks.{i}.resnets.{j}" for j in range(len(block.resnets)))})
+        names = [f"up_blocks.{i}.resnets.{j}" for j in range(len(block.resnets))]
+        parts.update({name: name for name in names})
         if block.upsamplers is not None:
             parts[f"up_blocks.{i}.upsamplers.0"] = f"up_blocks.{i}.upsamplers.0"
     for index, (name, batch, height, width) in enumerate(cases):
@@ -221,8 +226,10 @@ def vae_goldens(vae: AutoencoderKL, tensors: dict, cases: list, tiled: tuple | N
 def write(path: pathlib.Path, tensors: dict) -> None:
     """Writes goldens with the versions that made them."""
     # One entry: the order of several would change from run to run.
-    versions = ", ".join(f"{m.__name__} {m.__version__.split('+')[0]}" for m in (torch, diffusers, transformers))
-    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, path, metadata={"made_by": versions})
+    makers = (torch, diffusers, transformers)
+    versions = ", ".join(f"{m.__name__} {m.__version__.split('+')[0]}" for m in makers)
+    tensors = {k: v.detach().contiguous() for k, v in tensors.items()}
+    save_file(tensors, path, metadata={"made_by": versions})
 
 
 def fill(config: dict) -> dict:
@@ -251,7 +258,8 @@ def tiny_models(out: pathlib.Path) -> None:
             text_goldens(encoder, tensors)
             vae_config = dict(sample_size=64, down_block_types=("DownEncoderBlock2D",) * 4,
                               up_block_types=("UpDecoderBlock2D",) * 4) | config["vae"]
-            vae = randomize(AutoencoderKL(in_channels=3, out_channels=3, latent_channels=4, **vae_config))
+            vae_config = dict(in_channels=3, out_channels=3, latent_channels=4) | vae_config
+            vae = randomize(AutoencoderKL(**vae_config))
             save(vae, folder / "vae", **(dict(variant="fp16") if name == "tiny2" else {}))
             vae_goldens(vae, tensors, [("plain", 1, 8, 8), ("odd", 2, 5, 7)], tiled=(13, 18))
         if name == "tiny":
@@ -262,7 +270,7 @@ def tiny_models(out: pathlib.Path) -> None:
 
 
 def drop_encoder(folder: pathlib.Path) -> None:
-    """Leaves one tensor of the VAE's encoder in the file, to be ignored; saves the rest of the room."""
+    """Leaves one tensor of the VAE's encoder in the file, to be ignored, and drops the others."""
     for file in folder.glob("*.safetensors"):
         rewrite(file, lambda tensors: {
             k: v for k, v in tensors.items()
@@ -273,11 +281,13 @@ def postcards(out: pathlib.Path) -> None:
     """The embedded model."""
     torch.manual_seed(0)
     tensors = {}
-    unet = UNet2DConditionModel.from_pretrained(POSTCARDS / "unet", torch_dtype=torch.float32).eval()
-    unet_goldens(unet, tensors, [("t981", 1, 32, 32, 981), ("t1", 1, 32, 32, 1), ("odd", 1, 19, 27, 400)])
-    encoder = CLIPTextModel.from_pretrained(POSTCARDS / "text_encoder", torch_dtype=torch.float32).eval()
+    options = dict(torch_dtype=torch.float32)
+    unet = UNet2DConditionModel.from_pretrained(POSTCARDS / "unet", **options).eval()
+    cases = [("t981", 1, 32, 32, 981), ("t1", 1, 32, 32, 1), ("odd", 1, 19, 27, 400)]
+    unet_goldens(unet, tensors, cases)
+    encoder = CLIPTextModel.from_pretrained(POSTCARDS / "text_encoder", **options).eval()
     text_goldens(encoder, tensors)
-    vae = AutoencoderKL.from_pretrained(POSTCARDS / "vae", torch_dtype=torch.float32).eval()
+    vae = AutoencoderKL.from_pretrained(POSTCARDS / "vae", **options).eval()
     vae_goldens(vae, tensors, [("plain", 1, 12, 16)])
     write(out / "postcards.safetensors", tensors)
 

@@ -6,9 +6,6 @@ struct RemainingTime: Sendable {
     private var shown: Double?
     private var shownTime: Double = 0
 
-    /// Fraction of the gap to the estimate that closes per second.
-    private static let pull = 0.2
-
     /// The seconds to show now.
     mutating func shown(estimate: Double, at time: Double) -> Double {
         guard let previous = shown else {
@@ -20,8 +17,10 @@ struct RemainingTime: Sendable {
         let countdown = max(0, previous - elapsed)
         let gap = estimate - countdown
         // A worker lost or found changes everything: no use in pretending otherwise.
-        let isSurprise = abs(gap) > max(0.5 * countdown, 10)
-        let next = isSurprise ? estimate : countdown + gap * min(1, RemainingTime.pull * elapsed)
+        let isSurprise = abs(gap) > max(0.5 * countdown, 3)
+        // The fraction of the gap that closes per second: all of it before the end comes.
+        let pull = 0.2 + 1 / (1 + countdown)
+        let next = isSurprise ? estimate : countdown + gap * min(1, pull * elapsed)
         shown = next
         shownTime = time
         return next

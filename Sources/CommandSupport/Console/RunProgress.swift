@@ -147,12 +147,9 @@ package struct RunProgress: Sendable {
             return Double(queuedStepCount) / rate + busy / 2 + decodingSeconds
         }
         for index in imageStates.indices where imageStates[index] == .queued {
-            guard
-                let next = freeTimes.indices.min(by: {
-                    freeTimes[$0].free + Double(stepCounts[index]) * freeTimes[$0].pace
-                        < freeTimes[$1].free + Double(stepCounts[index]) * freeTimes[$1].pace
-                })
-            else { break }
+            // As the coordinator does: it does not wait for a faster one.
+            let next = freeTimes.indices.min { freeTimes[$0].free < freeTimes[$1].free }
+            guard let next else { break }
             freeTimes[next].free += Double(stepCounts[index]) * freeTimes[next].pace
         }
         return (freeTimes.map(\.free).max() ?? 0) + decodingSeconds

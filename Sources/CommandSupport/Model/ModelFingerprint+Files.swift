@@ -46,10 +46,4 @@ extension ModelFingerprint {
         }
         return Array(SHA256.hash(data: data))
     }
-
-    /// The first ten hexadecimal digits of the U-Net's digest, as A1111 abbreviates a checkpoint's.
-    package var shortHash: String {
-        let digits = Array("0123456789abcdef")
-        return String(unet.prefix(5).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-    }
 }

@@ -21,6 +21,7 @@ extension GalleryPage {
         h1 { margin: 0 0 4px; font-size: 26px; font-weight: 650; letter-spacing: -.015em }
         h2 { margin: 40px 0 12px; font-size: 17px; font-weight: 620 }
         .sub { margin: 0; color: var(--soft) }
+        .sub span { display: inline-block; max-width: 100%; overflow-wrap: anywhere }
         .sub span + span::before { content: "·"; margin: 0 .5em }
         .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr));
           gap: 1px; margin: 22px 0 26px; border: 1px solid var(--line); border-radius: 12px;

@@ -37,16 +37,3 @@ package struct ModelRecord: Sendable, Equatable, Codable {
     /// What A1111 calls `VAE hash`, ten hexadecimal digits.
     package var shortVAEHash: String { String(vaeSHA256.prefix(10)) }
 }
-
-/// Bytes as hexadecimal digits.
-package enum Hexadecimal {
-    /// Two lower-case digits per byte.
-    package static func text(_ bytes: some Sequence<UInt8>) -> String {
-        var text = ""
-        for byte in bytes {
-            text += byte < 16 ? "0" : ""
-            text += String(byte, radix: 16)
-        }
-        return text
-    }
-}

@@ -22,10 +22,11 @@ package enum PNG {
     /// - Parameters:
     ///   - image: The pixels.
     ///   - texts: Text chunks, written before the pixels.
-    ///   - compressionLevel: zlib's, 0 (fastest) to 9 (smallest).
+    ///   - compressionLevel: zlib's, 0 (fastest) to 9 (smallest). The default writes 512×512 pixels in
+    ///     45 ms, where 6 takes 160 ms for files 6 % smaller: the coordinator writes for all workers.
     /// - Returns: The bytes of the file.
     package static func encode(
-        _ image: RGBImage, texts: [PNGText] = [], compressionLevel: Int = 6
+        _ image: RGBImage, texts: [PNGText] = [], compressionLevel: Int = 3
     ) throws(ImageCodecError) -> [UInt8] {
         var writer = try PNGWriter(
             width: image.width, height: image.height, texts: texts,

@@ -45,7 +45,7 @@ package struct PNGWriter: ~Copyable {
     ///   - texts: Text chunks, in this order before the pixels.
     ///   - compressionLevel: zlib's, 0 (fastest) to 9 (smallest).
     package init(
-        width: Int, height: Int, texts: [PNGText] = [], compressionLevel: Int = 6
+        width: Int, height: Int, texts: [PNGText] = [], compressionLevel: Int = 3
     ) throws(ImageCodecError) {
         precondition((0...9).contains(compressionLevel), "zlib has no level \(compressionLevel)")
         let sides = 1...ImageLimits.sideMax

@@ -16,7 +16,9 @@ package enum CheckpointKeys {
     /// U-Net: keys are names.
     package static func unet(_ key: String) -> String? { key }
 
-    /// VAE: the decoder only. Attention was spelt `query`, `key`, `value`, `proj_attn` before
+    /// VAE: the decoder only.
+    ///
+    /// Attention was spelt `query`, `key`, `value`, `proj_attn` before
     /// diffusers 0.17 (`_fix_state_dict_keys_on_load`).
     package static func vaeDecoder(_ key: String) -> String? {
         if key.hasPrefix("encoder.") || key.hasPrefix("quant_conv.") { return nil }

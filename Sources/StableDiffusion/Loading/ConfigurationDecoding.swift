@@ -33,7 +33,8 @@ package enum PerBlock<Value: Decodable & Sendable & Equatable>: Decodable, Senda
     /// One value per block.
     func resolved(count: Int, key: String) throws(ConfigurationProblem) -> [Value] {
         // One above: an up block has a layer more than its down block.
-        try ConfigurationLimits.check(count, 1...ConfigurationLimits.layers.upperBound + 1, key: key)
+        try ConfigurationLimits.check(
+            count, 1...ConfigurationLimits.layers.upperBound + 1, key: key)
         switch self {
         case .all(let value): return Array(repeating: value, count: count)
         case .each(let values):
@@ -91,7 +92,9 @@ struct FixedOptions {
     }
 
     /// Reads the keys of `supported` and fails on the first with another value.
-    static func check(_ supported: [(key: String, value: OptionValue)], in decoder: any Decoder) throws {
+    static func check(_ supported: [(key: String, value: OptionValue)], in decoder: any Decoder)
+        throws
+    {
         let container = try decoder.container(keyedBy: Name.self)
         for (key, value) in supported {
             let name = Name(stringValue: key)

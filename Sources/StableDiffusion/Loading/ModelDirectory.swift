@@ -62,8 +62,10 @@ package struct ModelDirectory: Sendable {
         case .dataCorrupted(let context):
             let key = context.codingPath.map(\.stringValue).joined(separator: ".")
             return .notReadable(
-                reason: key.isEmpty ? "is not JSON" : "\"\(key)\" can't be read: "
-                    + context.debugDescription)
+                reason: key.isEmpty
+                    ? "is not JSON"
+                    : "\"\(key)\" can't be read: "
+                        + context.debugDescription)
         @unknown default:
             return .notReadable(reason: "can't be read")
         }

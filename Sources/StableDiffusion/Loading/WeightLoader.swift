@@ -78,7 +78,7 @@ package struct WeightLoader {
             hasBias: hasBias, extraBias: extraBias)
     }
 
-    /// Fully connected layers of the same input as one: outputs side by side, `outputChannels` each.
+    /// Fully connected layers of one input, joined: outputs side by side, `outputChannels` each.
     package func linear(
         joining names: [String], inputChannels: Int, outputChannels: Int, hasBias: Bool,
         extraBias: String? = nil

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import Foundation
 internal import TensorKit
 
 /// One image on its way from noise to latents; the caller pulls the steps.
@@ -31,7 +30,8 @@ package final class DenoisingRun {
         let start = clock.now
         let prompts = pipeline.prompts
         // Unconditional first, as in diffusers.
-        let sources = lanes.halves == 2 ? [request.negativePrompt, request.prompt] : [request.prompt]
+        let sources =
+            lanes.halves == 2 ? [request.negativePrompt, request.prompt] : [request.prompt]
         let wasCached = sources.allSatisfy {
             prompts.isCached($0, clipSkip: request.clipSkip)
         }
@@ -52,13 +52,25 @@ package final class DenoisingRun {
             inferenceStepCount: request.inferenceStepCount, eta: request.eta,
             sampleCount: buffers.grid.elementCount)
         guidance = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
-            try guidanceScaleEmbedding(request.guidanceScale - 1, channels: $0)
+            try Self.guidance(request.guidanceScale, channels: $0)
         }
         noise = ImageNoise(seed: request.seed)
         let initial = noise.initialLatents(
             channels: buffers.grid.channels, height: buffers.grid.height,
             width: buffers.grid.width, scale: scheduler.initialNoiseSigma)
         _ = buffers.latents.update(from: initial)
+    }
+
+    /// The guidance scale as an input, `[1, 1, 1, channels]`, f32.
+    private static func guidance(_ scale: Float, channels: Int) throws -> Tensor {
+        let storage = try TensorStorage(byteCount: channels * MemoryLayout<Float>.stride + 256)
+        let tensor = Tensor(
+            storage: storage, shape: TensorShape(tokens: 1, channels: channels),
+            elementType: .float32)
+        for (index, value) in guidanceScaleEmbedding(scale - 1, dimension: channels).enumerated() {
+            tensor.floats[index] = value
+        }
+        return tensor
     }
 
     /// U-Net calls in all; some samplers make more than one per step.
@@ -111,21 +123,4 @@ extension Duration {
     package var seconds: Double {
         Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }
-}
-
-/// diffusers' `get_guidance_scale_embedding`: sines, then cosines, of 1000 w at falling
-/// frequencies, for models distilled with guidance (LCM).
-///
-/// - Returns: `[1, 1, 1, channels]`, f32.
-private func guidanceScaleEmbedding(_ scale: Float, channels: Int) throws -> Tensor {
-    let storage = try TensorStorage(byteCount: channels * MemoryLayout<Float>.stride + 256)
-    let embedding = Tensor(
-        storage: storage, shape: TensorShape(tokens: 1, channels: channels), elementType: .float32)
-    let half = channels / 2
-    for index in 0..<half {
-        let frequency = expf(-logf(10000) / Float(half - 1) * Float(index))
-        embedding.floats[index] = sinf(1000 * scale * frequency)
-        embedding.floats[half + index] = cosf(1000 * scale * frequency)
-    }
-    return embedding
 }

@@ -2,8 +2,9 @@
 
 internal import TensorKit
 
-/// diffusers' `Attention` over the text (`attn2`). The text's keys and values don't change over
-/// the steps; `PreparedText` holds them.
+/// diffusers' `Attention` over the text (`attn2`).
+///
+/// The text's keys and values don't change over the steps; `PreparedText` holds them.
 final class CrossAttention: Sendable {
     private let queries: any PackedLinear
     private let keysValues: any PackedLinear

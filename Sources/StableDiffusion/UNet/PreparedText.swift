@@ -2,8 +2,9 @@
 
 internal import TensorKit
 
-/// What all cross-attention layers of a U-Net need of one text: their keys and values. Made once
-/// per prompt, used by every step.
+/// What all cross-attention layers of a U-Net need of one text: their keys and values.
+///
+/// Made once per prompt, used by every step.
 package final class PreparedText {
     private let entries: [Tensor]
     /// Texts in it.

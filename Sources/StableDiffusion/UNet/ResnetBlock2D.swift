@@ -3,7 +3,9 @@
 internal import TensorKit
 
 /// diffusers' `ResnetBlock2D`: two normed convolutions beside a shortcut, the timestep added
-/// between them. The VAE uses it without a timestep.
+/// between them.
+///
+/// The VAE uses it without a timestep.
 final class ResnetBlock2D: Sendable {
     private let norm1: GroupNorm
     private let convolution1: any PackedConvolution

@@ -79,8 +79,9 @@ final class TimestepEmbedding: Sendable {
     }
 }
 
-/// The guidance scale as distilled models (LCM) take it: diffusers'
-/// `get_guidance_scale_embedding`. `scale` is the guidance scale minus one.
+/// The guidance scale as distilled models (LCM) take it.
+///
+/// Matches diffusers' `get_guidance_scale_embedding`; `scale` is the guidance scale minus one.
 package func guidanceScaleEmbedding(_ scale: Float, dimension: Int) -> [Float] {
     let half = dimension / 2
     var values = [Float](repeating: 0, count: dimension)

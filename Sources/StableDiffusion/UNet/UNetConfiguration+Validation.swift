@@ -19,7 +19,9 @@ extension UNetConfiguration {
             throw .unsupported(
                 key: "act_fn", value: activationFunction, supported: ["silu", "swish", "gelu"])
         }
-        for (key, size) in [("conv_in_kernel", inputKernelSize), ("conv_out_kernel", outputKernelSize)]
+        for (key, size) in [
+            ("conv_in_kernel", inputKernelSize), ("conv_out_kernel", outputKernelSize),
+        ]
         where size != 1 && size != 3 {
             throw .unsupported(key: key, value: "\(size)", supported: ["1", "3"])
         }

@@ -25,10 +25,12 @@ extension UNetConfiguration {
         let layers = try layersPerBlock.resolved(count: count, key: "layers_per_block")
         let heads = try (attentionHeadCount ?? attentionHeadDimension)
             .resolved(count: count, key: "attention_head_dim")
-        let dimensions = try crossAttentionDimension
+        let dimensions =
+            try crossAttentionDimension
             .resolved(count: count, key: "cross_attention_dim")
         let only = try onlyCrossAttention.resolved(count: count, key: "only_cross_attention")
-        let transformers = try transformerLayersPerBlock
+        let transformers =
+            try transformerLayersPerBlock
             .resolved(count: count, key: "transformer_layers_per_block")
         let reversed = try reverseTransformerLayersPerBlock.map {
             values throws(ConfigurationProblem) in

@@ -2,7 +2,8 @@
 
 package import TensorKit
 
-/// A decoded picture as bytes, exactly as diffusers' `VaeImageProcessor` makes them:
+/// A decoded picture as bytes, exactly as diffusers' `VaeImageProcessor` makes them.
+///
 /// `(x / 2 + 0.5).clamp(0, 1) · 255`, rounded half to even. A value that is no number becomes 0.
 ///
 /// - Parameter image: one picture `[1, height, width, channels]`, f32, contiguous.

@@ -2,7 +2,7 @@
 
 internal import TensorKit
 
-/// What `vae/config.json` says about decoding; the defaults are those of diffusers' `AutoencoderKL`.
+/// What `vae/config.json` says about decoding, with the defaults of diffusers' `AutoencoderKL`.
 package struct VAEConfiguration: Sendable, Equatable {
     package var className = "AutoencoderKL"
     package var outputChannels = 3

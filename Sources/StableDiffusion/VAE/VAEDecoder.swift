@@ -143,7 +143,8 @@ private struct TensorPair {
         func block(_ parity: Int) -> Tensor {
             let sizes = shapes.indices.lazy.filter { $0 % 2 == parity }
                 .map { shapes[$0].elementCount }
-            return lane.workspace.tensor(TensorShape(tokens: sizes.max() ?? 1, channels: 1), .float32)
+            return lane.workspace.tensor(
+                TensorShape(tokens: sizes.max() ?? 1, channels: 1), .float32)
         }
         even = block(0)
         odd = block(1)

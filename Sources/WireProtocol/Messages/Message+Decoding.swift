@@ -56,7 +56,8 @@ extension ByteReader {
         return WireReason(code, text, retryAfterMilliseconds: retryAfter)
     }
 
-    fileprivate mutating func readNode(role expected: PeerRole) throws(WireError) -> NodeDescription {
+    fileprivate mutating func readNode(role expected: PeerRole) throws(WireError) -> NodeDescription
+    {
         let role = try read(UInt8.self, "role")
         guard role == expected.rawValue else {
             throw .fieldOutOfRange(type, field: "role", value: "\(role)")

@@ -3,16 +3,26 @@
 import GenerationTypes
 
 extension Message {
-    /// zstd's level for latents: mantissas are noise, so higher levels cost time and save nothing.
+    /// zstd's level for latents.
+    ///
+    /// Mantissas are noise, so higher levels save nothing; `Protocol.md` has the measurements.
     package static let defaultCompressionLevel = 1
 
     /// The frame of this message, ready for the wire.
     ///
     /// - Parameter compressionLevel: zstd's level for long payloads; `nil` sends them raw.
     package func frame(compressionLevel: Int? = defaultCompressionLevel) -> Frame {
-        Frame(
-            type: type, stream: lease.map { $0.item + 1 } ?? 0, content: content(),
-            level: compressionLevel)
+        let content = content()
+        return Frame(
+            type: type, stream: lease.map { $0.item + 1 } ?? 0, content: content,
+            boundaries: boundaries(contentByteCount: content.count), level: compressionLevel)
+    }
+
+    /// Where the byte planes of latents begin.
+    private func boundaries(contentByteCount: Int) -> [Int] {
+        guard case .result(let result) = self else { return [] }
+        let planeByteCount = result.latents.values.count
+        return (1...4).reversed().map { contentByteCount - $0 * planeByteCount }
     }
 
     private func content() -> [UInt8] {

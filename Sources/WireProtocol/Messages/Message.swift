@@ -2,7 +2,9 @@
 
 package import GenerationTypes
 
-/// Everything the two ends say to each other. Byte tables: `Protocol.md`.
+/// Everything the two ends say to each other.
+///
+/// Byte tables: `Protocol.md`.
 package enum Message: Sendable, Equatable {
     /// Coordinator introduces itself; the first message of a connection.
     case hello(NodeDescription)

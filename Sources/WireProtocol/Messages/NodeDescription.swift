@@ -6,15 +6,17 @@ package import GenerationTypes
 package struct NodeDescription: Sendable, Equatable {
     /// Which end of the connection it is.
     package var role: PeerRole
-    /// Random per run of a coordinator and per start of a worker: tells a node that came back
-    /// from one that was started anew. 16 bytes.
+    /// Random, 16 bytes, new for each run of a coordinator and each start of a worker.
+    ///
+    /// Tells a node that came back from one that was started anew.
     package var instance: [UInt8]
     /// A name for people, such as `myhost:7400`.
     package var name: String
     /// Version and build of the program.
     package var build: String
-    /// Everything that decides the last bit of a result besides the model: precision, backend,
-    /// instruction set, threads. Equal classes give equal bytes.
+    /// What decides the last bit besides the model: precision, backend, instruction set, threads.
+    ///
+    /// Equal classes give equal bytes.
     package var kernelClass: String
     /// Processor cores it computes with.
     package var coreCount: Int

@@ -6,8 +6,9 @@ import GenerationTypes
 import WireProtocol
 import Worker
 
-/// One coordinator and some workers, as pure state machines in virtual time, joined by connections
-/// that lose, delay and break. Everything follows from the seed.
+/// One coordinator and some workers as pure state machines in virtual time.
+///
+/// The connections between them lose, delay and break. Everything follows from the seed.
 struct SimulatedCluster {
     /// Which faults happen, once in so many opportunities; 0 for never.
     struct Faults {

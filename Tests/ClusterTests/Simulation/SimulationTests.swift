@@ -2,7 +2,9 @@
 
 import Testing
 
-/// Thousands of runs in virtual time. A failing seed is printed; running it again fails again.
+/// Thousands of runs in virtual time.
+///
+/// A failing seed is printed; running it again fails again.
 @Suite struct SimulationTests {
     @Test func faultyNetworksAndWorkersBreakNoRule() {
         var events = 0

@@ -38,7 +38,8 @@ struct Timeline<Event> {
             var parent = 0
             while true {
                 let children = [2 * parent + 1, 2 * parent + 2].filter { $0 < heap.count }
-                guard let child = children.min(by: { heap[$0] < heap[$1] }), heap[child] < heap[parent]
+                guard let child = children.min(by: { heap[$0] < heap[$1] }),
+                    heap[child] < heap[parent]
                 else { break }
                 heap.swapAt(child, parent)
                 parent = child

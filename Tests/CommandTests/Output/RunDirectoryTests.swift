@@ -145,7 +145,8 @@ import Testing
 
     @Test func namesAreTheContract() {
         #expect(RunFileName.picture(index: 7, seed: 42) == "00007-42.png")
-        #expect(RunFileName.latents(index: 123_456, seed: .max) == "123456-\(UInt64.max).safetensors")
+        #expect(
+            RunFileName.latents(index: 123_456, seed: .max) == "123456-\(UInt64.max).safetensors")
         #expect(RunFileName.sheet(page: 12) == "grid-0012.png")
         for name in [
             "00000-42.png", "123456-0.safetensors", "grid-0000.png", "report.json", "index.html",

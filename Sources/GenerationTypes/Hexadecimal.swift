@@ -3,7 +3,7 @@
 /// Digests as people and files write them.
 package enum Hexadecimal {
     /// Two lower-case digits per byte.
-    package static func string(_ bytes: [UInt8]) -> String {
+    package static func text(_ bytes: some Collection<UInt8>) -> String {
         var text = ""
         text.reserveCapacity(bytes.count * 2)
         for byte in bytes {
