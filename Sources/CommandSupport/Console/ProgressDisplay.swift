@@ -71,8 +71,8 @@ package final class ProgressDisplay: Sendable {
             }
             switch mode {
             case .silent:
-                // Silence is for progress, not for trouble.
-                if event.isTrouble, let line = RunMessage.text(for: event) {
+                // Silence is for progress, not for trouble, which JSON tells as well.
+                if !json, event.isTrouble, let line = RunMessage.text(for: event) {
                     console.writeError(TerminalText.sanitized(line) + "\n")
                 }
             case .plain:

@@ -182,6 +182,18 @@ import Testing
         #expect(recorder.error.contains("worker w [2J is lost: x y 31m"))
     }
 
+    @Test func silenceIsForProgressOnly() {
+        let display = display(.silent)
+        begin(display)
+        display.report(.warning("cut"))
+        end(display)
+        #expect(
+            recorder.error.split(separator: "\n").allSatisfy {
+                $0.hasPrefix("warning: cut") || $0.contains(" failed: ")
+            })
+        #expect(recorder.error.contains("warning: cut") && recorder.error.contains("image 1 failed"))
+    }
+
     @Test func jsonHasOneObjectPerEvent() throws {
         let display = display(.silent, json: true)
         begin(display)
