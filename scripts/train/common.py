@@ -52,7 +52,8 @@ def average_gradients(pool, gradient, parts, weights):
         total = results[0][1][i].float()
         for _, other in results[1:]:
             total += other[i].float()
-        weight.grad = total.div_(len(parts))
+        # PyTorch's fused Adam reads memory in order: a channels-last gradient would be scrambled.
+        weight.grad = total.div_(len(parts)).contiguous()
     return [result for result, _ in results]
 
 

@@ -4,19 +4,21 @@
     python scripts/train/train_vae.py train --crop 128 --samples 16000 --out work/ckpt/vae128
     python scripts/train/train_vae.py train --init work/ckpt/vae128 --batch 24 --part 6
     python scripts/train/train_vae.py bake --to work/ckpt/vae_final
+    python scripts/train/train_vae.py train --init DIR/vae --near 0.5 --out work/ckpt/vae2
     python scripts/train/train_vae.py train --init DIR/vae --decoder-only --out work/ckpt/decoder
     python scripts/train/train_vae.py measure --out DIR/vae
 
-Inputs: `--data` with {train,val}.u8; for `--decoder-only` also lat_train_256.npy, encoded by the
-same VAE. Outputs of `train` in `--out`: an AutoencoderKL directory (the exponential average of
+Inputs: `--data` with {train,val}.u8; for `--near` and `--decoder-only` also lat_train_256.npy,
+encoded by `--init`. Outputs of `train` in `--out`: an AutoencoderKL directory (the exponential average of
 the weights), state.pt (replaced atomically; a state that is there is continued) and recon.png.
 `bake` whitens the latents inside the 1x1 convolutions. `measure` prints PSNR and SSIM on the
 first 500 held-out renders.
 
 Whole autoencoder: random crops, one in four of half-size scenes, so that the U-Net's first stage
 finds them familiar. `--decoder-only` freezes the encoder and both 1x1 convolutions, so latents,
-and every U-Net trained on them, stay valid; it trains on whole scenes, because GroupNorm and the
-attention in the middle behave differently on a crop.
+and every U-Net trained on them, stay valid. `--near` trains everything, with a penalty on how far
+the latents move, so that a U-Net only has to be trained on, not anew. Both see whole scenes,
+because GroupNorm and the attention in the middle behave differently on a crop.
 
 Loss: L1 and MSE, L1 of the differences between neighbours at three scales, and a tiny KL. The
 learning rate is a cosine over samples. SIGTERM saves and ends.
@@ -35,9 +37,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from diffusers.models.attention_processor import AttnProcessor
 from PIL import Image
 
 from common import SIZE, average_gradients, edit_config, open_images, save_atomically
+from fast_norm import use_fast_norms
 
 CHANNELS = (16, 32, 32, 64)
 SCALING_FACTOR = 0.18215  # Stable Diffusion 1.x
@@ -170,7 +174,10 @@ class Run:
         self.vae = load(options.init) if options.init else build()
         self.average = load(options.init) if options.init else build()
         self.average.load_state_dict(self.vae.state_dict())
-        if options.decoder_only:
+        use_fast_norms(self.vae)
+        for half in (self.vae.encoder, self.vae.decoder):  # faster on a CPU than PyTorch's flash
+            half.mid_block.attentions[0].set_processor(AttnProcessor())
+        if options.decoder_only or options.near:
             latents = np.load(f"{options.data}/lat_train_{SIZE}.npy", mmap_mode="r")
             self.latents = latents
             self.images = self.images[:len(latents)]
@@ -214,24 +221,32 @@ class Run:
         kl = 0.5 * (mean.pow(2) + var - 1 - logvar).mean()
         return reconstruction_loss(y.float(), x, self.options.mse) + KL_WEIGHT * kl
 
-    def decoder_loss(self, picked, rng):
-        """Decodes cached latents of whole scenes, with up to the posterior's noise."""
+    def scene_loss(self, picked, rng):
+        """Decodes the latents of whole scenes, with up to the posterior's noise: the cached ones,
+        or with `--near` the encoder's own, which shall stay near the cached ones."""
         x = to_input(self.images[picked]).contiguous(memory_format=torch.channels_last)
-        z = torch.from_numpy(self.latents[picked].astype(np.float32))
-        z = z / self.vae.config.scaling_factor
+        scale = self.vae.config.scaling_factor
+        z = cached = torch.from_numpy(self.latents[picked].astype(np.float32)) / scale
+        moved = 0.0
+        if self.options.near:
+            with torch.autocast("cpu", torch.bfloat16):
+                hidden = self.vae.encoder(x)
+            z = self.vae.quant_conv(hidden.float())[:, :4]  # float32: latents need its digits
+            moved = self.options.near * (z - cached).mul(scale).pow(2).mean()
         noise = torch.from_numpy(rng.standard_normal(z.shape)).float()
         strength = torch.from_numpy(rng.random((len(z), 1, 1, 1))).float()
         z = z + strength * self.deviation.view(1, 4, 1, 1) * noise
+        z = self.vae.post_quant_conv(z).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
-            z = self.vae.post_quant_conv(z).contiguous(memory_format=torch.channels_last)
             y = self.vae.decoder(z)
-        return reconstruction_loss(y.float(), x, self.options.mse)
+        return reconstruction_loss(y.float(), x, self.options.mse) + moved
 
     def gradient(self, task):
         """(loss, gradients) of some images; runs in a worker thread."""
         picked, seed = task
         rng = np.random.default_rng(seed)
-        loss = (self.decoder_loss if self.options.decoder_only else self.whole_loss)(picked, rng)
+        whole = self.options.decoder_only or self.options.near
+        loss = (self.scene_loss if whole else self.whole_loss)(picked, rng)
         return loss.item(), torch.autograd.grad(loss, self.weights)
 
     def rate(self):
@@ -286,7 +301,7 @@ def train(options):
                 print(json.dumps(measure(run.average, val[:50], pool)), flush=True)
                 saved = time.time()
         found = measure(run.average, val[:HELD_OUT], pool)
-        if not options.decoder_only:
+        if not options.decoder_only and not options.near:
             run.average.register_to_config(scaling_factor=1 / found["latent_std"])
         run.save()
         draw_pairs(run.average, val[:6], f"{options.out}/recon.png")
@@ -358,6 +373,7 @@ def main():
     parser.add_argument("--to", default="work/ckpt/vae_final", help="where `bake` writes")
     parser.add_argument("--init", default="", help="start from this exported autoencoder")
     parser.add_argument("--decoder-only", action="store_true", help="leave the latents alone")
+    parser.add_argument("--near", type=float, default=0, help="weight of the latents' movement")
     parser.add_argument("--samples", type=int, default=300000, help="images or crops in all")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--part", type=int, default=2, help="images per gradient task")
@@ -370,7 +386,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     assert options.batch % options.part == 0, "--batch must be a multiple of --part"
-    assert options.init or not options.decoder_only, "--decoder-only needs --init"
+    assert options.init or not (options.decoder_only or options.near), "needs --init"
     {"train": train, "bake": bake, "measure": print_measures}[options.what](options)
 
 
