@@ -38,10 +38,10 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from diffusers.models.attention_processor import AttnProcessor
-from PIL import Image
 
 from common import SIZE, average_gradients, edit_config, open_images, save_atomically
 from fast_norm import use_fast_norms
+from vae_measure import box_ssim, draw_pairs, load, measure, to_input
 
 CHANNELS = (16, 32, 32, 64)
 SCALING_FACTOR = 0.18215  # Stable Diffusion 1.x
@@ -57,17 +57,6 @@ def build():
         up_block_types=["UpDecoderBlock2D"] * levels, block_out_channels=CHANNELS,
         layers_per_block=1, latent_channels=4, norm_num_groups=8, sample_size=SIZE,
     )
-
-
-def load(path):
-    """A saved autoencoder, as float32."""
-    return AutoencoderKL.from_pretrained(path, low_cpu_mem_usage=False).float()
-
-
-def to_input(images):
-    """uint8 N x H x W x 3 -> float32 N x 3 x H x W in [-1, 1]."""
-    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
-    return x.float() / 127.5 - 1
 
 
 # ---------------------------------------------------------------- loss and data
@@ -111,54 +100,6 @@ def crops(images, picked, side, rng):
             crop = crop.reshape(side, 2, side, 2, 3).mean((1, 3)).round().astype(np.uint8)
         out.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
     return to_input(np.stack(out))
-
-
-# ---------------------------------------------------------------- measuring
-
-
-def ssim(y, x):
-    """Structural similarity (Wang et al. 2004) per image: Gaussian window of 11, sigma 1.5,
-    mean over the RGB channels, for values in [0, 1]."""
-    line = torch.exp(-(torch.arange(11) - 5.0).pow(2) / (2 * 1.5**2))
-    line = line / line.sum()
-    window = (line[:, None] * line[None, :]).expand(3, 1, 11, 11)
-
-    def mean(v):
-        return F.conv2d(v, window, groups=3)
-
-    my, mx = mean(y), mean(x)
-    vy, vx, cov = mean(y * y) - my**2, mean(x * x) - mx**2, mean(x * y) - mx * my
-    c1, c2 = 0.01**2, 0.03**2
-    value = (2 * my * mx + c1) * (2 * cov + c2) / ((my**2 + mx**2 + c1) * (vy + vx + c2))
-    return value.mean((1, 2, 3))
-
-
-def measure(vae, images, pool, part=5):
-    """Reconstruction in float32 from the posterior mean -> dict of PSNR, SSIM, latent moments."""
-    @torch.no_grad()
-    def one(start):
-        x = to_input(images[start:start + part])
-        z = vae.encode(x).latent_dist.mode()
-        y = vae.decode(z, return_dict=False)[0].clamp(-1, 1)
-        psnr = 10 * torch.log10(4 / (y - x).pow(2).mean((1, 2, 3)))
-        return psnr, ssim((y + 1) / 2, (x + 1) / 2), z
-
-    psnr, similarity, z = map(torch.cat, zip(*pool.map(one, range(0, len(images), part))))
-    return dict(
-        psnr=round(float(psnr.mean()), 3), ssim=round(float(similarity.mean()), 4),
-        psnr_p10=round(float(psnr.quantile(0.1)), 3), count=len(images),
-        latent_std=round(float(z.std()), 4), latent_mean=z.mean((0, 2, 3)).tolist(),
-    )
-
-
-@torch.no_grad()
-def draw_pairs(vae, images, path):
-    """Originals above, reconstructions below."""
-    x = to_input(images)
-    y = vae.decode(vae.encode(x).latent_dist.mode(), return_dict=False)[0]
-    rows = [torch.cat(list(v), 2) for v in (x, y.clamp(-1, 1))]
-    page = ((torch.cat(rows, 1) + 1) * 127.5).round().byte().permute(1, 2, 0)
-    Image.fromarray(page.numpy()).save(path)
 
 
 # ---------------------------------------------------------------- training
@@ -239,7 +180,9 @@ class Run:
         z = self.vae.post_quant_conv(z).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             y = self.vae.decoder(z)
-        return reconstruction_loss(y.float(), x, self.options.mse) + moved
+        y = y.float()
+        loss = reconstruction_loss(y, x, self.options.mse) + moved
+        return loss + self.options.ssim * (1 - box_ssim(y, x)) if self.options.ssim else loss
 
     def gradient(self, task):
         """(loss, gradients) of some images; runs in a worker thread."""
@@ -380,6 +323,7 @@ def main():
     parser.add_argument("--crop", type=int, default=64, help="pixels; whole autoencoder only")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--mse", type=float, default=3.0, help="weight of the squared error")
+    parser.add_argument("--ssim", type=float, default=0, help="weight of 1 - SSIM; whole scenes")
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--every", type=float, default=10, help="minutes between checkpoints")
     parser.add_argument("--workers", type=int, default=os.cpu_count())

@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from common import edit_config
-from train_vae import load
+from vae_measure import load
 
 
 def halves(weight, axis, times, split, generator):
