@@ -9,10 +9,10 @@
     python scripts/train/train_vae.py measure --out DIR/vae
 
 Inputs: `--data` with {train,val}.u8; for `--near` and `--decoder-only` also lat_train_256.npy,
-encoded by `--init`. Outputs of `train` in `--out`: an AutoencoderKL directory (the exponential average of
-the weights), state.pt (replaced atomically; a state that is there is continued) and recon.png.
-`bake` whitens the latents inside the 1x1 convolutions. `measure` prints PSNR and SSIM on the
-first 500 held-out renders.
+encoded by `--init` (or what it was widened from). Outputs of `train` in `--out`: an AutoencoderKL
+directory (the exponential average of the weights), state.pt (replaced atomically; a state that is
+there is continued) and recon.png. `bake` whitens the latents inside the 1x1 convolutions.
+`measure` prints PSNR and SSIM on the first 500 held-out renders.
 
 Whole autoencoder: random crops, one in four of half-size scenes, so that the U-Net's first stage
 finds them familiar. `--decoder-only` freezes the encoder and both 1x1 convolutions, so latents,
