@@ -77,7 +77,8 @@ let executables: [Target] = [
         "CommandSupport",
         [
             "GenerationTypes", "StableDiffusion", "TokenMerging", "TensorKit", "EmbeddedModel",
-            "ImageCodec", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, crypto,
+            "ImageCodec", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            logging, crypto,
         ]),
     executable(
         "retom-coord",

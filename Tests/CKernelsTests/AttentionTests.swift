@@ -60,7 +60,8 @@ struct AttentionCase {
             queries: queries.source, keys: keys.source, values: values.source,
             output: output.target, batch: Int64(shape.batch), head_count: Int64(shape.heads),
             head_dimension: Int64(shape.width), query_count: Int64(shape.queries),
-            key_count: Int64(shape.keys), scale: scale, key_bias: keyBias, is_causal: shape.causal ? 1 : 0,
+            key_count: Int64(shape.keys), scale: scale, key_bias: keyBias,
+            is_causal: shape.causal ? 1 : 0,
             packed: output.target.data, share_count: 3, scratch: output.target.data)
         let plan = kernels.attention_plan(&arguments)
         // Memory from elsewhere is not zero, so this must not be either.

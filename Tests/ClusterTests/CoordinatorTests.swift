@@ -65,14 +65,14 @@ import Worker
             HashChainGenerator(beforeStep: { _, step in if step == 2 { gate.wait() } }))
         let healthy = TestWorker()
         let record = try await withWorkers([hung, healthy]) { addresses in
-            let record = try await TestCluster.coordinator(addresses) {
-                $0.timeouts.stepTimeFloor = .milliseconds(40)
+            defer { gate.open() }
+            return try await TestCluster.coordinator(addresses) {
+                // Long for a healthy worker, however busy the machine that runs the tests.
+                $0.timeouts.stepTimeFloor = .seconds(1)
                 $0.timeouts.stepTimeFactor = 1
-                $0.timeouts.pingInterval = .milliseconds(5)
+                $0.timeouts.pingInterval = .milliseconds(20)
                 $0.workerFailureCountMax = 1
             }.record(TestCluster.requests(4))
-            gate.open()
-            return record
         }
         #expect(record.summary.completedCount == 4)
         let reasons = record.events.compactMap { event -> String? in
@@ -155,7 +155,7 @@ import Worker
             let traffic = try await TestCluster.coordinator(addresses)
                 .record(TestCluster.requests(3)).summary.traffic
             #expect(traffic.resultCount == 3)
-            #expect(traffic.resultRawByteCount == 3 * (32 + 80 + 4 * 4 * 64))
+            #expect(traffic.resultRawByteCount == 3 * (32 + 120 + 4 * 4 * 64))
             #expect(traffic.resultByteCount <= traffic.resultRawByteCount)
             #expect(traffic.receivedByteCount > traffic.resultByteCount)
             #expect(traffic.receivedByteCount <= traffic.receivedRawByteCount)
@@ -168,10 +168,10 @@ import Worker
         let silent = WorkerAddress(host: "192.0.2.1", port: 7400)
         let record = try await withWorkers([TestWorker()]) { addresses in
             try await TestCluster.coordinator(addresses + [silent]) {
-                $0.timeouts.connect = .seconds(60)
+                $0.timeouts.connect = .seconds(300)
             }.record(TestCluster.requests(2))
         }
         #expect(record.summary.completedCount == 2)
-        #expect(record.summary.seconds < 5)
+        #expect(record.summary.seconds < 150, "the run does not wait for the host to time out")
     }
 }

@@ -93,8 +93,7 @@ package struct GenerationParametersText: Sendable, Equatable {
     private static let order = [
         "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model",
         "VAE hash", "VAE", "Variation seed", "Variation seed strength", "Denoising strength",
-        "Clip skip", "ENSD", "Token merging ratio", "Token merging method",
-        "Token merging ratio hr", "Init image hash",
+        "Clip skip", "ENSD", "Token merging ratio", "Token merging ratio hr", "Init image hash",
         "RNG", "NGMS", "Tiling",
     ]
 

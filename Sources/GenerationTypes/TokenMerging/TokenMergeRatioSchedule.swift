@@ -14,6 +14,7 @@ public struct TokenMergeRatioSchedule: Sendable, Hashable, Codable {
     /// Share of the calls after which nothing is merged any more, 0…1; 1 merges to the end.
     public var stop: Double
 
+    /// A schedule; without arguments, the same ratio in all calls.
     public init(endRatio: Double? = nil, levelCount: Int = 4, stop: Double = 1) {
         self.endRatio = endRatio
         self.levelCount = levelCount

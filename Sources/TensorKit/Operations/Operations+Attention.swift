@@ -40,7 +40,8 @@ extension ComputeLane {
                 head_dimension: Int64(shape.channels / headCount),
                 query_count: Int64(shape.tokenCount), key_count: Int64(keys.shape.tokenCount),
                 scale: scale, key_bias: keyBias, is_causal: isCausal ? 1 : 0,
-                packed: output.rawPointer, share_count: Int64(team.threadCount), scratch: output.rawPointer)
+                packed: output.rawPointer, share_count: Int64(team.threadCount),
+                scratch: output.rawPointer)
             // The plan says how much memory `packed` and `scratch` need; until then they are unused.
             let plan = kernels.pointee.attention_plan(&arguments)
             arguments.packed = workspace.bytes(Int(plan.packed_byte_count))

@@ -51,7 +51,8 @@ extension ComputeLane {
                 && input.elementType == output.elementType,
             "merging \(input.shape) into \(output.shape)")
         precondition(
-            offsets.count == output.shape.rowCount + 1, "\(offsets.count) offsets for \(output.shape)")
+            offsets.count == output.shape.rowCount + 1,
+            "\(offsets.count) offsets for \(output.shape)")
         guard !isMeasuring, let start = offsets.baseAddress else { return }
         var arguments = rt_merge_rows(
             source: input.kernelSource, target: output.kernelTarget,

@@ -31,8 +31,10 @@ package struct TokenMergePass {
         return BlockMerge(layout: layout, plan: run.plan(index, half: firstHalf), run: run)
     }
 
-    /// Makes a plan anew. Lanes that share it meet twice: once all features are there, one lane
-    /// makes the plan; once it is made, all go on.
+    /// Makes a plan anew.
+    ///
+    /// Lanes that share it meet twice: once all features are there, one lane makes the plan; once
+    /// it is made, all go on.
     private func refresh(_ index: Int, features: Tensor, lane: ComputeLane) {
         guard run.sharesPlans, let meeting else {
             run.refresh(
