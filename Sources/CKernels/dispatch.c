@@ -6,6 +6,7 @@
 #include "activations/activations.h"
 #include "attention/attention.h"
 #include "norms/norms.h"
+#include "peak/peak.h"
 #include "rows/rows.h"
 #include "winograd/winograd.h"
 
@@ -41,6 +42,7 @@ static const rt_kernels scalar_kernels = {
     ACTIVATIONS_AND_NORMS(scalar),
     ATTENTION(scalar),
     WINOGRAD(scalar),
+    .peak = rt_peak_scalar,
 };
 
 #if defined(__x86_64__)
@@ -81,6 +83,12 @@ static void winograd_run_avx512_bf16(const void *arguments, int64_t begin, int64
     else rt_winograd_run_avx512(a, begin, end);
 }
 
+static void peak_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    const rt_peak *a = arguments;
+    if (a->element == RT_ELEMENT_BF16) rt_peak_avx512_bf16(a, begin, end);
+    else rt_peak_avx512(a, begin, end);
+}
+
 static const rt_kernels avx2_kernels = {
     .isa = RT_ISA_AVX2,
     .name = "avx2",
@@ -88,6 +96,7 @@ static const rt_kernels avx2_kernels = {
     ACTIVATIONS_AND_NORMS(avx2),
     ATTENTION(avx2),
     WINOGRAD(avx2),
+    .peak = rt_peak_avx2,
 };
 
 static const rt_kernels avx512_kernels = {
@@ -97,6 +106,7 @@ static const rt_kernels avx512_kernels = {
     ACTIVATIONS_AND_NORMS(avx512),
     ATTENTION(avx512),
     WINOGRAD(avx512),
+    .peak = rt_peak_avx512,
 };
 
 static const rt_kernels avx512_bf16_kernels = {
@@ -111,6 +121,7 @@ static const rt_kernels avx512_bf16_kernels = {
     .winograd_plan = winograd_plan_avx512_bf16,
     .winograd_pack = winograd_pack_avx512_bf16,
     .winograd_run = winograd_run_avx512_bf16,
+    .peak = peak_avx512_bf16,
 };
 
 // __builtin_cpu_supports asks the processor (cpuid) and whether the system saves the registers

@@ -21,6 +21,8 @@ package final class ComputeLane {
     package let team: ThreadTeam
     /// What the passes since the last reset amounted to.
     package var work = WorkCount()
+    /// Where the time goes; none unless somebody asks, because watching costs time.
+    package var profile: OperationProfile?
 
     package init(kernels: UnsafePointer<rt_kernels>, team: ThreadTeam, index: Int = 0) {
         self.index = index

@@ -22,6 +22,13 @@ struct BenchUNet: ParsableCommand {
     @Flag(help: "Time calls without merging in between, and print the speed-up.")
     var sideBySide = false
 
+    @Flag(
+        help: """
+            Print where the time goes, per kind of operation and size, beside what the cores can do \
+            at most; direct convolutions are the measure of work, so that Winograd's may exceed it.
+            """)
+    var profile = false
+
     func run() throws {
         let model = try ModelDirectory(path: try options.model.resolve().directory)
         let resolved = try options.compute.configuration.resolve()
@@ -35,6 +42,7 @@ struct BenchUNet: ParsableCommand {
                 merging: configuration)
         }
         let subject = try calls(merging.configuration)
+        if profile { return try printProfile(subject, type: backend.activationType) }
         let whole = sideBySide ? try calls(.none) : nil
         var times = UNetCallTimes()
         for round in 0...options.runs {
@@ -71,6 +79,21 @@ struct BenchUNet: ParsableCommand {
                 / Double(subject.lanes.workPerCall.totalFLOPs)
         }
         try record.printLine()
+    }
+
+    /// A table instead of a record.
+    private func printProfile(_ calls: UNetCalls, type: ElementType) throws {
+        let lanes = calls.lanes.lanes
+        let peak = PeakRate.measure(type, lanes: lanes)
+        for round in 0...1 { _ = try calls.time(.reusingPlans, round: round) }
+        for lane in lanes.lanes { lane.profile = OperationProfile() }
+        let times = try (2..<2 + options.runs).compactMap {
+            try calls.time(.reusingPlans, round: $0)
+        }
+        let table = ProfileTable(
+            lanes.lanes.compactMap(\.profile), callCount: times.count,
+            seconds: times.reduce(0, +), peak: peak)
+        for line in table.lines { print(line) }
     }
 }
 

@@ -73,6 +73,9 @@ typedef struct rt_kernels {
     rt_kernel *_Nonnull winograd_pack;
     /// The convolution (`rt_winograd`); unit: one of `share_count` shares of the picture.
     rt_kernel *_Nonnull winograd_run;
+
+    /// Multiply-adds that touch no memory (`rt_peak`), to time; unit: a round of them.
+    rt_kernel *_Nonnull peak;
 } rt_kernels;
 
 /// The best instruction set this processor and this system have.

@@ -167,6 +167,16 @@ typedef struct rt_attention {
     void *_Nonnull scratch;
 } rt_attention;
 
+/// Arguments of `peak`.
+typedef struct rt_peak {
+    /// Of the factors; sums are f32.
+    rt_element element;
+    /// Receives the sum, so that it is computed.
+    float *_Nonnull result;
+    /// Receives the operations done; a multiply-add counts as two.
+    int64_t *_Nonnull operation_count;
+} rt_peak;
+
 /// Arguments of `winograd_pack`: the filters of a convolution.
 typedef struct rt_winograd_pack {
     /// `[3 * 3, input_channels, output_channels]`, contiguous

@@ -74,7 +74,7 @@ RT_INLINE void run_tile(const tile *t, int rows) {
 }
 
 /// Runs `count` rows of the tile's target, in tiles of nearly equal heights.
-static void run_rows(tile t, int64_t count) {
+static __attribute__((unused)) void run_rows(tile t, int64_t count) {
     const int64_t tile_count = (count + TILE_ROWS - 1) / TILE_ROWS;
     const float *left = t.left, *row_values = t.row_values;
     float *target = t.target;

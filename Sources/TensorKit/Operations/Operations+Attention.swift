@@ -31,6 +31,11 @@ extension ComputeLane {
         precondition(
             headCount > 0 && shape.channels % headCount == 0, "\(headCount) heads of \(shape)")
         precondition(scale > 0, "scores times \(scale)")
+        // Keys of tokens lie in the workspace as the queries do, those of a text elsewhere.
+        let isCross = keys.storage !== queries.storage
+        let span = begin(
+            isCross ? .crossAttention : .selfAttention, tokenCount: shape.tokenCount)
+        defer { end(span) }
         work.attentionFLOPs += 4 * shape.elementCount * keys.shape.tokenCount
         workspace.scope {
             var arguments = rt_attention(
