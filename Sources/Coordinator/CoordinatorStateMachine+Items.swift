@@ -140,7 +140,7 @@ extension CoordinatorStateMachine {
             return
         }
         switch items[item].status {
-        case .failed: break
+        case .failed, .cancelled: break
         case .completed: compare(result, item, from: index)
         case .pending, .leased: complete(item, result, from: index)
         }

@@ -44,7 +44,7 @@ package final class LatentDecoder {
 
     /// Decodes one image.
     ///
-    /// - Throws: `LatentShapeError`, `TensorStorageError`.
+    /// - Throws: `LatentShapeError`, `TensorStorageError`, `PreparationError`.
     package func decode(_ latents: GeneratedLatents) throws -> Picture {
         guard latents.channels == vae.configuration.latentChannels else {
             throw LatentShapeError(
@@ -67,15 +67,15 @@ package final class LatentDecoder {
         guard plannedShape != shape else { return }
         plannedShape = nil
         let lane = lanes.lanes[0]
-        lane.team.adopt()
-        lane.workspace.startMeasuring()
         let input = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
         let image = Tensor(
             storage: .unbacked, shape: vae.outputShape(for: shape), elementType: .float32)
-        lane.work = WorkCount()
-        vae.decode(input, into: image, lane: lane)
+        try lane.measure {
+            lane.work = WorkCount()
+            vae.decode(input, into: image, lane: lane)
+        }
         workPerPicture = lane.work
-        try lane.workspace.allocate()
+        try lanes.allocateWorkspaces()
         plannedShape = shape
     }
 

@@ -52,39 +52,49 @@ package final class PlannedLanes {
             isCoupled: merging?.sharesPlans ?? false)
     }
 
+    /// Forgets the size and gives its memory back.
+    package func forgetPlan() {
+        planned = nil
+        for lane in lanes.lanes { lane.workspace.startMeasuring() }
+    }
+
     /// Makes sure that every lane has the memory for this size, by dry runs where it is new.
     ///
     /// - Parameters:
     ///   - sample: latents of one half, `[1, height, width, channels]`.
     ///   - text: hidden states of one prompt, `[1, tokens, channels]`.
     ///   - merging: what merges tokens; every shape that its ratios lead to is measured.
+    ///   - byteCountMax: scratch memory that all lanes together may take; `nil` for what the
+    ///     machine has left.
+    ///   - makeRoom: called before the dry runs, to give back memory that others hold.
     ///   - measureMore: takes the scratch memory of whatever else the lanes will run.
-    /// - Throws: `TensorStorageError`, `TokenMergeConfigurationError`.
+    /// - Throws: `TensorStorageError`, `PreparationError`, `TokenMergeConfigurationError`.
     package func plan(
         for sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel,
-        merging: TokenMergeRun? = nil, measureMore: (ComputeLane) -> Void = { _ in }
+        merging: TokenMergeRun? = nil, byteCountMax: Int? = nil, makeRoom: () -> Void = {},
+        measureMore: (ComputeLane) -> Void = { _ in }
     ) throws {
         let key = PlanKey(
             sample: sample, merging: merging?.merger.configuration,
             callCount: merging?.shapeCalls.count == 1 ? 0 : merging?.callCount ?? 0)
         guard planned != key else { return }
-        planned = nil
+        forgetPlan()
+        makeRoom()
         let passes = passes(merging: merging)
         for lane in lanes.lanes {
-            // What the library prepares for a shape depends on the team it will run on.
-            lane.team.adopt()
-            lane.workspace.startMeasuring()
-            measureMore(lane)
-            // The first shape last, so that its work is the one that is kept.
-            for callIndex in merging?.shapeCalls.reversed() ?? [0] {
-                try merging?.setLayouts(callIndex: callIndex)
-                try measure(
-                    sample, text: text, unet: unet, batch: passes.halvesPerPass,
-                    merging: merging?.pass(firstHalf: 0, meeting: nil), lane: lane)
-                workPerCall = lane.work * passes.passCount
+            try lane.measure {
+                measureMore(lane)
+                // The first shape last, so that its work is the one that is kept.
+                for callIndex in merging?.shapeCalls.reversed() ?? [0] {
+                    try merging?.setLayouts(callIndex: callIndex)
+                    try measure(
+                        sample, text: text, unet: unet, batch: passes.halvesPerPass,
+                        merging: merging?.pass(firstHalf: 0, meeting: nil), lane: lane)
+                    workPerCall = lane.work * passes.passCount
+                }
             }
-            try lane.workspace.allocate()
         }
+        try lanes.allocateWorkspaces(byteCountMax: byteCountMax)
         planned = key
     }
 

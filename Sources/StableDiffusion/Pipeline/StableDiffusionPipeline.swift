@@ -23,6 +23,8 @@ package final class StableDiffusionPipeline {
     private let backend: any ComputeBackend
     private let threadCount: Int
     private var lanes: [Int: PlannedLanes] = [:]
+    /// Scratch memory in bytes that an image may take; `nil` for what the machine has left.
+    package var scratchByteCountMax: Int?
 
     /// Loads a model in diffusers' layout.
     ///
@@ -47,7 +49,8 @@ package final class StableDiffusionPipeline {
     /// Encodes the prompts, draws the initial noise and prepares everything the steps share.
     ///
     /// - Throws: `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
-    ///   `SchedulerError`, `TokenMergeConfigurationError`, `TensorStorageError`.
+    ///   `SchedulerError`, `TokenMergeConfigurationError`; `TensorStorageError` and
+    ///   `PreparationError` where memory is too little for this size, but not for smaller ones.
     package func begin(_ request: GenerationRequest) throws -> DenoisingRun {
         try request.validate()
         try description.check(request)
@@ -92,10 +95,12 @@ package final class StableDiffusionPipeline {
         }
         try planned.plan(
             for: grid.with(channels: unet.configuration.inputChannels), text: prompts.shape,
-            unet: unet, merging: merging
-        ) {
-            prompts.measure(lane: $0)
-        }
+            unet: unet, merging: merging, byteCountMax: scratchByteCountMax,
+            makeRoom: {
+                // One plan at a time: another would hold memory, and weights in other layouts.
+                for other in lanes.values where other !== planned { other.forgetPlan() }
+            },
+            measureMore: { prompts.measure(lane: $0) })
         return planned
     }
 }
