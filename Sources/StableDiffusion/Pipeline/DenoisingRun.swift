@@ -77,6 +77,9 @@ package final class DenoisingRun {
     /// U-Net calls in all; some samplers make more than one per step.
     package var callCount: Int { scheduler.timesteps.count }
 
+    /// What the U-Net is told in each call.
+    package var timesteps: [Float] { scheduler.timesteps }
+
     /// Makes one U-Net call on every half and moves the latents on.
     ///
     /// - Returns: calls made so far, or `nil` when all were made before.

@@ -48,10 +48,13 @@ package final class StableDiffusionPipeline {
 
     /// Encodes the prompts, draws the initial noise and prepares everything the steps share.
     ///
+    /// - Parameter observer: sees every block's features.
     /// - Throws: `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
     ///   `SchedulerError`, `TokenMergeConfigurationError`; `TensorStorageError` and
     ///   `PreparationError` where memory is too little for this size, but not for smaller ones.
-    package func begin(_ request: GenerationRequest) throws -> DenoisingRun {
+    package func begin(
+        _ request: GenerationRequest, observer: (any TokenObserver)? = nil
+    ) throws -> DenoisingRun {
         try request.validate()
         try description.check(request)
         // Models distilled with guidance take the scale as an input instead, as in diffusers.
@@ -65,21 +68,24 @@ package final class StableDiffusionPipeline {
             inferenceStepCount: request.inferenceStepCount, eta: request.eta,
             sampleCount: grid.elementCount)
         let merging = try mergeRun(
-            request, grid: grid, callCount: scheduler.timesteps.count, halves: halves)
+            request, grid: grid, callCount: scheduler.timesteps.count, halves: halves,
+            observer: observer)
         let lanes = try plannedLanes(halves: halves, grid: grid, merging: merging)
         return try DenoisingRun(
             request, pipeline: self, lanes: lanes, grid: grid, scheduler: scheduler,
             merging: merging)
     }
 
-    /// The image's merging; none where it would leave every token alone.
+    /// The image's merging; none where it would leave every token alone and nobody looks on.
     private func mergeRun(
-        _ request: GenerationRequest, grid: TensorShape, callCount: Int, halves: Int
+        _ request: GenerationRequest, grid: TensorShape, callCount: Int, halves: Int,
+        observer: (any TokenObserver)?
     ) throws -> TokenMergeRun? {
         let run = try TokenMergeRun(
             request.tokenMerging, for: unet, sample: grid, backend: backend, seed: request.seed,
             callCount: callCount, halves: halves)
-        return run.mergesAnything ? run : nil
+        run.observer = observer
+        return run.mergesAnything || observer != nil ? run : nil
     }
 
     /// Lanes whose scratch memory fits the grid; planned again only when the grid changes.

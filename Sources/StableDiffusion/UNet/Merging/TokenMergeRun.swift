@@ -17,6 +17,8 @@ package final class TokenMergeRun {
     package let sites: [TokenMergeSite]
     /// Whether one plan serves both halves.
     package let sharesPlans: Bool
+    /// Who looks on, if anybody does.
+    package var observer: (any TokenObserver)?
     /// Calls of the U-Net with different shapes, by their indices: one for each ratio.
     package let shapeCalls: [Int]
     /// The shapes of the present call's plans, by site.
