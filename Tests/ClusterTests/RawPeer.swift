@@ -17,7 +17,7 @@ final class RawPeer: Sendable {
         place.sin_family = sa_family_t(AF_INET)
         place.sin_port = in_port_t(address.port).bigEndian
         place.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let result = withUnsafePointer(to: &place) {

@@ -40,15 +40,21 @@ import Worker
     }
 
     @Test func anAbandonedPortIsFree() async throws {
-        let listener = try await ClusterListener.bind(
-            host: "127.0.0.1", port: 0, group: TestCluster.group)
-        let peer = try #require(
-            RawPeer(WorkerAddress(host: "127.0.0.1", port: listener.port)))
-        await listener.abandon()
-        #expect(try await peer.hear() == nil)
-        let again = try await ClusterListener.bind(
-            host: "127.0.0.1", port: listener.port, group: TestCluster.group)
-        await again.abandon()
+        func isFreeAfterwards() async throws -> Bool {
+            let listener = try await ClusterListener.bind(
+                host: "127.0.0.1", port: 0, group: TestCluster.group)
+            let peer = try #require(
+                RawPeer(WorkerAddress(host: "127.0.0.1", port: listener.port)))
+            await listener.abandon()
+            #expect(try await peer.hear() == nil)
+            let again = try? await ClusterListener.bind(
+                host: "127.0.0.1", port: listener.port, group: TestCluster.group)
+            await again?.abandon()
+            return again != nil
+        }
+        // Another test may get a free port first, but not every time.
+        for _ in 0..<5 where try await isFreeAfterwards() { return }
+        Issue.record("abandoned ports stay in use")
     }
 
     @Test func foreignAddressIsATypedError() async throws {

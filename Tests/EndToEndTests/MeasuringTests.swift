@@ -70,7 +70,7 @@ extension EndToEndTests {
             arguments: [
                 (["compare", "-p", "a"], "nothing to compare"),
                 (["compare", "--setting", "a: --merge tome"], "nothing to draw"),
-                (["compare", "-p", "a", "--setting", "--merge tome"], "has no name"),
+                (["compare", "-p", "a", "--setting=--merge tome"], "has no name"),
                 (["compare", "-p", "a", "--setting", "a: --merge magic"], "setting a: "),
                 (
                     ["compare", "-p", "a", "--setting", "a: --merge tome", "--against", "b"],
