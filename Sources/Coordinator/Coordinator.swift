@@ -50,7 +50,8 @@ package final class Coordinator: Sendable {
     ///   - onEvent: called in order on a thread of its own, where it may take its time; `run`
     ///     returns after the last call has.
     ///   - consume: called with one image at a time, in order of completion. While it is slow no
-    ///     new image is given out. If it throws, the run ends with `CoordinatorError.consumerFailed`.
+    ///     new image is given out. If it throws, the run ends with
+    ///     `CoordinatorError.consumerFailed`.
     /// - Returns: what the run came to; look at its `failures`.
     /// - Throws: `CoordinatorError`; what was done nevertheless is in its `summary`.
     package func run(
@@ -93,7 +94,7 @@ package final class Coordinator: Sendable {
         var summary = await engine.summary
         summary.decodeSeconds = decodeSeconds
         summary.traffic = counter.snapshot
-        summary.seconds = (ContinuousClock.now - begin).inSeconds
+        summary.seconds = (ContinuousClock.now - begin).seconds
         if let consumerError { throw .consumerFailed(consumerError, summary) }
         if Task.isCancelled { throw .cancelled(summary) }
         return try await engine.verdict(summary)

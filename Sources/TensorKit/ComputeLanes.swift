@@ -49,7 +49,8 @@ package final class ComputeLanes {
 
     /// Calls `body` once for every lane, all at the same time; returns when all have.
     ///
-    /// `body` must not write what another lane reads, except before a meeting. One caller at a time.
+    /// `body` must not write what another lane reads, except before a meeting. One caller at a
+    /// time.
     package func run(_ body: @escaping (_ lane: ComputeLane, _ index: Int) -> Void) {
         // It escapes only into this frame; a closure that is told so would cost an allocation here.
         var call = LanesCall(lanes: lanes, body: body)

@@ -41,10 +41,11 @@ package final class WorkerServer: Sendable {
     /// Works until it is drained; call it once.
     ///
     /// - Parameters:
-    ///   - listener: a port that was opened before, when it took a while to get the generator ready;
+    ///   - listener: a port that was opened before, when it took a while to get the generator
+    ///     ready;
     ///     `nil` to open the configuration's. It is closed in the end.
-    ///   - onEvent: called in order on a thread of its own, where it may take its time; `run` returns
-    ///     after the last call has. The first event is `listening`.
+    ///   - onEvent: called in order on a thread of its own, where it may take its time; `run`
+    ///     returns after the last call has. The first event is `listening`.
     /// - Throws: `TransportError` when the port can't be opened; `CancellationError`.
     package func run(
         on openListener: ClusterListener? = nil,

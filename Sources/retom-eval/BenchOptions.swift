@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import FoundationEssentials
+internal import GenerationTypes
 internal import StableDiffusion
 internal import TensorKit
 

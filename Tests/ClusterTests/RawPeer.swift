@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
 import Coordinator
 import Glibc
+import NIOCore
 import NIOPosix
 import Synchronization
 import WireProtocol
@@ -9,7 +11,8 @@ import WireProtocol
 /// A plain socket, for saying what no decent peer would say.
 final class RawPeer: Sendable {
     private let descriptor: Int32
-    private let decoder = Mutex(FrameDecoder(receiver: .coordinator))
+    private let stream = Mutex(
+        (buffer: ByteBuffer(), decoder: FrameChannelDecoder(receiver: .coordinator)))
 
     init?(_ address: WorkerAddress) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -46,9 +49,10 @@ final class RawPeer: Sendable {
     /// The next message, `nil` at the end of the stream.
     func hear() async throws -> Message? {
         while true {
-            if let frame = try decoder.withLock({ try $0.next() }) { return try Message(frame) }
+            let frame = try stream.withLock { try $0.decoder.decode(buffer: &$0.buffer) }
+            if let frame { return try Message(frame) }
             guard let chunk = try await read(), !chunk.isEmpty else { return nil }
-            decoder.withLock { $0.append(chunk) }
+            stream.withLock { _ = $0.buffer.writeBytes(chunk) }
         }
     }
 

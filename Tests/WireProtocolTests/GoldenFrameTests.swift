@@ -6,8 +6,8 @@ import WireProtocol
 
 /// Frames of protocol 1.0 as they are on the wire, byte for byte.
 ///
-/// A change here is a change of the protocol: it breaks every installed peer unless the version says
-/// so. The tables are in `Protocol.md`.
+/// A change here is a change of the protocol: it breaks every installed peer unless the version
+/// says so. The tables are in `Protocol.md`.
 @Suite struct GoldenFrameTests {
     static let frames: [(type: MessageType, hex: String)] = [
         (

@@ -42,8 +42,8 @@ package struct GenerationParametersText: Sendable, Equatable {
     ///   - request: The image's request.
     ///   - model: The model that drew it.
     ///   - version: This program's version, e.g. `retom 0.1.0`.
-    ///   - extra: More pairs, e.g. `Token merging ratio`; they take A1111's places, unknown ones come
-    ///     before `Version`.
+    ///   - extra: More pairs, e.g. `Token merging ratio`; they take A1111's places, unknown ones
+    ///     come before `Version`.
     package init(
         request: GenerationRequest, model: ModelRecord, version: String, extra: [Field] = []
     ) {

@@ -53,9 +53,9 @@ package final class LatentDecoder {
         let shape = TensorShape(
             height: latents.height, width: latents.width, channels: latents.channels)
         try plan(for: shape)
-        let input = try Self.tensor(shape)
+        let input = try Tensor(allocating: shape)
         fill(input, from: latents)
-        let image = try Self.tensor(vae.outputShape(for: shape))
+        let image = try Tensor(allocating: vae.outputShape(for: shape))
         lanes.run { [vae] lane, _ in vae.decode(input, into: image, lane: lane) }
         let values = UnsafeBufferPointer(start: image.floats, count: image.shape.elementCount)
         return Picture(
@@ -77,13 +77,6 @@ package final class LatentDecoder {
         workPerPicture = lane.work
         try lanes.allocateWorkspaces()
         plannedShape = shape
-    }
-
-    private static func tensor(_ shape: TensorShape) throws(TensorStorageError) -> Tensor {
-        let byteCount = shape.elementCount * MemoryLayout<Float>.stride
-        return Tensor(
-            storage: try TensorStorage(byteCount: byteCount + 256), shape: shape,
-            elementType: .float32)
     }
 
     private func fill(_ input: Tensor, from latents: GeneratedLatents) {

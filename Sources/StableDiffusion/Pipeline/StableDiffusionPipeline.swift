@@ -6,7 +6,8 @@ package import TensorKit
 
 /// diffusers' `StableDiffusionPipeline` up to the latents: text encoder, U-Net and scheduler.
 ///
-/// It loads once and draws one image at a time. It belongs to one thread; its lanes bring their own.
+/// It loads once and draws one image at a time. It belongs to one thread; its lanes bring their
+/// own.
 ///
 ///     let pipeline = try StableDiffusionPipeline(model: directory, compute: configuration)
 ///     let run = try pipeline.begin(request)

@@ -14,8 +14,8 @@ extension ComputeLane {
     ///   - keys: `[batch, N, heads · headDimension]`, likewise.
     ///   - values: `[batch, N, heads · headDimension]`, likewise.
     ///   - scale: greater than 0.
-    ///   - keyBias: added to every score of a key, `[N]`, before `scale`; the same for all batch items
-    ///     and heads.
+    ///   - keyBias: added to every score of a key, `[N]`, before `scale`; the same for all batch
+    ///     items and heads.
     ///   - isCausal: query i sees keys 0…i only.
     ///   - output: like `queries`.
     package func attention(
@@ -47,7 +47,8 @@ extension ComputeLane {
                 scale: scale, key_bias: keyBias, is_causal: isCausal ? 1 : 0,
                 packed: output.rawPointer, share_count: Int64(team.threadCount),
                 scratch: output.rawPointer)
-            // The plan says how much memory `packed` and `scratch` need; until then they are unused.
+            // The plan says how much memory `packed` and `scratch` need; until then they are
+            // unused.
             let plan = kernels.pointee.attention_plan(&arguments)
             arguments.packed = workspace.bytes(Int(plan.packed_byte_count))
             arguments.scratch = workspace.bytes(Int(plan.scratch_byte_count) * team.threadCount)

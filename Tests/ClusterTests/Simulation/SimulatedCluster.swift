@@ -244,7 +244,7 @@ struct SimulatedCluster {
             index,
             .stepped(
                 job, step: step, stepCount: request.inferenceStepCount,
-                seconds: nodes[index].stepTime.inSeconds))
+                seconds: nodes[index].stepTime.seconds))
         if step < request.inferenceStepCount {
             scheduleStep(index, job, request, step + 1)
         } else {
