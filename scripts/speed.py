@@ -94,7 +94,8 @@ def retom_seconds(part, precision, arguments):
     line = subprocess.run(
         [binary, "bench", part, "--model", str(arguments.model), "--size", str(arguments.size),
          "--precision", precision, "--threads", str(arguments.threads), "--runs",
-         str(arguments.runs)], check=True, capture_output=True, text=True).stdout
+         str(arguments.runs), *(["--merge", "none"] if part == "unet" else [])],
+        check=True, capture_output=True, text=True).stdout
     return json.loads(line)["seconds_median"]
 
 

@@ -20,7 +20,7 @@ package final class TokenMergeRun {
     /// Who looks on, if anybody does.
     package var observer: (any TokenObserver)?
     /// The shapes of the plans, by site.
-    let layouts: [TokenMergeLayout]
+    package let layouts: [TokenMergeLayout]
     /// U-Net calls that the image takes.
     package let callCount: Int
     private let halves: Int
@@ -137,11 +137,15 @@ package final class TokenMergeRun {
         sharesPlans ? staleness[index] : staleness[index * halves + half]
     }
 
-    func plan(_ index: Int, half: Int) -> TokenMergePlan {
+    /// The plan that one block uses for one half.
+    package func plan(_ index: Int, half: Int) -> TokenMergePlan {
         cache.heldPlan(at: sites[index], lane: sharesPlans ? 0 : half)
     }
 
-    func refresh(_ index: Int, half: Int, features: TokenFeatures, team: ThreadTeam) {
+    /// Makes one block's plan anew.
+    package func refresh(
+        _ index: Int, half: Int, features: TokenFeatures, team: ThreadTeam
+    ) {
         cache.refresh(
             at: sites[index], layout: layouts[index], call: call, features: features,
             importance: knowsImportance ? importance : nil, lane: sharesPlans ? 0 : half,
