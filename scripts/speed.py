@@ -236,7 +236,7 @@ def rows(options):
     def image():
         def own(*more):
             report, _ = draw(
-                options, "-p", PROMPT, "-b", "9", "--steps", "25", "--sampler", "ddim", "-g", "5",
+                options, "-p", PROMPT, "-b", "9", "--steps", "25", "--sampling-method", "ddim", "--cfg-scale", "5",
                 "--local-workers", "1", "--threads", str(options.threads), *more)
             times = [image["timings"]["sampling_seconds"] for image in report["images"]]
             return statistics.median(times[1:])

@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import CommandSupport
+internal import Evaluation
 internal import FoundationEssentials
 internal import GenerationTypes
 internal import StableDiffusion
@@ -62,6 +63,12 @@ struct BenchRecord: Encodable {
     var secondsRefresh: Double?
     /// Tokens left of those of merged blocks, 0…1.
     var tokensLeft: Double?
+    /// Making every plan once, on noise.
+    var secondsPlans: Double?
+    /// Merging and unmerging in every block.
+    var secondsApply: Double?
+    /// Making plans every period and applying them, as a share of a call without merging.
+    var mergeOverhead: Double?
     /// Calls without merging, in between.
     var secondsUnmerged: Double?
     /// How much faster merged calls are, the making of plans included.
@@ -79,7 +86,7 @@ struct BenchRecord: Encodable {
         self.kernelClass = kernelClass
         self.size = size
         self.threads = threads
-        secondsMedian = median(seconds)
+        secondsMedian = seconds.median
         secondsMin = seconds.min() ?? 0
         runs = seconds.count
         gigaFLOPs = Double(work.totalFLOPs) * 1e-9
@@ -96,6 +103,9 @@ struct BenchRecord: Encodable {
         case mergeLayers = "merge_layers"
         case secondsRefresh = "seconds_refresh"
         case tokensLeft = "tokens_left"
+        case secondsPlans = "seconds_plans"
+        case secondsApply = "seconds_apply"
+        case mergeOverhead = "merge_overhead"
         case secondsUnmerged = "seconds_unmerged"
         case speedUp = "speed_up"
         case speedUpOfFLOPs = "speed_up_of_flop"
@@ -114,12 +124,4 @@ struct BenchRecord: Encodable {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         print(String(decoding: try encoder.encode(self), as: UTF8.self))
     }
-}
-
-/// The middle value; the mean of the two middle ones of an even number.
-func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    let middle = sorted.count / 2
-    let isEven = sorted.count.isMultiple(of: 2)
-    return isEven ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
 }

@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import CommandSupport
+internal import Evaluation
 internal import GenerationTypes
 internal import StableDiffusion
 internal import TensorKit
@@ -66,13 +67,23 @@ struct BenchUNet: ParsableCommand {
             let statistics = run.statistics
             record.mergeRatio = run.merger.configuration.ratio
             record.mergeLayers = run.merger.configuration.maximumDownsample == 1 ? "top" : "all"
-            record.secondsRefresh = median(times.refreshing)
+            record.secondsRefresh = times.refreshing.median
             record.tokensLeft =
                 Double(statistics.tokenCountAfter) / Double(max(statistics.tokenCountBefore, 1))
         }
+        let overhead = try subject.merging.map {
+            try MergeOverhead(
+                $0, lanes: subject.lanes.lanes,
+                elementType: resolved.precision == .bfloat16 ? .bfloat16 : .float32,
+                runs: options.runs)
+        }
+        record.secondsPlans = overhead?.makingSeconds
+        record.secondsApply = overhead?.applyingSeconds
         if let whole {
-            record.secondsUnmerged = median(times.unmerged)
+            record.secondsUnmerged = times.unmerged.median
             let period = subject.merging?.merger.period ?? 1
+            record.mergeOverhead = overhead?.share(
+                period: period, of: times.unmerged.median)
             record.speedUp = times.speedUp(period: period)
             record.speedUpOfFLOPs =
                 Double(whole.lanes.workPerCall.totalFLOPs)
@@ -112,13 +123,11 @@ struct UNetCallTimes {
     /// How much faster merged calls are, over a period of them: the median of all rounds, whose
     /// calls followed each other.
     func speedUp(period: Int) -> Double {
-        median(
-            unmerged.indices.map { round in
-                let refresh = refreshing.isEmpty ? plain[round] : refreshing[round]
-                let reuse = plain.isEmpty ? refresh : plain[round]
-                return unmerged[round] * Double(period)
-                    / (refresh + Double(period - 1) * reuse)
-            })
+        unmerged.indices.map { round in
+            let refresh = refreshing.isEmpty ? plain[round] : refreshing[round]
+            let reuse = plain.isEmpty ? refresh : plain[round]
+            return unmerged[round] * Double(period) / (refresh + Double(period - 1) * reuse)
+        }.median
     }
 }
 

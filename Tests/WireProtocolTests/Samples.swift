@@ -30,7 +30,6 @@ enum Samples {
     static let merging = {
         var merging = TokenMergeConfiguration(method: "tome")
         merging.ratio = 0.75
-        merging.ratioSchedule = TokenMergeRatioSchedule(endRatio: 0.25, levelCount: 3, stop: 0.5)
         merging.maximumDownsample = 2
         merging.period = 3
         merging.refreshCalls = [0, 9]
@@ -45,8 +44,7 @@ enum Samples {
         merging.alpha = .weight(0.5)
         merging.destination = .least
         merging.sourceRanking = .representative
-        merging.shiftsWindows = true
-        merging.budget = .homogeneity
+        merging.shiftsWindows = false
         merging.strideX = 3
         merging.strideY = 4
         merging.usesRandomDestinations = false

@@ -14,6 +14,8 @@ package final class RunDirectory: Sendable {
         case refuse
         /// Remove its files when `removeExistingRun` is called.
         case replace
+        /// Leave its files alone: what an evaluation writes has other names.
+        case keep
     }
 
     /// The directory as the user gave it, without a slash at the end.

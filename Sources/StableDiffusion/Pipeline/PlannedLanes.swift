@@ -10,7 +10,7 @@ package final class PlannedLanes {
     package let lanes: ComputeLanes
     /// Samples per call of the U-Net: 2 with classifier-free guidance.
     package let halves: Int
-    /// What one call on all halves amounts to, from the dry run; the first of several shapes.
+    /// What one call on all halves amounts to, from the dry run.
     package private(set) var workPerCall = WorkCount()
     private var planned: PlanKey?
     private var call: UNetCall?
@@ -32,7 +32,6 @@ package final class PlannedLanes {
     private struct PlanKey: Equatable {
         var sample: TensorShape
         var merging: TokenMergeConfiguration?
-        var callCount: Int
     }
 
     /// Starts the threads.
@@ -63,7 +62,7 @@ package final class PlannedLanes {
     /// - Parameters:
     ///   - sample: latents of one half, `[1, height, width, channels]`.
     ///   - text: hidden states of one prompt, `[1, tokens, channels]`.
-    ///   - merging: what merges tokens; every shape that its ratios lead to is measured.
+    ///   - merging: what merges tokens.
     ///   - byteCountMax: scratch memory that all lanes together may take; `nil` for what the
     ///     machine has left.
     ///   - makeRoom: called before the dry runs, to give back memory that others hold.
@@ -74,9 +73,7 @@ package final class PlannedLanes {
         merging: TokenMergeRun? = nil, byteCountMax: Int? = nil, makeRoom: () -> Void = {},
         measureMore: (ComputeLane) -> Void = { _ in }
     ) throws {
-        let key = PlanKey(
-            sample: sample, merging: merging?.merger.configuration,
-            callCount: merging?.shapeCalls.count == 1 ? 0 : merging?.callCount ?? 0)
+        let key = PlanKey(sample: sample, merging: merging?.merger.configuration)
         guard planned != key else { return }
         forgetPlan()
         makeRoom()
@@ -84,14 +81,10 @@ package final class PlannedLanes {
         for lane in lanes.lanes {
             try lane.measure {
                 measureMore(lane)
-                // The first shape last, so that its work is the one that is kept.
-                for callIndex in merging?.shapeCalls.reversed() ?? [0] {
-                    try merging?.setLayouts(callIndex: callIndex)
-                    try measure(
-                        sample, text: text, unet: unet, batch: passes.halvesPerPass,
-                        merging: merging?.pass(firstHalf: 0, meeting: nil), lane: lane)
-                    workPerCall = lane.work * passes.passCount
-                }
+                try measure(
+                    sample, text: text, unet: unet, batch: passes.halvesPerPass,
+                    merging: merging?.pass(firstHalf: 0, meeting: nil), lane: lane)
+                workPerCall = lane.work * passes.passCount
             }
         }
         try lanes.allocateWorkspaces(byteCountMax: byteCountMax)
