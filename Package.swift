@@ -77,7 +77,8 @@ let executables: [Target] = [
         "CommandSupport",
         [
             "GenerationTypes", "StableDiffusion", "TokenMerging", "TensorKit", "EmbeddedModel",
-            "ImageCodec", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, crypto,
+            "ImageCodec", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            logging, crypto,
         ]),
     executable(
         "retom-coord",
@@ -91,11 +92,17 @@ let executables: [Target] = [
             "Worker", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
             "GenerationTypes", logging,
         ] + nio),
+    library(
+        "Evaluation",
+        [
+            "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit", "ImageCodec",
+            "GenerationTypes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
     executable(
         "retom-eval",
         [
-            "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit", "ImageCodec",
-            "GenerationTypes",
+            "Evaluation", "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit",
+            "ImageCodec", "GenerationTypes",
         ]),
 ]
 
@@ -136,6 +143,12 @@ let testTargets: [Target] = [
     tests(
         "CommandTests",
         ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
+    tests(
+        "EvaluationTests",
+        [
+            "Evaluation", "CommandSupport", "GenerationTypes", "ImageCodec", "TensorKit",
+            "TestSupport",
+        ]),
     // They run the built executables, which are no dependency because nothing links them.
     tests("EndToEndTests", ["EmbeddedModel", "ImageCodec", "SafeTensors", "TestSupport"]),
 ]

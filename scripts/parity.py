@@ -64,7 +64,8 @@ def ours(names, precision, arguments, directory):
         capture_output=True, text=True).stdout.strip() + "/retom-coord"
     subprocess.run(
         [program, "--model", str(arguments.model), "--precision", precision, "--backend",
-         arguments.backend, "--save-latents", "--quiet", "--prompts", "-", "-o", directory],
+         arguments.backend, "--merge", "none", "--save-latents", "--quiet", "--prompts", "-", "-o",
+         directory],
         input="\n".join(lines), text=True, check=True)
     results = []
     for index in range(len(names)):

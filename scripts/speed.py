@@ -1,26 +1,38 @@
 #!/usr/bin/env python3
-"""Times a U-Net call and a VAE decode against OpenVINO and PyTorch, side by side on this machine.
+"""Times retom against OpenVINO and PyTorch, side by side on this machine, as one Markdown table.
 
-    scripts/speed.py --model DIR [--size 512] [--threads 2] [--runs 3] [--torch]
+    scripts/speed.py --sd15 DIR [--sd21 DIR] [--only TEXT ...] [--threads 2] [--runs 5]
 
-DIR is a Stable Diffusion model in the diffusers layout. Every engine does the same work: one U-Net
-call on both halves of a guided image (batch 2), one decode of one image; the time is of the call
-alone, after one warm-up. What counts is the ratio: absolute times drift with the machine. Needs
-scripts/requirements.txt and a release build.
+DIRs are models of the shapes of Stable Diffusion 1.5 and 2.1 in the diffusers layout; random
+weights do. Every engine does the same work: one U-Net call on both halves of a guided image (batch
+2), one decode of one image; medians of calls after one warm-up. retom is timed before and after its
+peer, and the mean of both medians counts, because machines drift. What counts is the ratio.
+
+Rows: `unet`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`;
+`--only` picks some. Needs scripts/requirements.txt and a release build.
 """
 
 import argparse
 import json
 import pathlib
+import platform
 import statistics
 import subprocess
+import tempfile
 import time
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
 TYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
+MERGE = ["--merge", "retom", "--merge-profile", "paper"]
+PERIOD = 5
+PROMPT = "a red house in the snow, starry sky"
+
+
+# ---------------------------------------------------------------- peers
 
 
 class UNetCall(torch.nn.Module):
@@ -64,66 +76,246 @@ def median_seconds(call, runs):
     return statistics.median(times)
 
 
-def openvino_seconds(module, inputs, precision, arguments):
+def openvino_seconds(module, size, precision, options):
     import openvino
 
+    torch.manual_seed(0)
+    inputs = module.inputs(size)
     converted = openvino.convert_model(module, example_input=tuple(inputs))
     shapes = {port: list(value.shape) for port, value in zip(converted.inputs, inputs)}
     converted.reshape(shapes)
-    options = {
+    settings = {
         "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": arguments.threads,
+        "INFERENCE_NUM_THREADS": options.threads,
     }
-    request = openvino.Core().compile_model(converted, "CPU", options).create_infer_request()
+    request = openvino.Core().compile_model(converted, "CPU", settings).create_infer_request()
     arrays = [value.numpy() for value in inputs]
-    return median_seconds(lambda: request.infer(arrays), arguments.runs)
+    return median_seconds(lambda: request.infer(arrays), options.runs)
 
 
-def torch_seconds(module, inputs, precision, arguments):
-    torch.set_num_threads(arguments.threads)
+def torch_seconds(module, size, precision, options, tome=0.0):
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    inputs = module.inputs(size)
+    if tome:
+        import tomesd
+
+        tomesd.apply_patch(module.unet, ratio=tome)
     module = module.to(TYPES[precision]).to(memory_format=torch.channels_last)
     inputs = [value.to(TYPES[precision]) if value.ndim > 0 else value for value in inputs]
     with torch.inference_mode():
-        return median_seconds(lambda: module(*inputs), arguments.runs)
+        return median_seconds(lambda: module(*inputs), options.runs)
 
 
-def retom_seconds(part, precision, arguments):
-    binary = subprocess.run(
+def diffusers_seconds(options, steps):
+    """Sampling of one image of the embedded model, in f32."""
+    torch.set_num_threads(options.threads)
+    pipeline = StableDiffusionPipeline.from_pretrained(POSTCARDS, safety_checker=None)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return median_seconds(
+        lambda: pipeline(
+            PROMPT, height=256, width=256, num_inference_steps=steps, guidance_scale=5,
+            output_type="latent"), options.runs)
+
+
+# ---------------------------------------------------------------- retom
+
+
+def program(name):
+    path = subprocess.run(
         ["swift", "build", "-c", "release", "--show-bin-path"], cwd=ROOT, check=True,
-        capture_output=True, text=True).stdout.strip() + "/retom-eval"
+        capture_output=True, text=True).stdout.strip()
+    return f"{path}/{name}"
+
+
+def bench(part, model, size, precision, options, *more):
+    """Seconds of a call; of calls that merge, the mean over a period."""
     line = subprocess.run(
-        [binary, "bench", part, "--model", str(arguments.model), "--size", str(arguments.size),
-         "--precision", precision, "--threads", str(arguments.threads), "--runs",
-         str(arguments.runs)], check=True, capture_output=True, text=True).stdout
-    return json.loads(line)["seconds_median"]
+        [program("retom-eval"), "bench", part, "--model", str(model), "--size", str(size),
+         "--precision", precision, "--threads", str(options.threads), "--runs", str(options.runs),
+         *more], check=True, capture_output=True, text=True).stdout
+    record = json.loads(line)
+    plain, refresh = record["seconds_median"], record.get("seconds_refresh")
+    return plain if refresh is None else ((PERIOD - 1) * plain + refresh) / PERIOD
+
+
+def draw(options, *arguments):
+    """The report of a run of the coordinator, and seconds from its start to the first step."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / "out"
+        command = [program("retom-coord"), "--json", "-o", str(out), *arguments]
+        start = time.perf_counter()
+        first = None
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                event = json.loads(line)
+                if first is None and event["event"] == "image_progress" and event["step"] > 0:
+                    first = time.perf_counter() - start
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+        return json.loads((out / "report.json").read_text()), first
+
+
+def worker_peak_gigabytes(model, size, precision, options):
+    """Peak resident memory of a worker that draws one image of two steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        hosts = pathlib.Path(folder) / "hosts.txt"
+        port = 17400
+        worker = subprocess.Popen(
+            [program("retom-worker"), "--model", str(model), "--port", str(port), "--precision",
+             precision, "--threads", str(options.threads)], stderr=subprocess.DEVNULL)
+        try:
+            hosts.write_text(f"127.0.0.1:{port}\n")
+            time.sleep(30)
+            draw(
+                options, "--workers", str(hosts), "--model", str(model), "-p", PROMPT, "--steps",
+                "2", "-W", str(size), "-H", str(size))
+            for line in pathlib.Path(f"/proc/{worker.pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM"):
+                    return int(line.split()[1]) * 1024 / 1e9
+        finally:
+            worker.terminate()
+            worker.wait()
+
+
+# ---------------------------------------------------------------- the table
+
+
+def print_row(work, target, own, peer, peer_name):
+    print(f"| {work} | {own:.3f} | {peer:.3f} ({peer_name}) | {own / peer:.2f} | {target} |", flush=True)
+
+
+def compare(work, target, own, peer, peer_name):
+    """Times the two in turn: own, peer, own."""
+    before = own()
+    theirs = peer()
+    print_row(work, target, (before + own()) / 2, theirs, peer_name)
+
+
+def rows(options):
+    """Names and functions that print a row or more."""
+    sd15, sd21 = options.sd15, options.sd21
+
+    def unet():
+        for precision, target in (("bf16", 0.70), ("f32", 0.75)):
+            compare(
+                f"U-Net call 512², {precision}", target,
+                lambda: bench("unet", sd15, 512, precision, options, "--merge", "none"),
+                lambda: openvino_seconds(UNetCall(sd15), 512, precision, options), "OpenVINO")
+
+    def merged():
+        own = lambda: bench("unet", sd15, 512, "bf16", options, *MERGE)
+        work = "U-Net call 512², bf16, ReToM R = .5"
+        compare(
+            work, 0.60, own, lambda: openvino_seconds(UNetCall(sd15), 512, "bf16", options),
+            "OpenVINO")
+        compare(
+            work, 0.60, own, lambda: torch_seconds(UNetCall(sd15), 512, "bf16", options, tome=0.5),
+            "PyTorch + ToMeSD .5")
+
+    def large():
+        compare(
+            "U-Net call 1024², bf16, ReToM R = .5", 0.55,
+            lambda: bench("unet", sd15, 1024, "bf16", options, *MERGE),
+            lambda: openvino_seconds(UNetCall(sd15), 1024, "bf16", options), "OpenVINO")
+
+    def vae():
+        for precision, target in (("bf16", 1.0), ("f32", 0.70)):
+            compare(
+                f"VAE decode 512², {precision}", target,
+                lambda: bench("vae", sd15, 512, precision, options),
+                lambda: openvino_seconds(Decode(sd15), 512, precision, options), "OpenVINO")
+
+    def second():
+        compare(
+            "SD 2.1 shape, U-Net call 768², bf16", 0.75,
+            lambda: bench("unet", sd21, 768, "bf16", options, "--merge", "none"),
+            lambda: openvino_seconds(UNetCall(sd21), 768, "bf16", options), "OpenVINO")
+
+    def image():
+        def own(*more):
+            report, _ = draw(
+                options, "-p", PROMPT, "-b", "9", "--steps", "25", "--sampling-method", "ddim", "--cfg-scale", "5",
+                "--local-workers", "1", "--threads", str(options.threads), *more)
+            times = [image["timings"]["sampling_seconds"] for image in report["images"]]
+            return statistics.median(times[1:])
+
+        work = "embedded model 256², 25 DDIM steps, sampling"
+        compare(
+            f"{work}, f32", 0.5, lambda: own("--precision", "f32", "--merge", "none"),
+            lambda: diffusers_seconds(options, 25), "diffusers")
+        calls = lambda: 25 * openvino_seconds(UNetCall(POSTCARDS), 256, "f32", options)
+        compare(
+            f"{work}, f32", 0.8, lambda: own("--precision", "f32", "--merge", "none"), calls,
+            "OpenVINO's U-Net calls")
+        compare(f"{work}, as it comes", 0.8, own, calls, "OpenVINO's U-Net calls, f32")
+
+    def text():
+        report, _ = draw(
+            options, "--model", str(sd15), "-p", PROMPT, "-p", PROMPT + ", night", "--steps", "25",
+            "--local-workers", "1", "--threads", str(options.threads))
+        timings = report["images"][1]["timings"]
+        print_row(
+            "text encoder of a 25-step image 512²", 0.01, timings["text_seconds"],
+            timings["sampling_seconds"], "its sampling")
+
+    def start():
+        arguments = [
+            "--model", str(sd15), "-p", PROMPT, "--steps", "2", "--local-workers", "1",
+            "--threads", str(options.threads)]
+        draw(options, *arguments)  # brings the files into the page cache
+        seconds = [draw(options, *arguments)[1] for _ in range(3)]
+        print(f"| process start to the end of the first step, s | {statistics.median(seconds):.2f} | | | 4 |", flush=True)
+
+    def memory():
+        for precision, target in (("bf16", 2.4), ("f32", 4.2)):
+            peak = worker_peak_gigabytes(sd15, 512, precision, options)
+            print(f"| worker memory 512², {precision}, GB | {peak:.2f} | | | {target} |", flush=True)
+
+    def workers():
+        def rate(count, threads):
+            report, _ = draw(
+                options, "-p", PROMPT, "-b", "24", "--local-workers", str(count), "--threads",
+                str(threads))
+            return 3600 * report["run"]["images_per_second"]
+
+        half = options.threads // 2
+        one, two = rate(1, options.threads), rate(2, half)
+        one, two = (one + rate(1, options.threads)) / 2, (two + rate(2, half)) / 2
+        print(f"| images per hour, embedded model: 2 workers × {half} against 1 × {options.threads} | {two:.0f} | {one:.0f} | {two / one:.2f} | |", flush=True)
+
+    return [
+        ("unet", unet), ("merged", merged), ("large", large), ("vae", vae), ("sd21", second),
+        ("image", image), ("text", text), ("start", start), ("memory", memory),
+        ("workers", workers),
+    ]
+
+
+def processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return platform.processor()
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=pathlib.Path, required=True)
-    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--sd15", type=pathlib.Path, required=True)
+    parser.add_argument("--sd21", type=pathlib.Path)
+    parser.add_argument("--only", nargs="*")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--torch", action="store_true", help="also time PyTorch (slow)")
-    arguments = parser.parse_args()
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
 
-    print("| work | precision | retom, s | OpenVINO, s | ratio | PyTorch, s |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
-    for part, kind in (("unet", UNetCall), ("vae", Decode)):
-        for precision in ("bf16", "f32"):
-            torch.manual_seed(0)
-            module = kind(arguments.model)
-            inputs = module.inputs(arguments.size)
-            own = retom_seconds(part, precision, arguments)
-            peer = openvino_seconds(module, inputs, precision, arguments)
-            slow = "–"
-            if arguments.torch:
-                slow = f"{torch_seconds(module, inputs, precision, arguments):.2f}"
-            work = f"{part} {arguments.size}²"
-            print(
-                f"| {work} | {precision} | {own:.2f} | {peer:.2f} | {own / peer:.2f} | {slow} |",
-                flush=True)
+    print(f"{processor()}, {options.threads} threads, {time.strftime('%Y-%m-%d')}\n")
+    print("| work | retom, s | peer, s | ratio | target |")
+    print("| --- | ---: | ---: | ---: | ---: |", flush=True)
+    for name, row in rows(options):
+        if options.only and name not in options.only or name == "sd21" and not options.sd21:
+            continue
+        row()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@
 #include "activations/activations.h"
 #include "attention/attention.h"
 #include "norms/norms.h"
+#include "peak/peak.h"
 #include "rows/rows.h"
+#include "winograd/winograd.h"
 
 #define ROWS(isa)                           \
     .convert = rt_convert_##isa,            \
@@ -28,12 +30,19 @@
     .attention_pack = rt_attention_pack_##isa,    \
     .attention_run = rt_attention_run_##isa
 
+#define WINOGRAD(isa)                          \
+    .winograd_plan = rt_winograd_plan_##isa,   \
+    .winograd_pack = rt_winograd_pack_##isa,   \
+    .winograd_run = rt_winograd_run_##isa
+
 static const rt_kernels scalar_kernels = {
     .isa = RT_ISA_SCALAR,
     .name = "scalar",
     ROWS(scalar),
     ACTIVATIONS_AND_NORMS(scalar),
     ATTENTION(scalar),
+    WINOGRAD(scalar),
+    .peak = rt_peak_scalar,
 };
 
 #if defined(__x86_64__)
@@ -57,12 +66,37 @@ static void run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
     else rt_attention_run_avx512(arguments, begin, end);
 }
 
+static rt_winograd_plan winograd_plan_avx512_bf16(const rt_winograd *a) {
+    return a->input.element == RT_ELEMENT_BF16 ? rt_winograd_plan_avx512_bf16(a)
+                                               : rt_winograd_plan_avx512(a);
+}
+
+static void winograd_pack_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    const rt_winograd_pack *a = arguments;
+    if (a->element == RT_ELEMENT_BF16) rt_winograd_pack_avx512_bf16(a, begin, end);
+    else rt_winograd_pack_avx512(a, begin, end);
+}
+
+static void winograd_run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    const rt_winograd *a = arguments;
+    if (a->input.element == RT_ELEMENT_BF16) rt_winograd_run_avx512_bf16(a, begin, end);
+    else rt_winograd_run_avx512(a, begin, end);
+}
+
+static void peak_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+    const rt_peak *a = arguments;
+    if (a->element == RT_ELEMENT_BF16) rt_peak_avx512_bf16(a, begin, end);
+    else rt_peak_avx512(a, begin, end);
+}
+
 static const rt_kernels avx2_kernels = {
     .isa = RT_ISA_AVX2,
     .name = "avx2",
     ROWS(avx2),
     ACTIVATIONS_AND_NORMS(avx2),
     ATTENTION(avx2),
+    WINOGRAD(avx2),
+    .peak = rt_peak_avx2,
 };
 
 static const rt_kernels avx512_kernels = {
@@ -71,6 +105,8 @@ static const rt_kernels avx512_kernels = {
     ROWS(avx512),
     ACTIVATIONS_AND_NORMS(avx512),
     ATTENTION(avx512),
+    WINOGRAD(avx512),
+    .peak = rt_peak_avx512,
 };
 
 static const rt_kernels avx512_bf16_kernels = {
@@ -82,6 +118,10 @@ static const rt_kernels avx512_bf16_kernels = {
     .attention_plan = plan_avx512_bf16,
     .attention_pack = pack_avx512_bf16,
     .attention_run = run_avx512_bf16,
+    .winograd_plan = winograd_plan_avx512_bf16,
+    .winograd_pack = winograd_pack_avx512_bf16,
+    .winograd_run = winograd_run_avx512_bf16,
+    .peak = peak_avx512_bf16,
 };
 
 // __builtin_cpu_supports asks the processor (cpuid) and whether the system saves the registers

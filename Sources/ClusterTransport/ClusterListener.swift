@@ -6,18 +6,19 @@ import Synchronization
 import WireProtocol
 
 /// An open port of a worker.
+///
+/// Connections wait from the moment it is open, and are answered once `run` is called.
 package struct ClusterListener: Sendable {
     /// The port the system gave; differs from the wanted one when that was 0.
     package let port: Int
     private let server: NIOAsyncChannel<any Channel, Never>
     private let waiting: WaitingChannels
-    private let counter: TrafficCounter
 
     /// Opens a port.
     ///
     /// - Throws: `TransportError`: in use, not permitted, no such address.
     package static func bind(
-        host: String, port: Int, counter: TrafficCounter, group: any EventLoopGroup
+        host: String, port: Int, group: any EventLoopGroup
     ) async throws -> ClusterListener {
         let waiting = WaitingChannels()
         do {
@@ -35,30 +36,29 @@ package struct ClusterListener: Sendable {
                     return channel.eventLoop.makeSucceededFuture(channel)
                 }
             let actual = server.channel.localAddress?.port ?? port
-            return ClusterListener(
-                port: actual, server: server, waiting: waiting, counter: counter)
+            return ClusterListener(port: actual, server: server, waiting: waiting)
         } catch {
             throw TransportError.listening(error, host: host, port: port)
         }
     }
 
     private init(
-        port: Int, server: NIOAsyncChannel<any Channel, Never>, waiting: WaitingChannels,
-        counter: TrafficCounter
+        port: Int, server: NIOAsyncChannel<any Channel, Never>, waiting: WaitingChannels
     ) {
         self.port = port
         self.server = server
         self.waiting = waiting
-        self.counter = counter
     }
 
     /// Accepts until the task is cancelled or `close` is called.
     ///
     /// - Parameters:
     ///   - connectionCountMax: connections at a time; more are refused with a reason.
+    ///   - counter: counts the bytes of all connections.
     ///   - serve: serves one connection to its end.
     package func run(
-        connectionCountMax: Int, _ serve: @escaping @Sendable (PeerConnection) async -> Void
+        connectionCountMax: Int, counter: TrafficCounter,
+        _ serve: @escaping @Sendable (PeerConnection) async -> Void
     ) async throws {
         // Connections that were accepted but not yet served when the loop ends.
         defer { waiting.closeAll() }
@@ -71,7 +71,7 @@ package struct ClusterListener: Sendable {
                     let isWelcome = open.value.load(ordering: .relaxed) < connectionCountMax
                     open.value.wrappingAdd(1, ordering: .relaxed)
                     tasks.addTask { [identifier] in
-                        if let connection = await connection(identifier, child) {
+                        if let connection = await connection(identifier, child, counter) {
                             await isWelcome ? serve(connection) : Self.turnAway(connection)
                         }
                         open.value.wrappingSubtract(1, ordering: .relaxed)
@@ -82,7 +82,9 @@ package struct ClusterListener: Sendable {
     }
 
     /// Wraps an accepted channel and begins to read from it; `nil` when it is closed already.
-    private func connection(_ id: UInt64, _ channel: any Channel) async -> PeerConnection? {
+    private func connection(
+        _ id: UInt64, _ channel: any Channel, _ counter: TrafficCounter
+    ) async -> PeerConnection? {
         waiting.remove(channel)
         do {
             let wrapped = try await channel.eventLoop.submit {
@@ -98,6 +100,12 @@ package struct ClusterListener: Sendable {
             channel.close(promise: nil)
             return nil
         }
+    }
+
+    /// Closes a port that `run` was never called for.
+    package func abandon() async {
+        try? await server.executeThenClose { _ in }
+        waiting.closeAll()
     }
 
     /// Stops accepting; connections go on.

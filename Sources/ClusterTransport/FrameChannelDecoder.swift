@@ -17,12 +17,12 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
         self.receiver = receiver
     }
 
-    package mutating func decode(buffer: inout ByteBuffer) throws -> Frame? {
+    package mutating func decode(buffer: inout ByteBuffer) throws(WireError) -> Frame? {
         if header == nil {
             guard let bytes = buffer.readBytes(length: WireLimits.headerByteCount) else {
                 let beginning = buffer.getBytes(
                     at: buffer.readerIndex, length: min(buffer.readableBytes, 8))
-                try FrameDecoder.checkBeginning(beginning ?? [])
+                try FrameHeader.checkBeginning(beginning ?? [])
                 return nil
             }
             header = try FrameHeader.decode(bytes, receiver: receiver)
@@ -34,7 +34,9 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
         return try Frame(header: header, payload: payload)
     }
 
-    package mutating func decodeLast(buffer: inout ByteBuffer, seenEOF: Bool) throws -> Frame? {
+    package mutating func decodeLast(
+        buffer: inout ByteBuffer, seenEOF: Bool
+    ) throws(WireError) -> Frame? {
         // A frame cut short by the end of the stream is a lost connection, not a protocol error.
         try decode(buffer: &buffer)
     }

@@ -7,7 +7,8 @@ package import WireProtocol
 /// One connection to a peer: messages in, messages out.
 ///
 /// Parsing and compression happen in its own tasks, never on an event loop. What is sent waits in
-/// a bounded outbox; a peer that does not read what it asked for is dropped instead of filling memory.
+/// a bounded outbox; a peer that does not read what it asked for is dropped instead of filling
+/// memory.
 package final class PeerConnection: Sendable {
     /// Most messages that may wait to be written.
     static let outboxCountMax = 1024

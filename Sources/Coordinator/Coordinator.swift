@@ -35,7 +35,7 @@ package final class Coordinator: Sendable {
         (events, input) = AsyncStream.makeStream()
     }
 
-    /// Gives up: workers are told, and `run` throws `CancellationError`.
+    /// Gives up: workers are told, and `run` throws `CoordinatorError.cancelled`.
     ///
     /// Cancelling the task of `run` instead cuts all connections without a word.
     package func cancel() {
@@ -47,17 +47,19 @@ package final class Coordinator: Sendable {
     /// - Parameters:
     ///   - requests: one per image; they are begun in this order.
     ///   - decoder: the VAE.
-    ///   - onEvent: called in order, quickly, on no particular thread.
+    ///   - onEvent: called in order on a thread of its own, where it may take its time; `run`
+    ///     returns after the last call has.
     ///   - consume: called with one image at a time, in order of completion. While it is slow no
-    ///     new image is given out. If it throws, the run ends and throws the same.
+    ///     new image is given out. If it throws, the run ends with
+    ///     `CoordinatorError.consumerFailed`.
     /// - Returns: what the run came to; look at its `failures`.
-    /// - Throws: `CoordinatorError`, `CancellationError` or what `consume` threw.
+    /// - Throws: `CoordinatorError`; what was done nevertheless is in its `summary`.
     package func run(
         _ requests: [GenerationRequest], decoder: any LatentDecoding,
         onEvent: @escaping @Sendable (CoordinatorEvent) -> Void = { _ in },
         consume: @escaping @Sendable (FinishedImage) async throws -> Void
-    ) async throws -> CoordinatorSummary {
-        guard !workers.isEmpty else { throw CoordinatorError.noWorkers }
+    ) async throws(CoordinatorError) -> CoordinatorSummary {
+        guard !workers.isEmpty else { throw .noWorkers }
         let begin = ContinuousClock.now
         let (dials, dialInput) = AsyncStream<Dial>.makeStream()
         let (pictures, pictureInput) = AsyncStream<DecodeStage.Output>.makeStream()
@@ -65,9 +67,10 @@ package final class Coordinator: Sendable {
             decoder: decoder, requests: requests, threadCount: configuration.decodeThreadCount
         ) { pictureInput.yield($0) }
         let input = input
+        let relay = EventRelay(onEvent)
         let outputs = CoordinatorEngine.Outputs(
             dial: { dialInput.yield(($0, $1)) }, decode: stage.submit,
-            emit: { input.yield($0) }, report: onEvent,
+            emit: { input.yield($0) }, report: relay.send,
             end: {
                 dialInput.finish()
                 pictureInput.finish()
@@ -82,16 +85,18 @@ package final class Coordinator: Sendable {
         for await event in events { await engine.handle(event) }
         // The stream of events ends with the run, or with the task: then everything is cut.
         if Task.isCancelled { outputs.end() }
-        let decodeSeconds = await consumed
+        let (decodeSeconds, consumerError) = await consumed
         // Not awaited: cut short as soon as all connections have closed by themselves.
         async let _: Void = Self.abandon(engine)
         await dialled
         await stage.shutDown()
+        await relay.finish()
         var summary = await engine.summary
-        summary.decodeSeconds = try decodeSeconds.get()
+        summary.decodeSeconds = decodeSeconds
         summary.traffic = counter.snapshot
-        summary.seconds = (ContinuousClock.now - begin).inSeconds
-        try Task.checkCancellation()
+        summary.seconds = (ContinuousClock.now - begin).seconds
+        if let consumerError { throw .consumerFailed(consumerError, summary) }
+        if Task.isCancelled { throw .cancelled(summary) }
         return try await engine.verdict(summary)
     }
 
@@ -114,12 +119,12 @@ package final class Coordinator: Sendable {
 
     /// Hands pictures on, one at a time.
     ///
-    /// - Returns: seconds spent decoding, or what the consumer threw, after which the rest of the
+    /// - Returns: seconds spent decoding, and what the consumer threw, after which the rest of the
     ///   pictures is dropped.
     private static func consume(
         _ pictures: AsyncStream<DecodeStage.Output>, _ engine: CoordinatorEngine,
         _ consumer: @Sendable (FinishedImage) async throws -> Void
-    ) async -> Result<Double, any Error> {
+    ) async -> (decodeSeconds: Double, error: (any Error)?) {
         var decodeSeconds = 0.0
         for await picture in pictures {
             switch picture {
@@ -131,12 +136,12 @@ package final class Coordinator: Sendable {
                     try await consumer(image)
                 } catch {
                     await engine.handle(.cancel)
-                    return .failure(error)
+                    return (decodeSeconds, error)
                 }
                 await engine.consumed(image.item)
             }
         }
-        return .success(decodeSeconds)
+        return (decodeSeconds, nil)
     }
 
     private static func abandon(_ engine: CoordinatorEngine) async {

@@ -47,10 +47,12 @@ actor CoordinatorEngine {
     }
 
     /// Turns a run that ended early into its error.
-    func verdict(_ summary: CoordinatorSummary) throws -> CoordinatorSummary {
-        if machine.wasCancelled { throw CancellationError() }
+    func verdict(
+        _ summary: CoordinatorSummary
+    ) throws(CoordinatorError) -> CoordinatorSummary {
+        if machine.wasCancelled { throw .cancelled(summary) }
         guard machine.ranOutOfWorkers else { return summary }
-        throw CoordinatorError.noUsableWorker(reasons: machine.lostWorkers, summary: summary)
+        throw .noUsableWorker(reasons: machine.lostWorkers, summary: summary)
     }
 
     /// Feeds one event and performs the answers; nothing in here waits.

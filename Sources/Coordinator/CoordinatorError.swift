@@ -6,12 +6,28 @@ package enum CoordinatorError: Error {
     case noWorkers
     /// No worker was usable, or all were lost. What could be finished was: see the summary.
     case noUsableWorker(reasons: [String], summary: CoordinatorSummary)
+    /// The user gave up, or the task was cancelled.
+    case cancelled(CoordinatorSummary)
+    /// Whoever takes the pictures threw this, and the run was given up.
+    case consumerFailed(any Error, CoordinatorSummary)
+
+    /// What was done before the run ended; `nil` if it did not begin.
+    package var summary: CoordinatorSummary? {
+        switch self {
+        case .noWorkers: nil
+        case .noUsableWorker(_, let summary), .cancelled(let summary),
+            .consumerFailed(_, let summary):
+            summary
+        }
+    }
 }
 
 extension CoordinatorError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .noWorkers: "no workers are given; list one per line in the hosts file"
+        case .cancelled: "the run was cancelled"
+        case .consumerFailed(let error, _): "\(error)"
         case .noUsableWorker(let reasons, let summary):
             """
             no usable worker is left, and \(summary.failures.count) of \

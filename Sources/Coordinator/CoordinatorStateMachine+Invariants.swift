@@ -8,7 +8,7 @@ extension CoordinatorStateMachine {
     ///
     /// - Complexity: O(images + workers); for tests.
     package func brokenInvariant() -> String? {
-        let open = items.count { $0.status == .pending || $0.status == .leased }
+        let open = items.count(where: \.isOpen)
         if !wasCancelled, open != openCount { return "\(open) images are open, not \(openCount)" }
         if undecodedCount < 0 { return "\(undecodedCount) results wait for the decoder" }
         if retries != Set(retries).sorted() { return "the retries are not in prompt order" }
@@ -37,7 +37,7 @@ extension CoordinatorStateMachine {
             switch item.status {
             case .leased where count != 1: return "image \(index) is leased \(count) times"
             case .pending where count != 0: return "image \(index) is pending and leased"
-            case .pending, .leased, .completed, .failed: break
+            case .pending, .leased, .completed, .failed, .cancelled: break
             }
         }
         return nil

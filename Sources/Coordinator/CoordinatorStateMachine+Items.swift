@@ -49,7 +49,8 @@ extension CoordinatorStateMachine {
 
     private mutating func takePending(for index: Int) -> Int? {
         let position = retries.firstIndex { item in
-            // Distinct workers where possible: not back to one that failed it while another is left.
+            // Distinct workers where possible: not back to one that failed it while another is
+            // left.
             !items[item].failedWorkers.contains(index)
                 || !workers.indices.contains {
                     !workers[$0].isGone && !items[item].failedWorkers.contains($0)
@@ -140,7 +141,7 @@ extension CoordinatorStateMachine {
             return
         }
         switch items[item].status {
-        case .failed: break
+        case .failed, .cancelled: break
         case .completed: compare(result, item, from: index)
         case .pending, .leased: complete(item, result, from: index)
         }

@@ -102,7 +102,7 @@ extension CoordinatorStateMachine {
             case .waiting(let until) where now >= until: connect(index)
             case .greeting(let deadline) where now >= deadline:
                 cut(
-                    index, reason: "it did not answer within \(timeouts.handshake.inSeconds) s", now
+                    index, reason: "it did not answer within \(timeouts.handshake.seconds) s", now
                 )
             case .ready: check(index, now: now)
             case .waiting, .greeting, .connecting, .gone: break
@@ -114,12 +114,12 @@ extension CoordinatorStateMachine {
         if let until = workers[index].pausedUntil, now >= until { workers[index].pausedUntil = nil }
         let patience = workers[index].patience(timeouts: timeouts)
         if !workers[index].leases.isEmpty, now >= workers[index].lastProgress + patience {
-            cut(index, reason: "no step progress for \(patience.inSeconds) s", now)
+            cut(index, reason: "no step progress for \(patience.seconds) s", now)
             return
         }
         switch workers[index].watch.check(now: now) {
         case .fine: break
-        case .gone: cut(index, reason: "it was silent for \(timeouts.idle.inSeconds) s", now)
+        case .gone: cut(index, reason: "it was silent for \(timeouts.idle.seconds) s", now)
         case .ping:
             guard let id = workers[index].connection else { return }
             actions.append(.send(id, .ping(UInt64(now.components.seconds))))

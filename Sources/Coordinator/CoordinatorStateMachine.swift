@@ -50,6 +50,8 @@ package struct CoordinatorStateMachine {
             case leased
             case completed
             case failed
+            /// Still open when the user gave up.
+            case cancelled
         }
         var status = Status.pending
         var attemptCount = 0
@@ -59,6 +61,9 @@ package struct CoordinatorStateMachine {
         /// Digest and maker of the first result.
         var sha256: [UInt8] = []
         var maker: Int?
+
+        /// Whether it may still get a result.
+        var isOpen: Bool { status == .pending || status == .leased }
     }
 
     let node: NodeDescription
@@ -170,8 +175,8 @@ package struct CoordinatorStateMachine {
         wasCancelled = true
         openCount = 0
         undecodedCount = 0
-        for index in items.indices where items[index].status != .completed {
-            items[index].status = .failed
+        for index in items.indices where items[index].isOpen {
+            items[index].status = .cancelled
         }
     }
 
@@ -189,8 +194,7 @@ package struct CoordinatorStateMachine {
 
     private mutating func failAllOpen() {
         ranOutOfWorkers = true
-        for index in items.indices
-        where items[index].status == .pending || items[index].status == .leased {
+        for index in items.indices where items[index].isOpen {
             fail(index, AttemptFailure(worker: "", attempt: 0, reason: "no usable worker is left"))
         }
     }

@@ -58,7 +58,7 @@ struct DecodeStage: Sendable {
                     item: item, request: requests[item], latents: result.latents, image: image,
                     worker: worker, kernelClass: kernelClass, attempt: result.lease.attempt,
                     timings: result.timings, tokenMerging: result.tokenMerging,
-                    decodeSeconds: (clock.now - begin).inSeconds,
+                    decodeSeconds: (clock.now - begin).seconds,
                     sha256: Hexadecimal.text(result.sha256)))
         } catch {
             return .failure(item: item, reason: "\(error)")

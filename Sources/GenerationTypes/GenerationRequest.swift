@@ -31,7 +31,8 @@ public struct GenerationRequest: Sendable, Hashable, Codable {
     /// Which tokens of the U-Net merge.
     public var tokenMerging: TokenMergeConfiguration
 
-    /// Makes a request; every parameter but the prompt, the seed and the size has diffusers' default.
+    /// Makes a request; every parameter but the prompt, the seed and the size has diffusers'
+    /// default.
     public init(
         prompt: String, negativePrompt: String = "", seed: UInt64, width: Int, height: Int,
         inferenceStepCount: Int = 25, guidanceScale: Float = 7.5,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CThreadTeam
-internal import Glibc
 
 /// What decides about kernels and threads on this machine.
 package struct CPUInfo: Sendable, Hashable {
@@ -61,7 +60,7 @@ private enum UsableCores {
         guard found > 0 else { return 1 }
         let siblings = processors.prefix(found).map { processor in
             let folder = "/sys/devices/system/cpu/cpu\(processor)/topology"
-            return firstLine(of: "\(folder)/thread_siblings_list") ?? "\(processor)"
+            return SystemFile.firstLine("\(folder)/thread_siblings_list") ?? "\(processor)"
         }
         let cores = Set(siblings).count
         return max(1, min(cores, quota() ?? cores))
@@ -69,20 +68,12 @@ private enum UsableCores {
 
     /// Whole processors of time that the control group allows; nil without a limit.
     private static func quota() -> Int? {
-        let fields = firstLine(of: "/sys/fs/cgroup/cpu.max")?.split(separator: " ").map(String.init)
+        let fields = SystemFile.firstLine("/sys/fs/cgroup/cpu.max")?.split(separator: " ").map(
+            String.init)
         guard let fields, fields.count == 2, let quota = Int(fields[0]),
             let period = Int(fields[1]),
             period > 0
         else { return nil }
         return max(1, quota / period)
-    }
-
-    private static func firstLine(of path: String) -> String? {
-        guard let file = fopen(path, "r") else { return nil }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 256)
-        guard fgets(&line, Int32(line.count), file) != nil else { return nil }
-        let bytes = line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

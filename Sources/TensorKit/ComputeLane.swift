@@ -21,6 +21,10 @@ package final class ComputeLane {
     package let team: ThreadTeam
     /// What the passes since the last reset amounted to.
     package var work = WorkCount()
+    /// Where the time goes; none unless somebody asks, because watching costs time.
+    package var profile: OperationProfile?
+    /// The first thing that went wrong in a dry run.
+    private var failure: (any Error)?
 
     package init(kernels: UnsafePointer<rt_kernels>, team: ThreadTeam, index: Int = 0) {
         self.index = index
@@ -30,6 +34,31 @@ package final class ComputeLane {
 
     /// Whether this is a dry run.
     package var isMeasuring: Bool { workspace.isMeasuring }
+
+    /// Notes what a dry run could not prepare; `measure` throws it when the dry run is over.
+    package func fail(_ error: any Error) { failure = failure ?? error }
+
+    /// Performs a dry run; `workspace.allocate()` comes next.
+    ///
+    /// - Throws: what `body` throws; `PreparationError` when something could not be prepared.
+    package func measure(_ body: () throws -> Void) throws {
+        // What libraries prepare for a shape depends on the team it will run on.
+        team.adopt()
+        workspace.startMeasuring()
+        failure = nil
+        try body()
+        if let failure { throw PreparationError(cause: failure) }
+    }
+}
+
+/// What a picture's size needs and the system would not give.
+package struct PreparationError: Error, CustomStringConvertible {
+    /// What the library or the system said.
+    package let cause: any Error
+
+    package var description: String {
+        "\(cause); or use a smaller picture or a machine with more memory"
+    }
 }
 
 /// Exact operation counts of a pass, by kind; a multiply-add counts as two.

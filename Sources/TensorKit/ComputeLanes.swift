@@ -2,6 +2,7 @@
 
 package import CKernels
 internal import CThreadTeam
+internal import Glibc
 
 /// Several lanes that run at once, each on a thread of its own; lane 0 is the caller's thread.
 ///
@@ -27,6 +28,20 @@ package final class ComputeLanes {
 
     deinit { rt_lanes_destroy(threads) }
 
+    /// Ends the dry runs of all lanes: gets the memory they asked for.
+    ///
+    /// The system promises more memory than it has and ends a process that takes it at its word, so
+    /// what is left is looked up beforehand.
+    /// - Parameter byteCountMax: what all lanes together may take; `nil` for what is left.
+    /// - Throws: `TensorStorageError`.
+    package func allocateWorkspaces(byteCountMax: Int? = nil) throws(TensorStorageError) {
+        let needed = lanes.reduce(0) { $0 + $1.workspace.peakByteCount }
+        if let limit = byteCountMax ?? AvailableMemory.byteCount(), needed > limit {
+            throw TensorStorageError(byteCount: needed, errorNumber: ENOMEM)
+        }
+        for lane in lanes { try lane.workspace.allocate() }
+    }
+
     /// Waits, inside `run`, until all lanes are here: what each has written is then visible to all.
     ///
     /// Every lane must come to the same meetings.
@@ -34,7 +49,8 @@ package final class ComputeLanes {
 
     /// Calls `body` once for every lane, all at the same time; returns when all have.
     ///
-    /// `body` must not write what another lane reads, except before a meeting. One caller at a time.
+    /// `body` must not write what another lane reads, except before a meeting. One caller at a
+    /// time.
     package func run(_ body: @escaping (_ lane: ComputeLane, _ index: Int) -> Void) {
         // It escapes only into this frame; a closure that is told so would cost an allocation here.
         var call = LanesCall(lanes: lanes, body: body)

@@ -29,6 +29,17 @@ package struct Tensor {
         precondition(self.rowStride >= shape.channels, "row stride below the channel count")
     }
 
+    /// A dense f32 tensor of zeros in memory of its own, with room for a vector load behind its
+    /// end.
+    ///
+    /// - Throws: `TensorStorageError`.
+    package init(allocating shape: TensorShape) throws(TensorStorageError) {
+        let byteCount = shape.elementCount * MemoryLayout<Float>.stride
+        self.init(
+            storage: try TensorStorage(byteCount: byteCount + 256), shape: shape,
+            elementType: .float32)
+    }
+
     /// Whether rows follow each other without a gap.
     package var isContiguous: Bool { rowStride == shape.channels }
 

@@ -10,12 +10,17 @@
 ///         …
 ///     }
 package final class Workspace {
+    /// Tells one dry run from another; what is prepared for shapes is kept by it.
+    package final class DryRun: Sendable {}
+
     private var storage: TensorStorage
     private var used = 0
     /// Deepest use so far, in bytes.
     package private(set) var peakByteCount = 0
     /// Whether this is a dry run: tensors have addresses but no memory.
     package private(set) var isMeasuring: Bool
+    /// The dry run that is on, or that sized the block.
+    package private(set) var dryRun = DryRun()
 
     /// Every tensor starts on a cache line, with room for a full vector load behind its end.
     private static let alignment = 128
@@ -31,6 +36,7 @@ package final class Workspace {
         precondition(used == 0, "tensors are still in use")
         storage = .unbacked
         peakByteCount = 0
+        dryRun = DryRun()
         isMeasuring = true
     }
 

@@ -3,8 +3,9 @@
 /// Byte-plane shuffling of f32 values: all lowest bytes first, then the next, the sign bytes last.
 ///
 /// Exponents of neighbouring latents resemble each other while mantissas are noise; keeping the
-/// planes apart, and in blocks of their own, lets zstd find the first without being disturbed by the second (the "shuffle" filter
-/// of HDF5 and Blosc). Lossless: the bits of every value, NaN payloads too, come back unchanged.
+/// planes apart, and in blocks of their own, lets zstd find the first without being disturbed by
+/// the second (the "shuffle" filter of HDF5 and Blosc). Lossless: the bits of every value, NaN
+/// payloads too, come back unchanged.
 package enum BytePlanes {
     /// Values to `4 · count` bytes, plane after plane.
     package static func shuffle(_ values: [Float]) -> [UInt8] {

@@ -102,3 +102,15 @@ package struct FrameHeader: Sendable, Equatable {
         }
     }
 }
+
+extension FrameHeader {
+    /// Bytes of a stream's beginning that are enough to tell a stranger.
+    private static let strangerByteCount = 4
+
+    /// Tells a stranger from a slow peer as soon as the first bytes allow it.
+    package static func checkBeginning(_ bytes: [UInt8]) throws(WireError) {
+        let known = min(bytes.count, magic.count)
+        guard known >= strangerByteCount, !bytes.starts(with: magic) else { return }
+        throw .stranger(StrangerKind(firstBytes: bytes))
+    }
+}

@@ -78,7 +78,7 @@ struct GenerationThread: Sendable {
             let now = clock.now
             emit(
                 .stepped(
-                    job, step: step, stepCount: run.stepCount, seconds: (now - last).inSeconds))
+                    job, step: step, stepCount: run.stepCount, seconds: (now - last).seconds))
             last = now
         }
         if flag.isSet { return cancelled(job) }
@@ -87,7 +87,7 @@ struct GenerationThread: Sendable {
             return .failed(job, WireReason(.nonFiniteLatents, "the latents are not finite"))
         }
         let timings = GenerationTimings(
-            textEncodingSeconds: run.textEncodingSeconds, samplingSeconds: (last - begin).inSeconds)
+            textEncodingSeconds: run.textEncodingSeconds, samplingSeconds: (last - begin).seconds)
         return .finished(
             job, latents, sha256: latents.sha256, timings, run.mergeStatistics)
     }

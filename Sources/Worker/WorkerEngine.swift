@@ -18,7 +18,7 @@ actor WorkerEngine {
     private let thread: GenerationThread
     private let loop: any EventLoop
     private let emit: @Sendable (Machine.Event) -> Void
-    private let onEvent: @Sendable (WorkerEvent) -> Void
+    private let report: @Sendable (WorkerEvent) -> Void
     private let onStop: @Sendable () -> Void
     private let logger: Logger
     private let origin = ContinuousClock.now
@@ -26,14 +26,14 @@ actor WorkerEngine {
     init(
         machine: Machine, thread: GenerationThread, loop: any EventLoop, logger: Logger,
         emit: @escaping @Sendable (Machine.Event) -> Void,
-        onEvent: @escaping @Sendable (WorkerEvent) -> Void, onStop: @escaping @Sendable () -> Void
+        report: @escaping @Sendable (WorkerEvent) -> Void, onStop: @escaping @Sendable () -> Void
     ) {
         self.machine = machine
         self.thread = thread
         self.loop = loop
         self.logger = logger
         self.emit = emit
-        self.onEvent = onEvent
+        self.report = report
         self.onStop = onStop
     }
 
@@ -91,7 +91,7 @@ actor WorkerEngine {
         case .cancel(let job): flags[job]?.set()
         case .report(let event):
             logger.debug("\(event)")
-            onEvent(event)
+            report(event)
         case .stop: onStop()
         }
     }

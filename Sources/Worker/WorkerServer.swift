@@ -38,24 +38,38 @@ package final class WorkerServer: Sendable {
         input.yield(.drain)
     }
 
-    /// Opens the port and works; call it once.
+    /// Works until it is drained; call it once.
     ///
-    /// - Parameter onEvent: called in order, quickly; the first event is `listening`.
+    /// - Parameters:
+    ///   - listener: a port that was opened before, when it took a while to get the generator
+    ///     ready;
+    ///     `nil` to open the configuration's. It is closed in the end.
+    ///   - onEvent: called in order on a thread of its own, where it may take its time; `run`
+    ///     returns after the last call has. The first event is `listening`.
     /// - Throws: `TransportError` when the port can't be opened; `CancellationError`.
-    package func run(onEvent: @escaping @Sendable (WorkerEvent) -> Void) async throws {
-        let listener = try await ClusterListener.bind(
-            host: configuration.host, port: configuration.port, counter: counter, group: group)
+    package func run(
+        on openListener: ClusterListener? = nil,
+        onEvent: @escaping @Sendable (WorkerEvent) -> Void
+    ) async throws {
+        var opened = openListener
+        if opened == nil {
+            opened = try await ClusterListener.bind(
+                host: configuration.host, port: configuration.port, group: group)
+        }
+        guard let listener = opened else { return }
         let input = input
+        let relay = EventRelay(onEvent)
         let thread = GenerationThread(generator: generator) { input.yield($0) }
         let engine = WorkerEngine(
             machine: WorkerStateMachine(
                 node: node(port: listener.port), timeouts: configuration.timeouts),
             thread: thread, loop: group.next(), logger: logger, emit: { input.yield($0) },
-            onEvent: onEvent, onStop: { input.finish() })
-        onEvent(.listening(host: configuration.host, port: listener.port))
+            report: relay.send, onStop: { input.finish() })
+        relay.send(.listening(host: configuration.host, port: listener.port))
         let result = await Result { try await work(listener, engine) }
         await engine.abandon()
         await thread.shutDown()
+        await relay.finish()
         try result.get()
     }
 
@@ -64,7 +78,10 @@ package final class WorkerServer: Sendable {
     private func work(_ listener: ClusterListener, _ engine: WorkerEngine) async throws {
         try await withThrowingTaskGroup(of: Ended.self) { tasks in
             tasks.addTask {
-                try await listener.run(connectionCountMax: self.configuration.connectionCountMax) {
+                try await listener.run(
+                    connectionCountMax: self.configuration.connectionCountMax,
+                    counter: self.counter
+                ) {
                     await engine.serve($0)
                 }
                 return .listener

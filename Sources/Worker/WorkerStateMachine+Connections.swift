@@ -132,7 +132,7 @@ extension WorkerStateMachine {
         else { return nil }
         return WireReason(
             .busy, "\(node.name) is working for \(holder.name)",
-            retryAfterMilliseconds: Int(timeouts.busyRetry.inSeconds * 1000))
+            retryAfterMilliseconds: Int(timeouts.busyRetry.seconds * 1000))
     }
 
     private mutating func leave(_ connection: Connection, reason: String) {

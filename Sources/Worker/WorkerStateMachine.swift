@@ -164,7 +164,7 @@ package struct WorkerStateMachine {
         for (id, connection) in connections.sorted(by: { $0.key < $1.key }) {
             switch connection.phase {
             case .greeting(let deadline) where now >= deadline:
-                let reason = "it said nothing for \(timeouts.handshake.inSeconds) s"
+                let reason = "it said nothing for \(timeouts.handshake.seconds) s"
                 actions.append(
                     .report(.strangerRejected(peer: connection.peer, reason: reason)))
                 close(id, .refuse(WireReason(.handshakeTimeout, reason)), now: now)
@@ -182,7 +182,7 @@ package struct WorkerStateMachine {
         switch connections[id]?.watch.check(now: now) {
         case .ping: actions.append(.send(id, .ping(UInt64(now.components.seconds))))
         case .gone:
-            let reason = "it was silent for \(timeouts.idle.inSeconds) s"
+            let reason = "it was silent for \(timeouts.idle.seconds) s"
             actions.append(.abort(id, reason: reason))
             disconnected(id, reason: reason)
         case .fine, nil: break

@@ -15,7 +15,7 @@ struct ClusterRun: Sendable {
     let pool: WorkerPool
     let session: RunSession
     let stop: StopRequest
-    let display: ProgressDisplay
+    let progress: ProgressFeed
     let fingerprint: ModelFingerprint
     let decoder: PictureDecoder
 
@@ -24,21 +24,12 @@ struct ClusterRun: Sendable {
     /// - Throws: what makes the run impossible; otherwise the outcome is in the result.
     func perform() async throws -> ProgramExit {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let ticking = Task {
-            while !Task.isCancelled {
-                try await Task.sleep(for: .milliseconds(200))
-                display.tick()
-            }
-        }
         do {
             session.announce()
             let exit = try await withWorkers(group) { try await draw(on: $0, group) }
-            ticking.cancel()
             try? await group.shutdownGracefully()
             return exit
         } catch {
-            ticking.cancel()
-            display.finish()
             try? await group.shutdownGracefully()
             throw error
         }
@@ -56,7 +47,7 @@ struct ClusterRun: Sendable {
                 arguments: arguments,
                 environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
                 group: group,
-                onExit: { [display] in display.report(.warning($0)) })
+                onExit: { [progress] in progress.report(.warning($0)) })
             do {
                 let exit = try await body(local.addresses)
                 await local.stop()
@@ -78,8 +69,6 @@ struct ClusterRun: Sendable {
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, group: group,
             logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })
-        // Not before there are workers: a model that can't be loaded costs no earlier run.
-        try session.removeEarlierRun()
         stop.onRequest { coordinator.cancel() }
         do {
             let summary = try await coordinator.run(
@@ -90,16 +79,25 @@ struct ClusterRun: Sendable {
             try session.finish(summary)
             return summary.failures.isEmpty ? .success : .someImagesFailed
         } catch let error as CoordinatorError {
-            if case .noUsableWorker(_, let summary) = error { try session.finish(summary) }
+            return try finish(after: error)
+        }
+    }
+
+    /// Leaves an account of what was done nevertheless.
+    private func finish(after error: CoordinatorError) throws -> ProgramExit {
+        switch error {
+        case .noWorkers: throw error
+        case .noUsableWorker(_, let summary):
+            try session.finish(summary)
             throw error
-        } catch is CancellationError {
-            display.report(.warning("interrupted; the report says which images are drawn"))
-            try session.finish(CoordinatorSummary())
+        case .cancelled(let summary):
+            progress.report(.warning("interrupted: what is drawn so far is kept"))
+            try session.finish(summary, isInterrupted: true)
             return .someImagesFailed
-        } catch let error as RunDirectoryError {
+        case .consumerFailed(let cause, let summary):
             // A full disk may still have room for the account of what is on it.
-            try? session.finish(CoordinatorSummary())
-            throw error
+            try? session.finish(summary, isInterrupted: true)
+            throw cause
         }
     }
 }

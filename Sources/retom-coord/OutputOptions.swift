@@ -12,7 +12,11 @@ struct OutputOptions: ParsableArguments {
         help: ArgumentHelp("Directory for the pictures; made if needed.", valueName: "directory"))
     var output = "out"
 
-    @Flag(help: "Replace the run that the directory holds; other files stay.")
+    @Flag(
+        help: """
+            Replace the run that the directory holds, once there is a picture to replace it; \
+            other files stay.
+            """)
     var overwrite = false
 
     @Flag(help: "Also write the latents of each picture as .safetensors.")
@@ -36,7 +40,7 @@ struct OutputOptions: ParsableArguments {
     }
 
     /// The display that suits the terminal and these options.
-    func display(for plan: RequestPlan) -> ProgressDisplay {
+    func progress(for plan: RequestPlan) -> ProgressFeed {
         let mode =
             quiet
             ? ProgressDisplay.Mode.silent
@@ -44,7 +48,8 @@ struct OutputOptions: ParsableArguments {
                 errorIsTerminal: ConsoleStreams.errorIsTerminal,
                 outputIsTerminal: ConsoleStreams.outputIsTerminal, json: json,
                 style: terminalStyle)
-        return ProgressDisplay(
+        let display = ProgressDisplay(
             mode: mode, json: json, prompts: plan.requests.map(\.prompt), console: .standard)
+        return ProgressFeed(display, console: .standard)
     }
 }

@@ -45,28 +45,43 @@ struct RetomCoord: AsyncParsableCommand {
         let pool = try workers.pool(compute: compute, model: model)
         let runDirectory = try RunDirectory(
             preparing: output.output, policy: output.overwrite ? .replace : .refuse)
-        let display = output.display(for: plan)
-        for warning in try TruncationWarnings.of(plan.requests, model: directory) {
-            display.report(.warning(warning))
+        let progress = output.progress(for: plan)
+        let exit: ProgramExit
+        do {
+            exit = try await draw(
+                plan, model: (directory, modelName), pool, runDirectory, progress, stop)
+        } catch {
+            // What the display was told comes before the error that ends the program.
+            await progress.finish()
+            throw error
         }
+        await progress.finish()
+        guard exit == .success else { throw exit.code }
+    }
 
+    private func draw(
+        _ plan: RequestPlan, model: (directory: ModelDirectory, name: String), _ pool: WorkerPool,
+        _ runDirectory: RunDirectory, _ progress: ProgressFeed, _ stop: StopRequest
+    ) async throws -> ProgramExit {
+        for warning in try TruncationWarnings.of(plan.requests, model: model.directory) {
+            progress.report(.warning(warning))
+        }
         let computing = compute.configuration(threadCount: pool.decodeThreadCount(of: compute))
         async let fingerprint = DedicatedThread.run(named: "hash") {
-            try ModelFingerprint(of: directory)
+            try ModelFingerprint(of: model.directory)
         }
         async let decoder = DedicatedThread.run(named: "load") {
-            PictureDecoder(try LatentDecoder(model: directory, compute: computing))
+            PictureDecoder(try LatentDecoder(model: model.directory, compute: computing))
         }
         let session = RunSession(
-            directory: runDirectory, plan: plan, display: display,
-            model: ModelRecord(name: modelName, fingerprint: try await fingerprint),
+            directory: runDirectory, plan: plan, progress: progress,
+            model: ModelRecord(name: model.name, fingerprint: try await fingerprint),
             settings: settings, batchCount: generation.batchCount,
             savesLatents: output.saveLatents)
         let run = ClusterRun(
-            plan: plan, pool: pool, session: session, stop: stop, display: display,
+            plan: plan, pool: pool, session: session, stop: stop, progress: progress,
             fingerprint: try await fingerprint, decoder: try await decoder)
-        let exit = try await run.perform()
-        guard exit == .success else { throw exit.code }
+        return try await run.perform()
     }
 
     private func requestPlan(_ requestCheck: RequestCheck) throws -> RequestPlan {

@@ -14,11 +14,15 @@ final class RunSession: Sendable {
     fileprivate struct State {
         var images: [ImageRecord]
         var workers: [WorkerRecord] = []
+        /// A worker was ready to draw: the run has begun.
+        var hadWorker = false
+        /// The directory holds nothing of an earlier run any more.
+        var isDirectoryOurs = false
     }
 
     private let directory: RunDirectory
     private let plan: RequestPlan
-    private let display: ProgressDisplay
+    private let progress: ProgressFeed
     private let model: ModelRecord
     private let settings: [String: String]
     private let batchCount: Int
@@ -27,12 +31,12 @@ final class RunSession: Sendable {
     private let state: Mutex<State>
 
     init(
-        directory: RunDirectory, plan: RequestPlan, display: ProgressDisplay, model: ModelRecord,
+        directory: RunDirectory, plan: RequestPlan, progress: ProgressFeed, model: ModelRecord,
         settings: [String: String], batchCount: Int, savesLatents: Bool
     ) {
         self.directory = directory
         self.plan = plan
-        self.display = display
+        self.progress = progress
         self.model = model
         self.settings = settings
         self.batchCount = batchCount
@@ -44,12 +48,9 @@ final class RunSession: Sendable {
                 }))
     }
 
-    /// Makes room for this run's files.
-    func removeEarlierRun() throws { try directory.removeExistingRun() }
-
     /// Tells what is going to be drawn.
     func announce() {
-        display.report(
+        progress.report(
             .runStarted(
                 stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
     }
@@ -65,6 +66,7 @@ final class RunSession: Sendable {
         let picture = RGBImage(
             width: finished.image.width, height: finished.image.height,
             bytes: finished.image.pixels)
+        try takeDirectory()
         let file = RunFileName.picture(index: finished.item, seed: finished.request.seed)
         var latentsFile: String?
         if savesLatents {
@@ -87,7 +89,7 @@ final class RunSession: Sendable {
                 $0.busySeconds += timings.textSeconds + timings.samplingSeconds
             }
         }
-        display.report(
+        progress.report(
             .imageWritten(
                 index: finished.item, worker: finished.worker, file: file,
                 seconds: timings.totalSeconds))
@@ -96,11 +98,35 @@ final class RunSession: Sendable {
     /// Takes an event of the cluster into the account and shows it.
     func note(_ event: CoordinatorEvent) {
         state.withLock { $0.apply(event) }
-        for shown in RunEvent.events(for: event) { display.report(shown) }
+        for shown in RunEvent.events(for: event) { progress.report(shown) }
+    }
+
+    /// Removes an earlier run's files, if that is wanted, when there is something to replace them.
+    private func takeDirectory() throws {
+        let isFirst = state.withLock { state in
+            defer { state.isDirectoryOurs = true }
+            return !state.isDirectoryOurs
+        }
+        if isFirst { try directory.removeExistingRun() }
+    }
+
+    /// Whether an earlier run stays, because this one did not begin or was broken off too early.
+    private func leavesEarlierRun(isInterrupted: Bool) throws -> Bool {
+        let (isOurs, hadWorker) = state.withLock { ($0.isDirectoryOurs, $0.hadWorker) }
+        guard !isOurs, isInterrupted || !hadWorker else { return false }
+        return try !directory.existingRunFiles().isEmpty
     }
 
     /// Writes contact sheets, report and gallery of whatever was drawn.
-    func finish(_ summary: CoordinatorSummary) throws {
+    ///
+    /// - Parameter isInterrupted: whether the run was broken off.
+    func finish(_ summary: CoordinatorSummary, isInterrupted: Bool = false) throws {
+        if try leavesEarlierRun(isInterrupted: isInterrupted) {
+            progress.report(
+                .warning("\(directory.path): the earlier run stays, for nothing new was drawn"))
+            return
+        }
+        try takeDirectory()
         let (images, workers) = state.withLock { state in
             for (item, failures) in summary.failures where state.images[item].status == .pending {
                 state.images[item].fail(failures)
@@ -118,7 +144,7 @@ final class RunSession: Sendable {
                     version: ProgramVersion.text)
             } catch {
                 // Sheets can be made again from the pictures; the report can't.
-                display.report(.warning("no contact sheet: \(error)"))
+                progress.report(.warning("no contact sheet: \(error)"))
             }
         }
         let traffic = summary.traffic
@@ -135,7 +161,7 @@ final class RunSession: Sendable {
         try directory.replace(RunFileName.report, bytes: try JSONText.file(report))
         try directory.replace(
             RunFileName.gallery, bytes: Array(GalleryPage(report: report).html.utf8))
-        display.report(
+        progress.report(
             .runFinished(
                 written: written, failed: images.count { $0.status == .failed },
                 seconds: finishedAt.timeIntervalSince(startedAt)))
@@ -155,6 +181,7 @@ extension RunSession.State {
     fileprivate mutating func apply(_ event: CoordinatorEvent) {
         switch event {
         case .workerJoined(let worker, let description):
+            hadWorker = true
             update(worker: worker, kernelClass: description.kernelClass) { $0.lostReason = nil }
         case .workerLost(let worker, let reason, willRetry: false),
             .workerRefused(let worker, let reason):

@@ -2,8 +2,11 @@
 
 internal import ArgumentParser
 internal import CommandSupport
+internal import Evaluation
 internal import FoundationEssentials
+internal import GenerationTypes
 internal import StableDiffusion
+internal import TensorKit
 
 /// What all benchmarks share.
 struct BenchOptions: ParsableArguments {
@@ -39,28 +42,58 @@ struct BenchOptions: ParsableArguments {
 
 /// One line of JSON: what was timed and what it took.
 struct BenchRecord: Encodable {
-    var command: String
-    var precision: String
-    var backend: String
-    var kernelClass: String
+    let command: String
+    let precision: String
+    let backend: String
+    let kernelClass: String
+    let size: Int
+    let threads: Int
+    let secondsMedian: Double
+    let secondsMin: Double
+    let runs: Int
+    let gigaFLOPs: Double
+    let gigaFLOPsPerSecond: Double
+    let workspaceMiB: Int
+    let peakResidentMiB: Int
+    /// The method that merges tokens.
     var merge: String?
     var mergeRatio: Double?
     var mergeLayers: String?
-    /// The calls that make plans anew; the others are what the median is of.
+    /// Calls that make plans anew; the median above is of the others.
     var secondsRefresh: Double?
-    /// Making and applying plans, as a mean over a period.
-    var secondsMerging: Double?
-    /// Tokens left of those of merged blocks.
+    /// Tokens left of those of merged blocks, 0…1.
     var tokensLeft: Double?
-    var size: Int
-    var threads: Int
-    var secondsMedian: Double
-    var secondsMin: Double
-    var runs: Int
-    var gigaFLOPs: Double
-    var gigaFLOPsPerSecond: Double
-    var workspaceMiB: Int
-    var peakResidentMiB: Int
+    /// Making every plan once, on noise.
+    var secondsPlans: Double?
+    /// Merging and unmerging in every block.
+    var secondsApply: Double?
+    /// Making plans every period and applying them, as a share of a call without merging.
+    var mergeOverhead: Double?
+    /// Calls without merging, in between.
+    var secondsUnmerged: Double?
+    /// How much faster merged calls are, the making of plans included.
+    var speedUp: Double?
+    /// How much faster they would be if every operation cost the same.
+    var speedUpOfFLOPs: Double?
+
+    init(
+        command: String, precision: String, backend: String, kernelClass: String, size: Int,
+        threads: Int, seconds: [Double], work: WorkCount, workspaceByteCount: Int
+    ) {
+        self.command = command
+        self.precision = precision
+        self.backend = backend
+        self.kernelClass = kernelClass
+        self.size = size
+        self.threads = threads
+        secondsMedian = seconds.median
+        secondsMin = seconds.min() ?? 0
+        runs = seconds.count
+        gigaFLOPs = Double(work.totalFLOPs) * 1e-9
+        gigaFLOPsPerSecond = gigaFLOPs / secondsMedian
+        workspaceMiB = workspaceByteCount >> 20
+        peakResidentMiB = SystemInfo.peakResidentByteCount >> 20
+    }
 
     enum CodingKeys: String, CodingKey {
         case command, precision, backend
@@ -69,8 +102,13 @@ struct BenchRecord: Encodable {
         case mergeRatio = "merge_ratio"
         case mergeLayers = "merge_layers"
         case secondsRefresh = "seconds_refresh"
-        case secondsMerging = "seconds_merging"
         case tokensLeft = "tokens_left"
+        case secondsPlans = "seconds_plans"
+        case secondsApply = "seconds_apply"
+        case mergeOverhead = "merge_overhead"
+        case secondsUnmerged = "seconds_unmerged"
+        case speedUp = "speed_up"
+        case speedUpOfFLOPs = "speed_up_of_flop"
         case secondsMedian = "seconds_median"
         case secondsMin = "seconds_min"
         case runs
@@ -86,12 +124,4 @@ struct BenchRecord: Encodable {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         print(String(decoding: try encoder.encode(self), as: UTF8.self))
     }
-}
-
-/// The middle value; the mean of the two middle ones of an even number.
-func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    let middle = sorted.count / 2
-    let isEven = sorted.count.isMultiple(of: 2)
-    return isEven ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
 }

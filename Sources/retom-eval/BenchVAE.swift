@@ -25,15 +25,11 @@ struct BenchVAE: ParsableCommand {
             values: noise.initialLatents(
                 channels: description.latentChannels, height: side, width: side, scale: 1))
         let times = try options.time { _ = try decoder.decode(latents) }
-        let work = Double(decoder.workPerPicture.totalFLOPs) * 1e-9
         try BenchRecord(
             command: "vae", precision: resolved.precision.rawValue,
-            backend: resolved.backend.rawValue, kernelClass: decoder.kernelClass, merge: nil,
-            size: side * description.vaeScaleFactor, threads: resolved.threadCount,
-            secondsMedian: median(times), secondsMin: times.min() ?? 0, runs: options.runs,
-            gigaFLOPs: work, gigaFLOPsPerSecond: work / median(times),
-            workspaceMiB: decoder.workspaceByteCount >> 20,
-            peakResidentMiB: SystemInfo.peakResidentByteCount >> 20
+            backend: resolved.backend.rawValue, kernelClass: decoder.kernelClass,
+            size: side * description.vaeScaleFactor, threads: resolved.threadCount, seconds: times,
+            work: decoder.workPerPicture, workspaceByteCount: decoder.workspaceByteCount
         ).printLine()
     }
 }

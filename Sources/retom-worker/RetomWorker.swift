@@ -66,6 +66,32 @@ struct RetomWorker: AsyncParsableCommand {
         let stop = StopRequest(idleExitCode: ProgramExit.success.rawValue)
         if exitWithParent { ParentWatch.onStandardInputEnd { _exit(0) } }
         let directory = try ModelDirectory(path: try model.resolve().directory)
+        // A port in use is told before seconds of loading; who connects meanwhile waits.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let listener = try await ClusterListener.bind(host: host, port: port, group: group)
+        let server: WorkerServer
+        do {
+            server = try await self.server(for: directory, group)
+        } catch {
+            await listener.abandon()
+            throw error
+        }
+        stop.onRequest { server.drain() }
+        do {
+            try await server.run(on: listener) { event in
+                ConsoleStreams.standard.writeOutput("\(event)\n")
+            }
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+    }
+
+    /// Loads the model.
+    private func server(
+        for directory: ModelDirectory, _ group: any EventLoopGroup
+    ) async throws -> WorkerServer {
         async let fingerprint = DedicatedThread.run(named: "hash") {
             try ModelFingerprint(of: directory)
         }
@@ -82,19 +108,8 @@ struct RetomWorker: AsyncParsableCommand {
         worker.port = port
         worker.name = name ?? (port == 0 ? nil : "\(SystemInfo.hostName):\(port)")
 
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let server = WorkerServer(
+        return WorkerServer(
             configuration: worker, generator: generator, group: group,
             logger: Logger(label: "retom-worker") { StreamLogHandler.standardError(label: $0) })
-        stop.onRequest { server.drain() }
-        do {
-            try await server.run { event in
-                ConsoleStreams.standard.writeOutput("\(event)\n")
-            }
-        } catch {
-            try? await group.shutdownGracefully()
-            throw error
-        }
-        try await group.shutdownGracefully()
     }
 }

@@ -60,37 +60,21 @@ struct AttentionCase {
             queries: queries.source, keys: keys.source, values: values.source,
             output: output.target, batch: Int64(shape.batch), head_count: Int64(shape.heads),
             head_dimension: Int64(shape.width), query_count: Int64(shape.queries),
-            key_count: Int64(shape.keys), scale: scale, key_bias: keyBias, is_causal: shape.causal ? 1 : 0,
+            key_count: Int64(shape.keys), scale: scale, key_bias: keyBias,
+            is_causal: shape.causal ? 1 : 0,
             packed: output.target.data, share_count: 3, scratch: output.target.data)
         let plan = kernels.attention_plan(&arguments)
-        // Memory from elsewhere is not zero, so this must not be either.
-        func memory(_ byteCount: Int64) -> UnsafeMutableRawPointer {
-            let memory = UnsafeMutableRawPointer.allocate(
-                byteCount: Int(byteCount) + 64, alignment: 64)
-            memset(memory, 0xff, Int(byteCount) + 64)
-            return memory
-        }
-        let packed = memory(plan.packed_byte_count)
-        let scratch = memory(3 * plan.scratch_byte_count)
-        defer {
-            packed.deallocate()
-            scratch.deallocate()
-        }
-        arguments.packed = packed
-        arguments.scratch = scratch
+        let packed = GuardedMemory(plan.packed_byte_count)
+        let scratch = GuardedMemory(3 * plan.scratch_byte_count)
+        arguments.packed = packed.base
+        arguments.scratch = scratch.base
         let packCut = plan.pack_unit_count / 3
         kernels.attention_pack(&arguments, packCut, plan.pack_unit_count)
         kernels.attention_pack(&arguments, 0, packCut)
         kernels.attention_run(&arguments, 1, 3)
         kernels.attention_run(&arguments, 0, 1)
-        for (memory, byteCount) in [
-            (packed, plan.packed_byte_count), (scratch, 3 * plan.scratch_byte_count),
-        ] {
-            let isClean = (0..<64).allSatisfy {
-                memory.load(fromByteOffset: Int(byteCount) + $0, as: UInt8.self) == 0xff
-            }
-            precondition(isClean, "wrote behind the memory that the plan asked for")
-        }
+        precondition(
+            packed.isClean && scratch.isClean, "wrote behind the memory that the plan asked for")
     }
 
     /// Softmax over all scores, in f64.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
 import Coordinator
 import Glibc
+import NIOCore
 import NIOPosix
 import Synchronization
 import WireProtocol
@@ -9,7 +11,8 @@ import WireProtocol
 /// A plain socket, for saying what no decent peer would say.
 final class RawPeer: Sendable {
     private let descriptor: Int32
-    private let decoder = Mutex(FrameDecoder(receiver: .coordinator))
+    private let stream = Mutex(
+        (buffer: ByteBuffer(), decoder: FrameChannelDecoder(receiver: .coordinator)))
 
     init?(_ address: WorkerAddress) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -17,7 +20,7 @@ final class RawPeer: Sendable {
         place.sin_family = sa_family_t(AF_INET)
         place.sin_port = in_port_t(address.port).bigEndian
         place.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let result = withUnsafePointer(to: &place) {
@@ -46,9 +49,10 @@ final class RawPeer: Sendable {
     /// The next message, `nil` at the end of the stream.
     func hear() async throws -> Message? {
         while true {
-            if let frame = try decoder.withLock({ try $0.next() }) { return try Message(frame) }
+            let frame = try stream.withLock { try $0.decoder.decode(buffer: &$0.buffer) }
+            if let frame { return try Message(frame) }
             guard let chunk = try await read(), !chunk.isEmpty else { return nil }
-            decoder.withLock { $0.append(chunk) }
+            stream.withLock { _ = $0.buffer.writeBytes(chunk) }
         }
     }
 

@@ -22,6 +22,41 @@ import Worker
         }
     }
 
+    @Test func connectionsWaitUntilTheWorkerIsReady() async throws {
+        let listener = try await ClusterListener.bind(
+            host: "127.0.0.1", port: 0, group: TestCluster.group)
+        let peer = try #require(
+            RawPeer(WorkerAddress(host: "127.0.0.1", port: listener.port)))
+        peer.say(.hello(coordinatorNode()))
+        let server = WorkerServer(
+            configuration: TestCluster.workerConfiguration(), generator: HashChainGenerator(),
+            group: TestCluster.group, logger: TestCluster.logger)
+        let events = Recorder<WorkerEvent>()
+        let running = Task { try await server.run(on: listener) { events.record($0) } }
+        #expect(try await peer.hear()?.type == .welcome)
+        #expect(events.all.first == .listening(host: "127.0.0.1", port: listener.port))
+        running.cancel()
+        _ = await running.result
+    }
+
+    @Test func anAbandonedPortIsFree() async throws {
+        func isFreeAfterwards() async throws -> Bool {
+            let listener = try await ClusterListener.bind(
+                host: "127.0.0.1", port: 0, group: TestCluster.group)
+            let peer = try #require(
+                RawPeer(WorkerAddress(host: "127.0.0.1", port: listener.port)))
+            await listener.abandon()
+            #expect(try await peer.hear() == nil)
+            let again = try? await ClusterListener.bind(
+                host: "127.0.0.1", port: listener.port, group: TestCluster.group)
+            await again?.abandon()
+            return again != nil
+        }
+        // Another test may get a free port first, but not every time.
+        for _ in 0..<5 where try await isFreeAfterwards() { return }
+        Issue.record("abandoned ports stay in use")
+    }
+
     @Test func foreignAddressIsATypedError() async throws {
         var configuration = TestCluster.workerConfiguration()
         configuration.host = "192.0.2.1"

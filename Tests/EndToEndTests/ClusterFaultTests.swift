@@ -36,6 +36,21 @@ extension EndToEndTests {
             #expect(workers.count == 4 && workers.contains(survivor.address))
         }
 
+        /// Weights that can't be loaded would be told first if they were looked at first.
+        @Test func aPortInUseIsToldBeforeTheModelIsLoaded() async throws {
+            let studio = try Studio()
+            let first = try await studio.worker()
+            let model = try studio.model(changing: "unet")
+            var weights = try WeightFile("\(model)/unet/diffusion_pytorch_model.safetensors")
+            weights.bytes.removeLast()
+            try weights.save()
+            let second = try await RunningProgram(
+                "retom-worker", ["--port", "\(first.port)", "-m", model], in: studio.directory
+            ).ending()
+            #expect(second.code == 2, "\(second)")
+            #expect(second.errorOutput.contains("port \(first.port) on 127.0.0.1 is in use"))
+        }
+
         @Test func localWorkersMayDieToo() async throws {
             let studio = try Studio()
             let run = try studio.start(Self.slow + ["--local-workers", "2", "-t", "2", "--json"])

@@ -84,6 +84,45 @@ extension EndToEndTests {
             #expect(Set(files) == Set(try studio.images().compactMap { $0["file"] as? String }))
         }
 
+        /// A pipe that nobody reads takes 64 KiB, and a run goes on all the same.
+        @Test func aFullPipeHoldsNoRunUp() async throws {
+            let studio = try Studio()
+            let run = try studio.start(
+                ["-p", "a", "-b", "40", "--steps", "20", "--json"],
+                preparations: "mkfifo pipe; exec 3<>pipe >pipe")
+            let deadline = ContinuousClock.now + RunningProgram.patience
+            while studio.names()?.contains("report.json") != true {
+                try #require(ContinuousClock.now < deadline, "\(run.errorOutput)")
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let pipe = try #require(FileHandle(forReadingAtPath: studio.directory.file("pipe")))
+            var output = Data()
+            while !output.suffix(200).contains(Data("run_finished".utf8)) {
+                output += try #require(try pipe.read(upToCount: 4096))
+            }
+            #expect(try await run.ending().code == 0)
+            let text = String(decoding: output, as: UTF8.self)
+            #expect(count("image_written", in: text) == 40)
+            #expect(text.utf8.count > 65536, "the pipe was full")
+        }
+
+        /// Readers that leave and streams that were never open cost no picture.
+        @Test(arguments: [
+            "mkfifo pipe; head -1 pipe >/dev/null & exec >pipe", "exec >&-", "exec 2>&-",
+            "exec 0<&- >&- 2>&-", "exec >/dev/full 2>/dev/full",
+        ])
+        func nobodyListens(_ streams: String) async throws {
+            let studio = try Studio()
+            let ending = try await studio.draw(
+                "-p", "a", "-b", "3", "--steps", "9", "--json", preparations: streams)
+            #expect(ending.code == 0, "\(ending)")
+            #expect(try studio.images().allSatisfy { $0["status"] as? String == "written" })
+            for index in 0..<3 {
+                let picture = try PNG.decode(try studio.bytes("0000\(index)-\(100 + index).png"))
+                #expect(picture.image.width == 64)
+            }
+        }
+
         @Test func promptsComeFromEverywhere() async throws {
             let studio = try Studio()
             let text = """
@@ -143,6 +182,14 @@ extension EndToEndTests {
             try weights.save()
             #expect(try await studio.draw("-p", "a dog", "--overwrite", "-m", model).code == 2)
             #expect(try studio.bytes("00000-100.png") == before)
+
+            let report = try studio.bytes("report.json")
+            let nobody = try studio.hosts("127.0.0.1:1")
+            let lonely = try await studio.draw("-p", "a dog", "--overwrite", "--workers", nobody)
+            #expect(lonely.code == 3)
+            #expect(lonely.errorOutput.contains("the earlier run stays"), "\(lonely)")
+            #expect(try studio.bytes("00000-100.png") == before)
+            #expect(try studio.bytes("report.json") == report)
 
             #expect(try await studio.draw("-p", "a dog", "--overwrite").code == 0)
             #expect(

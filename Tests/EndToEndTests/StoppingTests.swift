@@ -55,6 +55,9 @@ extension EndToEndTests {
             #expect(statuses.count { $0 == "pending" } == 50 - pictures)
             #expect(names.contains("index.html") && names.contains("grid-0000.png"))
             #expect(!names.contains { $0.hasSuffix(".tmp") })
+            let account = try #require(try studio.report()["run"] as? [String: Any])
+            let wire = try #require(account["wire"] as? [String: Int])
+            #expect(try #require(wire["latent_bytes"]) >= pictures * 4 * 8 * 8 * 4)
             #expect(try await areGone(children))
         }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CAllocationCounter
+import EmbeddedModel
+import GenerationTypes
 import StableDiffusion
 import TensorKit
 import Testing
@@ -36,5 +38,32 @@ import Testing
         step(prepared, 941)
         #expect(rt_counted_own_allocations() == 0)
         #expect(output.values.contains { $0 != 0 })
+    }
+    /// Whole steps: scheduler, noise, guidance and the order of the latents included.
+    @Test(arguments: [1, 2]) func stepsAllocateNothing(_ threadCount: Int) throws {
+        let pipeline = try StableDiffusionPipeline(
+            model: ModelDirectory(path: try EmbeddedModel.directory()),
+            compute: ComputeConfiguration(
+                backend: .onednn, precision: .float32, threadCount: threadCount))
+        let karras: [SamplingMethod] = [
+            .euler, .eulerAncestral, .lms, .heun, .dpmPlusPlus2M, .uniPC,
+        ]
+        let samplers =
+            SamplingMethod.allCases.map { ($0, SigmaSchedule.modelDefault) }
+            + karras.map { ($0, SigmaSchedule.karras) }
+        for (method, schedule) in samplers {
+            for scale: Float in [5, 1] {
+                let run = try pipeline.begin(
+                    GenerationRequest(
+                        prompt: "a red house", seed: 1, width: 64, height: 64,
+                        inferenceStepCount: 6, guidanceScale: scale, samplingMethod: method,
+                        sigmaSchedule: schedule))
+                _ = try run.next()
+                rt_count_allocations()
+                while try run.next() != nil {}
+                let count = rt_counted_own_allocations()
+                #expect(count == 0, "\(method.rawValue), \(schedule.rawValue), scale \(scale)")
+            }
+        }
     }
 }

@@ -87,7 +87,8 @@ import TokenMerging
     }
 
     @Test func importanceNeedsGuidance() throws {
-        var request = Self.request(steps: 1, size: 64, TokenMergeConfiguration(method: "importance"))
+        var request = Self.request(
+            steps: 1, size: 64, TokenMergeConfiguration(method: "importance"))
         request.guidanceScale = 1
         let pipeline = try Self.pipeline()
         #expect(throws: TokenMergeConfigurationError.needsGuidance(method: "importance")) {

@@ -82,6 +82,20 @@ struct PipelineParityTests {
         #expect(first != second)
     }
 
+    /// A picture too large for the memory fails by itself, and the next one is drawn.
+    @Test
+    func tooLittleMemoryIsATypedError() throws {
+        let pipeline = try Self.pipeline(.onednn)
+        let small = Self.request(.ddim, .modelDefault)
+        let expected = try Self.latents(small, pipeline)
+        var large = small
+        (large.width, large.height) = (512, 512)
+        pipeline.scratchByteCountMax = 16 << 20
+        let error = #expect(throws: TensorStorageError.self) { try pipeline.begin(large) }
+        #expect("\(try #require(error))".contains("use a smaller picture"))
+        #expect(try Self.latents(small, pipeline) == expected)
+    }
+
     @Test(.enabled(if: OneDNNSupport.hasBFloat16))
     func bfloat16ShowsTheSameScene() throws {
         var request = Self.request(.ddim, .modelDefault)

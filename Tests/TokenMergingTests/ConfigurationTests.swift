@@ -29,15 +29,13 @@ import TokenMerging
              "use_rand": false, "merge_attn": true, "merge_crossattn": true, "merge_mlp": true,
              "window": "2,4,8,8", "alpha": 0.25, "period": 3, "refresh_calls": [1, 7],
              "destination": "least", "source_ranking": "rep", "scope": "qkv", "linkage": "single",
-             "sharing": "per-sample", "proportional_attention": true, "shift_windows": true,
-             "budget": "homogeneity", "feature_source": "attention-input",
-             "ratio_schedule": {"end_ratio": 0.2, "level_count": 5, "stop": 0.8},
+             "sharing": "per-sample", "proportional_attention": true, "shift_windows": false,
+             "feature_source": "attention-input",
              "importance_pool": 2, "importance_warmup": 1, "downsample_factor": 3}
             """)
         #expect(configuration.strideX == 4 && configuration.strideY == 3)
         #expect(configuration.window == .levels([2, 4, 8, 8]))
         #expect(configuration.alpha == .weight(0.25))
-        #expect(configuration.ratioSchedule.endRatio == 0.2)
         #expect(configuration.featureSource == .attentionInput)
         let data = try JSONEncoder().encode(configuration)
         #expect(try JSONDecoder().decode(TokenMergeConfiguration.self, from: data) == configuration)
@@ -59,7 +57,6 @@ import TokenMerging
         #expect(merger.scope == .queriesKeysValues && merger.period == 5)
         #expect(merger.featureSource == .attentionInput)
         #expect(!configuration.usesProportionalAttention && !configuration.shiftsWindows)
-        #expect(configuration.budget == .uniform && configuration.ratioSchedule.endRatio == nil)
         #expect(configuration.sourceRanking == .average && configuration.alpha == .mean)
     }
 
@@ -73,7 +70,6 @@ import TokenMerging
             (#"{"alpha": "most"}"#, "--merge-alpha"), (#"{"sx": 0}"#, "sx and sy"),
             (#"{"sx": 1, "sy": 1}"#, "sx and sy"), (#"{"downsample_factor": 0}"#, "1 to 64"),
             (#"{"importance_pool": 0.5}"#, "importance pool"),
-            (#"{"ratio_schedule": {"level_count": 1, "stop": 1}}"#, "2 to 64 levels"),
             (#"{"method": "todo", "scope": "qkv"}"#, "--merge-scope"),
             (#"{"scope": "kv", "merge_mlp": true}"#, "merge_mlp"),
         ])
@@ -109,8 +105,7 @@ import TokenMerging
             throws: TokenMergeConfigurationError.tooManyTokens(
                 method: "atc", count: 16384, limit: 9216)
         ) {
-            _ = try merger.layout(
-                at: site, call: TokenMergeCall(index: 0, count: 1, isGuided: true), sampleCount: 2)
+            _ = try merger.layout(at: site, sampleCount: 2)
         }
     }
 

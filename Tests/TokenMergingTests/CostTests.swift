@@ -65,18 +65,17 @@ import TokenMerging
 
     /// The top level saves 5 · (1.678 + 16.106) = 88.9 G of a call; all levels 28 G more.
     @Test func savingsOfAWholeCall() throws {
-        let call = TokenMergeCall(index: 0, count: 50, isGuided: true)
-        let top = try Self.merger().savedFLOPs(at: Self.sites, call: call)
+        let top = try Self.merger().savedFLOPs(at: Self.sites)
         #expect(top == 5 * (1_677_721_600 + 16_106_127_360))
         let all = try Self.merger { $0.maximumDownsample = 8 }
-            .savedFLOPs(at: Self.sites, call: call)
+            .savedFLOPs(at: Self.sites)
         // 32²: N = 1024, C = 640; 16²: N = 256, C = 1280; 8²: N = 64.
         let middle = 5 * (4 * 1024 * 640 * 640 + 3 * 1024 * 1024 * 640)
         let deep = 5 * (4 * 256 * 1280 * 1280 + 3 * 256 * 256 * 1280)
         let bottleneck = 4 * 64 * 1280 * 1280 + 3 * 64 * 64 * 1280
         #expect(all - top == middle + deep + bottleneck)
         let off = try Self.merger { $0.method = "none" }
-        #expect(try off.savedFLOPs(at: Self.sites, call: call) == 0)
+        #expect(try off.savedFLOPs(at: Self.sites) == 0)
     }
 
     /// Tokens left of 64² at R = 0.5, method by method.
@@ -87,9 +86,7 @@ import TokenMerging
         ])
     func tokensLeft(method: String, expected: Int) throws {
         let merger = try Self.merger { $0.method = method }
-        let layout = try merger.layout(
-            at: Self.sites[0].site, call: TokenMergeCall(index: 0, count: 50, isGuided: true),
-            sampleCount: 2)
+        let layout = try merger.layout(at: Self.sites[0].site, sampleCount: 2)
         #expect(layout.mergedCount == expected)
     }
 
@@ -99,9 +96,7 @@ import TokenMerging
             $0.method = "tome"
             $0.ratio = 0.9
         }
-        let layout = try merger.layout(
-            at: Self.sites[0].site, call: TokenMergeCall(index: 0, count: 50, isGuided: true),
-            sampleCount: 2)
+        let layout = try merger.layout(at: Self.sites[0].site, sampleCount: 2)
         #expect(layout.mergedCount == 1024 && layout.keptCount == 0)
     }
 }

@@ -110,34 +110,6 @@ import TokenMerging
         #expect(cache.statistics.computedPlanCount == 2)
     }
 
-    /// A ratio schedule makes a plan when the ratio changes, and none once merging stops.
-    @Test func ratioSchedulesChangeThePlan() throws {
-        var configuration = TokenMergeConfiguration()
-        configuration.period = 20
-        configuration.ratio = 0.75
-        configuration.ratioSchedule = TokenMergeRatioSchedule(
-            endRatio: 0.25, levelCount: 3, stop: 0.8)
-        let cache = TokenMergePlanCache(merger: try TokenMerger(configuration), seed: 1)
-        let counts = try (0..<20).map { index in
-            let features = try ReToMTests.features(8, 8)
-            return try cache.plan(
-                at: Self.site, call: Self.call(index), features: TokenFeatures(features)
-            )?.layout.mergedCount ?? 64
-        }
-        #expect(
-            counts == Array(repeating: 16, count: 7) + Array(repeating: 32, count: 7)
-                + Array(repeating: 48, count: 2) + Array(repeating: 64, count: 4))
-        #expect(cache.statistics.computedPlanCount == 3)
-        #expect(
-            try cache.merger.largestLayout(
-                at: Self.site, callCount: 20, isGuided: true, sampleCount: 2
-            ).isIdentity)
-        #expect(
-            try cache.merger.largestLayout(
-                at: Self.site, callCount: 1, isGuided: true, sampleCount: 2
-            ).mergedCount == 16)
-    }
-
     @Test func nothingMergesBelowTheMaximumDownsample() throws {
         let cache = TokenMergePlanCache(
             merger: try TokenMerger(TokenMergeConfiguration()), seed: 1)

@@ -51,11 +51,10 @@ import TokenMerging
         configuration.ratio = 0
         configuration.maximumDownsample = 8
         let merger = try TokenMerger(configuration)
-        let call = TokenMergeCall(index: 0, count: 10, isGuided: true)
         for downsample in [1, 2, 4, 8] {
             let site = TokenMergeSite(
                 index: 0, grid: TokenGrid(height: 8, width: 8), channels: 4, downsample: downsample)
-            #expect(try merger.layout(at: site, call: call, sampleCount: 2).isIdentity)
+            #expect(try merger.layout(at: site, sampleCount: 2).isIdentity)
         }
     }
 

@@ -31,8 +31,8 @@ import TokenMerging
         }
     }
 
-    /// Where the tokens of a group are equal, merged attention with log m equals unmerged attention;
-    /// without it, it does not.
+    /// Where the tokens of a group are equal, merged attention with log m equals unmerged
+    /// attention; without it, it does not.
     @Test(
         arguments: ["retom", "tome", "atc", "todo"],
         [TokenMergeScope.queriesKeysValues, .keysValues])

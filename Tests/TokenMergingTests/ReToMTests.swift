@@ -192,30 +192,6 @@ import TokenMerging
         #expect(straight.isIdentical(to: try merger.makePlan(features, refreshIndex: 2)))
     }
 
-    /// The same total, spent on flat windows: here the left half of the map is constant.
-    @Test func homogeneityBudgetCollapsesFlatWindows() throws {
-        var random = TestRandom(seed: 3)
-        let numbers = (0..<64).flatMap { token in
-            (0..<12).map { channel -> Float in
-                let noise = random.normal()
-                return token % 8 < 4 ? Float(channel) - 5 : noise
-            }
-        }
-        let features = try makeTensor(numbers, TensorShape(height: 8, width: 8, channels: 12))
-        var configuration = TokenMergeConfiguration()
-        configuration.window = .fixed(2)
-        let uniform = try TokenMerger(configuration).makePlan(features)
-        configuration.budget = .homogeneity
-        let plan = try TokenMerger(configuration).makePlan(features)
-        #expect(plan.layout == uniform.layout)
-        // 16 windows give 2 each = 32: the 8 flat ones give 3 = 24, 2 more give 3, one gives 2.
-        let counts = (plan.layout.keptCount..<plan.layout.mergedCount).map {
-            plan.members(ofRow: $0).count
-        }
-        for window in 0..<16 where window % 4 < 2 { #expect(counts[window] == 4) }
-        #expect(counts.sorted() == [1, 1, 1, 1, 1] + [3] + Array(repeating: 4, count: 10))
-    }
-
     /// The features' element type does not matter where bf16 holds them exactly.
     @Test func bfloat16FeaturesGiveTheSamePlan() throws {
         let exact = values(of: try Self.features(9, 11, channels: 35)).map {

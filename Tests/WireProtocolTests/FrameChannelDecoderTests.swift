@@ -18,21 +18,4 @@ import WireProtocol
             }
         }
     }
-
-    @Test func agreesWithThePureDecoderOnErrors() {
-        for message in Samples.messages {
-            for position in message.frame().encoded().indices {
-                var bytes = message.frame().encoded()
-                bytes[position] ^= 0x10
-                let receiver = Samples.receiver(of: message)
-                var pure = FrameDecoder(receiver: receiver)
-                pure.append(bytes)
-                var decoder = FrameChannelDecoder(receiver: receiver)
-                var buffer = ByteBuffer(bytes: bytes)
-                let expected = #expect(throws: WireError.self) { try pure.next() }
-                let actual = #expect(throws: WireError.self) { try decoder.decode(buffer: &buffer) }
-                #expect(expected == actual, "\(message.type), byte \(position)")
-            }
-        }
-    }
 }

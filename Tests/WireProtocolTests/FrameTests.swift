@@ -9,7 +9,7 @@ import WireProtocol
             .flatMap { $0.frame().encoded() }
         let expected = Samples.messages.filter { $0.type.sender != .coordinator }
         for size in [1, 2, 3, 7, 31, 32, 33, 1000, stream.count] {
-            var decoder = FrameDecoder(receiver: .coordinator)
+            var decoder = FrameStream(receiver: .coordinator)
             var received: [Message] = []
             for start in stride(from: 0, to: stream.count, by: size) {
                 decoder.append(stream[start..<min(start + size, stream.count)])
@@ -110,7 +110,7 @@ import WireProtocol
         ("\u{0}\u{0}\u{0}\u{0}", .unknown),
     ])
     func strangersAreNamedByTheirFirstBytes(text: String, kind: StrangerKind) {
-        var decoder = FrameDecoder(receiver: .worker)
+        var decoder = FrameStream(receiver: .worker)
         decoder.append(Array(text.utf8))
         #expect(throws: WireError.stranger(kind)) { try decoder.next() }
         // The stream stays broken whatever comes after.
@@ -119,7 +119,7 @@ import WireProtocol
     }
 
     @Test func threeStrangeBytesAreNotEnoughToJudge() throws {
-        var decoder = FrameDecoder(receiver: .worker)
+        var decoder = FrameStream(receiver: .worker)
         decoder.append(Array("GET".utf8))
         #expect(try decoder.next() == nil)
     }

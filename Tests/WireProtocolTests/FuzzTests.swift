@@ -13,7 +13,7 @@ import WireProtocol
         for _ in 0..<50_000 {
             var bytes = frames[Int.random(in: 0..<frames.count, using: &random)]
             Self.mutate(&bytes, &random)
-            var decoder = FrameDecoder(
+            var decoder = FrameStream(
                 receiver: Bool.random(using: &random) ? .worker : .coordinator)
             decoder.append(bytes)
             do {

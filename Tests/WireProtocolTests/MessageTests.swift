@@ -34,7 +34,7 @@ import WireProtocol
     /// A field added to the request must be added to ASSIGN as well.
     @Test func requestHasNoFieldThatDoesNotTravel() {
         #expect(Mirror(reflecting: Samples.request).children.count == 12)
-        #expect(Mirror(reflecting: Samples.merging).children.count == 26)
+        #expect(Mirror(reflecting: Samples.merging).children.count == 24)
         #expect(Mirror(reflecting: Samples.statistics).children.count == 6)
     }
 
@@ -55,7 +55,6 @@ import WireProtocol
         vary(TokenMergeSharing.allCases) { $0.sharing = $1 }
         vary(TokenMergeDestination.allCases) { $0.destination = $1 }
         vary(TokenMergeSourceRanking.allCases) { $0.sourceRanking = $1 }
-        vary(TokenMergeBudget.allCases) { $0.budget = $1 }
         vary(TokenMergeLinkage.allCases) { $0.linkage = $1 }
         vary([.adaptiveLiteral, .fixed(16), .levels([2, 8])]) { $0.window = $1 }
         vary([.mean, .weight(0), .weight(1)]) { $0.alpha = $1 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
 import GenerationTypes
+import NIOCore
 import WireProtocol
 
 /// A small, fast, seeded generator, so that every failure can be repeated.
@@ -28,7 +30,6 @@ enum Samples {
     static let merging = {
         var merging = TokenMergeConfiguration(method: "tome")
         merging.ratio = 0.75
-        merging.ratioSchedule = TokenMergeRatioSchedule(endRatio: 0.25, levelCount: 3, stop: 0.5)
         merging.maximumDownsample = 2
         merging.period = 3
         merging.refreshCalls = [0, 9]
@@ -43,8 +44,7 @@ enum Samples {
         merging.alpha = .weight(0.5)
         merging.destination = .least
         merging.sourceRanking = .representative
-        merging.shiftsWindows = true
-        merging.budget = .homogeneity
+        merging.shiftsWindows = false
         merging.strideX = 3
         merging.strideY = 4
         merging.usesRandomDestinations = false
@@ -107,9 +107,24 @@ enum Samples {
     }
 }
 
+/// A stream that arrives in pieces, cut into frames as a connection does.
+struct FrameStream {
+    private var buffer = ByteBuffer()
+    private var decoder: FrameChannelDecoder
+
+    init(receiver: PeerRole) { decoder = FrameChannelDecoder(receiver: receiver) }
+
+    /// Bytes that wait for the rest of their frame.
+    var bufferedByteCount: Int { buffer.readableBytes }
+
+    mutating func append(_ bytes: some Sequence<UInt8>) { buffer.writeBytes(bytes) }
+
+    mutating func next() throws(WireError) -> Frame? { try decoder.decode(buffer: &buffer) }
+}
+
 /// Decodes one message the way a connection does.
 func decode(_ bytes: [UInt8], receiver: PeerRole) throws(WireError) -> Message? {
-    var decoder = FrameDecoder(receiver: receiver)
+    var decoder = FrameStream(receiver: receiver)
     decoder.append(bytes)
     guard let frame = try decoder.next() else { return nil }
     return try Message(frame)

@@ -2,10 +2,7 @@
 #if defined(__x86_64__)
 
 #include "../vector/vector_avx512.h"
-
-/// 6 x 4 accumulators, 4 vectors of queries and a broadcast fit into 32 registers.
-enum { QUERY_VECTORS = 4, QUERY_BLOCK = QUERY_VECTORS * VL };
-
+#include "../tile/words_f32.h"
 #include "attention_words_f32.h"
 #include "attention_vector.h"
 

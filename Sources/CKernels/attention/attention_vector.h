@@ -7,7 +7,7 @@
 //
 // Everything is transposed: queries lie in the lanes of vectors, keys and channels are broadcast.
 // So maxima and sums over keys need no sums across lanes, no head dimension needs padding, and the
-// two products are the same tile (attention_tile.h).
+// two products are the same tile (tile.h).
 //
 //   word            one f32, or two bf16 that are multiplied and summed together
 //   steps           words of a head's channels
@@ -16,11 +16,11 @@
 //   queries         [step][QUERY_BLOCK]          of one block, in scratch memory
 //   scores          [key][QUERY_BLOCK]           of one block pair; then the weights, in words
 //   sums            [channel][QUERY_BLOCK]       weighted sums of values so far
-#include "../vector/elements.h"
 #include "attention.h"
-#include "attention_tile.h"
 
 enum {
+    /// Queries of a block: one per column of a tile.
+    QUERY_BLOCK = TILE_WIDTH,
     /// Keys of a block: a multiple of TILE_ROWS and of two.
     KEY_BLOCK = 96,
     /// Steps of one pass over a block of scores, so that its queries stay in the first-level cache.
@@ -183,8 +183,8 @@ static void mask_keys(int64_t first_key, int64_t key_count, query_block *block, 
 static void weigh_scores(int64_t key_count, const float *greatest, int is_first,
                          query_block *block) {
     const vf factor = vf_set(block->factor);
-    vf exponents[QUERY_VECTORS], weights[QUERY_VECTORS];
-    for (int v = 0; v < QUERY_VECTORS; v++) {
+    vf exponents[TILE_VECTORS], weights[TILE_VECTORS];
+    for (int v = 0; v < TILE_VECTORS; v++) {
         const vf own = vf_load(greatest + v * VL) * factor;
         weights[v] = vf_set(0.0f);
         exponents[v] = own;
@@ -198,7 +198,7 @@ static void weigh_scores(int64_t key_count, const float *greatest, int is_first,
         vf_store(block->exponents + v * VL, exponents[v]);
     }
     word_weigh(block->scores, key_count, factor, exponents, weights);
-    for (int v = 0; v < QUERY_VECTORS; v++) vf_store(block->weights + v * VL, weights[v]);
+    for (int v = 0; v < TILE_VECTORS; v++) vf_store(block->weights + v * VL, weights[v]);
 }
 
 /// Divides by the sums of weights, transposes back and stores.
@@ -232,7 +232,7 @@ static void attend(const rt_attention *a, geometry g, const float *keys, query_b
     for (int64_t first = 0; first < seen; first += KEY_BLOCK) {
         const int64_t count = seen - first < KEY_BLOCK ? seen - first : KEY_BLOCK;
         float greatest[QUERY_BLOCK];
-        for (int v = 0; v < QUERY_VECTORS; v++)
+        for (int v = 0; v < TILE_VECTORS; v++)
             vf_store(greatest + v * VL, vf_set(-__builtin_inff()));
         score_keys(g, keys + first * g.steps, a->key_bias ? a->key_bias + first : 0, count, block,
                    greatest);

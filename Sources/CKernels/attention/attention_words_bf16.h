@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Words of two bf16: products by vdpbf16ps. All inputs are bf16.
-#include "../vector/elements.h"
+// Attention in words of two bf16. All inputs are bf16.
+#include "../tile/tile.h"
 #include "attention_exp2.h"
-
-enum { WORD_VALUES = 2 };
-
-/// sums + left[0] * right[0] + left[1] * right[1]
-RT_INLINE vf word_dot(vf sums, vf left, vf right) {
-    return _mm512_dpbf16_ps(sums, (__m512bh)left, (__m512bh)right);
-}
 
 /// VL words of a row from a step on; zeros behind the row's end.
 RT_INLINE vf word_load(const void *row, rt_element element, int64_t step, int64_t channels) {
@@ -41,30 +34,20 @@ RT_INLINE void word_pack_value(const void *row, const void *second, rt_element e
     });
 }
 
-/// Two f32 to one word of bf16, rounded to nearest even.
-RT_INLINE vf word_of(vf low, vf high) {
-    const __m512i order = _mm512_set_epi32(
-        0x001f000f, 0x001e000e, 0x001d000d, 0x001c000c, 0x001b000b, 0x001a000a, 0x00190009,
-        0x00180008, 0x00170007, 0x00160006, 0x00150005, 0x00140004, 0x00130003, 0x00120002,
-        0x00110001, 0x00100000);
-    const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-    return _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, halves));
-}
-
 /// `scores[key][query]` becomes 2^(score * factor - exponent), which `sums` adds up, and then
 /// `[key / 2][query]` in words; a missing last key weighs nothing.
 RT_INLINE void word_weigh(float *scores, int64_t key_count, vf factor, const vf *exponents,
                           vf *sums) {
     for (int64_t key = 0; key < key_count; key += 2)
-        for (int v = 0; v < QUERY_VECTORS; v++) {
-            const float *place = scores + (key * QUERY_VECTORS + v) * VL;
+        for (int v = 0; v < TILE_VECTORS; v++) {
+            const float *place = scores + (key * TILE_VECTORS + v) * VL;
             const vf low = exp2_for_bf16(vf_fma(vf_load(place), factor, -exponents[v]));
             vf high = vf_set(0.0f);
             if (key + 1 < key_count) {
-                const vf next = vf_load(place + QUERY_BLOCK);
+                const vf next = vf_load(place + TILE_WIDTH);
                 high = exp2_for_bf16(vf_fma(next, factor, -exponents[v]));
             }
             sums[v] += low + high;
-            vf_store(scores + (key / 2 * QUERY_VECTORS + v) * VL, word_of(low, high));
+            vf_store(scores + (key / 2 * TILE_VECTORS + v) * VL, word_of(low, high));
         }
 }

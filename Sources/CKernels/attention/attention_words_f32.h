@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Words of one f32: products by FMA. Inputs of either element are converted while packing.
-#include "../vector/elements.h"
+// Attention in words of one f32. Inputs of either element are converted while packing.
+#include "../tile/tile.h"
 #include "attention_exp2.h"
-
-enum { WORD_VALUES = 1 };
-
-/// sums + left * right
-RT_INLINE vf word_dot(vf sums, vf left, vf right) { return vf_fma(left, right, sums); }
 
 /// VL words of a row from a step on; zeros behind the row's end.
 RT_INLINE vf word_load(const void *row, rt_element element, int64_t step, int64_t channels) {
@@ -36,8 +31,8 @@ RT_INLINE void word_pack_value(const void *row, const void *second, rt_element e
 RT_INLINE void word_weigh(float *scores, int64_t key_count, vf factor, const vf *exponents,
                           vf *sums) {
     for (int64_t key = 0; key < key_count; key++)
-        for (int v = 0; v < QUERY_VECTORS; v++) {
-            float *place = scores + (key * QUERY_VECTORS + v) * VL;
+        for (int v = 0; v < TILE_VECTORS; v++) {
+            float *place = scores + (key * TILE_VECTORS + v) * VL;
             const vf weight = exp2_precise(vf_fma(vf_load(place), factor, -exponents[v]));
             sums[v] += weight;
             vf_store(place, weight);

@@ -66,6 +66,16 @@ typedef struct rt_kernels {
     rt_kernel *_Nonnull attention_pack;
     /// Attention, second; unit: one of `share_count` shares of the queries.
     rt_kernel *_Nonnull attention_run;
+
+    /// Winograd's convolution: how much memory it needs.
+    rt_winograd_plan (*_Nonnull winograd_plan)(const rt_winograd *_Nonnull arguments);
+    /// Transforms and packs weights (`rt_winograd_pack`); unit: one of `pack_unit_count`.
+    rt_kernel *_Nonnull winograd_pack;
+    /// The convolution (`rt_winograd`); unit: one of `share_count` shares of the picture.
+    rt_kernel *_Nonnull winograd_run;
+
+    /// Multiply-adds that touch no memory (`rt_peak`), to time; unit: a round of them.
+    rt_kernel *_Nonnull peak;
 } rt_kernels;
 
 /// The best instruction set this processor and this system have.

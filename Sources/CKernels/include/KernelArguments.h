@@ -167,6 +167,62 @@ typedef struct rt_attention {
     void *_Nonnull scratch;
 } rt_attention;
 
+/// Arguments of `peak`.
+typedef struct rt_peak {
+    /// Of the factors; sums are f32.
+    rt_element element;
+    /// Receives the sum, so that it is computed.
+    float *_Nonnull result;
+    /// Receives the operations done; a multiply-add counts as two.
+    int64_t *_Nonnull operation_count;
+} rt_peak;
+
+/// Arguments of `winograd_pack`: the filters of a convolution.
+typedef struct rt_winograd_pack {
+    /// `[3 * 3, input_channels, output_channels]`, contiguous
+    const float *_Nonnull weights;
+    int64_t input_channels;
+    int64_t output_channels;
+    /// Element of the inputs that will be multiplied.
+    rt_element element;
+    /// `packed_byte_count` bytes on a 64-byte boundary.
+    void *_Nonnull packed;
+} rt_winograd_pack;
+
+/// Arguments of `winograd_run`: output = activation(convolution + bias) + residual, 3 x 3 pixels,
+/// stride 1, one pixel of zeros around each picture; rows are pixels.
+typedef struct rt_winograd {
+    /// `[batch, height, width, input_channels]`
+    rt_source input;
+    /// `[batch, height, width, output_channels]`
+    rt_target output;
+    /// As packed by `winograd_pack` of the same kernels for the input's element.
+    const void *_Nonnull weights;
+    /// `[output_channels]`
+    const float *_Nonnull bias;
+    /// Rows like the output's, which they may be; NULL for nothing.
+    const rt_source *_Nullable residual;
+    rt_activation activation;
+    int64_t batch;
+    int64_t height;
+    int64_t width;
+    /// Even where the input is bf16.
+    int64_t input_channels;
+    int64_t output_channels;
+    /// Shares that the picture is cut into, as equal as can be.
+    int64_t share_count;
+    /// `share_count * scratch_byte_count` bytes on a 64-byte boundary.
+    void *_Nonnull scratch;
+} rt_winograd;
+
+/// What `winograd_pack` and `winograd_run` need; a function of shapes, elements and shares.
+typedef struct rt_winograd_plan {
+    int64_t packed_byte_count;
+    int64_t pack_unit_count;
+    /// Scratch memory of one share, a multiple of 64.
+    int64_t scratch_byte_count;
+} rt_winograd_plan;
+
 /// What `attention_pack` and `attention_run` need; a function of shapes and elements.
 typedef struct rt_attention_plan {
     int64_t packed_byte_count;

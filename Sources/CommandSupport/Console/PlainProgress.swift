@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Tells a run's progress in plain lines, for logs and pipes: what matters at once, the rest seldom.
+/// Tells a run's progress in plain lines, for logs and pipes: what matters at once, the rest
+/// seldom.
 package struct PlainProgress: Sendable {
     /// Least seconds between two lines about pictures.
     private static let pictureInterval: Double = 1

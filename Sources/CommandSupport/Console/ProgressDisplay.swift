@@ -2,7 +2,8 @@
 
 import Synchronization
 
-/// Shows a run while it goes on; safe to call from any thread.
+/// Shows a run while it goes on; safe to call from any thread, which blocks while the streams do:
+/// `ProgressFeed` keeps that from the rest of the program.
 ///
 /// Report every event with `report`, and call `tick` about five times a second so that the time
 /// left counts down while steps are long. `finish` leaves the terminal as it was found.
@@ -60,10 +61,12 @@ package final class ProgressDisplay: Sendable {
     }
 
     /// Takes notice of an event and shows it.
-    package func report(_ event: RunEvent) {
+    ///
+    /// - Parameter time: when it happened, on the console's clock; `nil` for now.
+    package func report(_ event: RunEvent, at time: Double? = nil) {
         state.withLock { state in
             guard !state.isFinished else { return }
-            let time = console.seconds()
+            let time = time ?? console.seconds()
             state.progress.apply(event, at: time)
             if json {
                 let elapsed = time - state.progress.startTime

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Steadies an estimate of the time left: it counts down with the clock and gives in to the estimate
-/// slowly, so that a person can rely on what it says.
+/// Steadies an estimate of the time left: it counts down with the clock and gives in to the
+/// estimate slowly, so that a person can rely on what it says.
 struct RemainingTime: Sendable {
     private var shown: Double?
     private var shownTime: Double = 0

@@ -2,8 +2,8 @@
 
 /// Text as a terminal shows it: prompts and names come from outside and may hold anything.
 package enum TerminalText {
-    /// The text on one line, without control characters: nothing that a prompt contains may move the
-    /// cursor or change colours.
+    /// The text on one line, without control characters: nothing that a prompt contains may move
+    /// the cursor or change colours.
     package static func sanitized(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {

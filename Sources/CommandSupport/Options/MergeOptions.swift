@@ -7,12 +7,12 @@ internal import TokenMerging
 /// Which tokens merge: what is not given follows the profile, or the method.
 package struct MergeOptions: ParsableArguments {
     /// The method without options.
-    package static let defaultMethod = "none"
+    package static let defaultMethod = "retom"
 
     @Option(
         help: ArgumentHelp(
-            "Merge similar tokens: \(TokenMergeRegistry.standard.names.joined(separator: ", ")).",
-            valueName: "method"))
+            "Merge similar tokens (none for the plain picture, default: \(Self.defaultMethod)).",
+            valueName: TokenMergeRegistry.standard.names.joined(separator: "|")))
     package var merge: String?
 
     @Option(help: ArgumentHelp("Good settings of ReToM to begin with.", valueName: Self.profiles))
@@ -20,13 +20,6 @@ package struct MergeOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Share of the tokens that merges.", valueName: "0…1"))
     package var mergeRatio: Double?
-
-    @Option(
-        help: ArgumentHelp("The ratio at the last step; between them it moves.", valueName: "0…1"))
-    package var mergeEndRatio: Double?
-
-    @Option(help: ArgumentHelp("Share of the steps after which nothing merges.", valueName: "0…1"))
-    package var mergeStop: Double?
 
     @Option(
         help: ArgumentHelp(
@@ -55,7 +48,8 @@ package struct MergeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Merge at the highest resolution, or at all.", valueName: MergeLayers.names))
+            "Merge at the highest resolution, at the 2 or 3 highest, or at all.",
+            valueName: MergeLayers.names))
     package var mergeLayers: MergeLayers?
 
     @Option(
@@ -75,12 +69,6 @@ package struct MergeOptions: ParsableArguments {
             "Whether the halves of a guided image share plans.",
             valueName: choices(TokenMergeSharing.self)))
     package var mergeSharing: TokenMergeSharing?
-
-    @Option(
-        help: ArgumentHelp(
-            "How merged tokens are spread over windows.",
-            valueName: choices(TokenMergeBudget.self)))
-    package var mergeBudget: TokenMergeBudget?
 
     @Flag(
         inversion: .prefixedNo,
@@ -139,8 +127,6 @@ package struct MergeOptions: ParsableArguments {
             if let value { merging[keyPath: key] = value }
         }
         set(\.ratio, mergeRatio)
-        set(\.ratioSchedule.endRatio, mergeEndRatio.map { $0 })
-        set(\.ratioSchedule.stop, mergeStop)
         set(\.window, mergeWindow)
         set(\.period, mergePeriod.map { $0 })
         set(\.alpha, mergeAlpha)
@@ -150,7 +136,6 @@ package struct MergeOptions: ParsableArguments {
         set(\.scope, mergeScope.map { $0 })
         set(\.featureSource, mergeFeatures.map { $0 })
         set(\.sharing, mergeSharing)
-        set(\.budget, mergeBudget)
         set(\.usesProportionalAttention, mergeProportionalAttention)
         set(\.shiftsWindows, mergeShiftWindows)
         set(\.linkage, mergeLinkage)
@@ -176,11 +161,22 @@ package struct MergeOptions: ParsableArguments {
 package enum MergeLayers: String, ExpressibleByArgument, CaseIterable, Sendable {
     /// At the highest resolution, where merging saves most and harms least.
     case top
+    /// At the two highest resolutions.
+    case two = "2"
+    /// At the three highest resolutions.
+    case three = "3"
     /// At every resolution, as the paper does.
     case all
 
     /// The largest downsampling with merging.
-    package var maximumDownsample: Int { self == .top ? 1 : 8 }
+    package var maximumDownsample: Int {
+        switch self {
+        case .top: 1
+        case .two: 2
+        case .three: 4
+        case .all: 8
+        }
+    }
 
     fileprivate static var names: String { choices(Self.self) }
 }
@@ -197,7 +193,6 @@ extension TokenMergeSourceRanking: ExpressibleByArgument {}
 extension TokenMergeScope: ExpressibleByArgument {}
 extension TokenMergeFeatureSource: ExpressibleByArgument {}
 extension TokenMergeSharing: ExpressibleByArgument {}
-extension TokenMergeBudget: ExpressibleByArgument {}
 extension TokenMergeLinkage: ExpressibleByArgument {}
 
 extension TokenMergeWindow: ExpressibleByArgument {

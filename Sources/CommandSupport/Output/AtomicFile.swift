@@ -44,7 +44,8 @@ package struct AtomicFile: ~Copyable {
 
     /// Makes the file durable and gives it its name.
     ///
-    /// - Parameter replacing: Whether a file of that name may be replaced; otherwise it is an error.
+    /// - Parameter replacing: Whether a file of that name may be replaced; otherwise it is an
+    ///   error.
     package consuming func commit(replacing: Bool) throws(RunDirectoryError) {
         let path = "\(directory)/\(name)"
         guard fsync(descriptor) == 0 else { throw RunDirectoryError(errno: errno, path: path) }

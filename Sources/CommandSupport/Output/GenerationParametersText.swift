@@ -42,8 +42,8 @@ package struct GenerationParametersText: Sendable, Equatable {
     ///   - request: The image's request.
     ///   - model: The model that drew it.
     ///   - version: This program's version, e.g. `retom 0.1.0`.
-    ///   - extra: More pairs, e.g. `Token merging ratio`; they take A1111's places, unknown ones come
-    ///     before `Version`.
+    ///   - extra: More pairs, e.g. `Token merging ratio`; they take A1111's places, unknown ones
+    ///     come before `Version`.
     package init(
         request: GenerationRequest, model: ModelRecord, version: String, extra: [Field] = []
     ) {
@@ -93,8 +93,7 @@ package struct GenerationParametersText: Sendable, Equatable {
     private static let order = [
         "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model",
         "VAE hash", "VAE", "Variation seed", "Variation seed strength", "Denoising strength",
-        "Clip skip", "ENSD", "Token merging ratio", "Token merging method",
-        "Token merging ratio hr", "Init image hash",
+        "Clip skip", "ENSD", "Token merging ratio", "Token merging ratio hr", "Init image hash",
         "RNG", "NGMS", "Tiling",
     ]
 

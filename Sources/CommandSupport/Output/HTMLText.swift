@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Text made safe for HTML: prompts are whatever somebody wrote.
-enum HTMLText {
+package enum HTMLText {
     /// The text as it may stand between tags and inside quoted attributes.
     ///
     /// Control characters, which HTML forbids, become the replacement character.
-    static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -25,7 +25,7 @@ enum HTMLText {
     }
 
     /// The text as one component of a relative link, percent-encoded.
-    static func link(_ name: String) -> String {
+    package static func link(_ name: String) -> String {
         var result = ""
         for byte in name.utf8 {
             switch byte {

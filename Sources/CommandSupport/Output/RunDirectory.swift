@@ -5,9 +5,8 @@ import Glibc
 /// The directory that receives a run: one directory holds one run.
 ///
 /// An earlier run is never overwritten silently: `prepare` refuses a directory that holds one,
-/// unless told to replace it (`--overwrite`) or to go on with it (`--resume`). Files that no run
-/// writes are left alone always. Two processes cannot write to one directory at a time. Every file
-/// appears whole or not at all.
+/// unless told to replace it (`--overwrite`). Files that no run writes are left alone always. Two
+/// processes cannot write to one directory at a time. Every file appears whole or not at all.
 package final class RunDirectory: Sendable {
     /// What to do with an earlier run in the same directory.
     package enum ExistingRunPolicy: Sendable {
@@ -15,7 +14,7 @@ package final class RunDirectory: Sendable {
         case refuse
         /// Remove its files when `removeExistingRun` is called.
         case replace
-        /// Keep its pictures and add to them.
+        /// Leave its files alone: what an evaluation writes has other names.
         case keep
     }
 
@@ -31,10 +30,9 @@ package final class RunDirectory: Sendable {
     /// - Parameters:
     ///   - path: Where; parents are made too.
     ///   - policy: What to do with an earlier run.
-    ///   - neededByteCount: About how much will be written; 0 if unknown.
     /// - Throws: Whatever would have gone wrong later, now.
     package init(
-        preparing path: String, policy: ExistingRunPolicy = .refuse, neededByteCount: UInt64 = 0
+        preparing path: String, policy: ExistingRunPolicy = .refuse
     ) throws(RunDirectoryError) {
         var path = path.isEmpty ? "." : path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
@@ -54,7 +52,6 @@ package final class RunDirectory: Sendable {
         if policy == .refuse, let example = existing.first {
             throw .holdsARun(path: path, fileCount: existing.count, example: example)
         }
-        try RunDirectory.checkSpace(path, neededByteCount: neededByteCount)
         try checkWritable()
     }
 
@@ -93,7 +90,7 @@ package final class RunDirectory: Sendable {
     package func writeNew(_ name: String, bytes: [UInt8]) throws(RunDirectoryError) {
         let file = try AtomicFile(name: name, directory: path)
         try file.append(bytes)
-        try file.commit(replacing: policy == .keep)
+        try file.commit(replacing: false)
     }
 
     /// Writes `report.json`, `index.html` or a sheet, in place of this run's earlier version.
@@ -150,18 +147,6 @@ package final class RunDirectory: Sendable {
             } else {
                 throw .cannotCreate(path: path, reason: String(cString: strerror(code)))
             }
-        }
-    }
-
-    private static func checkSpace(
-        _ path: String, neededByteCount: UInt64
-    ) throws(RunDirectoryError) {
-        var status = statvfs()
-        // A file system that does not know its size (0 blocks) gets the benefit of the doubt.
-        guard statvfs(path, &status) == 0, status.f_blocks > 0 else { return }
-        let available = UInt64(status.f_bavail) * UInt64(status.f_frsize)
-        guard available >= neededByteCount else {
-            throw .tooLittleSpace(path: path, available: available, needed: neededByteCount)
         }
     }
 

@@ -12,8 +12,6 @@ package enum RunDirectoryError: Error, Equatable, CustomStringConvertible {
     case notWritable(path: String, reason: String)
     /// The disk, or this user's quota of it, is full.
     case diskFull(path: String)
-    /// The disk has less room than the run will need.
-    case tooLittleSpace(path: String, available: UInt64, needed: UInt64)
     /// Pictures of an earlier run are there.
     case holdsARun(path: String, fileCount: Int, example: String)
     /// Another process writes a run there now.
@@ -32,11 +30,6 @@ package enum RunDirectoryError: Error, Equatable, CustomStringConvertible {
             "cannot write to the directory \(path): \(reason); choose another with -o"
         case .diskFull(let path):
             "no space left for \(path); free some, or choose another disk with -o"
-        case .tooLittleSpace(let path, let available, let needed):
-            """
-            \(path) has \(available >> 20) MiB free, and this run needs about \
-            \((needed >> 20) + 1) MiB; free some, or choose another disk with -o
-            """
         case .holdsARun(let path, let fileCount, let example):
             """
             \(path) already holds a run (\(fileCount) files, e.g. \(example)); choose another \

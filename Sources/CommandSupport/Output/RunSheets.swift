@@ -16,7 +16,8 @@ package enum RunSheets {
     ///   - version: This program, for the sheet's `Software` text.
     ///   - style: Rows, padding, captions and the limit.
     /// - Returns: The sheets' names.
-    /// - Throws: `ImageCodecError.sheetTooLarge` before anything is rendered, or what writing throws.
+    /// - Throws: `ImageCodecError.sheetTooLarge` before anything is rendered, or what writing
+    ///   throws.
     package static func write(
         _ images: [ImageRecord], to directory: RunDirectory, version: String,
         style: ContactSheetStyle = ContactSheetStyle()

@@ -34,8 +34,17 @@ extension ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         SignalWatcher.block()
+        reserveStandardStreams()
         Task { await runAndExit() }
         while true { pause() }
+    }
+
+    /// Puts the null device where a standard stream is closed: the next file to be opened would get
+    /// its number, and messages would be written into pictures.
+    private static func reserveStandardStreams() {
+        var descriptor: Int32 = 0
+        while (0...STDERR_FILENO).contains(descriptor) { descriptor = open("/dev/null", O_RDWR) }
+        if descriptor > STDERR_FILENO { close(descriptor) }
     }
 
     /// Parses the command line, runs the command and ends the process.

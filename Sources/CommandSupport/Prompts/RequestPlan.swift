@@ -7,8 +7,8 @@ internal import TokenMerging
 ///
 /// Every prompt becomes `-b` images (or its own number of images). Image *i* of the run, counted
 /// over all prompts, has the seed `base + i`, so `-s 42 -p A -p B -b 2` draws A with 42 and 43 and
-/// B with 44 and 45: no two images of a run share noise. A prompt with a seed of its own numbers its
-/// images from that one instead, as A1111 and stable-diffusion.cpp number a batch; the other
+/// B with 44 and 45: no two images of a run share noise. A prompt with a seed of its own numbers
+/// its images from that one instead, as A1111 and stable-diffusion.cpp number a batch; the other
 /// prompts keep the seeds they would have had anyway.
 package struct RequestPlan: Sendable, Equatable {
     /// Seed of image 0.

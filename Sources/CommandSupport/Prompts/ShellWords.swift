@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Splits a line into words as Python's `shlex.split` does, which A1111 uses for prompt files.
-enum ShellWords {
+package enum ShellWords {
     /// Why a line cannot be split.
-    enum Problem: Error, Equatable, CustomStringConvertible {
+    package enum Problem: Error, Equatable, CustomStringConvertible {
         case unclosedQuote(Character)
         case trailingBackslash
 
-        var description: String {
+        package var description: String {
             switch self {
             case .unclosedQuote(let quote): "a \(quote) is never closed"
             case .trailingBackslash: "nothing follows the last backslash"
@@ -17,7 +17,7 @@ enum ShellWords {
 
     /// The words of a line: quotes group, a backslash takes the next character literally, in double
     /// quotes only before `"` and `\`.
-    static func split(_ line: String) throws(Problem) -> [String] {
+    package static func split(_ line: String) throws(Problem) -> [String] {
         var words: [String] = []
         var word: String?
         var characters = line.makeIterator()

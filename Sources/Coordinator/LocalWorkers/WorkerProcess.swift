@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterTransport
+import GenerationTypes
 import Glibc
 import NIOCore
 import NIOPosix
@@ -57,7 +58,7 @@ final class WorkerProcess: Sendable {
             let lastLines = self.state.withLock { $0.lastLines }
             limited.fail(
                 LocalWorkersError.silent(
-                    seconds: timeout.inSeconds, lastLines: lastLines))
+                    seconds: timeout.seconds, lastLines: lastLines))
         }
         address.whenComplete { result in
             alarm.cancel()

@@ -3,8 +3,7 @@
 /// JSON with ToMeSD's key names; a missing key keeps its default, bad values are refused.
 extension TokenMergeConfiguration: Codable {
     private enum CodingKeys: String, CodingKey {
-        case method, ratio, period, scope, sharing, window, alpha, destination, budget, linkage
-        case ratioSchedule = "ratio_schedule"
+        case method, ratio, period, scope, sharing, window, alpha, destination, linkage
         case maximumDownsample = "max_downsample"
         case refreshCalls = "refresh_calls"
         case featureSource = "feature_source"
@@ -30,7 +29,6 @@ extension TokenMergeConfiguration: Codable {
         }
         try read(.method, &method)
         try read(.ratio, &ratio)
-        try read(.ratioSchedule, &ratioSchedule)
         try read(.maximumDownsample, &maximumDownsample)
         period = try container.decodeIfPresent(Int.self, forKey: .period)
         refreshCalls = try container.decodeIfPresent([Int].self, forKey: .refreshCalls)
@@ -47,7 +45,6 @@ extension TokenMergeConfiguration: Codable {
         try read(.destination, &destination)
         try read(.sourceRanking, &sourceRanking)
         try read(.shiftsWindows, &shiftsWindows)
-        try read(.budget, &budget)
         try read(.strideX, &strideX)
         try read(.strideY, &strideY)
         try read(.usesRandomDestinations, &usesRandomDestinations)
@@ -63,7 +60,6 @@ extension TokenMergeConfiguration: Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(method, forKey: .method)
         try container.encode(ratio, forKey: .ratio)
-        try container.encode(ratioSchedule, forKey: .ratioSchedule)
         try container.encode(maximumDownsample, forKey: .maximumDownsample)
         try container.encodeIfPresent(period, forKey: .period)
         try container.encodeIfPresent(refreshCalls, forKey: .refreshCalls)
@@ -79,7 +75,6 @@ extension TokenMergeConfiguration: Codable {
         try container.encode(destination, forKey: .destination)
         try container.encode(sourceRanking, forKey: .sourceRanking)
         try container.encode(shiftsWindows, forKey: .shiftsWindows)
-        try container.encode(budget, forKey: .budget)
         try container.encode(strideX, forKey: .strideX)
         try container.encode(strideY, forKey: .strideY)
         try container.encode(usesRandomDestinations, forKey: .usesRandomDestinations)

@@ -5,7 +5,6 @@ extension TokenMergeConfiguration {
     /// rest.
     public func validateRanges() throws(TokenMergeConfigurationError) {
         guard (0...1).contains(ratio) else { throw .ratio(ratio) }
-        guard ratioSchedule.isValid else { throw .ratioSchedule }
         guard [1, 2, 4, 8].contains(maximumDownsample) else {
             throw .maximumDownsample(maximumDownsample)
         }

@@ -10,8 +10,6 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     ///
     /// ToMeSD's `ratio`.
     public var ratio = 0.5
-    /// How the ratio changes over the U-Net calls.
-    public var ratioSchedule = TokenMergeRatioSchedule()
     /// Merge only where the map is downsampled at most this much (1, 2, 4, 8); `max_downsample`.
     public var maximumDownsample = 1
     /// p: a plan is made anew when the index of the U-Net call is a multiple of it.
@@ -48,9 +46,9 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     /// By what sources are ranked (ReToM).
     public var sourceRanking = TokenMergeSourceRanking.average
     /// Whether every second refresh shifts the windows by half their side, cyclically (ReToM).
-    public var shiftsWindows = false
-    /// How merged tokens are spread over the windows (ReToM).
-    public var budget = TokenMergeBudget.uniform
+    ///
+    /// Not in the paper; it keeps the same tokens from merging in every step.
+    public var shiftsWindows = true
 
     /// Tokens per destination, horizontally.
     ///
@@ -93,9 +91,9 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
 public enum TokenMergeProfile: String, Sendable, Hashable, Codable, CaseIterable {
     /// What the paper describes: every layer, no extension.
     case paper
-    /// Most tokens merged for the least loss: three quarters of the top level.
+    /// The defaults with three quarters of the tokens merged.
     case fast
-    /// Closest to the unmerged picture: keys and values only, fresh plans.
+    /// Closest to the unmerged picture: every token keeps its query, plans are fresher.
     case quality
 
     /// The settings of the profile, all of them ReToM's.
@@ -104,13 +102,12 @@ public enum TokenMergeProfile: String, Sendable, Hashable, Codable, CaseIterable
         switch self {
         case .paper:
             configuration.maximumDownsample = 8
+            configuration.shiftsWindows = false
         case .fast:
             configuration.ratio = 0.75
-            configuration.usesProportionalAttention = true
         case .quality:
             configuration.scope = .keysValues
             configuration.period = 3
-            configuration.sourceRanking = .representative
             configuration.usesProportionalAttention = true
         }
         return configuration

@@ -4,7 +4,6 @@
 public enum TokenMergeConfigurationError: Error, Equatable, CustomStringConvertible {
     case unknownMethod(String, known: [String])
     case ratio(Double)
-    case ratioSchedule
     case maximumDownsample(Int)
     case period(Int)
     case refreshCalls
@@ -25,11 +24,6 @@ public enum TokenMergeConfigurationError: Error, Equatable, CustomStringConverti
             "no merge method \"\(name)\"; choose --merge \(known.joined(separator: "|"))"
         case .ratio(let ratio):
             "a merge ratio of \(ratio): choose from 0 to 1 with --merge-ratio (0.5 merges half)"
-        case .ratioSchedule:
-            """
-            a ratio schedule ends at a ratio from 0 to 1, in 2 to 64 levels, and stops at a share \
-            of the steps from 0 to 1
-            """
         case .maximumDownsample(let value):
             "a maximum downsample of \(value): choose 1 (top level), 2, 4 or 8 (all levels)"
         case .period(let period):

@@ -47,14 +47,6 @@ public enum TokenMergeSharing: String, Sendable, Hashable, Codable, CaseIterable
     case perSample = "per-sample"
 }
 
-/// How the merged tokens are spread over the windows.
-public enum TokenMergeBudget: String, Sendable, Hashable, Codable, CaseIterable {
-    /// Every window gives the same share of its tokens.
-    case uniform
-    /// The most homogeneous windows give all but one token, until the same total is reached.
-    case homogeneity
-}
-
 /// Which tensor the similarities are computed from.
 public enum TokenMergeFeatureSource: String, Sendable, Hashable, Codable, CaseIterable {
     /// The input of self-attention, after its norm (the paper: "within attention inputs").

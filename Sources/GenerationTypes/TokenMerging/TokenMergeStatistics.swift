@@ -15,5 +15,6 @@ public struct TokenMergeStatistics: Sendable, Hashable, Codable {
     /// Bytes of working memory held.
     public var scratchByteCount = 0
 
+    /// Nothing counted yet.
     public init() {}
 }

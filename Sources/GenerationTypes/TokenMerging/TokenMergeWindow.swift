@@ -35,7 +35,8 @@ public enum TokenMergeWindow: Sendable, Hashable {
         switch self {
         case .adaptive, .adaptiveLiteral: true
         case .fixed(let side): Self.sides.contains(side)
-        case .levels(let sides): (1...Self.levelCountMax).contains(sides.count)
+        case .levels(let sides):
+            (1...Self.levelCountMax).contains(sides.count)
                 && sides.allSatisfy(Self.sides.contains)
         }
     }

@@ -6,7 +6,8 @@ import CPNG
 package enum PNG {
     /// A picture read from a file, with its text chunks in file order.
     package struct Contents: Sendable, Equatable {
-        /// The pixels; transparency, if there was any, is dropped as Pillow's `convert("RGB")` does.
+        /// The pixels; transparency, if there was any, is dropped as Pillow's `convert("RGB")`
+        /// does.
         package var image: RGBImage
         /// `tEXt`, `zTXt` and `iTXt` chunks.
         package var texts: [PNGText]
@@ -22,8 +23,9 @@ package enum PNG {
     /// - Parameters:
     ///   - image: The pixels.
     ///   - texts: Text chunks, written before the pixels.
-    ///   - compressionLevel: zlib's, 0 (fastest) to 9 (smallest). The default writes 512×512 pixels in
-    ///     45 ms, where 6 takes 160 ms for files 6 % smaller: the coordinator writes for all workers.
+    ///   - compressionLevel: zlib's, 0 (fastest) to 9 (smallest). The default writes 512×512 pixels
+    ///     in 45 ms, where 6 takes 160 ms for files 6 % smaller: the coordinator writes for all
+    ///     workers.
     /// - Returns: The bytes of the file.
     package static func encode(
         _ image: RGBImage, texts: [PNGText] = [], compressionLevel: Int = 3

@@ -100,8 +100,11 @@ package struct WeightLoader {
     }
 
     /// A convolution: `name.weight` `[outputs, inputs, size, size]` and `name.bias`.
+    ///
+    /// - Parameter usualPixelCount: pixels of its output at the size that the model was made for.
     package func convolution(
-        _ name: String, _ geometry: ConvolutionGeometry, hasBias: Bool = true
+        _ name: String, _ geometry: ConvolutionGeometry, hasBias: Bool = true,
+        usualPixelCount: Int? = nil
     ) throws -> any PackedConvolution {
         let weight = path("\(name).weight")
         let bias = hasBias ? path("\(name).bias") : nil
@@ -112,7 +115,8 @@ package struct WeightLoader {
             if let bias { inventory.expect(bias, [geometry.outputChannels]) }
             return PlaceholderConvolution(geometry: geometry)
         case .packing(let packer):
-            return try packer.convolution(weight: weight, bias: bias, geometry: geometry)
+            return try packer.convolution(
+                weight: weight, bias: bias, geometry: geometry, usualPixelCount: usualPixelCount)
         }
     }
 

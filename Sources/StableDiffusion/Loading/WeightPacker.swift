@@ -36,14 +36,14 @@ final class WeightPacker {
     }
 
     func convolution(
-        weight: String, bias: String?, geometry: ConvolutionGeometry
+        weight: String, bias: String?, geometry: ConvolutionGeometry, usualPixelCount: Int?
     ) throws -> any PackedConvolution {
         let values = try weights.load([tensor(weight)])
         let shift = try bias.map { try biases.load([tensor($0)]) }
         return try backend.pack(
             ConvolutionParameters(
                 weight: UnsafeBufferPointer(values), bias: shift.map { UnsafeBufferPointer($0) },
-                geometry: geometry))
+                geometry: geometry, usualPixelCount: usualPixelCount))
     }
 
     func norm(scale: String, shift: String) throws -> ChannelParameters {

@@ -7,7 +7,8 @@
 /// contracts some of their products and sums into fused operations; the fused ones here are those,
 /// so that each value has torch's bits on any CPU.
 enum BoxMuller {
-    /// Turns 16 uniform values of [0, 1) into 16 normal ones: value `j` and value `j + 8` are a pair.
+    /// Turns 16 uniform values of [0, 1) into 16 normal ones: value `j` and value `j + 8` are a
+    /// pair.
     static func transform16(_ values: UnsafeMutablePointer<Float>) {
         for index in 0..<8 {
             // (0, 1], so that the logarithm is finite.

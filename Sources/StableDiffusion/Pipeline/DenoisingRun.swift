@@ -64,10 +64,7 @@ package final class DenoisingRun {
 
     /// The guidance scale as an input, `[1, 1, 1, channels]`, f32.
     private static func guidance(_ scale: Float, channels: Int) throws -> Tensor {
-        let storage = try TensorStorage(byteCount: channels * MemoryLayout<Float>.stride + 256)
-        let tensor = Tensor(
-            storage: storage, shape: TensorShape(tokens: 1, channels: channels),
-            elementType: .float32)
+        let tensor = try Tensor(allocating: TensorShape(tokens: 1, channels: channels))
         for (index, value) in guidanceScaleEmbedding(scale - 1, dimension: channels).enumerated() {
             tensor.floats[index] = value
         }
@@ -76,6 +73,9 @@ package final class DenoisingRun {
 
     /// U-Net calls in all; some samplers make more than one per step.
     package var callCount: Int { scheduler.timesteps.count }
+
+    /// What the U-Net is told in each call.
+    package var timesteps: [Float] { scheduler.timesteps }
 
     /// Makes one U-Net call on every half and moves the latents on.
     ///
@@ -128,20 +128,11 @@ package struct NonFiniteLatentsError: Error, Equatable, CustomStringConvertible 
     }
 }
 
-extension Duration {
-    /// The duration as a number of seconds.
-    package var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
-    }
-}
-
 /// Hidden states of several prompts as one batch.
 private func joined(_ states: [Tensor], lane: ComputeLane) throws -> Tensor {
     var shape = states[0].shape
     shape.batch = states.count
-    let byteCount = shape.elementCount * MemoryLayout<Float>.stride
-    let batch = Tensor(
-        storage: try TensorStorage(byteCount: byteCount + 256), shape: shape, elementType: .float32)
+    let batch = try Tensor(allocating: shape)
     for (index, state) in states.enumerated() {
         lane.copy(state, into: batch.batch(index..<index + 1))
     }

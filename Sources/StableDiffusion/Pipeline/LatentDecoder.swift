@@ -44,7 +44,7 @@ package final class LatentDecoder {
 
     /// Decodes one image.
     ///
-    /// - Throws: `LatentShapeError`, `TensorStorageError`.
+    /// - Throws: `LatentShapeError`, `TensorStorageError`, `PreparationError`.
     package func decode(_ latents: GeneratedLatents) throws -> Picture {
         guard latents.channels == vae.configuration.latentChannels else {
             throw LatentShapeError(
@@ -53,9 +53,9 @@ package final class LatentDecoder {
         let shape = TensorShape(
             height: latents.height, width: latents.width, channels: latents.channels)
         try plan(for: shape)
-        let input = try Self.tensor(shape)
+        let input = try Tensor(allocating: shape)
         fill(input, from: latents)
-        let image = try Self.tensor(vae.outputShape(for: shape))
+        let image = try Tensor(allocating: vae.outputShape(for: shape))
         lanes.run { [vae] lane, _ in vae.decode(input, into: image, lane: lane) }
         let values = UnsafeBufferPointer(start: image.floats, count: image.shape.elementCount)
         return Picture(
@@ -67,23 +67,16 @@ package final class LatentDecoder {
         guard plannedShape != shape else { return }
         plannedShape = nil
         let lane = lanes.lanes[0]
-        lane.team.adopt()
-        lane.workspace.startMeasuring()
         let input = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
         let image = Tensor(
             storage: .unbacked, shape: vae.outputShape(for: shape), elementType: .float32)
-        lane.work = WorkCount()
-        vae.decode(input, into: image, lane: lane)
+        try lane.measure {
+            lane.work = WorkCount()
+            vae.decode(input, into: image, lane: lane)
+        }
         workPerPicture = lane.work
-        try lane.workspace.allocate()
+        try lanes.allocateWorkspaces()
         plannedShape = shape
-    }
-
-    private static func tensor(_ shape: TensorShape) throws(TensorStorageError) -> Tensor {
-        let byteCount = shape.elementCount * MemoryLayout<Float>.stride
-        return Tensor(
-            storage: try TensorStorage(byteCount: byteCount + 256), shape: shape,
-            elementType: .float32)
     }
 
     private func fill(_ input: Tensor, from latents: GeneratedLatents) {

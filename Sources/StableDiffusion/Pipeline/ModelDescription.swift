@@ -36,7 +36,9 @@ package struct ModelDescription: Sendable {
         unet: UNetConfiguration, vae: VAEConfiguration, text: TextEncoderConfiguration
     ) -> ConfigurationProblem? {
         let channels = vae.latentChannels
-        for (key, value) in [("in_channels", unet.inputChannels), ("out_channels", unet.outputChannels)]
+        for (key, value) in [
+            ("in_channels", unet.inputChannels), ("out_channels", unet.outputChannels),
+        ]
         where value != channels {
             return .invalid(
                 key: key, value: "\(value)",

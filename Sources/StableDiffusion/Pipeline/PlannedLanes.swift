@@ -10,7 +10,7 @@ package final class PlannedLanes {
     package let lanes: ComputeLanes
     /// Samples per call of the U-Net: 2 with classifier-free guidance.
     package let halves: Int
-    /// What one call on all halves amounts to, from the dry run; the first of several shapes.
+    /// What one call on all halves amounts to, from the dry run.
     package private(set) var workPerCall = WorkCount()
     private var planned: PlanKey?
     private var call: UNetCall?
@@ -32,7 +32,6 @@ package final class PlannedLanes {
     private struct PlanKey: Equatable {
         var sample: TensorShape
         var merging: TokenMergeConfiguration?
-        var callCount: Int
     }
 
     /// Starts the threads.
@@ -52,39 +51,43 @@ package final class PlannedLanes {
             isCoupled: merging?.sharesPlans ?? false)
     }
 
+    /// Forgets the size and gives its memory back.
+    package func forgetPlan() {
+        planned = nil
+        for lane in lanes.lanes { lane.workspace.startMeasuring() }
+    }
+
     /// Makes sure that every lane has the memory for this size, by dry runs where it is new.
     ///
     /// - Parameters:
     ///   - sample: latents of one half, `[1, height, width, channels]`.
     ///   - text: hidden states of one prompt, `[1, tokens, channels]`.
-    ///   - merging: what merges tokens; every shape that its ratios lead to is measured.
+    ///   - merging: what merges tokens.
+    ///   - byteCountMax: scratch memory that all lanes together may take; `nil` for what the
+    ///     machine has left.
+    ///   - makeRoom: called before the dry runs, to give back memory that others hold.
     ///   - measureMore: takes the scratch memory of whatever else the lanes will run.
-    /// - Throws: `TensorStorageError`, `TokenMergeConfigurationError`.
+    /// - Throws: `TensorStorageError`, `PreparationError`, `TokenMergeConfigurationError`.
     package func plan(
         for sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel,
-        merging: TokenMergeRun? = nil, measureMore: (ComputeLane) -> Void = { _ in }
+        merging: TokenMergeRun? = nil, byteCountMax: Int? = nil, makeRoom: () -> Void = {},
+        measureMore: (ComputeLane) -> Void = { _ in }
     ) throws {
-        let key = PlanKey(
-            sample: sample, merging: merging?.merger.configuration,
-            callCount: merging?.shapeCalls.count == 1 ? 0 : merging?.callCount ?? 0)
+        let key = PlanKey(sample: sample, merging: merging?.merger.configuration)
         guard planned != key else { return }
-        planned = nil
+        forgetPlan()
+        makeRoom()
         let passes = passes(merging: merging)
         for lane in lanes.lanes {
-            // What the library prepares for a shape depends on the team it will run on.
-            lane.team.adopt()
-            lane.workspace.startMeasuring()
-            measureMore(lane)
-            // The first shape last, so that its work is the one that is kept.
-            for callIndex in merging?.shapeCalls.reversed() ?? [0] {
-                try merging?.setLayouts(callIndex: callIndex)
+            try lane.measure {
+                measureMore(lane)
                 try measure(
                     sample, text: text, unet: unet, batch: passes.halvesPerPass,
                     merging: merging?.pass(firstHalf: 0, meeting: nil), lane: lane)
                 workPerCall = lane.work * passes.passCount
             }
-            try lane.workspace.allocate()
         }
+        try lanes.allocateWorkspaces(byteCountMax: byteCountMax)
         planned = key
     }
 

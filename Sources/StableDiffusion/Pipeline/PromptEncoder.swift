@@ -57,10 +57,7 @@ final class PromptEncoder {
         }
         let tokens = tokenizer.encode(text).ids
         try model.check(tokens: tokens, clipSkip: clipSkip)
-        let byteCount = shape.elementCount * MemoryLayout<Float>.stride
-        let states = Tensor(
-            storage: try TensorStorage(byteCount: byteCount + 256), shape: shape,
-            elementType: .float32)
+        let states = try Tensor(allocating: shape)
         lane.team.adopt()
         model.forward(tokens: tokens, clipSkip: clipSkip, into: states, lane: lane)
         forgetOldest()

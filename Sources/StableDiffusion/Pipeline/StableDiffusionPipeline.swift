@@ -6,7 +6,8 @@ package import TensorKit
 
 /// diffusers' `StableDiffusionPipeline` up to the latents: text encoder, U-Net and scheduler.
 ///
-/// It loads once and draws one image at a time. It belongs to one thread; its lanes bring their own.
+/// It loads once and draws one image at a time. It belongs to one thread; its lanes bring their
+/// own.
 ///
 ///     let pipeline = try StableDiffusionPipeline(model: directory, compute: configuration)
 ///     let run = try pipeline.begin(request)
@@ -23,6 +24,8 @@ package final class StableDiffusionPipeline {
     private let backend: any ComputeBackend
     private let threadCount: Int
     private var lanes: [Int: PlannedLanes] = [:]
+    /// Scratch memory in bytes that an image may take; `nil` for what the machine has left.
+    package var scratchByteCountMax: Int?
 
     /// Loads a model in diffusers' layout.
     ///
@@ -46,9 +49,13 @@ package final class StableDiffusionPipeline {
 
     /// Encodes the prompts, draws the initial noise and prepares everything the steps share.
     ///
+    /// - Parameter observer: sees every block's features.
     /// - Throws: `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
-    ///   `SchedulerError`, `TokenMergeConfigurationError`, `TensorStorageError`.
-    package func begin(_ request: GenerationRequest) throws -> DenoisingRun {
+    ///   `SchedulerError`, `TokenMergeConfigurationError`; `TensorStorageError` and
+    ///   `PreparationError` where memory is too little for this size, but not for smaller ones.
+    package func begin(
+        _ request: GenerationRequest, observer: (any TokenObserver)? = nil
+    ) throws -> DenoisingRun {
         try request.validate()
         try description.check(request)
         // Models distilled with guidance take the scale as an input instead, as in diffusers.
@@ -62,21 +69,24 @@ package final class StableDiffusionPipeline {
             inferenceStepCount: request.inferenceStepCount, eta: request.eta,
             sampleCount: grid.elementCount)
         let merging = try mergeRun(
-            request, grid: grid, callCount: scheduler.timesteps.count, halves: halves)
+            request, grid: grid, callCount: scheduler.timesteps.count, halves: halves,
+            observer: observer)
         let lanes = try plannedLanes(halves: halves, grid: grid, merging: merging)
         return try DenoisingRun(
             request, pipeline: self, lanes: lanes, grid: grid, scheduler: scheduler,
             merging: merging)
     }
 
-    /// The image's merging; none where it would leave every token alone.
+    /// The image's merging; none where it would leave every token alone and nobody looks on.
     private func mergeRun(
-        _ request: GenerationRequest, grid: TensorShape, callCount: Int, halves: Int
+        _ request: GenerationRequest, grid: TensorShape, callCount: Int, halves: Int,
+        observer: (any TokenObserver)?
     ) throws -> TokenMergeRun? {
         let run = try TokenMergeRun(
             request.tokenMerging, for: unet, sample: grid, backend: backend, seed: request.seed,
             callCount: callCount, halves: halves)
-        return run.mergesAnything ? run : nil
+        run.observer = observer
+        return run.mergesAnything || observer != nil ? run : nil
     }
 
     /// Lanes whose scratch memory fits the grid; planned again only when the grid changes.
@@ -92,10 +102,12 @@ package final class StableDiffusionPipeline {
         }
         try planned.plan(
             for: grid.with(channels: unet.configuration.inputChannels), text: prompts.shape,
-            unet: unet, merging: merging
-        ) {
-            prompts.measure(lane: $0)
-        }
+            unet: unet, merging: merging, byteCountMax: scratchByteCountMax,
+            makeRoom: {
+                // One plan at a time: another would hold memory, and weights in other layouts.
+                for other in lanes.values where other !== planned { other.forgetPlan() }
+            },
+            measureMore: { prompts.measure(lane: $0) })
         return planned
     }
 }

@@ -2,7 +2,8 @@
 
 /// Heun's second-order method in σ-space, diffusers' `HeunDiscreteScheduler`.
 ///
-/// Karras and others, 2022, algorithm 1. The network is called twice per step, once in the last one.
+/// Karras and others, 2022, algorithm 1. The network is called twice per step, once in the last
+/// one.
 package struct HeunDiscreteScheduler: SigmaSpaceScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float

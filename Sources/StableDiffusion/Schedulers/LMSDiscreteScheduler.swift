@@ -51,8 +51,8 @@ package struct LMSDiscreteScheduler: SigmaSpaceScheduler {
         history.completeStep()
     }
 
-    /// The integral over the step of the Lagrange polynomial that is 1 at the derivative of `current`
-    /// steps ago and 0 at the others; 0 beyond the order.
+    /// The integral over the step of the Lagrange polynomial that is 1 at the derivative of
+    /// `current` steps ago and 0 at the others; 0 beyond the order.
     ///
     /// diffusers integrates by adaptive quadrature; two Gauss points are exact for a cubic.
     private func coefficient(_ current: Int, _ order: Int, _ stepIndex: Int) -> Float {

@@ -11,9 +11,9 @@
 /// }
 /// ```
 ///
-/// Samples are flat single-precision buffers of `history.sampleCount` values in channel-major (NCHW)
-/// order, the order in which diffusers draws noise. A scheduler is a value and serves one image; a
-/// step allocates nothing.
+/// Samples are flat single-precision buffers of `history.sampleCount` values in channel-major
+/// (NCHW) order, the order in which diffusers draws noise. A scheduler is a value and serves one
+/// image; a step allocates nothing.
 package protocol NoiseScheduler: Sendable {
     /// What the network is told, one per call of it: PNDM calls once more than it has steps, Heun
     /// twice per step but for the last.
@@ -34,7 +34,8 @@ package protocol NoiseScheduler: Sendable {
 
     /// Replaces the sample by the one of the next step.
     ///
-    /// Steps come in order: `stepIndex` is `history.stepIndex`. Samplers that add noise draw it from
+    /// Steps come in order: `stepIndex` is `history.stepIndex`. Samplers that add noise draw it
+    /// from
     /// `noise`, once per step, as diffusers draws from its generator.
     mutating func step<Source: RandomSource>(
         modelOutput: UnsafeBufferPointer<Float>, at stepIndex: Int,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Pseudo numerical methods for diffusion models (Liu and others, 2022), diffusers' `PNDMScheduler`.
+/// Pseudo numerical methods for diffusion models (Liu and others, 2022), diffusers'
+/// `PNDMScheduler`.
 ///
-/// With `skip_prk_steps` the linear multistep method (PLMS) starts by itself with one repeated call;
-/// without, three Runge-Kutta steps of four calls each go first.
+/// With `skip_prk_steps` the linear multistep method (PLMS) starts by itself with one repeated
+/// call; without, three Runge-Kutta steps of four calls each go first.
 package struct PNDMScheduler: NoiseScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Operations on whole samples that several schedulers share; roundings as torch's, one per operation.
+/// Operations on whole samples that several schedulers share; roundings as torch's, one per
+/// operation.
 enum SampleMath {
     typealias Sample = UnsafePointer<Float>
     typealias MutableSample = UnsafeMutablePointer<Float>

@@ -14,7 +14,8 @@ package enum SchedulerClass: String, Sendable, Hashable, CaseIterable {
     case uniPC = "UniPCMultistepScheduler"
     case lcm = "LCMScheduler"
 
-    /// Classes that are not built here but whose files serve any other sampling method, as diffusers'
+    /// Classes that are not built here but whose files serve any other sampling method, as
+    /// diffusers'
     /// `KarrasDiffusionSchedulers` exchange them.
     static let compatibleNames = [
         "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverSDEScheduler",

@@ -5,9 +5,9 @@ package import GenerationTypes
 extension SchedulerConfiguration {
     /// Makes the scheduler of one image.
     ///
-    /// Where `samplingMethod` is another class than the file's, that class reads the file's keys, as
-    /// diffusers' `from_config`. `sampleCount` is the number of values in the image's latents; `eta`
-    /// is DDIM's η, which the others have no use for.
+    /// Where `samplingMethod` is another class than the file's, that class reads the file's keys,
+    /// as diffusers' `from_config`. `sampleCount` is the number of values in the image's latents;
+    /// `eta` is DDIM's η, which the others have no use for.
     package func makeScheduler(
         _ samplingMethod: SamplingMethod, sigmaSchedule: SigmaSchedule = .modelDefault,
         inferenceStepCount: Int, eta: Float = 0, sampleCount: Int

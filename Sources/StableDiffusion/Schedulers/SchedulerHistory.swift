@@ -33,7 +33,8 @@ package struct SchedulerHistory: Sendable, Hashable, Codable {
         }
     }
 
-    /// Makes room for a new first entry of a series: the last of the first `count` names becomes it.
+    /// Makes room for a new first entry of a series: the last of the first `count` names becomes
+    /// it.
     mutating func rotate(first count: Int) {
         guard count > 1 else { return }
         let oldest = order[count - 1]

@@ -64,7 +64,8 @@ extension SigmaTable {
         return SigmaTable(timesteps: timesteps.map { Float($0) }, sigmas: sigmas.map { Float($0) })
     }
 
-    /// Sigmas between the largest and the smallest given, by the chosen rule; `nil` for by timestep.
+    /// Sigmas between the largest and the smallest given, by the chosen rule; `nil` for by
+    /// timestep.
     private static func respaced(
         _ parameters: SchedulerParameters, _ sigmas: [Double], logarithms: [Float] = [], count: Int
     ) -> [Double]? {

@@ -159,8 +159,8 @@ struct UniPCUpdate: Sendable {
 
     /// Steps from `start` into `sample`.
     ///
-    /// `this` is the output at the step's end, which a corrector has; the newest output in `buffers`
-    /// is the one at its start.
+    /// `this` is the output at the step's end, which a corrector has; the newest output in
+    /// `buffers` is the one at its start.
     func apply(
         _ buffers: SchedulerHistory.Buffers, this: UnsafePointer<Float>?,
         from start: UnsafePointer<Float>, to sample: UnsafeMutablePointer<Float>, count: Int

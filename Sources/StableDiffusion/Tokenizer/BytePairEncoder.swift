@@ -17,8 +17,8 @@ struct BytePairEncoder: Sendable {
 
     /// Appends the ids of a word given as UTF-8.
     ///
-    /// A linked list of symbols and a heap of candidate merges: O(n log n), so that a prompt that is
-    /// one long word costs no more than others.
+    /// A linked list of symbols and a heap of candidate merges: O(n log n), so that a prompt that
+    /// is one long word costs no more than others.
     func encode(_ word: [UInt8], into ids: inout [Int32]) {
         guard word.count > 1 else {
             if let byte = word.first { ids.append(finalByteIDs[Int(byte)]) }

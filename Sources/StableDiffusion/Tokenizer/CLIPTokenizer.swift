@@ -102,7 +102,8 @@ package struct CLIPTokenizer: Sendable {
             removedText: cut.isEmpty ? nil : decode(cut))
     }
 
-    /// The text that ids stand for, as transformers' `decode`: lower case, words set apart by spaces.
+    /// The text that ids stand for, as transformers' `decode`: lower case, words set apart by
+    /// spaces.
     package func decode(_ ids: some Sequence<Int32>) -> String {
         var bytes: [UInt8] = []
         for id in ids { bytes += ByteAlphabet.bytes(of: tokensByID[id] ?? "") }

@@ -67,8 +67,8 @@ enum ScalarClass {
     /// Anything else, marks and unassigned scalars included.
     case other
 
-    /// The last Unicode version that the reference's regular expressions (Oniguruma) know; what came
-    /// later is `other` there, and so here.
+    /// The last Unicode version that the reference's regular expressions (Oniguruma) know; what
+    /// came later is `other` there, and so here.
     private static let unicodeVersionMax = 16
 
     /// Classifies a scalar.

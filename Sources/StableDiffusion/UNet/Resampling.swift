@@ -39,11 +39,13 @@ final class Upsample2D: Sendable {
     private let convolution: any PackedConvolution
     private let activationType: ElementType
 
-    init(channels: Int, loader: WeightLoader) throws {
+    /// - Parameter usualPixelCount: of the output, at the size that the model was made for.
+    init(channels: Int, usualPixelCount: Int, loader: WeightLoader) throws {
         activationType = loader.activationType
         convolution = try loader.convolution(
             "conv",
-            ConvolutionGeometry(inputChannels: channels, outputChannels: channels, kernelSize: 3))
+            ConvolutionGeometry(inputChannels: channels, outputChannels: channels, kernelSize: 3),
+            usualPixelCount: usualPixelCount)
     }
 
     /// - Parameters:

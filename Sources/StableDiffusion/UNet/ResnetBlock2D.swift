@@ -24,6 +24,8 @@ final class ResnetBlock2D: Sendable {
         var activation: Activation
         /// Width of the timestep's embedding; none without timestep.
         var timeChannels: Int?
+        /// Pixels of a feature map at the size that the model was made for.
+        var usualPixelCount: Int
     }
 
     init(
@@ -37,7 +39,8 @@ final class ResnetBlock2D: Sendable {
         convolution1 = try loader.convolution(
             "conv1",
             ConvolutionGeometry(
-                inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: 3))
+                inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: 3),
+            usualPixelCount: options.usualPixelCount)
         timeProjection = try options.timeChannels.map {
             try loader.linear(
                 "time_emb_proj", inputChannels: $0, outputChannels: outputChannels,
@@ -49,7 +52,8 @@ final class ResnetBlock2D: Sendable {
         convolution2 = try loader.convolution(
             "conv2",
             ConvolutionGeometry(
-                inputChannels: outputChannels, outputChannels: outputChannels, kernelSize: 3))
+                inputChannels: outputChannels, outputChannels: outputChannels, kernelSize: 3),
+            usualPixelCount: options.usualPixelCount)
         shortcut =
             inputChannels == outputChannels
             ? nil

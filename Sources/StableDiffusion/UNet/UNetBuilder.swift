@@ -56,14 +56,23 @@ final class UNetBuilder {
             shape(of: level, at: levels.count - 1, isBottleneck: true),
             transformerLayers: type == "UNetMidBlock2DCrossAttn"
                 ? try configuration.midTransformerLayers() : nil,
-            options: resnetOptions, builder: self, loader: loader.scoped("mid_block"))
+            options: resnetOptions(level: levels.count - 1), builder: self,
+            loader: loader.scoped("mid_block"))
     }
 
-    private var resnetOptions: ResnetBlock2D.Options {
+    private func resnetOptions(level: Int) -> ResnetBlock2D.Options {
         ResnetBlock2D.Options(
             groupCount: configuration.groupCount, epsilon: configuration.normEpsilon,
             activation: configuration.activation,
-            timeChannels: configuration.timeEmbeddingChannels)
+            timeChannels: configuration.timeEmbeddingChannels,
+            usualPixelCount: usualPixelCount(level: level))
+    }
+
+    /// Pixels of a level's feature maps at the size that the model was made for.
+    private func usualPixelCount(level: Int) -> Int {
+        // Stable Diffusion's, where the file doesn't say.
+        let grid = configuration.sampleGrid ?? (64, 64)
+        return max(grid.height >> level, 1) * max(grid.width >> level, 1)
     }
 
     private func shape(
@@ -88,10 +97,12 @@ final class UNetBuilder {
         let decoder = try UNetLayer(
             inputChannels: arriving + skipChannels, shape: shape(of: level, at: index),
             transformerLayers: level.upHasAttention ? level.upTransformerLayers[upLayer] : nil,
-            options: resnetOptions, index: upLayer, builder: self, loader: upLoader)
+            options: resnetOptions(level: index), index: upLayer, builder: self, loader: upLoader)
         let upsampler =
             step == 0 && index > 0
-            ? try Upsample2D(channels: level.channels, loader: upLoader.scoped("upsamplers", 0))
+            ? try Upsample2D(
+                channels: level.channels, usualPixelCount: usualPixelCount(level: index - 1),
+                loader: upLoader.scoped("upsamplers", 0))
             : nil
         return UNetStage(
             encoder: encoder, skipChannels: skipChannels, arrivingChannels: arriving,
@@ -109,7 +120,7 @@ final class UNetBuilder {
                     shape: shape(of: level, at: index),
                     transformerLayers: level.downHasAttention
                         ? level.downTransformerLayers[step - 1] : nil,
-                    options: resnetOptions, index: step - 1, builder: self,
+                    options: resnetOptions(level: index), index: step - 1, builder: self,
                     loader: loader.scoped("down_blocks", index)))
         }
         if index > 0 {

@@ -60,9 +60,10 @@ final class VAEDecoder: Sendable {
     private static func layers(
         _ configuration: VAEConfiguration, loader: WeightLoader
     ) throws -> [(name: String, layer: Layer)] {
-        let options = ResnetBlock2D.Options(
+        var options = ResnetBlock2D.Options(
             groupCount: configuration.normGroupCount, epsilon: epsilon,
-            activation: configuration.activation, timeChannels: nil)
+            activation: configuration.activation, timeChannels: nil,
+            usualPixelCount: latentPixelCount(configuration))
         let reversed = Array(configuration.blockOutputChannels.reversed())
         var chain: [(name: String, layer: Layer)] = []
         func append(resnet name: String, _ inputChannels: Int, _ outputChannels: Int) throws {
@@ -89,10 +90,19 @@ final class VAEDecoder: Sendable {
             }
             guard block + 1 < reversed.count else { break }
             let name = "up_blocks.\(block).upsamplers.0"
-            let upsampler = try Upsample2D(channels: channels, loader: loader.scoped(name))
+            options.usualPixelCount *= 4
+            let upsampler = try Upsample2D(
+                channels: channels, usualPixelCount: options.usualPixelCount,
+                loader: loader.scoped(name))
             chain.append((name, .upsampler(upsampler)))
         }
         return chain
+    }
+
+    /// Of latents of the size that the model was made for.
+    private static func latentPixelCount(_ configuration: VAEConfiguration) -> Int {
+        let side = configuration.sampleSide / configuration.scaleFactor
+        return side * side
     }
 
     /// - Parameters:

@@ -71,10 +71,13 @@ package struct ConvolutionParameters {
     /// `[outputChannels]`; none means zeros.
     package var bias: UnsafeBufferPointer<Float>?
     package var geometry: ConvolutionGeometry
+    /// Pixels of the output at the size that the model was made for, where that is known; the
+    /// algorithm is chosen for it.
+    package var usualPixelCount: Int?
 
     package init(
         weight: UnsafeBufferPointer<Float>, bias: UnsafeBufferPointer<Float>?,
-        geometry: ConvolutionGeometry
+        geometry: ConvolutionGeometry, usualPixelCount: Int? = nil
     ) {
         let expected =
             geometry.inputChannels * geometry.outputChannels * geometry.kernelSize
@@ -84,6 +87,7 @@ package struct ConvolutionParameters {
         self.weight = weight
         self.bias = bias
         self.geometry = geometry
+        self.usualPixelCount = usualPixelCount
     }
 }
 

@@ -9,6 +9,8 @@ extension ComputeLane {
         precondition(
             input.shape.channels % 2 == 0 && input.shape.with(channels: expected) == output.shape,
             "GEGLU of \(input.shape) into \(output.shape)")
+        let span = begin(.activation, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         if isMeasuring { return }
         var arguments = rt_geglu(
             source: input.kernelSource, target: output.kernelTarget,
@@ -20,6 +22,8 @@ extension ComputeLane {
     package func activate(_ activation: Activation, _ input: Tensor, into output: Tensor) {
         precondition(
             input.shape == output.shape, "\(activation) of \(input.shape) into \(output.shape)")
+        let span = begin(.activation, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         if isMeasuring { return }
         var arguments = rt_activate(
             source: input.kernelSource, target: output.kernelTarget,

@@ -14,8 +14,8 @@ extension ComputeLane {
     ///   - keys: `[batch, N, heads · headDimension]`, likewise.
     ///   - values: `[batch, N, heads · headDimension]`, likewise.
     ///   - scale: greater than 0.
-    ///   - keyBias: added to every score of a key, `[N]`, before `scale`; the same for all batch items
-    ///     and heads.
+    ///   - keyBias: added to every score of a key, `[N]`, before `scale`; the same for all batch
+    ///     items and heads.
     ///   - isCausal: query i sees keys 0…i only.
     ///   - output: like `queries`.
     package func attention(
@@ -31,6 +31,11 @@ extension ComputeLane {
         precondition(
             headCount > 0 && shape.channels % headCount == 0, "\(headCount) heads of \(shape)")
         precondition(scale > 0, "scores times \(scale)")
+        // Keys of tokens lie in the workspace as the queries do, those of a text elsewhere.
+        let isCross = keys.storage !== queries.storage
+        let span = begin(
+            isCross ? .crossAttention : .selfAttention, tokenCount: shape.tokenCount)
+        defer { end(span) }
         work.attentionFLOPs += 4 * shape.elementCount * keys.shape.tokenCount
         workspace.scope {
             var arguments = rt_attention(
@@ -40,8 +45,10 @@ extension ComputeLane {
                 head_dimension: Int64(shape.channels / headCount),
                 query_count: Int64(shape.tokenCount), key_count: Int64(keys.shape.tokenCount),
                 scale: scale, key_bias: keyBias, is_causal: isCausal ? 1 : 0,
-                packed: output.rawPointer, share_count: Int64(team.threadCount), scratch: output.rawPointer)
-            // The plan says how much memory `packed` and `scratch` need; until then they are unused.
+                packed: output.rawPointer, share_count: Int64(team.threadCount),
+                scratch: output.rawPointer)
+            // The plan says how much memory `packed` and `scratch` need; until then they are
+            // unused.
             let plan = kernels.pointee.attention_plan(&arguments)
             arguments.packed = workspace.bytes(Int(plan.packed_byte_count))
             arguments.scratch = workspace.bytes(Int(plan.scratch_byte_count) * team.threadCount)

@@ -13,6 +13,8 @@ extension ComputeLane {
             input.shape == output.shape, "layer norm of \(input.shape) into \(output.shape)")
         precondition(
             norm.count == input.shape.channels, "\(norm.count) parameters for \(input.shape)")
+        let span = begin(.layerNorm, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         if isMeasuring { return }
         var arguments = rt_layer_norm(
             source: input.kernelSource, target: output.kernelTarget,
@@ -35,6 +37,8 @@ extension ComputeLane {
         precondition(norm.count == shape.channels, "\(norm.count) parameters for \(shape)")
         precondition(
             groupCount > 0 && shape.channels % groupCount == 0, "\(groupCount) groups of \(shape)")
+        let span = begin(.groupNorm, tokenCount: shape.tokenCount)
+        defer { end(span) }
         let chunks = RowChunks(rowCount: shape.tokenCount)
         let sumCount = shape.batch * chunks.count * 2 * groupCount
         let coefficientCount = shape.batch * 2 * shape.channels

@@ -6,6 +6,8 @@ extension ComputeLane {
     /// `output += input`; the two may differ in type.
     package func add(_ input: Tensor, into output: Tensor) {
         precondition(input.shape == output.shape, "adding \(input.shape) to \(output.shape)")
+        let span = begin(.rows, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         if isMeasuring { return }
         var arguments = rt_add_rows(
             source: input.kernelSource, target: output.kernelTarget,
@@ -25,6 +27,8 @@ extension ComputeLane {
             "gathering \(input.shape) into \(output.shape)")
         precondition(
             index.count == output.shape.rowCount, "\(index.count) indices for \(output.shape)")
+        let span = begin(.rows, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         if isMeasuring { return }
         var arguments = rt_add_rows(
             source: input.kernelSource, target: output.kernelTarget,
@@ -51,7 +55,10 @@ extension ComputeLane {
                 && input.elementType == output.elementType,
             "merging \(input.shape) into \(output.shape)")
         precondition(
-            offsets.count == output.shape.rowCount + 1, "\(offsets.count) offsets for \(output.shape)")
+            offsets.count == output.shape.rowCount + 1,
+            "\(offsets.count) offsets for \(output.shape)")
+        let span = begin(.rows, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         guard !isMeasuring, let start = offsets.baseAddress else { return }
         var arguments = rt_merge_rows(
             source: input.kernelSource, target: output.kernelTarget,
@@ -83,6 +90,8 @@ extension ComputeLane {
     }
 
     private func copyRows(_ input: Tensor, index: UnsafePointer<Int32>?, into output: Tensor) {
+        let span = begin(.rows, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         var arguments = rt_copy_rows(
             source: input.kernelSource, target: output.kernelTarget,
             channels: Int64(input.shape.channels), index: index)
@@ -99,6 +108,8 @@ extension ComputeLane {
         precondition(
             source.with(height: target.height, width: target.width) == target,
             "resizing \(source) to \(target)")
+        let span = begin(.rows, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         if isMeasuring { return }
         var arguments = rt_resize(
             source: input.kernelSource, target: output.kernelTarget,

@@ -9,6 +9,8 @@ extension ComputeLane {
         _ layer: any PackedLinear, _ input: Tensor, into output: Tensor,
         epilogue: Epilogue = Epilogue()
     ) {
+        let span = begin(.linear, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         layer.apply(input, into: output, epilogue: epilogue, lane: self)
     }
 
@@ -17,6 +19,8 @@ extension ComputeLane {
         _ layer: any PackedConvolution, _ input: Tensor, into output: Tensor,
         epilogue: Epilogue = Epilogue()
     ) {
+        let span = begin(.convolution, tokenCount: output.shape.tokenCount)
+        defer { end(span) }
         layer.apply(input, into: output, epilogue: epilogue, lane: self)
     }
 }

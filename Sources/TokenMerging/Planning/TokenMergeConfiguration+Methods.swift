@@ -26,11 +26,6 @@ extension TokenMergeConfiguration {
             throw .needsGuidance(method: method)
         }
     }
-
-    /// The ratio at one U-Net call.
-    package func ratio(at call: TokenMergeCall) -> Double {
-        ratioSchedule.ratio(start: ratio, callIndex: call.index, callCount: call.count)
-    }
 }
 
 extension TokenMergeWindow {

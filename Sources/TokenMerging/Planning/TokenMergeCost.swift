@@ -67,11 +67,11 @@ extension TokenMerger {
     ///
     /// - Parameter sites: the transformer blocks with their shapes.
     package func savedFLOPs(
-        at sites: [(site: TokenMergeSite, block: TransformerBlockShape)], call: TokenMergeCall
+        at sites: [(site: TokenMergeSite, block: TransformerBlockShape)]
     ) throws(TokenMergeConfigurationError) -> Int {
         var saved = 0
         for (site, block) in sites {
-            let layout = try layout(at: site, call: call, sampleCount: 1)
+            let layout = try layout(at: site, sampleCount: 1)
             let whole = TransformerBlockCost(block, mergedCount: layout.tokenCount, merger: self)
             let merged = TransformerBlockCost(block, mergedCount: layout.mergedCount, merger: self)
             saved += whole.totalFLOPs - merged.totalFLOPs

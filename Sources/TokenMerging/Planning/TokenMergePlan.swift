@@ -28,8 +28,6 @@ package struct TokenMergePlan: Sendable {
         members = Array(repeating: 0, count: layout.partCount * layout.tokenCount)
         offsets = Array(repeating: 0, count: layout.partCount * (layout.mergedCount + 1))
         slots = Array(repeating: 0, count: layout.partCount * layout.tokenCount)
-        // A schedule changes M; no M is above N.
-        offsets.reserveCapacity(layout.partCount * (layout.tokenCount + 1))
     }
 
     /// Takes another shape; allocates only for a larger grid or more samples than ever before.

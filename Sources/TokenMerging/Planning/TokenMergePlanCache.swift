@@ -9,7 +9,7 @@ package import TensorKit
 /// It dies with the image.
 ///
 /// What is cached are indices, not similarities: unchanged similarities sort to the same order.
-/// A plan is also made anew when its shape changes (another size, batch or ratio). After the first
+/// A plan is also made anew when its shape changes (another size or batch). After the first
 /// call nothing is allocated.
 ///
 /// Where each lane runs a half of the batch, lanes with plans of their own use different `lane`
@@ -42,7 +42,7 @@ package final class TokenMergePlanCache {
     package func isStale(
         at site: TokenMergeSite, call: TokenMergeCall, sampleCount: Int, lane: Int = 0
     ) throws(TokenMergeConfigurationError) -> Bool {
-        let layout = try merger.layout(at: site, call: call, sampleCount: sampleCount)
+        let layout = try merger.layout(at: site, sampleCount: sampleCount)
         guard !layout.isIdentity else { return false }
         guard let slot = slots[slotIndex(site, lane)], slot.isFilled else { return true }
         return slot.lastCallIndex != call.index && merger.refreshes(at: call.index)
@@ -66,8 +66,7 @@ package final class TokenMergePlanCache {
         if merger.needsImportance, !call.isGuided {
             throw TokenMergeConfigurationError.needsGuidance(method: merger.configuration.method)
         }
-        let layout = try merger.layout(
-            at: site, call: call, sampleCount: features.sampleCount)
+        let layout = try merger.layout(at: site, sampleCount: features.sampleCount)
         guard !layout.isIdentity else { return nil }
         if try isStale(at: site, call: call, sampleCount: features.sampleCount, lane: lane) {
             try reserve(layout, at: site, lane: lane)

@@ -75,30 +75,15 @@ package struct TokenMerger: Sendable {
     /// Whether one plan serves all samples of a batch and is made from the features of all.
     package var sharesPlans: Bool { strategy.sharesPlans }
 
-    /// The plan's shape at one place of the network for one call; identity where nothing merges.
+    /// The plan's shape at one place of the network; identity where nothing merges.
     package func layout(
-        at site: TokenMergeSite, call: TokenMergeCall, sampleCount: Int
+        at site: TokenMergeSite, sampleCount: Int
     ) throws(TokenMergeConfigurationError) -> TokenMergeLayout {
-        let ratio = configuration.ratio(at: call)
+        let ratio = configuration.ratio
         guard site.downsample <= configuration.maximumDownsample, ratio > 0 else {
             return .identity(site.grid, sampleCount: sampleCount)
         }
         return try strategy.layout(at: site, ratio: ratio, sampleCount: sampleCount)
-    }
-
-    /// The shape with the most tokens left over all calls of an image: what memory is sized for.
-    package func largestLayout(
-        at site: TokenMergeSite, callCount: Int, isGuided: Bool, sampleCount: Int
-    ) throws(TokenMergeConfigurationError) -> TokenMergeLayout {
-        var largest = try layout(
-            at: site, call: TokenMergeCall(index: 0, count: callCount, isGuided: isGuided),
-            sampleCount: sampleCount)
-        for index in stride(from: 1, to: callCount, by: 1) {
-            let call = TokenMergeCall(index: index, count: callCount, isGuided: isGuided)
-            let other = try layout(at: site, call: call, sampleCount: sampleCount)
-            if other.mergedCount > largest.mergedCount { largest = other }
-        }
-        return largest
     }
 
     /// Whether the plan is due: `t mod p = 0`, or listed.

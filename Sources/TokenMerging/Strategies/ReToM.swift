@@ -15,7 +15,6 @@ package struct ReToM: TokenMergeStrategy {
     private let destination: TokenMergeDestination
     private let ranking: TokenMergeSourceRanking
     private let shiftsWindows: Bool
-    private let budget: TokenMergeBudget
     private let isShared: Bool
 
     package init(configuration: TokenMergeConfiguration) {
@@ -24,7 +23,6 @@ package struct ReToM: TokenMergeStrategy {
         destination = configuration.destination
         ranking = configuration.sourceRanking
         shiftsWindows = configuration.shiftsWindows
-        budget = configuration.budget
         isShared = configuration.sharing == .shared
     }
 
@@ -70,14 +68,15 @@ package struct ReToM: TokenMergeStrategy {
             let rows = ReToMSimilarity(
                 features: features, samples: plan.layout.samples(of: part), windows: windows,
                 memory: memory)
-            // Lines 6–8: average similarities of every token in its window, and of whole windows.
+            // Lines 6–8: average similarities of every token in its window.
             rows.computeAverageSimilarities()
-            // Line 4.
-            chooseSourceCounts(windows, plan.layout, memory)
-            // Lines 12–14.
+            // Lines 4 and 12–14.
+            let ratio = plan.layout.ratio
             plan.fill(part: part, alpha: alpha) { writer in
                 for index in 0..<windows.count {
-                    selectTokens(windows, index, rows, context, &writer)
+                    let sourceCount = Self.sourceCount(
+                        windows.tokenCount(of: index), ratio: ratio)
+                    selectTokens(windows, index, sourceCount, rows, context, &writer)
                 }
             }
         }
@@ -85,7 +84,7 @@ package struct ReToM: TokenMergeStrategy {
 
     /// Lines 12–14 for one window.
     private func selectTokens(
-        _ windows: TokenWindows, _ window: Int, _ rows: ReToMSimilarity,
+        _ windows: TokenWindows, _ window: Int, _ sourceCount: Int, _ rows: ReToMSimilarity,
         _ context: TokenMergeContext, _ writer: inout TokenMergePlanWriter
     ) {
         let tokens = rows.memory.tokens
@@ -102,7 +101,6 @@ package struct ReToM: TokenMergeStrategy {
             rows.computeSimilarities(to: tokens[0], of: tokens + 1, count: count - 1)
             rankTokens(tokens + 1, count: count - 1, scores: rows.memory.toDestination)
         }
-        let sourceCount = Int(rows.memory.sourceCounts[window])
         for index in stride(from: 1, through: sourceCount, by: 1) {
             writer.addSource(tokens[index])
         }
@@ -137,26 +135,5 @@ package struct ReToM: TokenMergeStrategy {
         let token = tokens[index]
         for place in stride(from: index, to: 0, by: -1) { tokens[place] = tokens[place - 1] }
         tokens[0] = token
-    }
-
-    /// Line 4 for every window: r ← N_W · R, or the same total spent on the most homogeneous
-    /// windows first.
-    private func chooseSourceCounts(
-        _ windows: TokenWindows, _ layout: TokenMergeLayout, _ memory: ReToMScratch
-    ) {
-        for window in 0..<windows.count {
-            memory.sourceCounts[window] = Int32(
-                Self.sourceCount(windows.tokenCount(of: window), ratio: layout.ratio))
-        }
-        guard budget == .homogeneity else { return }
-        for window in 0..<windows.count { memory.windowOrder[window] = Int32(window) }
-        rankTokens(memory.windowOrder, count: windows.count, scores: memory.homogeneities)
-        var left = layout.tokenCount - layout.mergedCount
-        for index in 0..<windows.count {
-            let window = Int(memory.windowOrder[index])
-            let given = min(left, windows.tokenCount(of: window) - 1)
-            memory.sourceCounts[window] = Int32(given)
-            left -= given
-        }
     }
 }

@@ -23,16 +23,15 @@ struct ReToMSimilarity {
     let windows: TokenWindows
     let memory: ReToMScratch
 
-    /// Writes `similarities` of all tokens and `homogeneities` of all windows.
+    /// Writes `similarities` of all tokens.
     func computeAverageSimilarities() {
         memory.similarities.update(repeating: 0, count: features.tokenCount)
-        memory.homogeneities.update(repeating: 0, count: windows.count)
         for window in 0..<windows.count {
             let count = windows.tokens(of: window, into: memory.tokens)
             for sample in samples {
                 switch features.elementType {
-                case .float32: addSimilarities(Float32Row.self, sample, window, count)
-                case .bfloat16: addSimilarities(BFloat16Row.self, sample, window, count)
+                case .float32: addSimilarities(Float32Row.self, sample, count)
+                case .bfloat16: addSimilarities(BFloat16Row.self, sample, count)
                 }
             }
             round(memory.similarities, count)
@@ -50,7 +49,7 @@ struct ReToMSimilarity {
     }
 
     private func addSimilarities<Element: RowElement>(
-        _ element: Element.Type, _ sample: Int, _ window: Int, _ count: Int
+        _ element: Element.Type, _ sample: Int, _ count: Int
     ) {
         let rows = RowSimilarity<Element>(channels: features.channels)
         let inverseNorms = memory.inverseNorms + sample * features.tokenCount
@@ -62,19 +61,14 @@ struct ReToMSimilarity {
             inverseNorms[token] = inverse
             rows.add(row, scale: inverse, to: memory.sum)
         }
-        var total = 0.0
         for index in 0..<count {
             let token = Int(memory.tokens[index])
             let row = features.row(sample: sample, token: token)
             let inverse = inverseNorms[token]
             let isUnit = inverse < 1 / RowSimilarity<Element>.epsilon
             let own = isUnit ? 1 : rows.dot(row, row) * (inverse * inverse)
-            let similarity = rows.dot(row, vector: memory.sum) * inverse - own
-            memory.similarities[token] += similarity
-            total += similarity
+            memory.similarities[token] += rows.dot(row, vector: memory.sum) * inverse - own
         }
-        // (‖S‖² − N_W) / (N_W (N_W − 1)), the mean cosine of the window's pairs.
-        if count > 1 { memory.homogeneities[window] += total / Double(count * (count - 1)) }
     }
 
     /// Writes `toDestination`: cosines to one token, added over the samples.
@@ -116,12 +110,6 @@ struct ReToMScratch {
     let inverseNorms: UnsafeMutablePointer<Double>
     /// S of the current window, one value per channel.
     let sum: UnsafeMutablePointer<Double>
-    /// Mean cosine of the pairs of each window.
-    let homogeneities: UnsafeMutablePointer<Double>
-    /// r of each window.
-    let sourceCounts: UnsafeMutablePointer<Int32>
-    /// Windows, most homogeneous first.
-    let windowOrder: UnsafeMutablePointer<Int32>
     /// Tokens of the current window.
     let tokens: UnsafeMutablePointer<Int32>
 
@@ -133,9 +121,6 @@ struct ReToMScratch {
         toDestination = scratch.take(Double.self, tokenCount)
         inverseNorms = scratch.take(Double.self, sampleCount * tokenCount)
         sum = scratch.take(Double.self, channels)
-        homogeneities = scratch.take(Double.self, windows.count)
-        sourceCounts = scratch.take(Int32.self, windows.count)
-        windowOrder = scratch.take(Int32.self, windows.count)
         tokens = scratch.take(Int32.self, windows.tokenCountMax)
     }
 
@@ -144,8 +129,6 @@ struct ReToMScratch {
         return TokenMergeScratch.byteCount(Double.self, tokenCount) * 2
             + TokenMergeScratch.byteCount(Double.self, sampleCount * tokenCount)
             + TokenMergeScratch.byteCount(Double.self, channels)
-            + TokenMergeScratch.byteCount(Double.self, windows.count)
-            + TokenMergeScratch.byteCount(Int32.self, windows.count) * 2
             + TokenMergeScratch.byteCount(Int32.self, windows.tokenCountMax)
     }
 }

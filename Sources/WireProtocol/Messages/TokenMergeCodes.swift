@@ -65,15 +65,6 @@ extension TokenMergeSourceRanking: WireChoice {
     }
 }
 
-extension TokenMergeBudget: WireChoice {
-    var wireValue: UInt8 {
-        switch self {
-        case .uniform: 1
-        case .homogeneity: 2
-        }
-    }
-}
-
 extension TokenMergeLinkage: WireChoice {
     var wireValue: UInt8 {
         switch self {

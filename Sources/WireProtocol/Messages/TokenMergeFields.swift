@@ -14,16 +14,12 @@ extension ByteWriter {
         write(merging.sharing.wireValue)
         write(merging.destination.wireValue)
         write(merging.sourceRanking.wireValue)
-        write(merging.budget.wireValue)
         write(merging.linkage.wireValue)
         write(merging.wireFlags)
         let (kind, sides) = merging.window.wireFields
         write(kind)
         write(UInt8(clamping: sides.count))
         write(merging.ratio)
-        write(merging.ratioSchedule.endRatio ?? 0)
-        write(merging.ratioSchedule.stop)
-        write(UInt32(clamping: merging.ratioSchedule.levelCount))
         write(merging.alpha.wireWeight)
         write(UInt32(clamping: merging.period ?? 0))
         write(UInt16(clamping: merging.strideX))
@@ -49,7 +45,6 @@ extension ByteReader {
         merging.sharing = try readChoice(TokenMergeSharing.self, "merge sharing")
         merging.destination = try readChoice(TokenMergeDestination.self, "merge destination")
         merging.sourceRanking = try readChoice(TokenMergeSourceRanking.self, "merge ranking")
-        merging.budget = try readChoice(TokenMergeBudget.self, "merge budget")
         merging.linkage = try readChoice(TokenMergeLinkage.self, "merge linkage")
         let flags = try read(UInt16.self, "merge flags")
         guard flags < 1 << TokenMergeConfiguration.wireFlagCount else {
@@ -59,9 +54,6 @@ extension ByteReader {
         let sideCount = try read(
             UInt8.self, "merge window sides", in: 0...TokenMergeWindow.levelCountMax)
         merging.ratio = try readDouble("merge ratio")
-        let endRatio = try readDouble("merge end ratio")
-        merging.ratioSchedule.stop = try readDouble("merge stop")
-        merging.ratioSchedule.levelCount = Int(try read(UInt32.self, "merge ratio levels"))
         let weight = try readFloat("merge alpha")
         let period = Int(try read(UInt32.self, "merge period"))
         merging.period = period == 0 ? nil : period
@@ -80,7 +72,7 @@ extension ByteReader {
         let refreshCount = try read(
             UInt16.self, "merge refreshes", in: 0...TokenMergeConfiguration.refreshCallCountMax)
         for _ in 0..<refreshCount { refreshes.append(Int(try read(UInt32.self, "merge refresh"))) }
-        merging.setWireFlags(flags, endRatio: endRatio, weight: weight, refreshes: refreshes)
+        merging.setWireFlags(flags, weight: weight, refreshes: refreshes)
         return merging
     }
 
@@ -113,7 +105,7 @@ extension ByteReader {
 
 extension TokenMergeConfiguration {
     /// Flags that are in use; the others are zero.
-    static let wireFlagCount = 9
+    static let wireFlagCount = 8
 
     fileprivate var wireFlags: UInt16 {
         var isWeight = false
@@ -121,13 +113,13 @@ extension TokenMergeConfiguration {
         let flags = [
             usesProportionalAttention, mergesSelfAttention, mergesCrossAttention,
             mergesFeedForward, shiftsWindows, usesRandomDestinations,
-            ratioSchedule.endRatio != nil, isWeight, refreshCalls != nil,
+            isWeight, refreshCalls != nil,
         ]
         return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt16($1.offset) : 0) }
     }
 
     fileprivate mutating func setWireFlags(
-        _ flags: UInt16, endRatio: Double, weight: Float, refreshes: [Int]
+        _ flags: UInt16, weight: Float, refreshes: [Int]
     ) {
         func isSet(_ bit: UInt16) -> Bool { flags >> bit & 1 == 1 }
         usesProportionalAttention = isSet(0)
@@ -136,9 +128,8 @@ extension TokenMergeConfiguration {
         mergesFeedForward = isSet(3)
         shiftsWindows = isSet(4)
         usesRandomDestinations = isSet(5)
-        ratioSchedule.endRatio = isSet(6) ? endRatio : nil
-        alpha = isSet(7) ? .weight(weight) : .mean
-        refreshCalls = isSet(8) ? refreshes : nil
+        alpha = isSet(6) ? .weight(weight) : .mean
+        refreshCalls = isSet(7) ? refreshes : nil
     }
 }
 

@@ -191,7 +191,8 @@ import Testing
             recorder.error.split(separator: "\n").allSatisfy {
                 $0.hasPrefix("warning: cut") || $0.contains(" failed: ")
             })
-        #expect(recorder.error.contains("warning: cut") && recorder.error.contains("image 1 failed"))
+        #expect(recorder.error.contains("warning: cut"))
+        #expect(recorder.error.contains("image 1 failed"))
     }
 
     @Test func jsonHasOneObjectPerEvent() throws {

@@ -2,7 +2,8 @@
 
 /// Enough of a terminal to see what a painter's text leaves on the screen.
 ///
-/// It knows wrapping, cursor up, and erasing to the end of line and screen. Everything else that begins with ESC is an error.
+/// It knows wrapping, cursor up, and erasing to the end of line and screen. Everything else that
+/// begins with ESC is an error.
 struct ScreenTerminal {
     private(set) var columns: Int
     private(set) var lines: [[Character]] = [[]]

@@ -23,11 +23,9 @@ import Testing
         let request = GenerationRequest(
             prompt: "a red house\nin the snow", negativePrompt: "blur, noise", seed: 42,
             width: 512, height: 768, inferenceStepCount: 20, guidanceScale: 7,
-            samplingMethod: .dpmPlusPlus2M, sigmaSchedule: .karras, clipSkip: 2)
-        let extra = [
-            GenerationParametersText.Field("Token merging method", "ReToM"),
-            GenerationParametersText.Field("Token merging ratio", "0.5"),
-        ]
+            samplingMethod: .dpmPlusPlus2M, sigmaSchedule: .karras, clipSkip: 2,
+            tokenMerging: TokenMergeConfiguration())
+        let extra = [GenerationParametersText.Field("ENSD", "31337")]
         #expect(
             text(request, extra: extra).text == """
                 a red house
@@ -35,8 +33,8 @@ import Testing
                 Negative prompt: blur, noise
                 Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 42, \
                 Size: 512x768, Model hash: 6ce0161689, Model: postcards, VAE hash: abababab\
-                ab, Clip skip: 2, Token merging ratio: 0.5, RNG: CPU, \
-                Token merging method: ReToM, Version: retom 0.1.0
+                ab, Clip skip: 2, ENSD: 31337, Token merging ratio: 0.5, RNG: CPU, \
+                Token merging method: retom, Version: retom 0.1.0
                 """)
     }
 

@@ -67,7 +67,7 @@ struct PreparedLayer {
     let input: Tensor
     let output: Tensor
     let epilogue: Epilogue
-    private let linear: (any PackedLinear)?
+    let linear: (any PackedLinear)?
     private let convolution: (any PackedConvolution)?
     private let operands: Operands
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import GenerationTypes
-internal import TensorKit
-internal import TokenMerging
+package import TensorKit
+package import TokenMerging
 
 /// Token merging as one pass through the U-Net sees it.
 package struct TokenMergePass {
@@ -22,17 +22,22 @@ package struct TokenMergePass {
         _ index: Int, hidden: Tensor, normed: Tensor, lane: ComputeLane
     ) -> BlockMerge? {
         let layout = run.layouts[index]
+        let features = run.merger.featureSource == .attentionInput ? normed : hidden
+        if !lane.isMeasuring {
+            run.observer?.observe(features, at: run.sites[index], firstHalf: firstHalf)
+        }
         guard !layout.isIdentity else { return nil }
         guard !lane.isMeasuring else { return BlockMerge(layout: layout, plan: nil, run: run) }
-        let features = run.merger.featureSource == .attentionInput ? normed : hidden
         if run.isStale(index, half: firstHalf) {
             refresh(index, features: features, lane: lane)
         }
         return BlockMerge(layout: layout, plan: run.plan(index, half: firstHalf), run: run)
     }
 
-    /// Makes a plan anew. Lanes that share it meet twice: once all features are there, one lane
-    /// makes the plan; once it is made, all go on.
+    /// Makes a plan anew.
+    ///
+    /// Lanes that share it meet twice: once all features are there, one lane makes the plan; once
+    /// it is made, all go on.
     private func refresh(_ index: Int, features: Tensor, lane: ComputeLane) {
         guard run.sharesPlans, let meeting else {
             run.refresh(
@@ -46,4 +51,15 @@ package struct TokenMergePass {
         }
         meeting.meet()
     }
+}
+
+/// Looks at the features that similarities are computed from, at every block and call.
+///
+/// Lanes may call at the same time, for different halves.
+package protocol TokenObserver: AnyObject {
+    /// - Parameters:
+    ///   - features: `[halves of the pass, height, width, channels]`, valid during the call.
+    ///   - site: the transformer block.
+    ///   - firstHalf: which half the first sample is.
+    func observe(_ features: Tensor, at site: TokenMergeSite, firstHalf: Int)
 }

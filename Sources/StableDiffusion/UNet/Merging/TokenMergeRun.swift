@@ -17,10 +17,10 @@ package final class TokenMergeRun {
     package let sites: [TokenMergeSite]
     /// Whether one plan serves both halves.
     package let sharesPlans: Bool
-    /// Calls of the U-Net with different shapes, by their indices: one for each ratio.
-    package let shapeCalls: [Int]
-    /// The shapes of the present call's plans, by site.
-    private(set) var layouts: [TokenMergeLayout]
+    /// Who looks on, if anybody does.
+    package var observer: (any TokenObserver)?
+    /// The shapes of the plans, by site.
+    package let layouts: [TokenMergeLayout]
     /// U-Net calls that the image takes.
     package let callCount: Int
     private let halves: Int
@@ -54,23 +54,14 @@ package final class TokenMergeRun {
         cache = TokenMergePlanCache(
             merger: merger, seed: seed, laneCount: planCount, siteCount: sites.count)
         call = TokenMergeCall(index: 0, count: callCount, isGuided: halves == 2)
-        layouts = sites.map { .identity($0.grid, sampleCount: 1) }
+        let sampleCount = sharesPlans ? halves : 1
+        layouts = try sites.map { try merger.layout(at: $0, sampleCount: sampleCount) }
         staleness = Array(repeating: false, count: sites.count * planCount)
         importance = merger.needsImportance ? TokenImportanceMap(grid: latents) : nil
-        var ratios: Set<Double> = []
-        shapeCalls = (0..<max(callCount, 1)).filter { index in
-            ratios.insert(
-                merger.configuration.ratio(
-                    at: TokenMergeCall(index: index, count: callCount, isGuided: halves == 2))
-            ).inserted
-        }
         published = .allocate(capacity: 2)
         published.initialize(repeating: nil, count: 2)
-        for index in shapeCalls {
-            try setLayouts(callIndex: index)
-            for (site, layout) in zip(sites, layouts) where !layout.isIdentity {
-                for plan in 0..<planCount { try cache.reserve(layout, at: site, lane: plan) }
-            }
+        for (site, layout) in zip(sites, layouts) where !layout.isIdentity {
+            for plan in 0..<planCount { try cache.reserve(layout, at: site, lane: plan) }
         }
     }
 
@@ -101,22 +92,11 @@ package final class TokenMergeRun {
     /// What came of it so far.
     package var statistics: TokenMergeStatistics { cache.statistics }
 
-    /// Sets the shapes of one call's plans: all that a dry run needs.
-    ///
-    /// - Throws: `TokenMergeConfigurationError`.
-    package func setLayouts(callIndex: Int) throws(TokenMergeConfigurationError) {
-        call = TokenMergeCall(index: callIndex, count: callCount, isGuided: halves == 2)
-        for index in sites.indices {
-            layouts[index] = try merger.layout(
-                at: sites[index], call: call, sampleCount: sampleCount)
-        }
-    }
-
     /// Begins a U-Net call: decides which plans it makes anew.
     ///
     /// - Throws: `TokenMergeConfigurationError`.
     package func begin(callIndex: Int) throws(TokenMergeConfigurationError) {
-        try setLayouts(callIndex: callIndex)
+        call = TokenMergeCall(index: callIndex, count: callCount, isGuided: halves == 2)
         let planCount = sharesPlans ? 1 : halves
         for index in sites.indices where !layouts[index].isIdentity {
             for plan in 0..<planCount {
@@ -157,11 +137,15 @@ package final class TokenMergeRun {
         sharesPlans ? staleness[index] : staleness[index * halves + half]
     }
 
-    func plan(_ index: Int, half: Int) -> TokenMergePlan {
+    /// The plan that one block uses for one half.
+    package func plan(_ index: Int, half: Int) -> TokenMergePlan {
         cache.heldPlan(at: sites[index], lane: sharesPlans ? 0 : half)
     }
 
-    func refresh(_ index: Int, half: Int, features: TokenFeatures, team: ThreadTeam) {
+    /// Makes one block's plan anew.
+    package func refresh(
+        _ index: Int, half: Int, features: TokenFeatures, team: ThreadTeam
+    ) {
         cache.refresh(
             at: sites[index], layout: layouts[index], call: call, features: features,
             importance: knowsImportance ? importance : nil, lane: sharesPlans ? 0 : half,

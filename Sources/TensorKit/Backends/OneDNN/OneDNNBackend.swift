@@ -12,12 +12,17 @@ package struct OneDNNBackend: ComputeBackend {
     /// library falls back to a loop in C++.
     package let accumulatesAfterActivation: Bool
 
+    private let winograd: WinogradChoice
+
+    /// - Parameter usesWinograd: false for direct convolutions only, to compare with.
     /// - Throws: `OneDNNError` when the library has no code for the precision here.
     package init(
-        precision: Precision, library: OneDNNLibrary, cpu: CPUInfo
+        precision: Precision, library: OneDNNLibrary, cpu: CPUInfo, usesWinograd: Bool = true
     ) throws(OneDNNError) {
         self.precision = precision
         self.library = library
+        winograd = WinogradChoice(
+            type: precision == .bfloat16 ? .bfloat16 : .float32, cpu: cpu, isAllowed: usesWinograd)
         let probe = OneDNNPrimitiveKey(
             geometry: ConvolutionGeometry(inputChannels: 64, outputChannels: 64, kernelSize: 3),
             input: TensorShape(height: 16, width: 16, channels: 64),
@@ -40,7 +45,10 @@ package struct OneDNNBackend: ComputeBackend {
     }
 
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
-        OneDNNConvolution(
+        if winograd.pays(parameters) {
+            return try WinogradConvolution(parameters, inputType: activationType)
+        }
+        return OneDNNConvolution(
             layer: try layer(
                 parameters.geometry, weight: parameters.weight, bias: parameters.bias))
     }

@@ -48,14 +48,16 @@ extension OneDNNLayer {
         do {
             let primitive = try primitive(
                 input: input.shape, outputType: output.elementType,
-                activation: epilogue.activation, accumulates: accumulates, team: lane.team)
+                activation: epilogue.activation, accumulates: accumulates, lane: lane)
             let scratch = lane.workspace.bytes(primitive.scratchByteCount)
             if lane.isMeasuring { return try primitive.prepare(laneCount: lane.index + 1) }
             try primitive.execute(
                 input: input.rawPointer, bias: epilogue.bias?.rawPointer ?? biasPointer,
                 output: output.rawPointer, scratch: scratch)
         } catch {
-            // Selection made sure that the library has this operation; memory is all that can lack.
+            // Selection made sure that the library has this operation; memory is all that can lack,
+            // and a dry run is there to find that out.
+            if lane.isMeasuring { return lane.fail(error) }
             preconditionFailure("\(error)")
         }
     }

@@ -19,12 +19,17 @@ final class OneDNNLayer: Sendable {
     private let bias: TensorStorage
     private let state: Mutex<State>
 
-    private struct State {
+    fileprivate struct State {
         /// Until the first packing, as the checkpoint has them; then in every layout in use.
-        var weights: [OneDNNWeights]
-        var isPacked = false
+        var layouts: [Layout]
         /// Most recently created last.
         var primitives: [OneDNNPrimitive] = []
+    }
+
+    /// The weights in one layout, and the last dry run that asked for it.
+    fileprivate struct Layout {
+        let weights: OneDNNWeights
+        var dryRun: Workspace.DryRun?
     }
 
     /// Shapes to remember; the one created first is forgotten first.
@@ -51,8 +56,10 @@ final class OneDNNLayer: Sendable {
         // Whoever loads a model may pack on several threads; each by itself, without a pool.
         ThreadTeam(threadCount: 1).adopt()
         state = Mutex(
-            State(weights: [
-                try Self.keep(weight, geometry: geometry, type: inputType, library: library)
+            State(layouts: [
+                Layout(
+                    weights: try Self.keep(
+                        weight, geometry: geometry, type: inputType, library: library))
             ]))
     }
 
@@ -82,19 +89,22 @@ final class OneDNNLayer: Sendable {
 
     /// The compiled layer for a shape, made when first asked for.
     ///
-    /// - Parameter team: adopted before anything is created: loops are cut for its size.
+    /// - Parameter lane: its team is adopted before anything is created: loops are cut for its size.
     func primitive(
         input: TensorShape, outputType: ElementType, activation: Activation?, accumulates: Bool,
-        team: ThreadTeam
+        lane: ComputeLane
     ) throws -> OneDNNPrimitive {
         let key = OneDNNPrimitiveKey(
             geometry: geometry, input: input, inputType: inputType, outputType: outputType,
-            activation: activation, accumulates: accumulates, threadCount: team.threadCount)
+            activation: activation, accumulates: accumulates, threadCount: lane.team.threadCount)
         return try state.withLock { state in
-            if let known = state.primitives.last(where: { $0.key == key }) { return known }
-            team.adopt()
+            if let known = state.primitives.last(where: { $0.key == key }) {
+                if lane.isMeasuring { state.note(lane.workspace.dryRun, uses: known.weights) }
+                return known
+            }
+            lane.team.adopt()
             let plan = try OneDNNPlan(key, library: library)
-            let weights = try pack(as: plan.descriptor(of: dnnl_query_weights_md), &state)
+            let weights = try pack(as: plan.descriptor(of: dnnl_query_weights_md), &state, lane)
             let primitive = try OneDNNPrimitive(plan, weights: weights, library: library)
             if state.primitives.count == Self.primitiveCapacity { state.primitives.removeFirst() }
             state.primitives.append(primitive)
@@ -103,18 +113,33 @@ final class OneDNNLayer: Sendable {
     }
 
     /// The weights in a layout; made from another layout where they are not there yet.
-    private func pack(as layout: dnnl_memory_desc_t, _ state: inout State) throws -> OneDNNWeights {
-        if let known = state.weights.first(where: { $0.isLaidOut(as: layout) }) {
-            if !state.isPacked { state.isPacked = true }
-            return known
+    ///
+    /// A dry run that needs a new layout lets go of those that only earlier dry runs needed, with
+    /// their primitives: a worker that is asked for many sizes does not grow.
+    private func pack(
+        as layout: dnnl_memory_desc_t, _ state: inout State, _ lane: ComputeLane
+    ) throws -> OneDNNWeights {
+        let dryRun = lane.workspace.dryRun
+        if let known = state.layouts.first(where: { $0.weights.isLaidOut(as: layout) }) {
+            state.note(dryRun, uses: known.weights)
+            return known.weights
         }
-        let packed = try OneDNNWeights(layout, from: state.weights[0], library: library)
-        if state.isPacked {
-            state.weights.append(packed)
-        } else {
-            state.weights = [packed]
-            state.isPacked = true
+        let packed = try OneDNNWeights(layout, from: state.layouts[0].weights, library: library)
+        state.layouts.removeAll {
+            lane.isMeasuring ? $0.dryRun !== dryRun : $0.dryRun == nil
+        }
+        state.layouts.append(Layout(weights: packed, dryRun: dryRun))
+        state.primitives.removeAll { primitive in
+            !state.layouts.contains { $0.weights === primitive.weights }
         }
         return packed
+    }
+}
+
+extension OneDNNLayer.State {
+    fileprivate mutating func note(_ dryRun: Workspace.DryRun, uses weights: OneDNNWeights) {
+        for index in layouts.indices where layouts[index].weights === weights {
+            layouts[index].dryRun = dryRun
+        }
     }
 }

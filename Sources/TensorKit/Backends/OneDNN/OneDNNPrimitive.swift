@@ -119,7 +119,7 @@ final class OneDNNPrimitive: @unchecked Sendable {
     let scratchByteCount: Int
     let implementation: String
     private let handle: dnnl_primitive_t
-    private let weights: OneDNNWeights
+    let weights: OneDNNWeights
     private let library: OneDNNLibrary
     private let tensors: OneDNNCall.Descriptors
     /// Argument lists that nobody uses right now: as many as lanes ever ran this at once.

@@ -9,9 +9,12 @@ package struct OpenBLASBackend: ComputeBackend {
     package let activationType = ElementType.float32
     package let kernelClass: String
     private let library: OpenBLASLibrary
+    private let winograd: WinogradChoice
 
-    package init(library: OpenBLASLibrary, cpu: CPUInfo) {
+    /// - Parameter usesWinograd: false for direct convolutions only, to compare with.
+    package init(library: OpenBLASLibrary, cpu: CPUInfo, usesWinograd: Bool = true) {
         self.library = library
+        winograd = WinogradChoice(type: .float32, cpu: cpu, isAllowed: usesWinograd)
         kernelClass =
             "openblas-\(library.version)/f32/\(library.coreName.lowercased())/\(cpu.signature)"
     }
@@ -21,7 +24,10 @@ package struct OpenBLASBackend: ComputeBackend {
     }
 
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
-        try OpenBLASConvolution(parameters, library: library)
+        if winograd.pays(parameters) {
+            return try WinogradConvolution(parameters, inputType: activationType)
+        }
+        return try OpenBLASConvolution(parameters, library: library)
     }
 
     package func multiply(

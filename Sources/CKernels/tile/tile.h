@@ -1,41 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The matrix product inside attention: TILE_ROWS broadcast words times QUERY_VECTORS vectors of
-// queries per step, accumulated in registers. Included after a vector header and after `word_dot`.
+// The matrix product inside attention and Winograd's convolution: TILE_ROWS broadcast words times
+// TILE_VECTORS vectors per step, accumulated in registers. Included after a vector header and after
+// one of words_f32.h and words_bf16.h.
+#ifndef RETOM_TILE_H
+#define RETOM_TILE_H
+
 #include "../vector/elements.h"
 
-/// Rows of a tile: with QUERY_VECTORS as large as the registers allow, every loaded vector is used
-/// six times and every broadcast word QUERY_VECTORS times.
-enum { TILE_ROWS = 6 };
+enum {
+    /// Every loaded vector is used six times and every broadcast word TILE_VECTORS times.
+    TILE_ROWS = 6,
+    /// As many as the registers allow: 6 x 4 accumulators, 4 vectors and a broadcast fit into 32
+    /// registers, 6 x 2 accumulators, 2 vectors and a broadcast into 16.
+    TILE_VECTORS = VL == 16 ? 4 : 2,
+    TILE_WIDTH = TILE_VECTORS * VL,
+};
 
 /// What happens to the accumulators of a tile before the first step.
 typedef enum tile_start { START_ZERO, START_ROWS, START_ADD, START_SCALE } tile_start;
 
-/// rows x QUERY_BLOCK values: target = start(target) + sum over steps of left * right.
+/// rows x TILE_WIDTH values: target = start(target) + sum over steps of left * right.
 typedef struct tile {
     /// Word of row r and step t at `left[r * row_stride + t * step_stride]`.
     const float *left;
     int64_t row_stride;
     int64_t step_stride;
-    /// `[step][QUERY_BLOCK]`
+    /// `[step][TILE_WIDTH]`
     const float *right;
     int64_t step_count;
-    /// `[row][QUERY_BLOCK]`
+    /// `[row][TILE_WIDTH]`
     float *target;
     tile_start start;
     /// What START_ROWS starts with, one value per row.
     const float *row_values;
-    /// Factors of START_SCALE, one per query.
+    /// Factors of START_SCALE, one per column.
     const float *factors;
-    /// Where not NULL: raised to the greatest result, per query.
+    /// Where not NULL: raised to the greatest result, per column.
     float *greatest;
 } tile;
 
 RT_INLINE void run_tile(const tile *t, int rows) {
-    vf sums[TILE_ROWS][QUERY_VECTORS];
+    vf sums[TILE_ROWS][TILE_VECTORS];
     RT_UNROLL for (int r = 0; r < rows; r++)
-        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) {
-            const float *old = t->target + r * QUERY_BLOCK + v * VL;
+        RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
+            const float *old = t->target + r * TILE_WIDTH + v * VL;
             if (t->start == START_ZERO) sums[r][v] = vf_set(0.0f);
             else if (t->start == START_ROWS) sums[r][v] = vf_set(t->row_values[r]);
             else sums[r][v] = vf_load(old);
@@ -43,21 +52,21 @@ RT_INLINE void run_tile(const tile *t, int rows) {
         }
     const float *left = t->left, *right = t->right;
     for (int64_t s = t->step_count; s > 0; s--) {
-        vf queries[QUERY_VECTORS];
-        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) queries[v] = vf_load(right + v * VL);
+        vf columns[TILE_VECTORS];
+        RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++) columns[v] = vf_load(right + v * VL);
         RT_UNROLL for (int r = 0; r < rows; r++) {
             const vf word = vf_set(left[r * t->row_stride]);
-            RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++)
-                sums[r][v] = word_dot(sums[r][v], word, queries[v]);
+            RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
+                sums[r][v] = word_dot(sums[r][v], word, columns[v]);
         }
         left += t->step_stride;
-        right += QUERY_BLOCK;
+        right += TILE_WIDTH;
     }
     RT_UNROLL for (int r = 0; r < rows; r++)
-        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++)
-            vf_store(t->target + r * QUERY_BLOCK + v * VL, sums[r][v]);
+        RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
+            vf_store(t->target + r * TILE_WIDTH + v * VL, sums[r][v]);
     if (t->greatest)
-        RT_UNROLL for (int v = 0; v < QUERY_VECTORS; v++) {
+        RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
             vf greatest = vf_load(t->greatest + v * VL);
             RT_UNROLL for (int r = 0; r < rows; r++) greatest = vf_max(sums[r][v], greatest);
             vf_store(t->greatest + v * VL, greatest);
@@ -65,7 +74,7 @@ RT_INLINE void run_tile(const tile *t, int rows) {
 }
 
 /// Runs `count` rows of the tile's target, in tiles of nearly equal heights.
-static void run_rows(tile t, int64_t count) {
+static __attribute__((unused)) void run_rows(tile t, int64_t count) {
     const int64_t tile_count = (count + TILE_ROWS - 1) / TILE_ROWS;
     const float *left = t.left, *row_values = t.row_values;
     float *target = t.target;
@@ -73,7 +82,7 @@ static void run_rows(tile t, int64_t count) {
         const int64_t first = count * i / tile_count;
         const int64_t rows = count * (i + 1) / tile_count - first;
         t.left = left + first * t.row_stride;
-        t.target = target + first * QUERY_BLOCK;
+        t.target = target + first * TILE_WIDTH;
         if (row_values) t.row_values = row_values + first;
         switch (rows) {
         case 1: run_tile(&t, 1); break;
@@ -85,3 +94,5 @@ static void run_rows(tile t, int64_t count) {
         }
     }
 }
+
+#endif

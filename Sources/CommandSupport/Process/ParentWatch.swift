@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
-import NIOPosix
+internal import Foundation
+internal import Glibc
 
 /// Notices that the process that started this one is gone.
 ///
@@ -12,9 +12,7 @@ package enum ParentWatch {
     ///
     /// The callback should end the process: nobody wants its work any more.
     package static func onStandardInputEnd(_ action: @escaping @Sendable () -> Void) {
-        let pool = NIOThreadPool(numberOfThreads: 1)
-        pool.start()
-        pool.submit { _ in
+        let thread = Thread {
             var byte: UInt8 = 0
             var count = 1
             while count > 0 || (count < 0 && errno == EINTR) {
@@ -22,6 +20,8 @@ package enum ParentWatch {
             }
             action()
         }
+        thread.name = "parent"
+        thread.start()
     }
 
     private static func readByte(_ byte: inout UInt8) -> Int {

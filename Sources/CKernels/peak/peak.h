@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Multiply-adds on registers alone: what a core can do at most.
+#ifndef RETOM_PEAK_H
+#define RETOM_PEAK_H
+
+#include "CKernels.h"
+
+rt_kernel rt_peak_scalar;
+rt_kernel rt_peak_avx2;
+rt_kernel rt_peak_avx512;
+/// Products of bf16 pairs.
+rt_kernel rt_peak_avx512_bf16;
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// F(2x2, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016,
+// algorithm 1: Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A. Four outputs cost 16 products
+// per pair of channels instead of 36. All three transforms are sums and halves, so that products in
+// bf16 lose little.
+// Included once per variant, after its vector header and one of words_f32.h and words_bf16.h.
+//
+//   patch       4 x 4 pixels of the input, d; patches overlap, outputs of 2 x 2 do not
+//   positions   the 16 values of a transformed patch or filter: as many products of matrices
+//   steps       words of the input's channels
+//   weights     [column block][position][step][TILE_WIDTH]     transformed filters, in words
+//   patches     [position][patch][step]                        of one block, in scratch memory
+//   products    [position][patch][TILE_WIDTH]                  of one column block
+//
+// A block of patches goes through all column blocks at once, so that the weights are read once per
+// block and the products stay in the second-level cache.
+#include "../tile/tile.h"
+#include "../vector/functions.h"
+#include "winograd.h"
+
+enum {
+    POSITIONS = 16,
+    /// Steps of one pass over a block of products, so that its weights stay in the first-level
+    /// cache.
+    STEP_BLOCK = 128,
+    /// Words that the transformed patches of a block may take.
+    PATCH_WORDS = 1024 * 1024,
+    /// Patches of a block at most: more would push the products out of the second-level cache.
+    PATCH_MAX = 144,
+};
+
+/// Sizes of one call.
+typedef struct geometry {
+    int64_t steps;
+    int64_t column_blocks;
+    /// 2 x 2 outputs across, down, and in all.
+    int64_t across;
+    int64_t down;
+    int64_t patches;
+    int64_t patches_per_block;
+    int64_t blocks;
+} geometry;
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static geometry geometry_of(const rt_winograd *a) {
+    geometry g = {
+        .steps = ceil_div(a->input_channels, WORD_VALUES),
+        .column_blocks = ceil_div(a->output_channels, TILE_WIDTH),
+        .across = ceil_div(a->width, 2),
+        .down = ceil_div(a->height, 2),
+    };
+    g.patches = a->batch * g.down * g.across;
+    int64_t most = PATCH_WORDS / (POSITIONS * g.steps);
+    if (most > PATCH_MAX) most = PATCH_MAX;
+    const int64_t fair = ceil_div(g.patches, a->share_count);
+    if (most > fair) most = fair;
+    g.patches_per_block = most < TILE_ROWS ? TILE_ROWS : ceil_div(most, TILE_ROWS) * TILE_ROWS;
+    g.blocks = ceil_div(g.patches, g.patches_per_block);
+    return g;
+}
+
+static int64_t round_up(int64_t count) { return (count + 15) / 16 * 16; }
+
+rt_winograd_plan RT_NAME(rt_winograd_plan)(const rt_winograd *a) {
+    const geometry g = geometry_of(a);
+    const int64_t rows = g.patches_per_block * POSITIONS;
+    return (rt_winograd_plan){
+        .packed_byte_count = g.column_blocks * POSITIONS * g.steps * TILE_WIDTH * 4,
+        .pack_unit_count = g.column_blocks,
+        .scratch_byte_count =
+            (round_up(a->input_channels) + round_up(rows * g.steps) + rows * TILE_WIDTH) * 4,
+    };
+}
+
+/// U = G g G^T for VL filters.
+RT_INLINE void transform_filters(const vf g[9], vf u[POSITIONS]) {
+    const vf half = vf_set(0.5f);
+    vf rows[4][3];
+    RT_UNROLL for (int x = 0; x < 3; x++) {
+        const vf outer = (g[x] + g[6 + x]) * half, inner = g[3 + x] * half;
+        rows[0][x] = g[x];
+        rows[1][x] = outer + inner;
+        rows[2][x] = outer - inner;
+        rows[3][x] = g[6 + x];
+    }
+    RT_UNROLL for (int y = 0; y < 4; y++) {
+        const vf outer = (rows[y][0] + rows[y][2]) * half, inner = rows[y][1] * half;
+        u[4 * y] = rows[y][0];
+        u[4 * y + 1] = outer + inner;
+        u[4 * y + 2] = outer - inner;
+        u[4 * y + 3] = rows[y][2];
+    }
+}
+
+/// The nine weights between an input channel and n output channels from `column` on, transformed;
+/// zero beyond the last channel.
+RT_INLINE void load_filters(const rt_winograd_pack *a, int64_t input, int64_t column, int64_t n,
+                            vf u[POSITIONS]) {
+    vf g[9];
+    for (int tap = 0; tap < 9; tap++) {
+        const int64_t line = tap * a->input_channels + input;
+        const float *row = a->weights + line * a->output_channels;
+        const int is_inside = n > 0 && input < a->input_channels;
+        g[tap] = is_inside ? vf_get(row, RT_ELEMENT_F32, column, n) : vf_set(0.0f);
+    }
+    transform_filters(g, u);
+}
+
+void RT_NAME(rt_winograd_pack)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_winograd_pack *a = arguments;
+    const int64_t steps = ceil_div(a->input_channels, WORD_VALUES);
+    for (int64_t block = begin; block < end; block++)
+        for (int64_t v = 0; v < TILE_VECTORS; v++) {
+            const int64_t column = block * TILE_WIDTH + v * VL;
+            const int64_t left = a->output_channels - column;
+            const int64_t n = left > VL ? VL : left;
+            for (int64_t step = 0; step < steps; step++) {
+                vf low[POSITIONS], high[POSITIONS];
+                load_filters(a, step * WORD_VALUES, column, n, low);
+                if (WORD_VALUES > 1) load_filters(a, step * WORD_VALUES + 1, column, n, high);
+                for (int position = 0; position < POSITIONS; position++) {
+                    const int64_t row = (block * POSITIONS + position) * steps + step;
+                    const vf upper = WORD_VALUES > 1 ? high[position] : vf_set(0.0f);
+                    vf_store((float *)a->packed + row * TILE_WIDTH + v * VL,
+                             word_of(low[position], upper));
+                }
+            }
+        }
+}
+
+/// Where a 2 x 2 output lies.
+typedef struct place {
+    int64_t item;
+    int64_t y;
+    int64_t x;
+} place;
+
+static place place_of(geometry g, int64_t patch) {
+    const int64_t per_item = g.down * g.across;
+    const int64_t rest = patch % per_item;
+    return (place){patch / per_item, rest / g.across * 2, rest % g.across * 2};
+}
+
+/// V = B^T d B of one patch, n channels from i on; `pixels` are its rows, `patches` its values at
+/// the first position.
+RT_INLINE void transform_vector(const void *const pixels[POSITIONS], rt_element element, int64_t i,
+                                int64_t n, void *patches, int64_t position_stride) {
+    vf rows[4][4];
+    RT_UNROLL for (int x = 0; x < 4; x++) {
+        vf d[4];
+        RT_UNROLL for (int y = 0; y < 4; y++) d[y] = vf_get(pixels[4 * y + x], element, i, n);
+        rows[0][x] = d[0] - d[2];
+        rows[1][x] = d[1] + d[2];
+        rows[2][x] = d[2] - d[1];
+        rows[3][x] = d[1] - d[3];
+    }
+    RT_UNROLL for (int y = 0; y < 4; y++) {
+        const vf *r = rows[y];
+        const vf v[4] = {r[0] - r[2], r[1] + r[2], r[2] - r[1], r[1] - r[3]};
+        RT_UNROLL for (int x = 0; x < 4; x++)
+            vf_put(patches, WORD_ELEMENT, (4 * y + x) * position_stride + i, n, v[x]);
+    }
+}
+
+RT_INLINE void transform_patch(const void *const pixels[POSITIONS], rt_element element,
+                               int64_t channels, void *patches, int64_t position_stride) {
+    RT_FOR_VECTORS(channels, transform_vector(pixels, element, i, n, patches, position_stride));
+}
+
+/// Transforms the patches of a block; `outside` is a row of zeros.
+static void transform_block(const rt_winograd *a, geometry g, int64_t first, int64_t count,
+                            const void *outside, float *patches) {
+    const int64_t row = g.steps * WORD_VALUES;
+    for (int64_t patch = 0; patch < count; patch++) {
+        const place p = place_of(g, first + patch);
+        const void *pixels[POSITIONS];
+        for (int i = 0; i < POSITIONS; i++) {
+            const int64_t y = p.y + i / 4 - 1, x = p.x + i % 4 - 1;
+            const int is_inside = y >= 0 && y < a->height && x >= 0 && x < a->width;
+            pixels[i] = is_inside ? rt_row(&a->input, (p.item * a->height + y) * a->width + x)
+                                  : outside;
+        }
+        float *target = patches + patch * g.steps;
+        if (a->input.element == RT_ELEMENT_F32)
+            transform_patch(pixels, RT_ELEMENT_F32, a->input_channels, target, count * row);
+        else
+            transform_patch(pixels, RT_ELEMENT_BF16, a->input_channels, target, count * row);
+    }
+}
+
+/// products = patches * weights at every position, for one column block.
+static void multiply_block(geometry g, const float *patches, int64_t count, const float *weights,
+                           float *products) {
+    for (int position = 0; position < POSITIONS; position++)
+        for (int64_t step = 0; step < g.steps; step += STEP_BLOCK) {
+            const int64_t left = g.steps - step;
+            run_rows(
+                (tile){
+                    .left = patches + position * count * g.steps + step,
+                    .row_stride = g.steps,
+                    .step_stride = 1,
+                    .right = weights + (position * g.steps + step) * TILE_WIDTH,
+                    .step_count = left < STEP_BLOCK ? left : STEP_BLOCK,
+                    .target = products + position * count * TILE_WIDTH,
+                    .start = step == 0 ? START_ZERO : START_ADD,
+                },
+                count);
+        }
+}
+
+/// What becomes of a column block of outputs.
+typedef struct finish {
+    const rt_winograd *a;
+    int64_t column;
+    int64_t columns;
+} finish;
+
+/// Stores activation(value + bias) + residual for n columns.
+RT_INLINE void finish_vector(const finish *f, rt_activation activation, int64_t row, int64_t i,
+                             int64_t n, vf value) {
+    const rt_winograd *a = f->a;
+    const int64_t column = f->column + i;
+    value = vf_activation(value + vf_get(a->bias, RT_ELEMENT_F32, column, n), activation);
+    if (a->residual) {
+        const void *line = rt_row(a->residual, row);
+        value += a->residual->element == RT_ELEMENT_F32 ? vf_get(line, RT_ELEMENT_F32, column, n)
+                                                        : vf_get(line, RT_ELEMENT_BF16, column, n);
+    }
+    if (a->output.element == RT_ELEMENT_F32)
+        vf_put(rt_target_row(&a->output, row), RT_ELEMENT_F32, column, n, value);
+    else vf_put(rt_target_row(&a->output, row), RT_ELEMENT_BF16, column, n, value);
+}
+
+/// Y = A^T m A of one patch, n columns from i on.
+RT_INLINE void finish_patch(const finish *f, rt_activation activation, place p,
+                            const float *products, int64_t position_stride, int64_t i, int64_t n) {
+    const rt_winograd *a = f->a;
+    const int64_t row = (p.item * a->height + p.y) * a->width + p.x;
+    vf upper[4], lower[4];
+    RT_UNROLL for (int x = 0; x < 4; x++) {
+        vf m[4];
+        RT_UNROLL for (int y = 0; y < 4; y++)
+            m[y] = vf_load(products + (4 * y + x) * position_stride + i);
+        upper[x] = m[0] + m[1] + m[2];
+        lower[x] = m[1] - m[2] - m[3];
+    }
+    const int has_right = p.x + 1 < a->width;
+    finish_vector(f, activation, row, i, n, upper[0] + upper[1] + upper[2]);
+    if (has_right) finish_vector(f, activation, row + 1, i, n, upper[1] - upper[2] - upper[3]);
+    if (p.y + 1 >= a->height) return;
+    const int64_t next = row + a->width;
+    finish_vector(f, activation, next, i, n, lower[0] + lower[1] + lower[2]);
+    if (has_right) finish_vector(f, activation, next + 1, i, n, lower[1] - lower[2] - lower[3]);
+}
+
+/// All patches of a block; the activation is a constant.
+RT_INLINE void finish_patches(const finish *f, rt_activation activation, geometry g, int64_t first,
+                              int64_t count, const float *products) {
+    for (int64_t patch = 0; patch < count; patch++) {
+        const float *source = products + patch * TILE_WIDTH;
+        const place p = place_of(g, first + patch);
+        RT_FOR_VECTORS(f->columns,
+                       finish_patch(f, activation, p, source, count * TILE_WIDTH, i, n));
+    }
+}
+
+static void finish_block(const finish *f, geometry g, int64_t first, int64_t count,
+                         const float *products) {
+    switch (f->a->activation) {
+    case RT_ACTIVATION_NONE: finish_patches(f, RT_ACTIVATION_NONE, g, first, count, products); break;
+    case RT_ACTIVATION_SILU: finish_patches(f, RT_ACTIVATION_SILU, g, first, count, products); break;
+    case RT_ACTIVATION_GELU: finish_patches(f, RT_ACTIVATION_GELU, g, first, count, products); break;
+    case RT_ACTIVATION_QUICK_GELU:
+        finish_patches(f, RT_ACTIVATION_QUICK_GELU, g, first, count, products);
+        break;
+    }
+}
+
+static void run_block(const rt_winograd *a, geometry g, int64_t block, float *scratch) {
+    const int64_t first = block * g.patches_per_block;
+    const int64_t left = g.patches - first;
+    const int64_t count = left < g.patches_per_block ? left : g.patches_per_block;
+    float *patches = scratch + round_up(a->input_channels);
+    float *products = patches + round_up(g.patches_per_block * POSITIONS * g.steps);
+    transform_block(a, g, first, count, scratch, patches);
+    for (int64_t column_block = 0; column_block < g.column_blocks; column_block++) {
+        const float *weights =
+            (const float *)a->weights + column_block * POSITIONS * g.steps * TILE_WIDTH;
+        multiply_block(g, patches, count, weights, products);
+        const int64_t column = column_block * TILE_WIDTH;
+        const int64_t rest = a->output_channels - column;
+        const finish f = {a, column, rest < TILE_WIDTH ? rest : TILE_WIDTH};
+        finish_block(&f, g, first, count, products);
+    }
+}
+
+void RT_NAME(rt_winograd_run)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_winograd *a = arguments;
+    const geometry g = geometry_of(a);
+    const rt_winograd_plan plan = RT_NAME(rt_winograd_plan)(a);
+    for (int64_t share = begin; share < end; share++) {
+        float *scratch = (float *)((char *)a->scratch + share * plan.scratch_byte_count);
+        for (int64_t i = 0; i < round_up(a->input_channels); i++) scratch[i] = 0;
+        const int64_t last = g.blocks * (share + 1) / a->share_count;
+        for (int64_t i = g.blocks * share / a->share_count; i < last; i++)
+            run_block(a, g, i, scratch);
+    }
+}

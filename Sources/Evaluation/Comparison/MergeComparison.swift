@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+package import ImageCodec
+package import StableDiffusion
+
+/// Draws the same prompts with the same seeds under several merge settings.
+package struct MergeComparison {
+    /// One prompt's pictures, without merging first, then one per setting.
+    package struct Row {
+        package var request: GenerationRequest
+        package var images: [RGBImage]
+        package var records: [ComparisonRecord]
+    }
+
+    /// What is compared; the unmerged pictures come on top.
+    package let settings: [MergeSetting]
+    private let pipeline: StableDiffusionPipeline
+    private let decoder: LatentDecoder
+
+    /// - Throws: `MergeSettingError`.
+    package init(
+        settings: [MergeSetting], pipeline: StableDiffusionPipeline, decoder: LatentDecoder
+    ) throws(MergeSettingError) {
+        try MergeSettingError.check(settings)
+        self.settings = settings
+        self.pipeline = pipeline
+        self.decoder = decoder
+    }
+
+    /// The columns of a comparison.
+    package var columns: [MergeSetting] { [.unmerged] + settings }
+
+    /// Makes a first call with every setting, so that no picture pays for what is done once.
+    ///
+    /// - Throws: whatever is wrong with a setting for this model and size.
+    package func warmUp(_ request: GenerationRequest) throws {
+        for setting in columns {
+            var request = request
+            request.tokenMerging = setting.merging
+            let run = try pipeline.begin(request)
+            _ = try run.next()
+            if setting == .unmerged { _ = try decoder.decode(run.latents) }
+        }
+    }
+
+    /// Draws one prompt with every setting.
+    ///
+    /// - Parameter index: which prompt it is; pictures are drawn in an order that rotates with it,
+    ///   so that no setting always follows the same one.
+    package func draw(_ request: GenerationRequest, index: Int) throws -> Row {
+        let columns = columns
+        var images: [RGBImage?] = Array(repeating: nil, count: columns.count)
+        var records: [ComparisonRecord?] = images.map { _ in nil }
+        for turn in columns.indices {
+            let column = (turn + index) % columns.count
+            var merged = request
+            merged.tokenMerging = columns[column].merging
+            let run = try pipeline.begin(merged)
+            let clock = ContinuousClock()
+            let start = clock.now
+            while try run.next() != nil {}
+            let sampled = clock.now
+            let picture = try decoder.decode(run.latents)
+            records[column] = ComparisonRecord(
+                samplingSeconds: (sampled - start).seconds,
+                decodingSeconds: (clock.now - sampled).seconds, psnr: .infinity, ssim: 1,
+                statistics: run.mergeStatistics)
+            images[column] = RGBImage(
+                width: picture.width, height: picture.height, bytes: picture.bytes)
+        }
+        var row = Row(
+            request: request, images: images.compactMap { $0 }, records: records.compactMap { $0 })
+        for column in columns.indices.dropFirst() {
+            let image = row.images[column]
+            row.records[column].psnr = try ImageQuality.psnr(image, row.images[0])
+            row.records[column].ssim = try ImageQuality.ssim(image, row.images[0])
+        }
+        return row
+    }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+package import ImageCodec
+package import StableDiffusion
+package import TokenMerging
+
+/// How token similarities change over the steps of unmerged pictures: the evidence for caching
+/// plans, the paper's section IV-E and Figure 3.
+package struct SimilarityStudy {
+    /// How far plans agree that were made some calls apart.
+    package struct Agreement: Sendable {
+        /// The later call.
+        package var callIndex: Int
+        package var timestep: Double
+        package var block: Int
+        /// Calls from the earlier plan to the later.
+        package var lag: Int
+        /// Share of the windows with the same representative.
+        package var representatives: Double
+        /// Share of the sources that stay.
+        package var sources: Double
+    }
+
+    /// Noise levels that heat maps are shown for, as in the paper.
+    package static let shownTimesteps: [Float] = [0, 300, 600, 900]
+
+    /// ReToM's plans are made by this.
+    private let merger: TokenMerger
+    /// Calls between compared plans.
+    private let lags: [Int]
+    private let heatMapWindow: Int
+    /// By block, then by shown timestep; of the first picture.
+    package private(set) var heatMaps: [(site: TokenMergeSite, maps: [HeatMapSheet.Map])] = []
+    package private(set) var agreements: [Agreement] = []
+    /// Windows of each block have so many tokens.
+    package private(set) var windowTokenCounts: [Int: Int] = [:]
+
+    /// - Parameters:
+    ///   - merging: how ReToM would merge; its period does not matter.
+    ///   - lags: calls between compared plans, 1 and more.
+    ///   - heatMapWindow: side of the window that heat maps show, in tokens.
+    /// - Throws: `TokenMergeConfigurationError`.
+    package init(
+        merging: TokenMergeConfiguration, lags: [Int], heatMapWindow: Int
+    ) throws(TokenMergeConfigurationError) {
+        merger = try TokenMerger(merging)
+        self.lags = lags
+        self.heatMapWindow = heatMapWindow
+    }
+
+    /// Draws one picture without merging and looks at its tokens.
+    ///
+    /// - Throws: `SimilarityStudyError` when no block would merge.
+    package mutating func add(
+        _ request: GenerationRequest, pipeline: StableDiffusionPipeline
+    ) throws {
+        var request = request
+        request.tokenMerging = .none
+        request.tokenMerging.featureSource = merger.featureSource
+        let limit = merger.configuration.maximumDownsample
+        let recorder = TokenRecorder(halves: request.usesClassifierFreeGuidance ? 2 : 1) {
+            $0.downsample <= limit
+        }
+        let run = try pipeline.begin(request, observer: recorder)
+        let timesteps = run.timesteps
+        let shown = Self.shownTimesteps.map { nearest($0, in: timesteps) }
+        var cosines: [[TokenCosines]] = []
+        var history: [[PlanChoices]] = []
+        while let done = try run.next() {
+            let recordings = recorder.all
+            history.append(try choices(recordings, call: done - 1, of: timesteps.count, request))
+            note(history, recordings, timestep: timesteps[done - 1])
+            if heatMaps.isEmpty, shown.contains(done - 1) {
+                cosines.append(recordings.map(heatMap))
+            }
+        }
+        guard !history.isEmpty, !history[0].isEmpty else { throw SimilarityStudyError() }
+        guard heatMaps.isEmpty else { return }
+        // From the last call to the first, as timesteps rise.
+        let order = Array(Set(shown)).sorted()
+        for (block, recording) in recorder.all.enumerated() {
+            let maps = shown.map { call in
+                let map = cosines[order.firstIndex(of: call) ?? 0][block]
+                return HeatMapSheet.Map(
+                    title: "t = \(Int(timesteps[call]))", values: map.values, side: map.side)
+            }
+            heatMaps.append((recording.site, maps))
+        }
+    }
+
+    /// The call whose timestep is the nearest.
+    private func nearest(_ wanted: Float, in timesteps: [Float]) -> Int {
+        timesteps.indices.min {
+            (timesteps[$0] - wanted).magnitude < (timesteps[$1] - wanted).magnitude
+        } ?? 0
+    }
+
+    /// Plans of all blocks from one call's features.
+    private mutating func choices(
+        _ recordings: [TokenRecorder.Recording], call: Int, of callCount: Int,
+        _ request: GenerationRequest
+    ) throws -> [PlanChoices] {
+        try recordings.map { recording in
+            // A cache of its own, so that the plan is fresh.
+            let cache = TokenMergePlanCache(merger: merger, seed: request.seed)
+            let features = TokenFeatures(recording.features)
+            let plan = try cache.plan(
+                at: recording.site,
+                call: TokenMergeCall(
+                    index: call, count: callCount, isGuided: features.sampleCount == 2),
+                features: features)
+            guard let plan else { throw SimilarityStudyError() }
+            let layout = plan.layout
+            windowTokenCounts[recording.site.index] =
+                layout.tokenCount / max(layout.groupCount, 1)
+            return PlanChoices(plan)
+        }
+    }
+
+    private mutating func note(
+        _ history: [[PlanChoices]], _ recordings: [TokenRecorder.Recording], timestep: Float
+    ) {
+        let last = history.count - 1
+        for lag in lags where lag <= last {
+            for (block, recording) in recordings.enumerated() {
+                let (now, then) = (history[last][block], history[last - lag][block])
+                agreements.append(
+                    Agreement(
+                        callIndex: last, timestep: Double(timestep), block: recording.site.index,
+                        lag: lag, representatives: now.representativeAgreement(with: then),
+                        sources: now.sourceAgreement(with: then)))
+            }
+        }
+    }
+
+    /// Similarities in the window in the middle of the map.
+    private func heatMap(_ recording: TokenRecorder.Recording) -> TokenCosines {
+        let grid = recording.site.grid
+        let side = min(heatMapWindow, grid.width, grid.height)
+        return TokenCosines(
+            recording.features, x: (grid.width - side) / 2 / side * side,
+            y: (grid.height - side) / 2 / side * side, windowSide: side)
+    }
+}
+
+/// Nothing to look at.
+package struct SimilarityStudyError: Error, Equatable, CustomStringConvertible {
+    /// What is wrong, and what to do.
+    package var description: String {
+        """
+        these settings merge nothing, so there is nothing to look at; raise --merge-ratio or \
+        choose --merge-layers all
+        """
+    }
+}

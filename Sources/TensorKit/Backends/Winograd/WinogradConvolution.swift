@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+
+/// A convolution of 3×3 pixels by Winograd's minimal filtering: 16 products instead of 36.
+///
+/// F(2×2, 3×3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), by our
+/// own kernels, with weights that take 16/9 of the room. Every backend may use it. Sums are f32; in
+/// bf16 the transformed weights and pixels are rounded, each once.
+final class WinogradConvolution: PackedConvolution {
+    let geometry: ConvolutionGeometry
+    private let inputType: ElementType
+    /// Whose packing the weights have; lanes with other kernels use these here all the same.
+    private let isa: rt_isa
+    private let weights: TensorStorage
+    /// `[outputChannels]`, f32.
+    private let bias: TensorStorage
+
+    /// Transforms and packs weights for the best kernels of this processor.
+    ///
+    /// - Parameter inputType: what inputs will be; products are of the same type.
+    init(
+        _ parameters: ConvolutionParameters, inputType: ElementType
+    ) throws(TensorStorageError) {
+        geometry = parameters.geometry
+        self.inputType = inputType
+        let kernels = KernelTable.best()
+        isa = kernels.pointee.isa
+        let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
+        let floatSize = MemoryLayout<Float>.stride
+        // Mapped memory is zero, so without a bias there is nothing to write.
+        bias = try TensorStorage(byteCount: outputs * floatSize)
+        let biasTarget = bias.base.assumingMemoryBound(to: Float.self)
+        for (index, value) in (parameters.bias ?? .init(start: nil, count: 0)).enumerated() {
+            biasTarget[index] = value
+        }
+        let transposed = try TensorStorage(byteCount: 9 * inputs * outputs * floatSize)
+        let taps = transposed.base.assumingMemoryBound(to: Float.self)
+        WeightTranspose.outputsLast(parameters.weight, geometry: geometry, into: taps)
+        var call = Self.call(
+            geometry, on: TensorShape(height: 1, width: 1, channels: inputs), inputType: inputType,
+            memory: taps)
+        let plan = kernels.pointee.winograd_plan(&call)
+        weights = try TensorStorage(byteCount: Int(plan.packed_byte_count))
+        var packing = rt_winograd_pack(
+            weights: taps, input_channels: Int64(inputs), output_channels: Int64(outputs),
+            element: inputType.kernelElement, packed: weights.base)
+        kernels.pointee.winograd_pack(&packing, 0, plan.pack_unit_count)
+    }
+
+    func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane) {
+        LayerCheck.convolution(geometry, input, output, epilogue, type: inputType)
+        guard let kernels = rt_kernels_for(isa)?.pointee else {
+            preconditionFailure("the kernels that packed the weights are gone")
+        }
+        lane.work.convolutionFLOPs += geometry.operationCount(output: output.shape)
+        var call = Self.call(
+            geometry, on: input.shape, inputType: inputType, memory: output.rawPointer)
+        call.input = input.kernelSource
+        call.output = output.kernelTarget
+        call.weights = UnsafeRawPointer(weights.base)
+        let biasPointer = epilogue.bias?.rawPointer ?? bias.base
+        call.bias = UnsafePointer(biasPointer.assumingMemoryBound(to: Float.self))
+        call.activation = epilogue.activation.kernelActivation
+        call.share_count = Int64(lane.team.threadCount)
+        lane.workspace.scope {
+            let plan = kernels.winograd_plan(&call)
+            call.scratch = lane.workspace.bytes(
+                Int(plan.scratch_byte_count) * lane.team.threadCount)
+            if lane.isMeasuring { return }
+            guard let residual = epilogue.residual else {
+                return lane.run(kernels.winograd_run, &call, unitCount: lane.team.threadCount)
+            }
+            withUnsafePointer(to: residual.kernelSource) { source in
+                call.residual = source
+                lane.run(kernels.winograd_run, &call, unitCount: lane.team.threadCount)
+            }
+        }
+    }
+
+    /// The arguments that follow from shapes; `memory` stands for all pointers.
+    private static func call(
+        _ geometry: ConvolutionGeometry, on input: TensorShape, inputType: ElementType,
+        memory: UnsafeMutableRawPointer
+    ) -> rt_winograd {
+        let element = inputType.kernelElement
+        return rt_winograd(
+            input: rt_source(
+                data: memory, row_stride: Int64(geometry.inputChannels), element: element),
+            output: rt_target(
+                data: memory, row_stride: Int64(geometry.outputChannels),
+                element: RT_ELEMENT_F32),
+            weights: memory, bias: memory.assumingMemoryBound(to: Float.self), residual: nil,
+            activation: RT_ACTIVATION_NONE, batch: Int64(input.batch),
+            height: Int64(input.height), width: Int64(input.width),
+            input_channels: Int64(geometry.inputChannels),
+            output_channels: Int64(geometry.outputChannels), share_count: 1, scratch: memory)
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+internal import Evaluation
+internal import FoundationEssentials
+internal import GenerationTypes
+internal import ImageCodec
+internal import StableDiffusion
+internal import TensorKit
+internal import TokenMerging
+
+/// Draws the same prompts and seeds under several merge settings and measures what merging costs
+/// and saves.
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compares merge settings on the same prompts and seeds.",
+        discussion: """
+              retom-eval compare --prompts prompts.txt -o out \\
+                --setting "ReToM: --merge retom" --setting "ToMeSD: --merge tome"
+
+            The output directory receives compare.png (a row per prompt, a column per setting, \
+            the unmerged pictures first), index.html, pictures.csv and summary.csv. PSNR and SSIM \
+            are to the unmerged picture; times are of sampling and decoding.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "A name and merge options; give it again for more.", valueName: "name: options"))
+    var setting: [String] = []
+
+    @Option(help: ArgumentHelp("A file with one setting per line.", valueName: "file"))
+    var settings: String?
+
+    @Option(
+        name: [.customShort("p"), .long],
+        help: ArgumentHelp("What a picture shows; give it again for more.", valueName: "text"))
+    var prompt: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with one prompt per line, or JSON lines; - is standard input.",
+            valueName: "file"))
+    var prompts: String?
+
+    @Option(help: ArgumentHelp("Use the first prompts only.", valueName: "count"))
+    var promptCount: Int?
+
+    @Option(help: ArgumentHelp("Prompts whose pictures are shown.", valueName: "count"))
+    var rows = 8
+
+    @Option(
+        help: ArgumentHelp(
+            "The setting to compare fidelity with (default: the first).", valueName: "name"))
+    var against: String?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Where results go; earlier ones are replaced.", valueName: "directory"))
+    var output = "out/compare"
+
+    @OptionGroup(title: "Pictures") var generation: GenerationOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+    func validate() throws {
+        guard !prompt.isEmpty || prompts != nil else {
+            throw ValidationError("nothing to draw: give a prompt with -p or a file with --prompts")
+        }
+        if let promptCount, promptCount < 1 {
+            throw ValidationError("--prompt-count \(promptCount): choose 1 or more")
+        }
+        guard rows >= 0 else { throw ValidationError("--rows \(rows): choose 0 or more") }
+    }
+
+    func run() throws {
+        let settings = try mergeSettings()
+        let names = [MergeSetting.unmerged.name] + settings.map(\.name)
+        _ = try ComparisonTable.column(of: against, in: names)
+        let (path, modelName) = try model.resolve()
+        let directory = try ModelDirectory(path: path)
+        let requests = try requests(settings, ModelDescription(of: directory))
+        let shown = requests.prefix(rows)
+        if let first = shown.first {
+            try ComparisonSheet.check(
+                rowCount: shown.count, columnCount: names.count, width: first.width,
+                height: first.height)
+        }
+        let output = try RunDirectory(preparing: output, policy: .keep)
+        let compute = compute.configuration
+        let comparison = try MergeComparison(
+            settings: settings,
+            pipeline: StableDiffusionPipeline(model: directory, compute: compute),
+            decoder: LatentDecoder(model: directory, compute: compute))
+
+        try comparison.warmUp(requests[0])
+        var results = ComparisonResults(columns: comparison.columns)
+        for (index, request) in requests.enumerated() {
+            let row = try comparison.draw(request, index: index)
+            try results.add(row, isShown: index < shown.count, to: output)
+            ConsoleStreams.standard.writeError("\(index + 1) of \(requests.count) prompts\n")
+        }
+        let table = try ComparisonTable(names: names, rows: results.rows, baseline: against)
+        try results.write(table, title: "Token merging, \(modelName)", facts: facts, to: output)
+        print(table.text, terminator: "")
+    }
+
+    private func mergeSettings() throws -> [MergeSetting] {
+        var result: [MergeSetting] = []
+        for text in setting { result.append(try MergeSetting(parsing: text)) }
+        if let settings {
+            let bytes: Data
+            do {
+                bytes = try Data(contentsOf: URL(filePath: settings))
+            } catch {
+                throw ValidationError("cannot read settings from \(settings)")
+            }
+            result += try MergeSetting.settings(lines: String(decoding: bytes, as: UTF8.self))
+        }
+        try MergeSettingError.check(result)
+        return result
+    }
+
+    /// One request per picture, checked with every setting.
+    private func requests(
+        _ settings: [MergeSetting], _ description: ModelDescription
+    ) throws -> [GenerationRequest] {
+        var entries = PromptList.entries(arguments: prompt)
+        if let prompts { entries += try PromptList.read(path: prompts) }
+        if let promptCount { entries = Array(entries.prefix(promptCount)) }
+        var generator = SystemRandomNumberGenerator()
+        let plan = try RequestPlan(
+            entries: entries,
+            settings: generation.settings(
+                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
+                tokenMerging: .none),
+            seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
+            check: { request in
+                try description.check(request)
+                for setting in settings {
+                    try setting.merging.validate(isGuided: request.usesClassifierFreeGuidance)
+                }
+            }, using: &generator)
+        return plan.requests
+    }
+
+    /// What all pictures share, for the page.
+    private var facts: [String] {
+        [
+            "\(generation.steps) steps", generation.samplingMethod,
+            "guidance \(generation.cfgScale)", "precision \(compute.precision)",
+            "\(compute.threads) threads",
+        ]
+    }
+}
+
+/// What was drawn so far: numbers in memory, the shown pictures on disk too.
+struct ComparisonResults {
+    private(set) var rows: [ComparisonTable.Row] = []
+    private let columns: [MergeSetting]
+    private var images: [[RGBImage]] = []
+    private var files: [[String]] = []
+
+    init(columns: [MergeSetting]) { self.columns = columns }
+
+    mutating func add(
+        _ row: MergeComparison.Row, isShown: Bool, to directory: RunDirectory
+    ) throws {
+        let index = rows.count
+        rows.append(ComparisonTable.Row(request: row.request, records: row.records))
+        guard isShown else { return }
+        let digits = String(index)
+        let number = String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+        var names: [String] = []
+        for (column, image) in zip(columns, row.images) {
+            let name = "\(number)-\(column.fileName).png"
+            try directory.replace(name, bytes: try PNG.encode(image, texts: []))
+            names.append(name)
+        }
+        images.append(row.images)
+        files.append(names)
+    }
+
+    func write(
+        _ table: ComparisonTable, title: String, facts: [String], to directory: RunDirectory
+    ) throws {
+        try directory.replace("pictures.csv", bytes: Array(table.pictureCSV.utf8))
+        try directory.replace("summary.csv", bytes: Array(table.summaryCSV.utf8))
+        let page = ComparisonPage(title: title, facts: facts, table: table, files: files)
+        try directory.replace("index.html", bytes: Array(page.html.utf8))
+        guard !images.isEmpty else { return }
+        let sheet = try ComparisonSheet(table: table, images: images)
+        try directory.replace("compare.png") { append in
+            try sheet.write(
+                texts: [PNGText(keyword: "Software", text: ProgramVersion.text)], sink: append)
+        }
+    }
+}

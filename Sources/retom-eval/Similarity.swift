@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+internal import Evaluation
+internal import GenerationTypes
+internal import ImageCodec
+internal import StableDiffusion
+internal import TensorKit
+internal import TokenMerging
+
+/// Shows how token similarities change over the steps: the evidence for caching plans.
+struct Similarity: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows how token similarities change from step to step (Figure 3).",
+        discussion: """
+            Pictures are drawn without merging. The output directory receives similarity.png (heat \
+            maps of the first picture's tokens at timesteps near 0, 300, 600 and 900), \
+            agreement.png and agreement.csv (how far ReToM's choices agree with those made some \
+            calls before, over all pictures).
+            """)
+
+    @Option(
+        name: [.customShort("p"), .long],
+        help: ArgumentHelp("What a picture shows; give it again for more.", valueName: "text"))
+    var prompt: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with one prompt per line, or JSON lines; - is standard input.",
+            valueName: "file"))
+    var prompts: String?
+
+    @Option(help: ArgumentHelp("Use the first prompts only.", valueName: "count"))
+    var promptCount: Int?
+
+    @Option(help: ArgumentHelp("Side of the window in heat maps.", valueName: "tokens"))
+    var heatMapWindow = 8
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Calls between compared choices.", valueName: "calls"))
+    var lag = [1, 5, 10]
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Where results go; earlier ones are replaced.", valueName: "directory"))
+    var output = "out/similarity"
+
+    @OptionGroup(title: "Token merging") var merging: MergeOptions
+    @OptionGroup(title: "Pictures") var generation: GenerationOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+    func validate() throws {
+        guard !prompt.isEmpty || prompts != nil else {
+            throw ValidationError("nothing to draw: give a prompt with -p or a file with --prompts")
+        }
+        guard (1...16).contains(heatMapWindow) else {
+            throw ValidationError("--heat-map-window \(heatMapWindow): choose from 1 to 16")
+        }
+        guard lag.allSatisfy({ (1...GenerationLimits.inferenceStepCountMax).contains($0) }) else {
+            throw ValidationError("--lag: each must be 1 or more")
+        }
+        if let promptCount, promptCount < 1 {
+            throw ValidationError("--prompt-count \(promptCount): choose 1 or more")
+        }
+    }
+
+    func run() throws {
+        var configuration = merging.configuration
+        // Whatever merges in the end, the choices shown are ReToM's.
+        configuration.method = "retom"
+        var study = try SimilarityStudy(
+            merging: configuration, lags: lag, heatMapWindow: heatMapWindow)
+        let directory = try ModelDirectory(path: try model.resolve().directory)
+        let plan = try requestPlan(try ModelDescription(of: directory))
+        let output = try RunDirectory(preparing: output, policy: .keep)
+        let pipeline = try StableDiffusionPipeline(model: directory, compute: compute.configuration)
+        for (index, request) in plan.requests.enumerated() {
+            try study.add(request, pipeline: pipeline)
+            ConsoleStreams.standard.writeError("\(index + 1) of \(plan.requests.count) prompts\n")
+        }
+        let figures = SimilarityFigures(study)
+        try output.replace("similarity.png", bytes: try PNG.encode(figures.heatMaps))
+        try output.replace("agreement.png", bytes: try PNG.encode(figures.agreementChart))
+        try output.replace("agreement.csv", bytes: Array(figures.agreementCSV.utf8))
+        print(figures.summary, terminator: "")
+    }
+
+    private func requestPlan(_ description: ModelDescription) throws -> RequestPlan {
+        var entries = PromptList.entries(arguments: prompt)
+        if let prompts { entries += try PromptList.read(path: prompts) }
+        if let promptCount { entries = Array(entries.prefix(promptCount)) }
+        var generator = SystemRandomNumberGenerator()
+        return try RequestPlan(
+            entries: entries,
+            settings: generation.settings(
+                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
+                tokenMerging: .none),
+            seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
+            check: { try description.check($0) }, using: &generator)
+    }
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CKernels
+import Glibc
+import Testing
+
+/// Shape of a convolution of 3×3 pixels.
+struct WinogradShape: Sendable, CustomTestStringConvertible {
+    var batch = 1
+    var height: Int
+    var width: Int
+    var inputs: Int
+    var outputs: Int
+    var shares = 1
+
+    var pixelCount: Int { batch * height * width }
+    var testDescription: String {
+        "\(inputs)→\(outputs) on \(batch)×\(height)×\(width), \(shares) shares"
+    }
+}
+
+/// Inputs and output of one convolution.
+struct WinogradCase {
+    let shape: WinogradShape
+    let input: Matrix
+    let output: Matrix
+    let residual: Matrix
+    let weights: [Float]
+    let bias: [Float]
+    var activation = RT_ACTIVATION_NONE
+    var addsResidual = false
+
+    init(_ shape: WinogradShape, _ element: rt_element, output: rt_element = RT_ELEMENT_F32) {
+        self.shape = shape
+        var random = SplitMix(state: 41)
+        input = Matrix(
+            rows: shape.pixelCount, channels: shape.inputs, gap: 3, element: element
+        ) { _, _ in random.normal() }
+        residual = Matrix(
+            rows: shape.pixelCount, channels: shape.outputs, gap: 1, element: output
+        ) { _, _ in random.normal() }
+        self.output = Matrix(
+            rows: shape.pixelCount, channels: shape.outputs, gap: 2, element: output)
+        let scale = 1 / Float(9 * shape.inputs).squareRoot()
+        weights = (0..<9 * shape.inputs * shape.outputs).map { _ in scale * random.normal() }
+        bias = (0..<shape.outputs).map { _ in random.normal() }
+    }
+
+    /// Packs and runs, in ranges and not in order.
+    func run(_ set: KernelSet) {
+        let kernels = set.kernels
+        weights.withUnsafeBufferPointer { weights in
+            bias.withUnsafeBufferPointer { bias in
+                withUnsafePointer(to: residual.source) { residual in
+                    var call = rt_winograd(
+                        input: input.source, output: output.target, weights: output.target.data,
+                        bias: bias.baseAddress!, residual: addsResidual ? residual : nil,
+                        activation: activation, batch: Int64(shape.batch),
+                        height: Int64(shape.height), width: Int64(shape.width),
+                        input_channels: Int64(shape.inputs),
+                        output_channels: Int64(shape.outputs),
+                        share_count: Int64(shape.shares), scratch: output.target.data)
+                    let plan = kernels.winograd_plan(&call)
+                    let packed = GuardedMemory(plan.packed_byte_count)
+                    let scratch = GuardedMemory(Int64(shape.shares) * plan.scratch_byte_count)
+                    var packing = rt_winograd_pack(
+                        weights: weights.baseAddress!, input_channels: Int64(shape.inputs),
+                        output_channels: Int64(shape.outputs), element: input.element,
+                        packed: packed.base)
+                    let cut = plan.pack_unit_count / 2
+                    kernels.winograd_pack(&packing, cut, plan.pack_unit_count)
+                    kernels.winograd_pack(&packing, 0, cut)
+                    call.weights = UnsafeRawPointer(packed.base)
+                    call.scratch = scratch.base
+                    let half = call.share_count / 2
+                    kernels.winograd_run(&call, half, call.share_count)
+                    kernels.winograd_run(&call, 0, half)
+                    precondition(
+                        packed.isClean && scratch.isClean, "wrote behind what the plan asked for")
+                }
+            }
+        }
+    }
+
+    /// The definition of the convolution, in f64.
+    func exact() -> [Double] {
+        (0..<shape.pixelCount).flatMap { pixel in
+            (0..<shape.outputs).map { exact(pixel, $0) }
+        }
+    }
+
+    private func exact(_ pixel: Int, _ output: Int) -> Double {
+        let (item, place) = pixel.quotientAndRemainder(dividingBy: shape.height * shape.width)
+        let (y, x) = place.quotientAndRemainder(dividingBy: shape.width)
+        var sum = Double(bias[output])
+        for tap in 0..<9 {
+            let (row, column) = (y + tap / 3 - 1, x + tap % 3 - 1)
+            guard (0..<shape.height).contains(row), (0..<shape.width).contains(column) else {
+                continue
+            }
+            let source = (item * shape.height + row) * shape.width + column
+            for channel in 0..<shape.inputs {
+                let weight = weights[(tap * shape.inputs + channel) * shape.outputs + output]
+                sum += Double(input[source, channel]) * Double(weight)
+            }
+        }
+        if activation == RT_ACTIVATION_SILU { sum /= 1 + exp(-sum) }
+        return sum + (addsResidual ? Double(residual[pixel, output]) : 0)
+    }
+}
+
+@Suite struct WinogradTests {
+    private static let shapes: [WinogradShape] = [
+        WinogradShape(height: 1, width: 1, inputs: 2, outputs: 1),
+        WinogradShape(height: 2, width: 2, inputs: 16, outputs: 64),
+        WinogradShape(height: 5, width: 7, inputs: 34, outputs: 70),
+        WinogradShape(batch: 3, height: 4, width: 3, inputs: 18, outputs: 33, shares: 2),
+        WinogradShape(height: 1, width: 9, inputs: 32, outputs: 65, shares: 5),
+        // More patches than a block has, and more steps than the first-level cache takes.
+        WinogradShape(height: 26, width: 25, inputs: 16, outputs: 8),
+        WinogradShape(height: 3, width: 4, inputs: 300, outputs: 20, shares: 3),
+    ]
+
+    @Test(arguments: KernelSet.available, WinogradTests.shapes)
+    func equalsTheConvolution(_ set: KernelSet, _ shape: WinogradShape) {
+        for element in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
+            let test = WinogradCase(shape, element)
+            test.run(set)
+            // Rounding of transformed pixels and weights, where products are in bf16.
+            let isRounded = element == RT_ELEMENT_BF16 && set.isa == RT_ISA_AVX512_BF16
+            let deviation = Deviation(test.output.values, from: test.exact())
+            #expect(deviation.relative < (isRounded ? 4e-3 : 1e-6))
+            #expect(test.output.hasCleanGaps)
+        }
+    }
+
+    @Test(arguments: KernelSet.available)
+    func biasActivationAndResidualFollow(_ set: KernelSet) {
+        for output in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
+            var test = WinogradCase(Self.shapes[2], RT_ELEMENT_F32, output: output)
+            test.activation = RT_ACTIVATION_SILU
+            test.addsResidual = true
+            test.run(set)
+            let deviation = Deviation(test.output.values, from: test.exact())
+            #expect(deviation.relative < (output == RT_ELEMENT_F32 ? 1e-6 : 3e-3))
+        }
+    }
+
+    /// However the picture is cut, a pixel's sums are the same.
+    @Test(arguments: KernelSet.available)
+    func bitsDoNotDependOnShares(_ set: KernelSet) {
+        let results = [1, 2, 7].map { shares in
+            var shape = Self.shapes[5]
+            shape.shares = shares
+            let test = WinogradCase(shape, RT_ELEMENT_BF16)
+            test.run(set)
+            return test.output.values.map(\.bitPattern)
+        }
+        #expect(results[0] == results[1] && results[0] == results[2])
+    }
+
+    @Test(arguments: KernelSet.available)
+    func notANumberStaysInItsNeighbourhood(_ set: KernelSet) {
+        let test = WinogradCase(
+            WinogradShape(height: 8, width: 8, inputs: 16, outputs: 4), RT_ELEMENT_F32)
+        test.input[0, 3] = .nan
+        test.run(set)
+        #expect(test.output[0, 0].isNaN && test.output[9, 3].isNaN)
+        // Patches of four pixels: two further, nothing is touched.
+        #expect((0..<64).allSatisfy { ($0 % 8 < 4 && $0 / 8 < 4) || !test.output[$0, 0].isNaN })
+    }
+}

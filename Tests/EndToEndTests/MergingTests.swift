@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import Testing
+
+extension EndToEndTests {
+    /// Token merging as a person at the command line meets it.
+    @Suite struct MergingTests {
+        /// `tokenMerging` of the first image in the report.
+        private func report(_ studio: Studio, out: String) throws -> [String: Any] {
+            try #require(try studio.images(out: out)[0]["token_merging"] as? [String: Any])
+        }
+
+        @Test func reToMMergesUnlessToldOtherwise() async throws {
+            let studio = try Studio()
+            let merged = try await studio.draw("-p", "a red house", "-q", out: "merged")
+            #expect(merged.code == 0, "\(merged)")
+            let plain = try await studio.draw(
+                "-p", "a red house", "-q", "--merge", "none", out: "plain")
+            #expect(plain.code == 0, "\(plain)")
+            let retom = try report(studio, out: "merged")
+            // Three blocks at the highest resolution, two calls, p = 5.
+            #expect(retom["plans_computed"] as? Int == 3)
+            #expect(retom["plans_reused"] as? Int == 3)
+            let before = try #require(retom["tokens_before"] as? Int)
+            #expect(before == 2 * 2 * 3 * 64)
+            #expect(retom["tokens_after"] as? Int == before / 2)
+            #expect(try studio.images(out: "plain")[0]["token_merging"] == nil)
+            #expect(
+                try studio.bytes("00000-100.png", out: "merged")
+                    != studio.bytes("00000-100.png", out: "plain"))
+        }
+
+        @Test(arguments: ["tome", "atc", "importance", "todo"])
+        func everyMethodDraws(method: String) async throws {
+            let studio = try Studio()
+            let ending = try await studio.draw("-p", "a red house", "-q", "--merge", method)
+            #expect(ending.code == 0, "\(ending)")
+            let merging = try report(studio, out: "out")
+            let before = try #require(merging["tokens_before"] as? Int)
+            let after = try #require(merging["tokens_after"] as? Int)
+            #expect(after < before && after > 0)
+        }
+
+        @Test(
+            arguments: [
+                (["--merge-ratio", "1.5"], "--merge-ratio"),
+                (["--merge", "magic"], "choose --merge none|retom"),
+                (["--merge", "importance", "--cfg-scale", "1"], "raise --cfg-scale"),
+                (["--merge-window", "0"], "--merge-window"),
+            ])
+        func badInputGivesOneClearError(options: [String], part: String) async throws {
+            let studio = try Studio()
+            let ending = try await studio.start(["-p", "a"] + options, out: "out").ending()
+            #expect(ending.code == 2, "\(ending)")
+            #expect(ending.errorOutput.contains(part), "\(ending)")
+            #expect((studio.names() ?? []) == [])
+        }
+    }
+}
