@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the training scripts share: reading the data set and replacing files atomically."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Takes channels out of an AutoencoderKL's innermost level: one of every GroupNorm group.
 
     python scripts/train/narrow_vae.py --init work/ckpt/vae2 --out work/ckpt/narrow

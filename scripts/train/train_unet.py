@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains the U-Net on cached VAE latents, with captions drawn afresh for every sample.
 
     python scripts/train/train_unet.py --size 128 --out work/ckpt/unet128 --horizon 70000

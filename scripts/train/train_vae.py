@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains the AutoencoderKL (f = 8, four latent channels) on the rendered scenes.
 
     python scripts/train/train_vae.py train --crop 128 --samples 16000 --out work/ckpt/vae128

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loading an autoencoder, and measuring how well it gives pictures back: PSNR and SSIM."""
 import numpy as np
 import torch

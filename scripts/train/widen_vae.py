@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Widens a trained AutoencoderKL without changing what it computes.
 
     python scripts/train/widen_vae.py --init DIR/vae --channels 16 32 64 128 --out work/ckpt/wide
