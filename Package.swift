@@ -149,7 +149,7 @@ let testTargets: [Target] = [
         "EvaluationTests",
         [
             "Evaluation", "CommandSupport", "EmbeddedModel", "GenerationTypes", "ImageCodec",
-            "SafeTensors", "TensorKit", "TestSupport",
+            "SafeTensors", "StableDiffusion", "TensorKit", "TestSupport",
         ], resources: [.copy("Goldens")]),
     // They run the built executables, which are no dependency because nothing links them.
     tests("EndToEndTests", ["EmbeddedModel", "ImageCodec", "SafeTensors", "TestSupport"]),

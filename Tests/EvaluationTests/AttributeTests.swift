@@ -4,6 +4,7 @@ import CommandSupport
 import EmbeddedModel
 import Evaluation
 import Foundation
+import GenerationTypes
 import ImageCodec
 import StableDiffusion
 import TestSupport
@@ -142,7 +143,7 @@ struct AttributeTests {
         let sky = first[2].split(separator: " ").joined(separator: " ")
         #expect(sky == "sky 4 / 4 100.0 % 51.0 … 100.0 %")
         #expect(parts[1].contains("points to none"))
-        #expect(parts[1].contains("-25.0 ± 79.5"))
+        #expect(parts[1].contains("-25.0 ± 79.6"))
     }
 
     @Test(
@@ -158,7 +159,8 @@ struct AttributeTests {
 
     @Test func recordsHaveEveryAnswer() throws {
         var sources = [
-            AttributeRecord.Source(merging: .none), AttributeRecord.Source(merging: .none),
+            AttributeRecord.Source(merging: nil),
+            AttributeRecord.Source(merging: TokenMergeConfiguration(method: "retom")),
         ]
         for index in sources.indices {
             sources[index].files = (0..<4).map { ("\($0).png", UInt64($0)) }
@@ -170,6 +172,8 @@ struct AttributeTests {
             try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
         let settings = try #require(json["settings"] as? [[String: Any]])
         #expect(settings.map { $0["name"] as? String } == ["none", "ReToM"])
+        #expect(settings[0]["merging"] == nil)
+        #expect((settings[1]["merging"] as? [String: Any])?["method"] as? String == "retom")
         let scores = try #require(settings[1]["attributes"] as? [[String: Any]])
         let object = try #require(scores.first { $0["attribute"] as? String == "object" })
         #expect(object["hits"] as? Int == 2)

@@ -22,7 +22,7 @@ package struct AttributeSheet {
             }.prefix(Self.countMax))
     }
 
-    /// Encodes the sheet as PNG: below each picture its prompt, and what is missing.
+    /// Encodes the sheet as PNG: below each picture what is wrong, and its prompt.
     ///
     /// - Parameters:
     ///   - picture: gives a picture by its index.
@@ -35,11 +35,12 @@ package struct AttributeSheet {
         let captions = indices.map { index in
             let picture = pictures[index]
             return ContactSheet.Caption(
-                title: picture.prompt.prompt,
-                detail: "#\(picture.prompt.index) · \(picture.misses.joined(separator: " · "))")
+                title: "\(picture.misses.joined(separator: "; ")) – \(picture.prompt.prompt)",
+                detail: "#\(picture.prompt.index)")
         }
         let sheet = try ContactSheet(
-            count: indices.count, cellWidth: width, cellHeight: height, captions: captions)
+            count: indices.count, cellWidth: width, cellHeight: height, captions: captions,
+            style: ContactSheetStyle(titleLineCount: 7))
         try sheet.write(texts: texts, picture: { try picture(indices[$0]) }, sink: sink)
     }
 }

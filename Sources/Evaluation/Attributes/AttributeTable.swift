@@ -117,7 +117,8 @@ package struct AttributeTable: Sendable {
         let points = difference.points
         let sign = points.mean > 0 ? "+" : ""
         var text = sign + TerminalText.decimal(points.mean, digits: 1)
-        if points.halfWidth.isFinite {
+        // Where no picture differs there is no spread to tell a width from.
+        if points.halfWidth.isFinite, points.halfWidth > 0 {
             text += " ± " + TerminalText.decimal(points.halfWidth, digits: 1)
         }
         return cells + [text, "\(difference.lost)", "\(difference.won)"]
