@@ -45,7 +45,6 @@ struct AttributeJudgeTests {
             let found = try judge.logits(of: try folder.picture(of: prompt))
             let reference = Array(expected[prompt.index * count..<(prompt.index + 1) * count])
             let difference = zip(found, reference).map { ($0 - $1).magnitude }.max()
-            print("MAXDIFF", backend, prompt.index, difference ?? -1)
             #expect(try #require(difference) <= Self.bound, "picture \(prompt.index)")
             let shown = judge.configuration.scene(found)
             #expect(shown == judge.configuration.scene(reference))
