@@ -32,7 +32,7 @@ package final class AttributeJudge {
         self.configuration = configuration
         network = try WeightLoader.build(
             from: try Checkpoint(directory: path, baseName: "judge"), mapping: { $0 },
-            backend: backend
+            backend: backend, team: ThreadTeam(threadCount: resolved.threadCount)
         ) { loader in
             try JudgeNetwork(configuration, loader: loader)
         }
@@ -43,7 +43,7 @@ package final class AttributeJudge {
             allocating: TensorShape(tokens: 1, channels: configuration.outputCount))
         let lane = lanes.lanes[0]
         try lane.measure { network.forward(picture, into: output, lane: lane) }
-        try lanes.allocateWorkspaces()
+        try lanes.finishDryRuns()
     }
 
     /// The network's outputs for a picture, `configuration.outputCount` numbers.
