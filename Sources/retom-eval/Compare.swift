@@ -136,9 +136,10 @@ struct Compare: ParsableCommand {
                 tokenMerging: .none),
             seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
             check: { request in
-                try description.check(request)
-                for setting in settings {
-                    try setting.merging.validate(isGuided: request.usesClassifierFreeGuidance)
+                for setting in [.unmerged] + settings {
+                    var merged = request
+                    merged.tokenMerging = setting.merging
+                    try description.check(merged)
                 }
             }, using: &generator)
         return plan.requests

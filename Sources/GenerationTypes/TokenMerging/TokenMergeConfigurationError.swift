@@ -52,13 +52,14 @@ public enum TokenMergeConfigurationError: Error, Equatable, CustomStringConverti
             """
         case .needsGuidance(let method):
             """
-            --merge \(method) weighs tokens by what guidance changes and needs a guidance scale \
-            above 1; raise --cfg-scale or choose another method
+            --merge \(method) weighs tokens by what classifier-free guidance changes: raise \
+            --cfg-scale above 1 or choose another method (models distilled with guidance, such as \
+            LCM, have none)
             """
         case .tooManyTokens(let method, let count, let limit):
             """
             --merge \(method) compares all pairs of tokens; \(count) tokens are more than its \
-            limit of \(limit): use a smaller picture or --merge retom
+            limit of \(limit): choose a smaller picture with -W and -H, or --merge retom
             """
         }
     }
