@@ -23,7 +23,7 @@ struct PipelineParityTests {
         GenerationRequest(
             prompt: "a red house beside a pine tree in a snowy field at night under a full moon",
             negativePrompt: "a blue car", seed: 42, width: 64, height: 64, inferenceStepCount: 25,
-            guidanceScale: 5, samplingMethod: method, sigmaSchedule: schedule)
+            guidanceScale: 5, samplingMethod: method, sigmaSchedule: schedule, tokenMerging: .none)
     }
 
     private static func pipeline(

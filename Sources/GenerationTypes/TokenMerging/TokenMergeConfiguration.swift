@@ -71,10 +71,13 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     /// Side of the cells that one key stands for (ToDo).
     public var downsampleFactor = 2
 
-    /// The defaults: ReToM at R = 0.5, p = 5, on the highest resolution.
+    /// The default of the command line, of settings and of requests alike: ReToM at R = 0.5,
+    /// p = 5, on the highest resolution.
+    ///
+    /// What merges nothing says so: `.none`.
     public init() {}
 
-    /// The defaults with another method.
+    /// The default with another method.
     public init(method: String) { self.method = method }
 
     /// Plain Stable Diffusion: every token stays.
