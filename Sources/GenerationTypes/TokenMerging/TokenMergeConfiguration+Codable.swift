@@ -2,7 +2,7 @@
 
 /// JSON with ToMeSD's key names; a missing key keeps its default, bad values are refused.
 extension TokenMergeConfiguration: Codable {
-    private enum CodingKeys: String, CodingKey {
+    private enum CodingKeys: String, CodingKey, CaseIterable {
         case method, ratio, period, scope, sharing, window, alpha, destination, linkage
         case maximumDownsample = "max_downsample"
         case refreshCalls = "refresh_calls"
@@ -20,6 +20,9 @@ extension TokenMergeConfiguration: Codable {
         case importanceWarmupCallCount = "importance_warmup"
         case downsampleFactor = "downsample_factor"
     }
+
+    /// Every key, for readers that refuse others.
+    public static var keys: [String] { CodingKeys.allCases.map(\.rawValue) }
 
     /// Reads a configuration and checks its values; the method's name is `TokenMerger`'s to check.
     public init(from decoder: any Decoder) throws {
