@@ -142,7 +142,10 @@ let testTargets: [Target] = [
         ] + nio),
     tests(
         "CommandTests",
-        ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
+        [
+            "CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
     tests(
         "EvaluationTests",
         [

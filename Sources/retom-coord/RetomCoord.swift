@@ -63,9 +63,8 @@ struct RetomCoord: AsyncParsableCommand {
         _ plan: RequestPlan, model: (directory: ModelDirectory, name: String), _ pool: WorkerPool,
         _ runDirectory: RunDirectory, _ progress: ProgressFeed, _ stop: StopRequest
     ) async throws -> ProgramExit {
-        for warning in try TruncationWarnings.of(plan.requests, model: model.directory) {
-            progress.report(.warning(warning))
-        }
+        let truncations = try TruncationWarnings.of(plan.requests, model: model.directory)
+        for warning in pool.warnings + truncations { progress.report(.warning(warning)) }
         let computing = compute.configuration(threadCount: pool.decodeThreadCount(of: compute))
         async let fingerprint = DedicatedThread.run(named: "hash") {
             try ModelFingerprint(of: model.directory)

@@ -21,6 +21,23 @@ import TokenMerging
         }
     }
 
+    /// The ratio that ToDo reports is what it does, 0 switches it off, and no other method changes.
+    @Test(arguments: TokenMergeRegistry.standard.names)
+    func ratiosInForceAreWhatHappens(name: String) throws {
+        var configuration = TokenMergeConfiguration(method: name)
+        configuration.ratio = 0.25
+        let inForce = configuration.withRatioInForce
+        #expect((inForce == configuration) == (name != "todo"))
+        let site = TokenMergeSite(
+            index: 0, grid: TokenGrid(height: 16, width: 16), channels: 8, downsample: 1)
+        let layout = try TokenMerger(configuration).layout(at: site, sampleCount: 1)
+        let expected = name == "none" ? 0 : inForce.ratio
+        #expect(Double(layout.mergedCount) == (1 - expected) * 256)
+        configuration.ratio = 0
+        #expect(configuration.withRatioInForce.ratio == 0)
+        #expect(try TokenMerger(configuration).layout(at: site, sampleCount: 1).isIdentity)
+    }
+
     @Test func jsonUsesToMeSDsNamesAndKeepsDefaults() throws {
         #expect(try Self.decode("{}") == TokenMergeConfiguration())
         let configuration = try Self.decode(

@@ -6,12 +6,9 @@ internal import TokenMerging
 
 /// Which tokens merge: what is not given follows the profile, or the method.
 package struct MergeOptions: ParsableArguments {
-    /// The method without options.
-    package static let defaultMethod = "retom"
-
     @Option(
         help: ArgumentHelp(
-            "Merge similar tokens (none for the plain picture, default: \(Self.defaultMethod)).",
+            "Merge similar tokens (none for the plain picture, default: \(TokenMergeConfiguration().method)).",
             valueName: TokenMergeRegistry.standard.names.joined(separator: "|")))
     package var merge: String?
 
@@ -23,8 +20,10 @@ package struct MergeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Side of ReToM's windows in tokens: adaptive, 2, 8, 16, or one per level (2,4,8,8).",
-            valueName: "side"))
+            """
+            Side of ReToM's windows in tokens: adaptive, 2, 8, 16, or one per level (2,4,8,8); a \
+            window larger than the map is the whole map.
+            """, valueName: "side"))
     package var mergeWindow: TokenMergeWindow?
 
     @Option(help: ArgumentHelp("Steps from one plan to the next.", valueName: "steps"))
@@ -112,20 +111,21 @@ package struct MergeOptions: ParsableArguments {
     package mutating func validate() throws {
         do {
             try configuration.validate()
-        } catch {
+            try refuseUnread()
+        } catch let error as TokenMergeConfigurationError {
             throw ValidationError(error.description)
         }
     }
 
     /// The profile's or the method's settings with what was given on top.
     package var configuration: TokenMergeConfiguration {
-        var merging = mergeProfile?.configuration ?? TokenMergeConfiguration(method: method)
-        merging.method = method
+        var merging = mergeProfile?.configuration ?? TokenMergeConfiguration()
         func set<Value>(
             _ key: WritableKeyPath<TokenMergeConfiguration, Value>, _ value: Value?
         ) {
             if let value { merging[keyPath: key] = value }
         }
+        set(\.method, merge)
         set(\.ratio, mergeRatio)
         set(\.window, mergeWindow)
         set(\.period, mergePeriod.map { $0 })
@@ -146,12 +146,12 @@ package struct MergeOptions: ParsableArguments {
         set(\.mergesSelfAttention, mergeAttn)
         set(\.mergesCrossAttention, mergeCrossattn)
         set(\.mergesFeedForward, mergeMlp)
-        return merging
+        return merging.withRatioInForce
     }
 
-    /// Whoever names a profile means ReToM.
-    private var method: String {
-        merge ?? (mergeProfile == nil ? Self.defaultMethod : "retom")
+    /// Where tokens merge, for records.
+    package var layers: MergeLayers? {
+        MergeLayers(maximumDownsample: configuration.maximumDownsample)
     }
 
     private static var profiles: String { choices(TokenMergeProfile.self) }
@@ -176,6 +176,13 @@ package enum MergeLayers: String, ExpressibleByArgument, CaseIterable, Sendable 
         case .three: 4
         case .all: 8
         }
+    }
+
+    /// The layers that a largest downsampling means.
+    package init?(maximumDownsample: Int) {
+        guard let layers = Self.allCases.first(where: { $0.maximumDownsample == maximumDownsample })
+        else { return nil }
+        self = layers
     }
 
     fileprivate static var names: String { choices(Self.self) }

@@ -17,6 +17,17 @@ extension TokenMergeConfiguration {
         }
     }
 
+    /// The same, with a ratio that says what the method will do: some have one of their own, which
+    /// only 0 (nothing merges) overrides.
+    package var withRatioInForce: TokenMergeConfiguration {
+        guard ratio > 0, let strategy = try? TokenMergeRegistry.standard.strategy(for: self),
+            let ownRatio = strategy.ownRatio
+        else { return self }
+        var configuration = self
+        configuration.ratio = ownRatio
+        return configuration
+    }
+
     /// Checks what depends on the request.
     ///
     /// - Parameter isGuided: whether classifier-free guidance is on.

@@ -8,7 +8,10 @@ package import GenerationTypes
 /// and the cache) are `TokenMergePlanCache`'s, line 15 (equation 2) is `TokenMergePlan.merge`.
 package struct ReToM: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
-        name: "retom", defaultPeriod: 5, defaultFeatureSource: .attentionInput)
+        name: "retom", displayName: "ReToM",
+        options: TokenMergeOption.common.union([
+            .window, .alpha, .destination, .sourceRanking, .shift, .sharing,
+        ]), defaultPeriod: 5, defaultFeatureSource: .attentionInput)
 
     private let window: TokenMergeWindow
     private let alpha: TokenMergeAlpha
