@@ -71,6 +71,8 @@ struct ComparisonTests {
         #expect(page.html.contains("<title>&lt;x&gt;</title>"))
         #expect(page.html.contains("src=\"0%20fast.png\""))
         #expect(!page.html.contains("<script"))
+        // 4 s against 2 s.
+        #expect(page.html.contains("2.00 s · 2.0× · 20.0 dB · SSIM 0.750"))
     }
 
     @Test func sheetsHaveARowOfSummariesAndARowPerPrompt() throws {

@@ -65,7 +65,7 @@ package struct ComparisonTable: Sendable {
                 let fields = [
                     "\(index)", Self.quoted(row.request.prompt), "\(row.request.seed)",
                     Self.quoted(name), "\(record.seconds)", "\(record.samplingSeconds)",
-                    "\(record.decodingSeconds)", "\(row.records[0].seconds / record.seconds)",
+                    "\(record.decodingSeconds)", "\(row.speedUp(of: record))",
                     Self.number(record.psnr), "\(record.ssim)", "\(record.tokensLeft)",
                     "\(record.statistics.computedPlanCount)",
                     "\(record.statistics.reusedPlanCount)",
