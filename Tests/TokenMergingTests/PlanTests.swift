@@ -32,7 +32,11 @@ import TokenMerging
         for ratio in [0.1, 0.5, 0.75, 1] {
             var configuration = TokenMergeConfiguration(method: method)
             configuration.ratio = ratio
+            let site = TokenMergeSite(index: 0, grid: grid, channels: 12, downsample: 1)
+            let layout = try TokenMerger(configuration).layout(at: site, sampleCount: 2)
+            guard !layout.isIdentity else { continue }
             let plan = try Self.plan(configuration, features)
+            #expect(plan.layout == layout)
             for part in 0..<plan.layout.partCount {
                 let rows = (0..<plan.layout.mergedCount).map { plan.members(ofRow: $0, part: part) }
                 #expect(rows.flatMap { $0 }.sorted() == Array(0..<grid.tokenCount))

@@ -111,15 +111,14 @@ import TokenMerging
         }
         // The halves as two lanes hold them, the second below the first in memory.
         let plan = try TokenMerger(TokenMergeConfiguration()).makePlan(features)
-        let merger = try TokenMerger(TokenMergeConfiguration())
         let site = TokenMergeSite(
             index: 0, grid: TokenGrid(height: 9, width: 7), channels: 16, downsample: 1)
-        let cache = TokenMergePlanCache(merger: merger, seed: 1)
-        let split = try #require(
-            try cache.plan(
-                at: site, call: TokenMergeCall(index: 0, count: 9, isGuided: true),
-                features: TokenFeatures(uncond: swapped.batch(1..<2), text: swapped.batch(0..<1))))
-        #expect(split.isIdentical(to: plan))
+        let cache = try PlanCacheTests.cache(TokenMergeConfiguration(), site: site)
+        cache.begin(callIndex: 0)
+        cache.refresh(
+            0, half: 0,
+            features: TokenFeatures(uncond: swapped.batch(1..<2), text: swapped.batch(0..<1)))
+        #expect(cache.plan(0, half: 1).isIdentical(to: plan))
     }
 
     /// A sample alone gets the plan that it gets in a batch with plans of its own.

@@ -2,6 +2,7 @@
 
 import GenerationTypes
 import TensorKit
+import Testing
 import TokenMerging
 
 /// A reproducible stream for tests (xorshift64*).
@@ -93,15 +94,14 @@ extension TokenMerger {
             isBottleneck: isBottleneck)
         let layout = try strategy.layout(
             at: site, ratio: configuration.ratio, sampleCount: features.shape.batch)
+        try #require(
+            layout != .identity(grid, sampleCount: features.shape.batch),
+            "where a method can't merge at all, there is no plan")
         var plan = TokenMergePlan(layout: layout)
-        // Where a method can't merge at all, the cache makes no plan.
-        let strategy =
-            layout == .identity(grid, sampleCount: features.shape.batch)
-            ? NoMerging(configuration: configuration) : strategy
         let scratch = TokenMergeScratch()
         try scratch.prepare(byteCount: layout.scratchByteCount)
         let context = TokenMergeContext(
-            site: site, call: TokenMergeCall(index: callIndex, count: 50, isGuided: isGuided),
+            site: site, call: TokenMergeCall(index: callIndex, isGuided: isGuided),
             refreshIndex: refreshIndex, seed: seed, importance: importance)
         strategy.fill(&plan, from: TokenFeatures(features), context: context, scratch: scratch)
         return plan
@@ -128,14 +128,24 @@ extension TokenMergePlan {
         return output
     }
 
-    /// `unmerge` into a new tensor.
+    /// Every token's merged row, f32, in a new tensor.
     func unmerged(_ input: Tensor) throws -> Tensor {
         let shape = TensorShape(
             batch: input.shape.batch, height: layout.grid.height, width: layout.grid.width,
             channels: input.shape.channels)
-        let output = try makeTensor(
-            Array(repeating: .nan, count: shape.elementCount), shape, type: input.elementType)
-        unmerge(input, into: output, lane: try testLane())
+        let output = try makeTensor(Array(repeating: 0, count: shape.elementCount), shape)
+        unmergeAdding(input, into: output, lane: try testLane())
         return output
+    }
+
+    /// Whether two plans have the same shape and indices.
+    func isIdentical(to other: TokenMergePlan) -> Bool {
+        guard layout == other.layout, alpha == other.alpha else { return false }
+        return (0..<layout.partCount).allSatisfy { part in
+            mergedRows(part: part) == other.mergedRows(part: part)
+                && (0..<layout.mergedCount).allSatisfy {
+                    members(ofRow: $0, part: part) == other.members(ofRow: $0, part: part)
+                }
+        }
     }
 }

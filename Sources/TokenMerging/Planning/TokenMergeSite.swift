@@ -63,15 +63,12 @@ package struct TokenMergeCall: Sendable, Hashable {
     ///
     /// Not a timestep, and not a step: PNDM makes 51 calls in 50 steps.
     package let index: Int
-    /// Calls that the whole image takes.
-    package let count: Int
     /// Whether unconditional and conditional halves run together.
     package let isGuided: Bool
 
-    package init(index: Int, count: Int, isGuided: Bool) {
-        precondition(index >= 0 && count >= 0, "call \(index) of \(count)")
+    package init(index: Int, isGuided: Bool) {
+        precondition(index >= 0, "call \(index)")
         self.index = index
-        self.count = count
         self.isGuided = isGuided
     }
 }
