@@ -23,10 +23,10 @@ package struct PromptOptions: ParsableArguments {
         }
     }
 
-    /// All prompts: those of the command line first.
-    package func entries() throws(PromptListError) -> [PromptEntry] {
+    /// All prompts, those of the command line first; or just the first few of them.
+    package func entries(first count: Int? = nil) throws(PromptListError) -> [PromptEntry] {
         var entries = PromptList.entries(arguments: prompt)
         if let prompts { entries += try PromptList.read(path: prompts) }
-        return entries
+        return count.map { Array(entries.prefix($0)) } ?? entries
     }
 }
