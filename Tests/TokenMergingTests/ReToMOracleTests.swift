@@ -2,6 +2,7 @@
 
 import GenerationTypes
 import TensorKit
+import TestSupport
 import Testing
 import TokenMerging
 
@@ -24,7 +25,7 @@ import TokenMerging
     /// Half of them have features on which arithmetic is exact, so that ties are ties in both
     /// forms; those include zero tokens.
     @Test func thousandRandomGridsGiveThePlanOfTheLiteralForm() throws {
-        var random = TestRandom(seed: 2507_12771)
+        var random = SplitMix64(state: 2507_12771)
         for index in 0..<1000 {
             let item = makeCase(index, &random)
             let shape = TensorShape(
@@ -81,7 +82,7 @@ import TokenMerging
             pick: { window, count in stream.index(below: count, counter: window) })
     }
 
-    private func makeCase(_ index: Int, _ random: inout TestRandom) -> Case {
+    private func makeCase(_ index: Int, _ random: inout SplitMix64) -> Case {
         func choose<Value>(_ values: [Value]) -> Value {
             values[Int.random(in: values.indices, using: &random)]
         }
@@ -125,7 +126,7 @@ import TokenMerging
     /// of 1 / channels, sums are exact in any order.
     ///
     /// Few distinct values, so ties abound.
-    private func exactToken(_ channels: Int, _ random: inout TestRandom) -> [Float] {
+    private func exactToken(_ channels: Int, _ random: inout SplitMix64) -> [Float] {
         let kind = Int.random(in: 0..<8, using: &random)
         if kind == 0 { return Array(repeating: 0, count: channels) }
         let scale: Float = [0.25, 1, 8].randomElement(using: &random) ?? 1

@@ -2,6 +2,7 @@
 
 import GenerationTypes
 import TensorKit
+import TestSupport
 import Testing
 import TokenMerging
 
@@ -210,7 +211,7 @@ import TokenMerging
 
     /// A chequerboard: every token is as similar as every other, whatever a sum rounds to.
     @Test func tiesBySymmetryGoToTheLowestIndex() throws {
-        var random = TestRandom(seed: 12)
+        var random = SplitMix64(state: 12)
         let black = (0..<33).map { _ in random.normal() }
         let white = (0..<33).map { _ in random.normal() }
         let board = (0..<64).flatMap { ($0 / 8 + $0 % 8).isMultiple(of: 2) ? black : white }

@@ -2,27 +2,9 @@
 
 import GenerationTypes
 import TensorKit
+import TestSupport
 import Testing
 import TokenMerging
-
-/// A reproducible stream for tests (xorshift64*).
-struct TestRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-
-    /// Roughly normal, mean 0.
-    mutating func normal() -> Float {
-        (0..<6).reduce(Float(0)) { sum, _ in sum + Float.random(in: -1...1, using: &self) } * 0.7
-    }
-}
 
 /// An f32 or bf16 tensor with the given values, row by row.
 func makeTensor(
@@ -77,7 +59,7 @@ func values(of tensor: Tensor) -> [Float] {
 
 /// Normal features `[batch, h, w, channels]`.
 func normalFeatures(_ grid: TokenGrid, batch: Int, channels: Int, seed: UInt64) -> [Float] {
-    var random = TestRandom(seed: seed)
+    var random = SplitMix64(state: seed)
     return (0..<(batch * grid.tokenCount * channels)).map { _ in random.normal() }
 }
 

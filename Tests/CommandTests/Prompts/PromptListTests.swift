@@ -3,6 +3,7 @@
 import CommandSupport
 import GenerationTypes
 import Glibc
+import TestSupport
 import Testing
 
 @Suite struct PromptListTests {
@@ -180,8 +181,8 @@ import Testing
     }
 
     @Test func filesAreReadAndMissingOnesNamed() throws {
-        let directory = TemporaryDirectory()
-        try directory.write("p.txt", "a house\n")
+        let directory = try TemporaryDirectory()
+        try directory.write("a house\n", to: "p.txt")
         let path = directory.path + "/p.txt"
         #expect(try PromptList.read(path: path).map(\.origin) == ["\(path):1"])
         #expect(
