@@ -32,6 +32,13 @@ struct BenchUNet: ParsableCommand {
             """)
     var profile = false
 
+    func validate() throws {
+        guard merging.mergeRefresh == nil else {
+            throw ValidationError(
+                "--merge-refresh: a benchmark repeats calls; give it --merge-period")
+        }
+    }
+
     func run() throws {
         let model = try ModelDirectory(path: try options.model.resolve().directory)
         let resolved = try options.compute.configuration.resolve()

@@ -26,6 +26,10 @@ extension EndToEndTests {
             let before = try #require(retom["tokens_before"] as? Int)
             #expect(before == 2 * 2 * 3 * 64)
             #expect(retom["tokens_after"] as? Int == before / 2)
+            // 64 members, 33 offsets and 64 slots of 4 bytes per block; scratch is one block's.
+            #expect(retom["plan_bytes"] as? Int == 3 * 4 * (64 + 33 + 64))
+            let scratch = try #require(retom["scratch_bytes"] as? Int)
+            #expect(scratch > 2 * 64 * 8 && scratch < 1 << 16, "\(scratch)")
             #expect(try studio.images(out: "plain")[0]["token_merging"] == nil)
             #expect(
                 try studio.bytes("00000-100.png", out: "merged")

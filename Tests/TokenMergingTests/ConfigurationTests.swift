@@ -45,7 +45,7 @@ import TokenMerging
             {"method": "tome", "ratio": 0.4, "max_downsample": 2, "sx": 4, "sy": 3,
              "use_rand": false, "merge_attn": true, "merge_crossattn": true, "merge_mlp": true,
              "window": "2,4,8,8", "alpha": 0.25, "period": 3, "refresh_calls": [1, 7],
-             "destination": "least", "source_ranking": "rep", "scope": "qkv", "linkage": "single",
+             "destination": "least", "source_ranking": "rep", "slice": true, "scope": "qkv", "linkage": "single",
              "sharing": "per-sample", "proportional_attention": true, "shift_windows": false,
              "feature_source": "attention-input",
              "importance_pool": 2, "importance_warmup": 1, "downsample_factor": 3}

@@ -15,6 +15,8 @@ struct LiteralReToM {
     var ratio: Double
     var destination = TokenMergeDestination.representative
     var ranking = TokenMergeSourceRanking.average
+    /// Whether `sim[1:r]` is Python's: r − 1 sources.
+    var isSliced = false
     /// How far the map lies further on under the windows, cyclically.
     var shift = 0
     /// Where a random destination stands in a window's ranking.
@@ -69,7 +71,8 @@ struct LiteralReToM {
         }
         var rest = order.filter { $0 != d }
         if ranking == .representative { rest = sorted(rest) { cosines[$0 * n + d] } }
-        let r = min(Int(Double(n) * ratio), n - 1)
+        var r = min(Int(Double(n) * ratio), n - 1)
+        if isSliced, r > 0 { r -= 1 }
         return Window(
             destination: tokens[d], sources: rest[..<r].map { tokens[$0] },
             kept: rest[r...].map { tokens[$0] })

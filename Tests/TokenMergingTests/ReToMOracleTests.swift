@@ -78,7 +78,8 @@ import TokenMerging
         return LiteralReToM(
             height: item.grid.height, width: item.grid.width, channels: item.channels,
             side: item.side, ratio: configuration.ratio, destination: configuration.destination,
-            ranking: configuration.sourceRanking, shift: item.isShifted ? side / 2 : 0,
+            ranking: configuration.sourceRanking, isSliced: configuration.slicesSources,
+            shift: item.isShifted ? side / 2 : 0,
             pick: { window, count in stream.index(below: count, counter: window) })
     }
 
@@ -104,6 +105,7 @@ import TokenMerging
         configuration.destination = choose(
             [.representative, .representative] + TokenMergeDestination.allCases)
         configuration.sourceRanking = choose(TokenMergeSourceRanking.allCases)
+        configuration.slicesSources = choose([false, false, false, true])
         configuration.sharing = choose(TokenMergeSharing.allCases)
         configuration.alpha = choose([.mean, .mean, .weight(0), .weight(0.25), .weight(1)])
         let samples = (0..<Int.random(in: 1...2, using: &random)).map { _ in

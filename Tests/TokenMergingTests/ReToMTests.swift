@@ -20,13 +20,13 @@ import TokenMerging
 
     static func layout(
         _ window: TokenMergeWindow, _ grid: TokenGrid, ratio: Double, downsample: Int = 1,
-        isBottleneck: Bool = false
+        stage: TokenMergeStage = .down
     ) throws -> TokenMergeLayout {
         var configuration = TokenMergeConfiguration()
         configuration.window = window
         configuration.ratio = ratio
         let site = TokenMergeSite(
-            index: 0, grid: grid, channels: 4, downsample: downsample, isBottleneck: isBottleneck)
+            index: 0, grid: grid, channels: 4, downsample: downsample, stage: stage)
         return try TokenMerger(configuration).strategy.layout(
             at: site, ratio: ratio, sampleCount: 2)
     }
@@ -61,16 +61,43 @@ import TokenMerging
         for (size, downsample, windows) in [(64, 1, 1024), (32, 2, 64), (16, 4, 4), (8, 8, 1)] {
             let grid = TokenGrid(height: size, width: size)
             let graded = try Self.layout(
-                .adaptive, grid, ratio: 0.5, downsample: downsample, isBottleneck: size == 8)
+                .adaptive, grid, ratio: 0.5, downsample: downsample, stage: size == 8 ? .mid : .down
+            )
             #expect(graded.groupCount == windows)
             let literal = try Self.layout(
                 .adaptiveLiteral, grid, ratio: 0.5, downsample: downsample,
-                isBottleneck: size == 8)
+                stage: size == 8 ? .mid : .down)
             #expect(literal.groupCount == (size == 8 ? 1 : size * size / 4))
             let levels = try Self.layout(
                 .levels([2, 4]), grid, ratio: 0.5, downsample: downsample)
             #expect(levels.groupCount == (size == 64 ? 1024 : size * size / 16))
         }
+    }
+
+    /// Windows of their own on the way down, in the bottleneck and on the way up.
+    @Test func windowsFollowTheStage() throws {
+        let grid = TokenGrid(height: 16, width: 16)
+        let window = TokenMergeWindow.stages(down: [2, 4], mid: 16, up: [8])
+        let cases: [(stage: TokenMergeStage, downsample: Int, side: Int)] = [
+            (.down, 1, 2), (.down, 2, 4), (.down, 8, 4), (.mid, 8, 16), (.up, 1, 8), (.up, 4, 8),
+        ]
+        for item in cases {
+            let layout = try Self.layout(
+                window, grid, ratio: 0.5, downsample: item.downsample, stage: item.stage)
+            #expect(layout.groupCount == 256 / (item.side * item.side), "\(item)")
+        }
+        #expect(try TokenMergeWindow(parsing: "\(window)") == window)
+    }
+
+    /// A source less per window: at R = .5 in windows of four, one instead of two.
+    @Test func slicesHaveASourceLess() throws {
+        var configuration = TokenMergeConfiguration()
+        configuration.slicesSources = true
+        let plan = try TokenMerger(configuration).makePlan(try Self.features(8, 8))
+        #expect(plan.layout.mergedCount == 16 * 3)
+        configuration.ratio = 0.25
+        let none = try TokenMerger(configuration).makePlan(try Self.features(8, 8))
+        #expect(none.layout.isIdentity)
     }
 
     /// One token is left of the whole map, and it is the one nearest to the mean direction.

@@ -66,14 +66,14 @@ func normalFeatures(_ grid: TokenGrid, batch: Int, channels: Int, seed: UInt64) 
 extension TokenMerger {
     /// A filled plan, without a cache.
     func makePlan(
-        _ features: Tensor, downsample: Int = 1, isBottleneck: Bool = false, callIndex: Int = 0,
+        _ features: Tensor, downsample: Int = 1, stage: TokenMergeStage = .down, callIndex: Int = 0,
         refreshIndex: Int = 0, seed: UInt64 = 1, siteIndex: Int = 0, isGuided: Bool = true,
         importance: TokenImportanceMap? = nil
     ) throws -> TokenMergePlan {
         let grid = TokenGrid(height: features.shape.height, width: features.shape.width)
         let site = TokenMergeSite(
             index: siteIndex, grid: grid, channels: features.shape.channels, downsample: downsample,
-            isBottleneck: isBottleneck)
+            stage: stage)
         let layout = try strategy.layout(
             at: site, ratio: configuration.ratio, sampleCount: features.shape.batch)
         try #require(

@@ -31,6 +31,7 @@ enum Samples {
         merging.alpha = .weight(0.5)
         merging.destination = .least
         merging.sourceRanking = .representative
+        merging.slicesSources = true
         merging.shiftsWindows = false
         merging.strideX = 3
         merging.strideY = 4

@@ -13,6 +13,7 @@ extension MergeOptions {
             ("--merge-ratio", mergeRatio != nil, .ratio),
             ("--merge-layers", mergeLayers != nil, .layers),
             ("--merge-period", mergePeriod != nil, .refreshes),
+            ("--merge-refresh", mergeRefresh != nil, .refreshes),
             ("--merge-features", mergeFeatures != nil, .features),
             ("--merge-scope", mergeScope != nil, .scope),
             (
@@ -26,11 +27,14 @@ extension MergeOptions {
             ("--merge-alpha", mergeAlpha != nil, .alpha),
             ("--merge-destination", mergeDestination != nil, .destination),
             ("--merge-source", mergeSource != nil, .sourceRanking),
+            ("--merge-slice", mergeSlice != nil, .slice),
             ("--merge-shift-windows", mergeShiftWindows != nil, .shift),
             ("--merge-sharing", mergeSharing != nil, .sharing),
             ("--merge-sx", mergeSx != nil, .strides),
             ("--merge-sy", mergeSy != nil, .strides),
             ("--merge-rand", mergeRand != nil, .randomDestinations),
+            ("--merge-importance-pool", mergeImportancePool != nil, .importance),
+            ("--merge-importance-warmup", mergeImportanceWarmup != nil, .importance),
             ("--merge-linkage", mergeLinkage != nil, .linkage),
             ("--merge-downsample-factor", mergeDownsampleFactor != nil, .downsampleFactor),
         ]
@@ -41,6 +45,9 @@ extension MergeOptions {
     ///
     /// - Throws: `ValidationError`, `TokenMergeConfigurationError`.
     func refuseUnread() throws {
+        guard mergePeriod == nil || mergeRefresh == nil else {
+            throw ValidationError("--merge-period and --merge-refresh exclude each other")
+        }
         let method = configuration.method
         let profileMethod = mergeProfile?.configuration.method
         if let mergeProfile, let profileMethod, profileMethod != method {

@@ -21,13 +21,20 @@ package struct MergeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Side of ReToM's windows in tokens: adaptive, 2, 8, 16, or one per level (2,4,8,8); a \
-            window larger than the map is the whole map.
+            Side of ReToM's windows in tokens: adaptive, adaptive-literal, 2, 8, 16, one per level \
+            (2,4,8,8) or per stage (down:2,mid:8,up:2/4/8); a window larger than the map is the \
+            whole map.
             """, valueName: "side"))
     package var mergeWindow: TokenMergeWindow?
 
     @Option(help: ArgumentHelp("Steps from one plan to the next.", valueName: "steps"))
     package var mergePeriod: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Exactly these U-Net calls make plans, besides the first; replaces the period.",
+            valueName: "0,5,12"))
+    package var mergeRefresh: MergeCalls?
 
     @Option(
         help: ArgumentHelp("The destination's share of a merged token.", valueName: "mean|0…1"))
@@ -44,6 +51,11 @@ package struct MergeOptions: ParsableArguments {
             "Rank sources by average similarity, or by that to the destination.",
             valueName: choices(TokenMergeSourceRanking.self)))
     package var mergeSource: TokenMergeSourceRanking?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Read Algorithm 1's sim[1:r] as Python does: a source less per window.")
+    package var mergeSlice: Bool?
 
     @Option(
         help: ArgumentHelp(
@@ -97,6 +109,17 @@ package struct MergeOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Draw destinations (tome).")
     package var mergeRand: Bool?
 
+    @Option(
+        help: ArgumentHelp(
+            "Tokens to draw destinations from, as a multiple of the tokens left (importance).",
+            valueName: "1…"))
+    package var mergeImportancePool: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "U-Net calls before importance is trusted (importance).", valueName: "calls"))
+    package var mergeImportanceWarmup: Int?
+
     @Flag(inversion: .prefixedNo, help: "Merge around self-attention.")
     package var mergeAttn: Bool?
 
@@ -129,6 +152,10 @@ package struct MergeOptions: ParsableArguments {
         set(\.ratio, mergeRatio)
         set(\.window, mergeWindow)
         set(\.period, mergePeriod.map { $0 })
+        set(\.refreshCalls, mergeRefresh.map { $0.indices })
+        set(\.slicesSources, mergeSlice)
+        set(\.importancePool, mergeImportancePool)
+        set(\.importanceWarmupCallCount, mergeImportanceWarmup)
         set(\.alpha, mergeAlpha)
         set(\.destination, mergeDestination)
         set(\.sourceRanking, mergeSource)
@@ -186,6 +213,22 @@ package enum MergeLayers: String, ExpressibleByArgument, CaseIterable, Sendable 
     }
 
     fileprivate static var names: String { choices(Self.self) }
+}
+
+/// U-Net calls of an image, as in `0,5,12`.
+package struct MergeCalls: ExpressibleByArgument, Sendable, Equatable {
+    /// Their indices.
+    package let indices: [Int]
+
+    /// Reads numbers from 0 with commas between them.
+    package init?(argument: String) {
+        var indices: [Int] = []
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let index = Int(part), index >= 0 else { return nil }
+            indices.append(index)
+        }
+        self.indices = indices
+    }
 }
 
 /// The names of all choices, for help.

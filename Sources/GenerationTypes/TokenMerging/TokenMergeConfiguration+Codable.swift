@@ -12,6 +12,7 @@ extension TokenMergeConfiguration: Codable {
         case mergesCrossAttention = "merge_crossattn"
         case mergesFeedForward = "merge_mlp"
         case sourceRanking = "source_ranking"
+        case slicesSources = "slice"
         case shiftsWindows = "shift_windows"
         case strideX = "sx"
         case strideY = "sy"
@@ -47,6 +48,7 @@ extension TokenMergeConfiguration: Codable {
         try read(.alpha, &alpha)
         try read(.destination, &destination)
         try read(.sourceRanking, &sourceRanking)
+        try read(.slicesSources, &slicesSources)
         try read(.shiftsWindows, &shiftsWindows)
         try read(.strideX, &strideX)
         try read(.strideY, &strideY)
@@ -77,6 +79,7 @@ extension TokenMergeConfiguration: Codable {
         try container.encode(alpha, forKey: .alpha)
         try container.encode(destination, forKey: .destination)
         try container.encode(sourceRanking, forKey: .sourceRanking)
+        try container.encode(slicesSources, forKey: .slicesSources)
         try container.encode(shiftsWindows, forKey: .shiftsWindows)
         try container.encode(strideX, forKey: .strideX)
         try container.encode(strideY, forKey: .strideY)

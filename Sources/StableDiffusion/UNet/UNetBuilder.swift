@@ -54,7 +54,7 @@ final class UNetBuilder {
         guard let type = configuration.midBlockType, let level = levels.last else { return nil }
         return try UNetMidBlock(
             configuration.transformerShape(
-                of: level, at: levels.count - 1, isBottleneck: true),
+                of: level, at: levels.count - 1, .mid),
             transformerLayers: type == UNetConfiguration.midBlockWithAttention
                 ? try configuration.midTransformerLayers() : nil,
             options: resnetOptions(level: levels.count - 1), builder: self,
@@ -87,7 +87,7 @@ final class UNetBuilder {
         let arriving = upLayer == 0 && upIndex > 0 ? levels[index + 1].channels : level.channels
         let decoder = try UNetLayer(
             inputChannels: arriving + skipChannels,
-            shape: configuration.transformerShape(of: level, at: index),
+            shape: configuration.transformerShape(of: level, at: index, .up),
             transformerLayers: level.upHasAttention ? level.upTransformerLayers[upLayer] : nil,
             options: resnetOptions(level: index), index: upLayer, builder: self, loader: upLoader)
         let upsampler =
@@ -109,7 +109,7 @@ final class UNetBuilder {
                 try UNetLayer(
                     inputChannels: step == 1 && index > 0
                         ? levels[index - 1].channels : level.channels,
-                    shape: configuration.transformerShape(of: level, at: index),
+                    shape: configuration.transformerShape(of: level, at: index, .down),
                     transformerLayers: level.downHasAttention
                         ? level.downTransformerLayers[step - 1] : nil,
                     options: resnetOptions(level: index), index: step - 1, builder: self,

@@ -13,34 +13,35 @@ extension UNetConfiguration {
         let levels = try levels()
         var shapes: [TransformerShape] = []
         for (index, level) in levels.enumerated() {
-            let shape = transformerShape(of: level, at: index)
+            let down = transformerShape(of: level, at: index, .down)
+            let up = transformerShape(of: level, at: index, .up)
             for step in 0...level.layerCount {
                 if step > 0, level.downHasAttention {
                     let count = level.downTransformerLayers[step - 1]
-                    shapes += Array(repeating: shape, count: count)
+                    shapes += Array(repeating: down, count: count)
                 }
                 if level.upHasAttention {
                     let count = level.upTransformerLayers[level.layerCount - step]
-                    shapes += Array(repeating: shape, count: count)
+                    shapes += Array(repeating: up, count: count)
                 }
             }
         }
         if midBlockType == Self.midBlockWithAttention, let level = levels.last {
-            let shape = transformerShape(of: level, at: levels.count - 1, isBottleneck: true)
+            let shape = transformerShape(of: level, at: levels.count - 1, .mid)
             shapes += Array(repeating: shape, count: try midTransformerLayers())
         }
         return shapes
     }
 
-    /// The numbers that shape the transformers of a level, or of the mid block below it.
+    /// The numbers that shape the transformers of a level on one way, or of the mid block below it.
     func transformerShape(
-        of level: UNetLevel, at index: Int, isBottleneck: Bool = false
+        of level: UNetLevel, at index: Int, _ stage: TokenMergeStage
     ) -> TransformerShape {
         TransformerShape(
             channels: level.channels, headCount: level.headCount,
             textChannels: level.crossAttentionDimension,
-            onlyCrossAttention: level.onlyCrossAttention && !isBottleneck, groupCount: groupCount,
-            level: index, isBottleneck: isBottleneck)
+            onlyCrossAttention: level.onlyCrossAttention && stage != .mid, groupCount: groupCount,
+            level: index, stage: stage)
     }
 
     /// The mid block that has transformers.
@@ -60,7 +61,7 @@ extension [TransformerShape] {
                 height: (sample.height + side - 1) / side, width: (sample.width + side - 1) / side)
             return TokenMergeSite(
                 index: index, grid: grid, channels: block.channels, input: input,
-                isBottleneck: block.isBottleneck)
+                stage: block.stage)
         }
     }
 }

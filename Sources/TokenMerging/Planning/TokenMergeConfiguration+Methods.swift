@@ -44,9 +44,15 @@ extension TokenMergeWindow {
     package func side(at site: TokenMergeSite) -> Int {
         switch self {
         case .adaptive: 2 * site.downsample
-        case .adaptiveLiteral: site.isBottleneck ? 8 : 2
+        case .adaptiveLiteral: site.stage == .mid ? 8 : 2
         case .fixed(let side): side
         case .levels(let sides): sides[min(site.level, sides.count - 1)]
+        case .stages(let down, let mid, let up):
+            switch site.stage {
+            case .down: down[min(site.level, down.count - 1)]
+            case .mid: mid
+            case .up: up[min(site.level, up.count - 1)]
+            }
         }
     }
 }

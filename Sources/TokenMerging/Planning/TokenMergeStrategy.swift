@@ -42,7 +42,7 @@ extension TokenMergeStrategy {
 /// A part of a configuration that some methods read and others don't.
 package enum TokenMergeOption: Sendable, Hashable, CaseIterable {
     case ratio, layers, refreshes, features, scope, proportionalAttention, modules
-    case window, alpha, destination, sourceRanking, shift, sharing
+    case window, alpha, destination, sourceRanking, slice, shift, sharing
     case strides, randomDestinations, linkage, importance, downsampleFactor
 
     /// What every method reads that compares tokens.
