@@ -55,6 +55,20 @@ import TokenMerging
         #expect(error <= 1e-3, "relative L2 \(error)")
     }
 
+    /// diffusers with ToDo's coarser keys and values (25 steps), and with scikit-learn's clusters (4
+    /// steps), each written from the papers: the same latents.
+    @Test(arguments: [("todo", 25, 256), ("atc", 4, 128)])
+    func methodsWithoutAPackage(_ method: String, steps: Int, size: Int) throws {
+        let expected = try Goldens("merged_methods").floats(method)
+        let request = Self.request(
+            steps: steps, size: size, TokenMergeConfiguration(method: method))
+        let pipeline = try Self.pipeline()
+        let error = relativeL2(try Self.latents(pipeline, request), expected)
+        #expect(error <= 1e-3, "relative L2 \(error)")
+        let plain = Self.request(steps: steps, size: size, .none)
+        #expect(relativeL2(try Self.latents(pipeline, plain), expected) > 1e-2)
+    }
+
     static let methods = ["retom", "tome", "atc", "importance", "todo"]
 
     /// An image is a function of its request: alone, after others, and after others of other sizes

@@ -23,7 +23,7 @@ struct PipelineParityTests {
         GenerationRequest(
             prompt: "a red house beside a pine tree in a snowy field at night under a full moon",
             negativePrompt: "a blue car", seed: 42, width: 64, height: 64, inferenceStepCount: 25,
-            guidanceScale: 5, samplingMethod: method, sigmaSchedule: schedule)
+            guidanceScale: 5, samplingMethod: method, sigmaSchedule: schedule, tokenMerging: .none)
     }
 
     private static func pipeline(
@@ -43,12 +43,6 @@ struct PipelineParityTests {
         return run.latents
     }
 
-    private static func relativeDistance(_ found: [Float], _ expected: [Float]) -> Double {
-        let error = zip(found, expected).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
-        let norm = expected.reduce(0.0) { $0 + pow(Double($1), 2) }
-        return (error / norm).squareRoot()
-    }
-
     @Test(arguments: [BackendKind.onednn, .openblas])
     func finalLatentsMatchDiffusers(backend: BackendKind) throws {
         let path = try #require(
@@ -60,7 +54,7 @@ struct PipelineParityTests {
         for (name, method, schedule) in cases {
             let expected = try #require(goldens[name], "no golden for \(name)").floats()
             let found = try Self.latents(Self.request(method, schedule), pipeline).values
-            let distance = Self.relativeDistance(found, expected)
+            let distance = relativeL2(found, expected)
             #expect(distance <= Self.latentsDistanceMax, "\(name): \(distance)")
         }
     }
@@ -107,10 +101,7 @@ struct PipelineParityTests {
             compute: ComputeConfiguration(backend: .onednn, precision: .float32, threadCount: 2))
         let exact = try decoder.decode(Self.latents(request, Self.pipeline(.onednn)))
         let coarse = try decoder.decode(Self.latents(request, Self.pipeline(.onednn, .bfloat16)))
-        let error = zip(exact.bytes, coarse.bytes).reduce(0.0) {
-            $0 + pow(Double($1.0) - Double($1.1), 2)
-        }
-        let decibels = 10 * log10(255 * 255 * Double(exact.bytes.count) / max(error, 1e-9))
+        let decibels = peakSignalToNoise(coarse.values, exact.values)
         #expect(decibels >= Self.bfloat16DecibelsMin, "\(decibels) dB")
     }
 }
