@@ -62,10 +62,12 @@ struct ClusterRun: Sendable {
     private func draw(
         on workers: [WorkerAddress], _ group: MultiThreadedEventLoopGroup
     ) async throws -> ProgramExit {
-        let configuration = CoordinatorConfiguration(
+        var configuration = CoordinatorConfiguration(
             name: SystemInfo.hostName, build: ProgramVersion.text,
             kernelClass: decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
             memoryByteCount: SystemInfo.memoryByteCount, model: fingerprint)
+        // Nobody starts a local worker again.
+        if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, group: group,
             logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })
