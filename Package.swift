@@ -151,7 +151,7 @@ let testTargets: [Target] = [
         "ClusterTests",
         [
             "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "ClusterSimulation",
-            "GenerationTypes", logging,
+            "GenerationTypes", "TestSupport", logging,
         ] + nio),
     tests(
         "CommandTests",

@@ -18,7 +18,7 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
     mutating func oneIn(_ n: Int) -> Bool { n > 0 && below(n) == 0 }
 
     /// A number from 0 up to `n`, without it.
-    mutating func below(_ n: Int) -> Int {
+    package mutating func below(_ n: Int) -> Int {
         Int(truncatingIfNeeded: next().multipliedFullWidth(by: UInt64(n)).high)
     }
 
