@@ -58,19 +58,21 @@ extension CoordinatorStateMachine {
     // MARK: Poisonous images
 
     /// A worker was lost while it sampled an image; whether it ended is told when it comes back.
-    mutating func noteLoss(of index: Int, with item: Int) {
-        workers[index].lostItems.append(item)
-        items[item].openLosses += 1
+    mutating func noteLoss(of index: Int, with item: Int, at step: Int) {
+        workers[index].lostItems.append((item, step))
+        items[item].openLosses.append(step)
     }
 
     /// It is known now whether a lost worker had ended.
     mutating func settleLosses(of index: Int, hasEnded: Bool, now: Duration) {
         let lost = workers[index].lostItems
         workers[index].lostItems = []
-        for item in lost {
-            items[item].openLosses -= 1
+        for (item, step) in lost {
+            if let position = items[item].openLosses.firstIndex(of: step) {
+                items[item].openLosses.remove(at: position)
+            }
             if hasEnded {
-                items[item].kills += 1
+                items[item].kills.append(step)
                 failIfPoisonous(item)
             } else if items[item].status == .pending {
                 // It need not wait for the verdict any longer.
@@ -81,19 +83,28 @@ extension CoordinatorStateMachine {
 
     /// Gives an image up that ended too many workers.
     mutating func failIfPoisonous(_ item: Int) {
-        guard items[item].status == .pending, items[item].kills >= tolerance.killCountMax,
-            !has(.noPoisonBreaker)
-        else { return }
-        let reason = "given up: \(items[item].kills) workers ended while they sampled it"
+        guard items[item].status == .pending, !has(.noPoisonBreaker) else { return }
+        let count = Self.likeness(items[item].kills)
+        guard count >= tolerance.killCountMax else { return }
+        let reason = "given up: \(count) workers ended at the same step of it"
         fail(item, AttemptFailure(worker: "", attempt: 0, reason: reason))
     }
 
     /// When an image whose attempt failed may be tried again.
     func retryTime(of item: Int, now: Duration) -> Duration {
-        if items[item].kills + items[item].openLosses >= tolerance.killCountMax {
+        if Self.likeness(items[item].kills + items[item].openLosses) >= tolerance.killCountMax {
             return now + tolerance.verdictPause
         }
         let doublings = max(0, min(items[item].failures.count - 1, 16))
         return now + min(tolerance.retryPause * (1 << doublings), tolerance.retryPauseMax)
+    }
+
+    /// How many workers were lost at about the same step.
+    ///
+    /// Images are pure functions, so what ends one worker ends the next at the same place, whereas
+    /// machines that are switched off are in the middle of anything. The last word of a step may
+    /// be lost with the worker, hence "about".
+    private static func likeness(_ steps: [Int]) -> Int {
+        steps.map { step in steps.count { abs($0 - step) <= 1 } }.max() ?? 0
     }
 }

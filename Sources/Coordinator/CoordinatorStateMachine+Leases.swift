@@ -204,7 +204,7 @@ extension CoordinatorStateMachine {
                 if !has(.forgetWaiting) { letGo(held.item) }
                 continue
             }
-            noteLoss(of: index, with: held.item)
+            noteLoss(of: index, with: held.item, at: held.step)
             attemptFailed(held, by: index, reason: reason, now: now)
         }
     }

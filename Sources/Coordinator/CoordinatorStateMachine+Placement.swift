@@ -183,7 +183,7 @@ extension CoordinatorStateMachine {
     private func mayCopy(_ item: Int, to thief: Int) -> Bool {
         items[item].status == .leased && (items[item].liveCount == 1 || has(.copyWithoutEnd))
             && items[item].failures.count + 2 <= tolerance.attemptCountMax
-            && items[item].kills + items[item].openLosses == 0
+            && items[item].kills.isEmpty && items[item].openLosses.isEmpty
             && !items[item].failedWorkers.contains(thief)
     }
 

@@ -70,10 +70,10 @@ package struct CoordinatorStateMachine {
         var liveCount = 0
         /// Not leased again before this.
         var notBefore = Duration.zero
-        /// Workers that ended while they sampled it.
-        var kills = 0
-        /// Workers lost while they sampled it, of which it is not known whether they ended.
-        var openLosses = 0
+        /// How far it was when workers ended that sampled it, in steps.
+        var kills: [Int] = []
+        /// How far it was when workers were lost of which it is not known whether they ended.
+        var openLosses: [Int] = []
         /// Digest and maker of the first result.
         var sha256: [UInt8] = []
         var maker: Int?

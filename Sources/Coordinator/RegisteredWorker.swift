@@ -33,8 +33,9 @@ struct RegisteredWorker {
     var lossCount = 0
     /// When the first of them was.
     var lostSince = Duration.zero
-    /// Images it was sampling when it was lost, until it is known whether it ended.
-    var lostItems: [Int] = []
+    /// Images it was sampling when it was lost, and how far they were, until it is known whether
+    /// it ended.
+    var lostItems: [(item: Int, step: Int)] = []
     /// When it last finished a step.
     var lastStep = Duration.zero
     /// When it failed, as far as that counts.

@@ -90,7 +90,21 @@ import WireProtocol
             return
         }
         #expect(failures.map(\.worker) == ["w0:7400", "w1:7400", ""])
-        #expect(failures.last?.reason == "given up: 2 workers ended while they sampled it")
+        #expect(failures.last?.reason == "given up: 2 workers ended at the same step of it")
+    }
+
+    @Test func workersThatEndAnywhereAreNotTheImagesFault() throws {
+        var subject = Subject(workers: 3, images: 1)
+        _ = subject(.start)
+        var actions = subject.join(1) + subject.join(2) + subject.join(3)
+        for (id, step) in [(UInt64(1), 1), (2, 3)] {
+            let (_, lease) = try #require(Subject.leases(actions).first)
+            for step in 0...step { _ = subject.progress(id, lease, step) }
+            _ = subject(.disconnected(id, reason: "reset"))
+            subject.now += .seconds(1)
+            actions = subject(.tick)
+        }
+        #expect(Subject.leases(actions).first?.id == 3)
     }
 
     @Test func lostConnectionsAreNoMurder() throws {
