@@ -59,7 +59,8 @@ let compute: [Target] = [
     library("SafeTensors", ["CKernels"]),
     library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors", "TokenMerging"]),
     library("TokenMerging", ["GenerationTypes", "TensorKit"]),
-    library("EmbeddedModel", resources: [.copy("Resources/postcards")]),
+    library(
+        "EmbeddedModel", resources: [.copy("Resources/postcards"), .copy("Resources/judge")]),
     library("ImageCodec", ["CPNG"]),
 ]
 
@@ -95,14 +96,15 @@ let executables: [Target] = [
     library(
         "Evaluation",
         [
-            "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit", "ImageCodec",
-            "GenerationTypes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit", "SafeTensors",
+            "ImageCodec", "GenerationTypes",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     executable(
         "retom-eval",
         [
             "Evaluation", "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit",
-            "ImageCodec", "GenerationTypes",
+            "EmbeddedModel", "ImageCodec", "GenerationTypes",
         ]),
 ]
 
@@ -159,9 +161,9 @@ let testTargets: [Target] = [
     tests(
         "EvaluationTests",
         [
-            "Evaluation", "CommandSupport", "GenerationTypes", "ImageCodec", "TensorKit",
-            "TestSupport",
-        ]),
+            "Evaluation", "CommandSupport", "EmbeddedModel", "GenerationTypes", "ImageCodec",
+            "SafeTensors", "StableDiffusion", "TensorKit", "TestSupport",
+        ], resources: [.copy("Goldens")]),
     // They run the built executables, which are no dependency because nothing links them.
     tests("EndToEndTests", ["EmbeddedModel", "ImageCodec", "SafeTensors", "TestSupport"]),
 ]

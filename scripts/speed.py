@@ -81,6 +81,8 @@ def openvino_seconds(module, size, precision, options):
 
     torch.manual_seed(0)
     inputs = module.inputs(size)
+    # Tracing would keep every activation for gradients.
+    torch.set_grad_enabled(False)
     converted = openvino.convert_model(module, example_input=tuple(inputs))
     shapes = {port: list(value.shape) for port, value in zip(converted.inputs, inputs)}
     converted.reshape(shapes)

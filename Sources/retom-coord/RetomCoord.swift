@@ -66,22 +66,17 @@ struct RetomCoord: AsyncParsableCommand {
         for warning in try TruncationWarnings.of(plan.requests, model: model.directory) {
             progress.report(.warning(warning))
         }
-        let computing = compute.configuration(threadCount: pool.decodeThreadCount(of: compute))
-        async let fingerprint = DedicatedThread.run(named: "hash") {
-            try ModelFingerprint(of: model.directory)
-        }
-        async let decoder = DedicatedThread.run(named: "load") {
-            PictureDecoder(try LatentDecoder(model: model.directory, compute: computing))
-        }
-        let session = RunSession(
-            directory: runDirectory, plan: plan, progress: progress,
-            model: ModelRecord(name: model.name, fingerprint: try await fingerprint),
-            settings: settings, batchCount: generation.batchCount,
-            savesLatents: output.saveLatents)
         let run = ClusterRun(
-            plan: plan, pool: pool, session: session, stop: stop, progress: progress,
-            fingerprint: try await fingerprint, decoder: try await decoder)
-        return try await run.perform()
+            plan: plan, pool: pool, model: model.directory,
+            decoding: compute.configuration(threadCount: pool.decodeThreadCount(of: compute)),
+            stop: stop, progress: progress)
+        return try await run.perform { fingerprint in
+            RunSession(
+                directory: runDirectory, plan: plan, progress: progress,
+                model: ModelRecord(name: model.name, fingerprint: fingerprint),
+                settings: settings, batchCount: generation.batchCount,
+                savesLatents: output.saveLatents)
+        }
     }
 
     private func requestPlan(_ requestCheck: RequestCheck) throws -> RequestPlan {

@@ -3,7 +3,6 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import Evaluation
-internal import FoundationEssentials
 internal import GenerationTypes
 internal import ImageCodec
 internal import StableDiffusion
@@ -24,13 +23,7 @@ struct Compare: ParsableCommand {
             are to the unmerged picture; times are of sampling and decoding.
             """)
 
-    @Option(
-        help: ArgumentHelp(
-            "A name and merge options; give it again for more.", valueName: "name: options"))
-    var setting: [String] = []
-
-    @Option(help: ArgumentHelp("A file with one setting per line.", valueName: "file"))
-    var settings: String?
+    @OptionGroup var settings: MergeSettingOptions
 
     @Option(
         name: [.customShort("p"), .long],
@@ -74,7 +67,8 @@ struct Compare: ParsableCommand {
     }
 
     func run() throws {
-        let settings = try mergeSettings()
+        let settings = try settings.all()
+        try MergeSettingError.check(settings)
         let names = [MergeSetting.unmerged.name] + settings.map(\.name)
         _ = try ComparisonTable.column(of: against, in: names)
         let (path, modelName) = try model.resolve()
@@ -90,8 +84,9 @@ struct Compare: ParsableCommand {
         let compute = compute.configuration
         let comparison = try MergeComparison(
             settings: settings,
-            pipeline: StableDiffusionPipeline(model: directory, compute: compute),
-            decoder: LatentDecoder(model: directory, compute: compute))
+            painter: PicturePainter(
+                pipeline: StableDiffusionPipeline(model: directory, compute: compute),
+                decoder: LatentDecoder(model: directory, compute: compute)))
 
         try comparison.warmUp(requests[0])
         var results = ComparisonResults(columns: comparison.columns)
@@ -101,24 +96,10 @@ struct Compare: ParsableCommand {
             ConsoleStreams.standard.writeError("\(index + 1) of \(requests.count) prompts\n")
         }
         let table = try ComparisonTable(names: names, rows: results.rows, baseline: against)
-        try results.write(table, title: "Token merging, \(modelName)", facts: facts, to: output)
+        try results.write(
+            table, title: "Token merging, \(modelName)",
+            facts: generation.facts(self.compute), to: output)
         print(table.text, terminator: "")
-    }
-
-    private func mergeSettings() throws -> [MergeSetting] {
-        var result: [MergeSetting] = []
-        for text in setting { result.append(try MergeSetting(parsing: text)) }
-        if let settings {
-            let bytes: Data
-            do {
-                bytes = try Data(contentsOf: URL(filePath: settings))
-            } catch {
-                throw ValidationError("cannot read settings from \(settings)")
-            }
-            result += try MergeSetting.settings(lines: String(decoding: bytes, as: UTF8.self))
-        }
-        try MergeSettingError.check(result)
-        return result
     }
 
     /// One request per picture, checked with every setting.
@@ -128,29 +109,11 @@ struct Compare: ParsableCommand {
         var entries = PromptList.entries(arguments: prompt)
         if let prompts { entries += try PromptList.read(path: prompts) }
         if let promptCount { entries = Array(entries.prefix(promptCount)) }
-        var generator = SystemRandomNumberGenerator()
-        let plan = try RequestPlan(
-            entries: entries,
-            settings: generation.settings(
-                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
-                tokenMerging: .none),
-            seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
-            check: { request in
-                try description.check(request)
-                for setting in settings {
-                    try setting.merging.validate(isGuided: request.usesClassifierFreeGuidance)
-                }
-            }, using: &generator)
-        return plan.requests
-    }
-
-    /// What all pictures share, for the page.
-    private var facts: [String] {
-        [
-            "\(generation.steps) steps", generation.samplingMethod,
-            "guidance \(generation.cfgScale)", "precision \(compute.precision)",
-            "\(compute.threads) threads",
-        ]
+        return try generation.plan(entries, for: description) { request in
+            for setting in settings {
+                try setting.merging.validate(isGuided: request.usesClassifierFreeGuidance)
+            }
+        }.requests
     }
 }
 

@@ -92,13 +92,6 @@ struct Similarity: ParsableCommand {
         var entries = PromptList.entries(arguments: prompt)
         if let prompts { entries += try PromptList.read(path: prompts) }
         if let promptCount { entries = Array(entries.prefix(promptCount)) }
-        var generator = SystemRandomNumberGenerator()
-        return try RequestPlan(
-            entries: entries,
-            settings: generation.settings(
-                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
-                tokenMerging: .none),
-            seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
-            check: { try description.check($0) }, using: &generator)
+        return try generation.plan(entries, for: description)
     }
 }

@@ -112,7 +112,7 @@ extension TokenMerger {
 func testLane(threadCount: Int = 1) throws -> ComputeLane {
     let lane = ComputeLane(
         kernels: KernelTable.best(), team: ThreadTeam(threadCount: threadCount))
-    try lane.workspace.allocate()
+    try lane.finishDryRun()
     return lane
 }
 

@@ -108,15 +108,7 @@ package struct ComparisonTable: Sendable {
             "setting", "s/image", "speed-up", "PSNR dB", "SSIM", "dB to \(names[baseline])",
             "tokens left",
         ]
-        let lines = [heads] + summaries.map(cells)
-        let widths = heads.indices.map { column in
-            lines.map { TerminalText.columnCount($0[column]) }.max() ?? 0
-        }
-        return lines.map { line in
-            line.indices.map { column in
-                TerminalText.padded(line[column], width: widths[column], atStart: column > 0)
-            }.joined(separator: "  ")
-        }.joined(separator: "\n") + "\n"
+        return TerminalText.table([heads] + summaries.map(cells))
     }
 
     /// A summary's cells, as in `text`.

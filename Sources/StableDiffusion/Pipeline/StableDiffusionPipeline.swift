@@ -42,8 +42,9 @@ package final class StableDiffusionPipeline {
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
         let tokenizer = try CLIPTokenizer(
             directory: URL(filePath: try model.component("tokenizer")))
-        unet = try UNet2DConditionModel.load(from: model, backend: backend)
-        let textModel = try CLIPTextModel.load(from: model, backend: backend)
+        let team = ThreadTeam(threadCount: threadCount)
+        unet = try UNet2DConditionModel.load(from: model, backend: backend, team: team)
+        let textModel = try CLIPTextModel.load(from: model, backend: backend, team: team)
         prompts = PromptEncoder(tokenizer: tokenizer, model: textModel)
     }
 
