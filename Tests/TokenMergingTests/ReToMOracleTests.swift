@@ -41,8 +41,9 @@ import TokenMerging
                 let samples = plan.layout.samples(of: part)
                 let expected = reference.windows(samples.map { item.samples[$0] })
                 #expect(plan.layout.groupCount == expected.count)
+                let isEqual = plan.literalWindows(expected, part: part) == expected
                 #expect(
-                    plan.literalWindows(expected, part: part) == expected,
+                    isEqual,
                     "case \(index): \(item.grid), side \(item.side), \(item.configuration)")
                 for sample in samples {
                     let start = sample * plan.layout.mergedCount + plan.layout.keptCount
@@ -152,7 +153,7 @@ struct DocumentedStream {
 
     func index(below bound: Int, counter: Int) -> Int {
         let bits = Self.mix(key &+ UInt64(counter) &* 0x9E37_79B9_7F4A_7C15)
-        return Int(UInt128(bits) * UInt128(bound) >> 64)
+        return Int((UInt128(bits) * UInt128(bound)) >> 64)
     }
 
     private static func mix(_ value: UInt64) -> UInt64 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+internal import StableDiffusion
 
 extension GenerationOptions {
     /// The images of a run, each checked against the model.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import TensorKit
+internal import TokenMerging
 
 /// Makes the parts of a U-Net and numbers its cross-attention layers as it goes.
 final class UNetBuilder {
