@@ -137,10 +137,23 @@ let testTargets: [Target] = [
             "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd", "TestSupport",
             .product(name: "NIOTestUtils", package: "swift-nio"),
         ] + nio),
+    .target(
+        name: "ClusterSimulation",
+        dependencies: [
+            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes",
+        ],
+        path: "Tests/ClusterSimulation", swiftSettings: settings),
+    .executableTarget(
+        name: "cluster-simulation",
+        dependencies: [
+            "ClusterSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        path: "Tests/SimulationProgram", swiftSettings: settings),
     tests(
         "ClusterTests",
         [
-            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes", logging,
+            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "ClusterSimulation",
+            "GenerationTypes", "TestSupport", logging,
         ] + nio),
     tests(
         "CommandTests",

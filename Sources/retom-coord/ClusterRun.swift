@@ -104,10 +104,12 @@ struct ClusterRun: Sendable {
         on workers: [WorkerAddress], _ prepared: Prepared, _ session: RunSession,
         _ group: MultiThreadedEventLoopGroup
     ) async throws -> ProgramExit {
-        let configuration = CoordinatorConfiguration(
+        var configuration = CoordinatorConfiguration(
             name: SystemInfo.hostName, build: ProgramVersion.text,
             kernelClass: prepared.decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
             memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint)
+        // Nobody starts a local worker again.
+        if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, group: group,
             logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })

@@ -5,17 +5,30 @@ struct Timeline<Event> {
     private struct Entry {
         var time: Duration
         var order: Int
-        var event: Event
+        var slot: Int
 
-        static func < (a: Entry, b: Entry) -> Bool { (a.time, a.order) < (b.time, b.order) }
+        static func < (a: Entry, b: Entry) -> Bool {
+            a.time == b.time ? a.order < b.order : a.time < b.time
+        }
     }
 
     private var heap: [Entry] = []
+    /// The events themselves stay where they are while the heap moves their entries about.
+    private var events: [Event?] = []
+    private var freeSlots: [Int] = []
     private var inserted = 0
     private(set) var now = Duration.zero
 
     mutating func schedule(_ event: Event, at time: Duration) {
-        heap.append(Entry(time: max(time, now), order: inserted, event: event))
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+            events[slot] = event
+        } else {
+            slot = events.count
+            events.append(event)
+        }
+        heap.append(Entry(time: max(time, now), order: inserted, slot: slot))
         inserted += 1
         var child = heap.count - 1
         while child > 0 {
@@ -37,15 +50,18 @@ struct Timeline<Event> {
             heap[0] = last
             var parent = 0
             while true {
-                let children = [2 * parent + 1, 2 * parent + 2].filter { $0 < heap.count }
-                guard let child = children.min(by: { heap[$0] < heap[$1] }),
-                    heap[child] < heap[parent]
-                else { break }
+                var child = 2 * parent + 1
+                guard child < heap.count else { break }
+                if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
+                guard heap[child] < heap[parent] else { break }
                 heap.swapAt(child, parent)
                 parent = child
             }
         }
         now = first.time
-        return first.event
+        let event = events[first.slot]
+        events[first.slot] = nil
+        freeSlots.append(first.slot)
+        return event
     }
 }
