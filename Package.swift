@@ -59,7 +59,8 @@ let compute: [Target] = [
     library("SafeTensors", ["CKernels"]),
     library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors", "TokenMerging"]),
     library("TokenMerging", ["GenerationTypes", "TensorKit"]),
-    library("EmbeddedModel", resources: [.copy("Resources/postcards")]),
+    library(
+        "EmbeddedModel", resources: [.copy("Resources/postcards"), .copy("Resources/judge")]),
     library("ImageCodec", ["CPNG"]),
 ]
 
@@ -95,14 +96,15 @@ let executables: [Target] = [
     library(
         "Evaluation",
         [
-            "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit", "ImageCodec",
-            "GenerationTypes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit", "SafeTensors",
+            "ImageCodec", "GenerationTypes",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     executable(
         "retom-eval",
         [
             "Evaluation", "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit",
-            "ImageCodec", "GenerationTypes",
+            "EmbeddedModel", "ImageCodec", "GenerationTypes",
         ]),
 ]
 
@@ -111,7 +113,7 @@ let testTargets: [Target] = [
         name: "TestSupport", dependencies: ["SafeTensors"], path: "Tests/TestSupport",
         swiftSettings: settings),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-    tests("CKernelsTests", ["CKernels"]),
+    tests("CKernelsTests", ["CKernels", "TestSupport"]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
     tests(
@@ -128,27 +130,43 @@ let testTargets: [Target] = [
         "TokenMergingTests",
         ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
-    tests("ImageCodecTests", ["ImageCodec"]),
+    tests("ImageCodecTests", ["ImageCodec", "TestSupport"]),
     tests(
         "WireProtocolTests",
         [
-            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd",
+            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd", "TestSupport",
             .product(name: "NIOTestUtils", package: "swift-nio"),
         ] + nio),
+    .target(
+        name: "ClusterSimulation",
+        dependencies: [
+            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes",
+        ],
+        path: "Tests/ClusterSimulation", swiftSettings: settings),
+    .executableTarget(
+        name: "cluster-simulation",
+        dependencies: [
+            "ClusterSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        path: "Tests/SimulationProgram", swiftSettings: settings),
     tests(
         "ClusterTests",
         [
-            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes", logging,
+            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "ClusterSimulation",
+            "GenerationTypes", "TestSupport", logging,
         ] + nio),
     tests(
         "CommandTests",
-        ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
+        [
+            "CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
     tests(
         "EvaluationTests",
         [
-            "Evaluation", "CommandSupport", "GenerationTypes", "ImageCodec", "TensorKit",
-            "TestSupport",
-        ]),
+            "Evaluation", "CommandSupport", "EmbeddedModel", "GenerationTypes", "ImageCodec",
+            "SafeTensors", "StableDiffusion", "TensorKit", "TestSupport",
+        ], resources: [.copy("Goldens")]),
     // They run the built executables, which are no dependency because nothing links them.
     tests("EndToEndTests", ["EmbeddedModel", "ImageCodec", "SafeTensors", "TestSupport"]),
 ]

@@ -17,16 +17,16 @@ package struct CoordinatorConfiguration: Sendable {
     package var memoryByteCount: UInt64
     /// The weights every worker must hold.
     package var model: ModelFingerprint
-    /// Attempts that may fail before an image does.
-    package var attemptCountMax = 3
     /// No new image is given out while this many results wait for the decoder or its consumer.
     package var decodeBacklogMax = 4
     /// Threads of the decode stage.
     package var decodeThreadCount = 1
     /// How long it waits for what.
     package var timeouts = ClusterTimeouts()
-    /// Lost connections and failed images in a row after which a worker is given up.
-    package var workerFailureCountMax = 3
+    /// A deliberate mistake, for tests of the tests; `nil` everywhere else.
+    package var plantedBug: CoordinatorBug?
+    /// How failures are borne.
+    package var tolerance = FaultTolerance()
 
     /// Makes a configuration with defaults for all patience.
     package init(

@@ -50,6 +50,7 @@ actor CoordinatorEngine {
     func verdict(
         _ summary: CoordinatorSummary
     ) throws(CoordinatorError) -> CoordinatorSummary {
+        if let reason = machine.storeFailure { throw .consumerFailed(StoreError(reason), summary) }
         if machine.wasCancelled { throw .cancelled(summary) }
         guard machine.ranOutOfWorkers else { return summary }
         throw .noUsableWorker(reasons: machine.lostWorkers, summary: summary)
@@ -135,6 +136,7 @@ actor CoordinatorEngine {
         case .send(let id, let message): connections[id]?.send(message)
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
+        case .store(let result, _, _): outputs.emit(.stored(item: Int(result.lease.item)))
         case .decode(let result, let worker, let kernelClass):
             outputs.decode(result, worker, kernelClass)
         case .report(let event):

@@ -37,3 +37,14 @@ extension CoordinatorError: CustomStringConvertible {
         }
     }
 }
+
+/// Results can't be put on the disk.
+package struct StoreError: Error, CustomStringConvertible {
+    /// What the system said, and for which file.
+    package var description: String
+
+    /// Makes an error with a sentence for people.
+    package init(_ description: String) {
+        self.description = description
+    }
+}

@@ -14,7 +14,11 @@ package enum CoordinatorEvent: Sendable, Equatable {
     case workerBusy(worker: String, reason: String)
     /// A worker could not be reached or broke off; `willRetry` says whether it is tried again.
     case workerLost(worker: String, reason: String, willRetry: Bool)
-    /// An image was leased to a worker.
+    /// A worker failed too often: it gets nothing for a while, and then one image to prove itself.
+    case workerQuarantined(worker: String, reason: String, seconds: Double)
+    /// A quarantined worker proved itself.
+    case workerReturned(worker: String)
+    /// An image was leased to a worker; towards the end of a run two may draw the same one.
     case assigned(item: Int, worker: String, attempt: Int)
     /// A worker began an image (step 0) or finished a step.
     case progress(item: Int, worker: String, step: Int, stepCount: Int, seconds: Double)

@@ -8,10 +8,12 @@ extension CoordinatorStateMachine {
     ///
     /// - Complexity: O(images + workers); for tests.
     package func brokenInvariant() -> String? {
-        let open = items.count(where: \.isOpen)
+        let open = items.count(where: \.isUnsettled)
         if !wasCancelled, open != openCount { return "\(open) images are open, not \(openCount)" }
         if undecodedCount < 0 { return "\(undecodedCount) results wait for the decoder" }
-        if retries != Set(retries).sorted() { return "the retries are not in prompt order" }
+        for (first, second) in zip(retries, retries.dropFirst()) where first >= second {
+            return "the retries are not in prompt order"
+        }
         if let stray = retries.first(where: { items[$0].status != .pending }) {
             return "image \(stray) waits for a retry but is \(items[stray].status)"
         }
@@ -22,31 +24,43 @@ extension CoordinatorStateMachine {
     package var backlogCount: Int { undecodedCount }
 
     private func brokenLease() -> String? {
-        var holders: [UInt32: Int] = [:]
-        for worker in workers {
+        var holders = Array(repeating: 0, count: items.count)
+        for (index, worker) in workers.enumerated() {
             if !worker.leases.isEmpty, worker.phase != .ready {
                 return "\(worker.name) holds leases but is \(worker.phase)"
             }
             if worker.leases.count > worker.node?.credits ?? 0 {
                 return "\(worker.name) holds \(worker.leases.count) leases, beyond its credits"
             }
-            for held in worker.leases { holders[held.lease.item, default: 0] += 1 }
+            for held in worker.leases {
+                guard wasGranted(held.lease) else { return "\(held.lease) was never granted" }
+                if held.isLive { holders[held.item] += 1 }
+                let isTwice = workers[index].leases.count { $0.item == held.item } > 1
+                if isTwice { return "\(worker.name) holds image \(held.item) twice" }
+            }
         }
         for (index, item) in items.enumerated() where !wasCancelled {
-            let count = holders[UInt32(index)] ?? 0
+            if item.liveCount != holders[index] {
+                return "image \(index) has \(holders[index]) leases, not \(item.liveCount)"
+            }
+            if item.failures.count > tolerance.attemptCountMax + 1 {
+                return "image \(index) failed \(item.failures.count) times"
+            }
             switch item.status {
-            case .leased where count != 1: return "image \(index) is leased \(count) times"
-            case .pending where count != 0: return "image \(index) is pending and leased"
-            case .pending, .leased, .completed, .failed, .cancelled: break
+            case .leased where !(1...2).contains(item.liveCount):
+                return "image \(index) is leased \(item.liveCount) times"
+            case .pending where item.liveCount != 0: return "image \(index) is pending and leased"
+            case .completed where item.liveCount != 0: return "image \(index) is done and leased"
+            case .storing where item.liveCount != 0: return "image \(index) is here and leased"
+            case .pending, .leased, .storing, .completed, .failed, .cancelled: break
             }
         }
         return nil
     }
 
     private func lostItem() -> String? {
-        let waiting = Set(retries)
-        for (index, item) in items.enumerated()
-        where item.status == .pending && index < nextFresh && !waiting.contains(index) {
+        for index in 0..<min(nextFresh, items.count)
+        where items[index].status == .pending && !retries.contains(index) {
             return "image \(index) is pending but nobody will lease it"
         }
         return nil

@@ -24,6 +24,7 @@ extension CoordinatorStateMachine {
         _ message: Message, from index: Int, on id: ConnectionID, now: Duration
     ) {
         workers[index].watch.heard(now: now)
+        if has(.leaseByHeartbeat) { workers[index].lastProgress = now }
         switch (workers[index].phase, message) {
         case (_, .ping(let number)): actions.append(.send(id, .pong(number)))
         case (_, .pong): break
@@ -34,14 +35,13 @@ extension CoordinatorStateMachine {
         case (.ready, .result(let result)): arrived(result, from: index, on: id, now: now)
         case (.ready, .ackConfirm): break
         case (.ready, .nak(let lease, let reason)):
-            givenBack(lease, reason, by: index, on: id, now: now)
+            givenBack(lease, reason, by: index, now: now)
         case (.ready, .term(let lease, let reason)): terminated(lease, reason, by: index, now: now)
         case (.ready, .drain): workers[index].isDraining = true
         case (.ready, .goodbye(let reason)), (.greeting, .goodbye(let reason)):
             let staysAway = reason.code == .draining || !reason.code.isRetryable
-            if staysAway { workers[index].failureCount = configuration.workerFailureCountMax }
             actions.append(.finish(id))
-            lose(index, reason: reason.text, now: now)
+            lose(index, reason: reason.text, staysAway: staysAway, now: now)
         default: malformed(.outOfOrder(message.type), from: index, on: id, now: now)
         }
     }
@@ -51,36 +51,50 @@ extension CoordinatorStateMachine {
     ) {
         if case .stranger = error {
             actions.append(.finish(id))
-            retire(index, reason: error.description)
+            retire(index, reason: error.description, now: now)
             return
         }
         actions.append(.send(id, .goodbye(WireReason(error.code, error.description))))
         actions.append(.finish(id))
         if case .unsupportedProtocol = error {
-            retire(index, reason: error.description)
+            retire(index, reason: error.description, now: now)
         } else {
             lose(index, reason: error.description, now: now)
         }
     }
 
     /// Takes a worker's leases back and decides whether to try it again.
-    mutating func lose(_ index: Int, reason: String, now: Duration) {
+    mutating func lose(_ index: Int, reason: String, staysAway: Bool = false, now: Duration) {
         let wasDismissed = workers[index].isGone
+        let wasReady = workers[index].phase == .ready
+        let wasSampling = workers[index].leases.contains(where: \.isStarted)
         workers[index].connection = nil
-        takeBackLeases(of: index, reason: reason)
         guard !wasDismissed else { return }
-        workers[index].failureCount += 1
-        let failureCount = workers[index].failureCount
-        let willRetry = failureCount < configuration.workerFailureCountMax && openCount > 0
-        if willRetry {
-            let pause = timeouts.reconnect * (1 << min(failureCount - 1, 16))
-            workers[index].phase = .waiting(until: now + min(pause, timeouts.reconnectMax))
+        takeBackLeases(of: index, reason: reason, now: now)
+        if wasReady, wasSampling, !staysAway { strike(index, reason: reason, now: now) }
+        if workers[index].isGone { return }
+        if workers[index].lossCount == 0 { workers[index].lostSince = now }
+        workers[index].lossCount += 1
+        let mayReturn = !staysAway && openCount > 0 && isWorthRetrying(index, now: now)
+        if mayReturn {
+            let doublings = min(workers[index].lossCount - 1, 16)
+            let pause = min(timeouts.reconnect * (1 << doublings), timeouts.reconnectMax)
+            let time = max(now + pause, workers[index].pausedUntil ?? .zero)
+            workers[index].phase = .waiting(until: time)
         } else {
             workers[index].phase = .gone(reason: reason)
+            settleLosses(of: index, hasEnded: !staysAway, now: now)
         }
         actions.append(
             .report(
-                .workerLost(worker: workers[index].name, reason: reason, willRetry: willRetry)))
+                .workerLost(worker: workers[index].name, reason: reason, willRetry: mayReturn)))
+    }
+
+    /// A worker that was never there gets a few attempts, one that was gets some time.
+    private func isWorthRetrying(_ index: Int, now: Duration) -> Bool {
+        if workers[index].lossCount < tolerance.connectCountMax { return true }
+        return workers[index].node != nil
+            && now - workers[index].lostSince < tolerance.reconnectWindow
     }
 
     /// Says goodbye to everyone: no image needs them any more.
@@ -112,11 +126,11 @@ extension CoordinatorStateMachine {
 
     private mutating func check(_ index: Int, now: Duration) {
         if let until = workers[index].pausedUntil, now >= until { workers[index].pausedUntil = nil }
-        let patience = workers[index].patience(timeouts: timeouts)
+        let patience = workers[index].patience(timeouts: timeouts, requests: requests)
         if !workers[index].leases.isEmpty, now >= workers[index].lastProgress + patience {
-            cut(index, reason: "no step progress for \(patience.seconds) s", now)
-            return
+            expireLeases(of: index, patience: patience, now: now)
         }
+        guard workers[index].phase == .ready else { return }
         switch workers[index].watch.check(now: now) {
         case .fine: break
         case .gone: cut(index, reason: "it was silent for \(timeouts.idle.seconds) s", now)
@@ -126,7 +140,7 @@ extension CoordinatorStateMachine {
         }
     }
 
-    private mutating func cut(_ index: Int, reason: String, _ now: Duration) {
+    mutating func cut(_ index: Int, reason: String, _ now: Duration) {
         if let id = workers[index].connection { actions.append(.abort(id, reason: reason)) }
         lose(index, reason: reason, now: now)
     }
@@ -134,24 +148,29 @@ extension CoordinatorStateMachine {
     private mutating func welcomed(
         by worker: NodeDescription, _ index: Int, on id: ConnectionID, now: Duration
     ) {
-        let twin = workers.firstIndex {
-            $0.phase == .ready && $0.node?.instance == worker.instance
+        // To a worker a second connection of one run is the first one come back, and it cuts the
+        // first: so whoever knew it first keeps it, connected or not.
+        let twin = workers.indices.first {
+            $0 != index && !workers[$0].isGone && workers[$0].node?.instance == worker.instance
         }
         if worker.model != node.model {
             let difference = worker.model.difference(from: node.model)
             let reason = "it has another model: \(difference); start it with this run's --model"
-            turnAway(index, on: id, .modelMismatch, reason)
+            turnAway(index, on: id, .modelMismatch, reason, now: now)
             return
         }
         if let twin {
-            turnAway(index, on: id, .unexpectedMessage, "it is \(workers[twin].name) once more")
+            let reason = "it is \(workers[twin].name) once more"
+            turnAway(index, on: id, .unexpectedMessage, reason, now: now)
             return
         }
+        let isSameProcess = workers[index].node?.instance == worker.instance
+        settleLosses(of: index, hasEnded: !isSameProcess, now: now)
         workers[index].phase = .ready
         workers[index].node = worker
         workers[index].busySince = nil
         workers[index].isDraining = false
-        workers[index].pausedUntil = nil
+        if !workers[index].isOnProbation { workers[index].pausedUntil = nil }
         workers[index].lastProgress = now
         workers[index].watch = PeerWatch(timeouts: timeouts, now: now)
         let description = WorkerDescription(
@@ -161,11 +180,11 @@ extension CoordinatorStateMachine {
     }
 
     private mutating func turnAway(
-        _ index: Int, on id: ConnectionID, _ code: WireErrorCode, _ reason: String
+        _ index: Int, on id: ConnectionID, _ code: WireErrorCode, _ reason: String, now: Duration
     ) {
         actions.append(.send(id, .refuse(WireReason(code, reason))))
         actions.append(.finish(id))
-        retire(index, reason: reason)
+        retire(index, reason: reason, now: now)
     }
 
     private mutating func refused(_ index: Int, _ reason: WireReason, now: Duration) {
@@ -175,7 +194,7 @@ extension CoordinatorStateMachine {
             if reason.code.isRetryable && reason.code != .draining {
                 lose(index, reason: reason.text, now: now)
             } else {
-                retire(index, reason: reason.text)
+                retire(index, reason: reason.text, now: now)
             }
             return
         }
@@ -185,41 +204,33 @@ extension CoordinatorStateMachine {
                 .report(.workerBusy(worker: workers[index].name, reason: reason.text)))
         }
         guard now - since < timeouts.busyMax else {
-            retire(index, reason: reason.text)
+            retire(index, reason: reason.text, now: now)
             return
         }
-        takeBackLeases(of: index, reason: reason.text)
+        takeBackLeases(of: index, reason: reason.text, now: now)
+        // Whoever it works for now, it lives.
+        settleLosses(of: index, hasEnded: false, now: now)
         workers[index].connection = nil
         workers[index].busySince = since
         let pause = Duration.milliseconds(max(10, reason.retryAfterMilliseconds))
         workers[index].phase = .waiting(until: now + pause)
     }
 
-    private mutating func retire(_ index: Int, reason: String) {
+    private mutating func retire(_ index: Int, reason: String, now: Duration) {
+        let spoke = workers[index].connection != nil
         workers[index].connection = nil
-        takeBackLeases(of: index, reason: reason)
+        takeBackLeases(of: index, reason: reason, now: now)
         workers[index].phase = .gone(reason: reason)
+        settleLosses(of: index, hasEnded: !spoke, now: now)
         actions.append(.report(.workerRefused(worker: workers[index].name, reason: reason)))
     }
 
-    /// A worker that fails one image after another does more harm than good.
-    mutating func retireIfFailing(_ index: Int, on id: ConnectionID, reason: String) {
-        workers[index].failureCount += 1
-        let failureCount = workers[index].failureCount
-        guard failureCount >= configuration.workerFailureCountMax else { return }
-        turnAway(index, on: id, .workerFailed, "\(failureCount) failures in a row: \(reason)")
-    }
-
-    private mutating func takeBackLeases(of index: Int, reason: String) {
-        let leases = workers[index].leases
-        workers[index].leases = []
-        for held in leases {
-            // A worker that never began an image is not to blame for it, nor is the image.
-            if held.isStarted && !held.isRevoked {
-                attemptFailed(held.lease, by: index, reason: reason)
-            } else {
-                requeue(Int(held.lease.item))
-            }
+    /// A worker that fails one probe after another does more harm than good.
+    mutating func giveUp(_ index: Int, reason: String, now: Duration) {
+        guard let id = workers[index].connection else {
+            retire(index, reason: reason, now: now)
+            return
         }
+        turnAway(index, on: id, .workerFailed, reason, now: now)
     }
 }

@@ -6,9 +6,9 @@ package import WireProtocol
 
 /// All decisions of a coordinator: events in, actions out; no sockets, no threads, no clock.
 ///
-/// Every image ends in exactly one way: completed once, or failed with its reasons. An image has at
-/// most one live lease. A lease is lost with its worker, and a worker is lost when its connection
-/// is, when it falls silent or when its steps stop.
+/// Every image ends in exactly one way: completed once, or failed with its reasons. An image has one
+/// live lease, two when a copy of it is drawn. A lease ends with its result, with the connection of
+/// its worker, or when its steps stop.
 package struct CoordinatorStateMachine {
     /// Names a connection; chosen here, one for each attempt to connect.
     package typealias ConnectionID = UInt64
@@ -21,6 +21,10 @@ package struct CoordinatorStateMachine {
         case received(ConnectionID, Message)
         case malformed(ConnectionID, WireError)
         case disconnected(ConnectionID, reason: String)
+        /// A result is where no crash can take it away.
+        case stored(item: Int)
+        /// A result can't be kept; the run ends, and what was stored before stays.
+        case storeFailed(item: Int, reason: String)
         /// An image was decoded and its consumer is done with it.
         case consumed(item: Int)
         case decodeFailed(item: Int, reason: String)
@@ -37,6 +41,8 @@ package struct CoordinatorStateMachine {
         case finish(ConnectionID)
         /// Close at once.
         case abort(ConnectionID, reason: String)
+        /// Put a result where no crash can take it away; `stored` or `storeFailed` follows.
+        case store(LatentResult, worker: String, kernelClass: String)
         case decode(LatentResult, worker: String, kernelClass: String)
         case report(CoordinatorEvent)
         /// Nothing is left to do.
@@ -48,6 +54,8 @@ package struct CoordinatorStateMachine {
         enum Status: Equatable {
             case pending
             case leased
+            /// Its result is here and is being stored.
+            case storing
             case completed
             case failed
             /// Still open when the user gave up.
@@ -58,35 +66,57 @@ package struct CoordinatorStateMachine {
         var failures: [AttemptFailure] = []
         /// Workers that failed it.
         var failedWorkers: Set<Int> = []
+        /// Leases that may bring its result.
+        var liveCount = 0
+        /// Not leased again before this.
+        var notBefore = Duration.zero
+        /// How far it was when workers ended that sampled it, in steps.
+        var kills: [Int] = []
+        /// How far it was when workers were lost of which it is not known whether they ended.
+        var openLosses: [Int] = []
         /// Digest and maker of the first result.
         var sha256: [UInt8] = []
         var maker: Int?
 
         /// Whether it may still get a result.
         var isOpen: Bool { status == .pending || status == .leased }
+        /// Whether it has no outcome yet.
+        var isUnsettled: Bool { isOpen || status == .storing }
     }
 
     let node: NodeDescription
     let configuration: CoordinatorConfiguration
     var timeouts: ClusterTimeouts { configuration.timeouts }
+    var tolerance: FaultTolerance { configuration.tolerance }
     let requests: [GenerationRequest]
     var items: [Item]
     var workers: [RegisteredWorker]
-    /// Items before this one were leased at least once, or are not open any more.
+    /// The first item that was never leased; items before it were, or are not open any more.
     var nextFresh = 0
-    /// Items that wait for another attempt, in prompt order.
+    /// Items that wait for another lease, in prompt order.
     var retries: [Int] = []
+    /// Results on their way to the disk.
+    var storing: [Int: StoringResult] = [:]
     /// Items neither completed nor failed.
     var openCount: Int
     /// Results that wait for the decoder or its consumer.
     var undecodedCount = 0
-    var nextToken: UInt64 = 1
+    /// Tokens up to this one were granted by this run before it was resumed.
+    let tokenBase: UInt64
+    /// The item of every lease granted since; the fencing token is the position plus 1 plus base.
+    var grantedItems: [UInt32] = []
+    /// When estimates are looked at again for the sake of idle workers.
+    var tailCheck: Duration?
+    /// The time of the last event.
+    var lastNow = Duration.zero
     var nextConnection: ConnectionID = 1
     var isEnded = false
     /// The user gave up.
     package private(set) var wasCancelled = false
     /// Images were given up because no worker was left.
     package private(set) var ranOutOfWorkers = false
+    /// Why results could not be stored.
+    package private(set) var storeFailure: String?
     var actions: [Action] = []
 
     /// Prepares a run.
@@ -94,9 +124,10 @@ package struct CoordinatorStateMachine {
     /// - Parameters:
     ///   - node: what HELLO says; its instance id is the run's.
     ///   - workers: at least one.
+    ///   - resumed: what an earlier life of the same run left behind.
     package init(
         node: NodeDescription, configuration: CoordinatorConfiguration,
-        workers: [WorkerAddress], requests: [GenerationRequest]
+        workers: [WorkerAddress], requests: [GenerationRequest], resumed: ResumedRun = ResumedRun()
     ) {
         self.node = node
         self.configuration = configuration
@@ -106,6 +137,14 @@ package struct CoordinatorStateMachine {
         self.workers = workers.map {
             RegisteredWorker(address: $0, timeouts: configuration.timeouts)
         }
+        tokenBase = resumed.tokenBase
+        let completed = configuration.plantedBug == .forgetStored ? [:] : resumed.completed
+        for (item, sha256) in completed {
+            items[item].status = .completed
+            items[item].sha256 = sha256
+        }
+        openCount -= completed.count
+        skipSettled(from: 0)
     }
 
     /// Takes one event.
@@ -113,6 +152,7 @@ package struct CoordinatorStateMachine {
     /// - Parameter now: time since any fixed origin; never decreases.
     package mutating func handle(_ event: Event, now: Duration) -> [Action] {
         guard !isEnded else { return [] }
+        lastNow = now
         switch event {
         case .start: start(now: now)
         case .connected(let id): withWorker(id) { $0.connected(id, $1, now: now) }
@@ -122,6 +162,10 @@ package struct CoordinatorStateMachine {
             withWorker(id) { $0.received(message, from: $1, on: id, now: now) }
         case .malformed(let id, let error):
             withWorker(id) { $0.malformed(error, from: $1, on: id, now: now) }
+        case .stored(let item): stored(item)
+        case .storeFailed(_, let reason):
+            storeFailure = reason
+            cancel()
         case .consumed: undecodedCount -= 1
         case .decodeFailed(let item, let reason): decodeFailed(item, reason: reason)
         case .cancel: cancel()
@@ -134,7 +178,17 @@ package struct CoordinatorStateMachine {
 
     /// When `tick` has something to do; `nil` for never.
     package var nextDeadline: Duration? {
-        workers.compactMap { $0.deadline(timeouts: timeouts) }.min()
+        var next = tailCheck
+        for worker in workers {
+            guard let time = worker.deadline(timeouts: timeouts, requests: requests) else {
+                continue
+            }
+            next = min(next ?? time, time)
+        }
+        for item in retries where items[item].notBefore > lastNow {
+            next = min(next ?? items[item].notBefore, items[item].notBefore)
+        }
+        return next
     }
 
     /// Reasons per worker that can't be used any more.
@@ -161,7 +215,7 @@ package struct CoordinatorStateMachine {
     }
 
     private mutating func start(now: Duration) {
-        for (index, request) in requests.enumerated() {
+        for (index, request) in requests.enumerated() where items[index].isOpen {
             do {
                 try request.validate()
             } catch {
@@ -173,14 +227,19 @@ package struct CoordinatorStateMachine {
 
     private mutating func cancel() {
         wasCancelled = true
+        if has(.grantAfterCancel) { return }
         openCount = 0
         undecodedCount = 0
-        for index in items.indices where items[index].isOpen {
+        storing = [:]
+        retries = []
+        for index in items.indices where items[index].isUnsettled {
             items[index].status = .cancelled
+            items[index].liveCount = 0
         }
     }
 
     private mutating func settle(now: Duration) {
+        tailCheck = nil
         if openCount > 0, hasNoWorkers { failAllOpen() }
         if openCount > 0 {
             grant(now: now)
@@ -193,8 +252,9 @@ package struct CoordinatorStateMachine {
     }
 
     private mutating func failAllOpen() {
-        ranOutOfWorkers = true
-        for index in items.indices where items[index].isOpen {
+        for index in items.indices
+        where items[index].isOpen || items[index].isUnsettled && has(.failWhileStoring) {
+            ranOutOfWorkers = true
             fail(index, AttemptFailure(worker: "", attempt: 0, reason: "no usable worker is left"))
         }
     }

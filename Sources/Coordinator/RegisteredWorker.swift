@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterTransport
+import GenerationTypes
 import WireProtocol
 
 /// What the coordinator's state machine knows of one worker.
@@ -17,17 +18,9 @@ struct RegisteredWorker {
         case gone(reason: String)
     }
 
-    /// A lease it holds.
-    struct HeldLease: Equatable {
-        var lease: Lease
-        /// Whether the worker said that it began.
-        var isStarted = false
-        var step = 0
-        /// CANCEL is sent; the answer is awaited.
-        var isRevoked = false
-    }
-
     let address: WorkerAddress
+    /// Name in events: as the user wrote it.
+    let name: String
     var phase = Phase.waiting(until: .zero)
     var connection: UInt64?
     var node: NodeDescription?
@@ -35,43 +28,66 @@ struct RegisteredWorker {
     var leases: [HeldLease] = []
     /// When it was last seen to move an image on.
     var lastProgress = Duration.zero
-    /// Smoothed seconds of one step; 0 before the first.
-    var stepSeconds = 0.0
-    /// Lost connections and failed images since its last result.
-    var failureCount = 0
+    var pace = StepPace()
+    /// Lost connections and failed attempts to connect since it last moved an image on.
+    var lossCount = 0
+    /// When the first of them was.
+    var lostSince = Duration.zero
+    /// Images it was sampling when it was lost, and how far they were, until it is known whether
+    /// it ended.
+    var lostItems: [(item: Int, step: Int)] = []
+    /// When it last finished a step.
+    var lastStep = Duration.zero
+    /// When it failed, as far as that counts.
+    var strikes: [Duration] = []
+    /// Quarantines since it last passed a probe.
+    var quarantineCount = 0
+    /// It gets one image at a time until one succeeds.
+    var isOnProbation = false
+    /// An image of which it brought other latents than another worker; it has to draw it again.
+    var disputedItem: Int?
     var busySince: Duration?
     var isDraining = false
-    /// It asked for a pause.
+    /// It asked for a pause, or is quarantined.
     var pausedUntil: Duration?
 
     init(address: WorkerAddress, timeouts: ClusterTimeouts) {
         self.address = address
+        name = address.description
         watch = PeerWatch(timeouts: timeouts, now: .zero)
     }
-
-    /// Name in events: as the user wrote it.
-    var name: String { address.description }
 
     var isGone: Bool {
         if case .gone = phase { true } else { false }
     }
 
-    /// How many more images it takes now.
-    func freeCredits(now: Duration) -> Int {
-        guard phase == .ready, !isDraining, now >= pausedUntil ?? .zero, let node else { return 0 }
-        return node.credits - leases.count
+    /// Whether it takes images now or when it is done with those it has.
+    func isUsable(now: Duration) -> Bool {
+        phase == .ready && !isDraining && now >= pausedUntil ?? .zero && !isStuck
     }
 
-    /// How long its steps may take before it counts as hung.
-    func patience(timeouts: ClusterTimeouts) -> Duration {
-        guard leases.contains(where: { $0.isStarted && $0.step > 0 }) else {
-            return timeouts.firstStep
-        }
-        return max(timeouts.stepTimeFloor, .seconds(stepSeconds * timeouts.stepTimeFactor))
+    /// Whether a lease expired and it has not said what became of it.
+    var isStuck: Bool { leases.contains { $0.recall == .expired } }
+
+    /// How many more images it takes now.
+    func freeCredits(now: Duration) -> Int {
+        guard isUsable(now: now), let node else { return 0 }
+        return (isOnProbation ? 1 : node.credits) - leases.count
+    }
+
+    /// The lease it works on, as far as is known.
+    var runningLease: HeldLease? { leases.first(where: \.isStarted) ?? leases.first }
+
+    /// How long it may go without a step before its lease expires.
+    func patience(timeouts: ClusterTimeouts, requests: [GenerationRequest]) -> Duration {
+        guard let running = runningLease else { return timeouts.firstStep }
+        let usual = pace.stepSeconds(of: requests[running.item]) * timeouts.stepTimeFactor
+        let isFirst = !running.isStarted || running.step == 0
+        return max(isFirst ? timeouts.firstStep : timeouts.stepTimeFloor, .seconds(usual))
     }
 
     /// When the clock alone changes something about it.
-    func deadline(timeouts: ClusterTimeouts) -> Duration? {
+    func deadline(timeouts: ClusterTimeouts, requests: [GenerationRequest]) -> Duration? {
         switch phase {
         case .waiting(let until): return until
         case .connecting, .gone: return nil
@@ -79,14 +95,10 @@ struct RegisteredWorker {
         case .ready:
             var deadline = watch.deadline
             if !leases.isEmpty {
-                deadline = min(deadline, lastProgress + patience(timeouts: timeouts))
+                let patience = patience(timeouts: timeouts, requests: requests)
+                deadline = min(deadline, lastProgress + patience)
             }
             return pausedUntil.map { min(deadline, $0) } ?? deadline
         }
-    }
-
-    /// Learns from one step; a slow step counts at once, quick ones gradually.
-    mutating func observe(stepSeconds seconds: Double) {
-        stepSeconds = max(seconds, stepSeconds * 0.8 + seconds * 0.2)
     }
 }

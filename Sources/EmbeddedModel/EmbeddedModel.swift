@@ -14,12 +14,26 @@ public enum EmbeddedModel {
     ///
     /// - Throws: `EmbeddedModelError` when the executable was moved without its resources.
     public static func directory() throws(EmbeddedModelError) -> String {
+        try resource(name, holding: "model_index.json")
+    }
+
+    /// The directory of the judge that says what the model's pictures show, and of the prompts whose
+    /// attributes are known: `judge.json`, `judge.safetensors`, `prompts.json`.
+    ///
+    /// - Throws: `EmbeddedModelError` when the executable was moved without its resources.
+    public static func judgeDirectory() throws(EmbeddedModelError) -> String {
+        try resource("judge", holding: "judge.json")
+    }
+
+    private static func resource(
+        _ name: String, holding file: String
+    ) throws(EmbeddedModelError) -> String {
         let folder = executableDirectory()
         let candidates = [
-            "\(folder)/retom_EmbeddedModel.resources/postcards",
-            "\(folder)/../share/retom/postcards",
+            "\(folder)/retom_EmbeddedModel.resources/\(name)",
+            "\(folder)/../share/retom/\(name)",
         ]
-        for candidate in candidates where access("\(candidate)/model_index.json", R_OK) == 0 {
+        for candidate in candidates where access("\(candidate)/\(file)", R_OK) == 0 {
             return candidate
         }
         throw EmbeddedModelError(searched: candidates)

@@ -25,6 +25,8 @@ package final class ComputeLane {
     package var profile: OperationProfile?
     /// The first thing that went wrong in a dry run.
     private var failure: (any Error)?
+    /// What a dry run found necessary.
+    private var preparations: [(ComputeLane) throws -> Void] = []
 
     package init(kernels: UnsafePointer<rt_kernels>, team: ThreadTeam, index: Int = 0) {
         self.index = index
@@ -35,19 +37,43 @@ package final class ComputeLane {
     /// Whether this is a dry run.
     package var isMeasuring: Bool { workspace.isMeasuring }
 
-    /// Notes what a dry run could not prepare; `measure` throws it when the dry run is over.
+    /// Notes what a dry run could not plan; `measure` throws it when the dry run is over.
     package func fail(_ error: any Error) { failure = failure ?? error }
 
-    /// Performs a dry run; `workspace.allocate()` comes next.
+    /// Notes work that a dry run finds necessary for its shapes, such as packing a layer's weights
+    /// for them: the end of the dry run does it, on the threads of all lanes.
+    package func prepareLater(_ preparation: @escaping (ComputeLane) throws -> Void) {
+        preparations.append(preparation)
+    }
+
+    /// Performs a dry run; `finishDryRun()`, or that of all lanes, comes next.
     ///
-    /// - Throws: what `body` throws; `PreparationError` when something could not be prepared.
+    /// - Throws: what `body` throws; `PreparationError` when something could not be planned.
     package func measure(_ body: () throws -> Void) throws {
         // What libraries prepare for a shape depends on the team it will run on.
         team.adopt()
         workspace.startMeasuring()
+        preparations = []
         failure = nil
         try body()
         if let failure { throw PreparationError(cause: failure) }
+    }
+
+    /// Ends the dry run of a lane that is alone: prepares what it found necessary, gets memory.
+    ///
+    /// - Throws: `PreparationError`, `TensorStorageError`.
+    package func finishDryRun() throws {
+        team.adopt()
+        let queue = PreparationQueue(self)
+        queue.work()
+        try queue.check()
+        try workspace.allocate()
+    }
+
+    /// What the dry run found necessary; nothing is left behind.
+    func takePreparations() -> [(ComputeLane) throws -> Void] {
+        defer { preparations = [] }
+        return preparations
     }
 }
 

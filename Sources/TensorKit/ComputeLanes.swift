@@ -28,13 +28,20 @@ package final class ComputeLanes {
 
     deinit { rt_lanes_destroy(threads) }
 
-    /// Ends the dry runs of all lanes: gets the memory they asked for.
+    /// Ends the dry runs of all lanes: prepares what they found necessary, gets the memory they
+    /// asked for.
     ///
     /// The system promises more memory than it has and ends a process that takes it at its word, so
     /// what is left is looked up beforehand.
     /// - Parameter byteCountMax: what all lanes together may take; `nil` for what is left.
-    /// - Throws: `TensorStorageError`.
-    package func allocateWorkspaces(byteCountMax: Int? = nil) throws(TensorStorageError) {
+    /// - Throws: `PreparationError`, `TensorStorageError`.
+    package func finishDryRuns(byteCountMax: Int? = nil) throws {
+        for lane in lanes {
+            // One lane's after the other's: the second finds most of it done.
+            let queue = PreparationQueue(lane)
+            run { _, _ in queue.work() }
+            try queue.check()
+        }
         let needed = lanes.reduce(0) { $0 + $1.workspace.peakByteCount }
         if let limit = byteCountMax ?? AvailableMemory.byteCount(), needed > limit {
             throw TensorStorageError(byteCount: needed, errorNumber: ENOMEM)

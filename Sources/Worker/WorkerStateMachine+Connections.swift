@@ -103,7 +103,8 @@ extension WorkerStateMachine {
         actions.append(.send(id, .welcome(node)))
         actions.append(
             .report(.coordinatorJoined(name: coordinator.name, peer: connections[id]?.peer ?? "")))
-        for item in kept where item.owner == coordinator.instance {
+        for item in kept
+        where item.owner == coordinator.instance || plantedBug == .resendToAnyone {
             actions.append(.send(id, .result(item.result)))
         }
         if let running, running.owner == coordinator.instance, !running.isCancelled {

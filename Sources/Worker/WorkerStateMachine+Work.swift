@@ -42,7 +42,8 @@ extension WorkerStateMachine {
         func matches(_ other: Lease, _ otherRequest: GenerationRequest, _ otherOwner: [UInt8])
             -> Bool
         {
-            other.item == lease.item && otherOwner == owner && otherRequest == request
+            if plantedBug == .adoptByNumber { return other.item == lease.item }
+            return other.item == lease.item && otherOwner == owner && otherRequest == request
         }
         if let index = kept.firstIndex(where: { matches($0.result.lease, $0.request, $0.owner) }) {
             kept[index].result.lease = lease
@@ -134,7 +135,7 @@ extension WorkerStateMachine {
 
     /// Starts the next image when the thread is free and not too many results wait.
     mutating func beginNext() {
-        guard running == nil, !queue.isEmpty,
+        guard running == nil || plantedBug == .sampleTwo, !queue.isEmpty,
             kept.count(where: { $0.owner == activeInstance }) < keptCountMax
         else { return }
         let job = queue.removeFirst()

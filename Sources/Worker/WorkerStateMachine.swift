@@ -90,6 +90,8 @@ package struct WorkerStateMachine {
 
     let node: NodeDescription
     let timeouts: ClusterTimeouts
+    /// A deliberate mistake, for tests of the tests.
+    let plantedBug: WorkerBug?
     var connections: [ConnectionID: Connection] = [:]
     var active: ConnectionID?
     var queue: [Job] = []
@@ -103,9 +105,13 @@ package struct WorkerStateMachine {
     /// Starts idle.
     ///
     /// - Parameter node: what WELCOME says; `credits` bounds the images held at a time.
-    package init(node: NodeDescription, timeouts: ClusterTimeouts = ClusterTimeouts()) {
+    package init(
+        node: NodeDescription, timeouts: ClusterTimeouts = ClusterTimeouts(),
+        plantedBug: WorkerBug? = nil
+    ) {
         self.node = node
         self.timeouts = timeouts
+        self.plantedBug = plantedBug
     }
 
     /// Results that may wait for their acknowledgement before sampling pauses.
@@ -137,7 +143,8 @@ package struct WorkerStateMachine {
 
     /// When `tick` has something to do; `nil` for never.
     package var nextDeadline: Duration? {
-        connections.values.map { connection in
+        if isStopped { return nil }
+        return connections.values.map { connection in
             switch connection.phase {
             case .greeting(let deadline), .closing(let deadline): deadline
             case .active: connection.watch.deadline
@@ -145,9 +152,12 @@ package struct WorkerStateMachine {
         }.min()
     }
 
-    /// Images that count against the credits: waiting, or running for a coordinator that is here.
+    /// Images that count against the credits: waiting, or running for a coordinator that is here
+    /// and wants it.
     package var heldCount: Int {
-        guard let running, isForActive(running), !running.isOrphan else { return queue.count }
+        guard let running, isForActive(running), !running.isOrphan, !running.isCancelled else {
+            return queue.count
+        }
         return queue.count + 1
     }
 

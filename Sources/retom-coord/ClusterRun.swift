@@ -7,32 +7,73 @@ internal import GenerationTypes
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import StableDiffusion
 internal import TensorKit
 
 /// One run on the cluster: workers found or started, images drawn, files written.
 struct ClusterRun: Sendable {
     let plan: RequestPlan
     let pool: WorkerPool
-    let session: RunSession
+    let model: ModelDirectory
+    /// How this process decodes.
+    let decoding: ComputeConfiguration
     let stop: StopRequest
     let progress: ProgressFeed
-    let fingerprint: ModelFingerprint
-    let decoder: PictureDecoder
+
+    /// What this process needs of the model.
+    private struct Prepared: Sendable {
+        let fingerprint: ModelFingerprint
+        let decoder: PictureDecoder
+    }
 
     /// Performs the run and leaves its files behind, however it ends.
     ///
+    /// - Parameter makeSession: makes what keeps the account, when the model is known.
     /// - Throws: what makes the run impossible; otherwise the outcome is in the result.
-    func perform() async throws -> ProgramExit {
+    func perform(
+        _ makeSession: @escaping @Sendable (ModelFingerprint) -> RunSession
+    ) async throws -> ProgramExit {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            session.announce()
-            let exit = try await withWorkers(group) { try await draw(on: $0, group) }
+            progress.report(
+                .runStarted(
+                    stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
+            let exit = try await prepareAndDraw(group, makeSession)
             try? await group.shutdownGracefully()
             return exit
         } catch {
             try? await group.shutdownGracefully()
             throw error
         }
+    }
+
+    /// Reads the model while workers of this machine read it too.
+    private func prepareAndDraw(
+        _ group: MultiThreadedEventLoopGroup,
+        _ makeSession: @escaping @Sendable (ModelFingerprint) -> RunSession
+    ) async throws -> ProgramExit {
+        let preparing = Task { try await prepare() }
+        do {
+            return try await withWorkers(group) { workers in
+                let prepared = try await preparing.value
+                let session = makeSession(prepared.fingerprint)
+                return try await draw(on: workers, prepared, session, group)
+            }
+        } catch {
+            // Where the model itself is at fault, that says more than what its workers died of.
+            _ = try await preparing.value
+            throw error
+        }
+    }
+
+    private func prepare() async throws -> Prepared {
+        async let fingerprint = DedicatedThread.run(named: "hash") {
+            try ModelFingerprint(of: model)
+        }
+        async let decoder = DedicatedThread.run(named: "load") {
+            PictureDecoder(try LatentDecoder(model: model, compute: decoding))
+        }
+        return Prepared(fingerprint: try await fingerprint, decoder: try await decoder)
     }
 
     private func withWorkers(
@@ -60,31 +101,36 @@ struct ClusterRun: Sendable {
     }
 
     private func draw(
-        on workers: [WorkerAddress], _ group: MultiThreadedEventLoopGroup
+        on workers: [WorkerAddress], _ prepared: Prepared, _ session: RunSession,
+        _ group: MultiThreadedEventLoopGroup
     ) async throws -> ProgramExit {
-        let configuration = CoordinatorConfiguration(
+        var configuration = CoordinatorConfiguration(
             name: SystemInfo.hostName, build: ProgramVersion.text,
-            kernelClass: decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
-            memoryByteCount: SystemInfo.memoryByteCount, model: fingerprint)
+            kernelClass: prepared.decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
+            memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint)
+        // Nobody starts a local worker again.
+        if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, group: group,
             logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })
         stop.onRequest { coordinator.cancel() }
         do {
             let summary = try await coordinator.run(
-                plan.requests, decoder: decoder, onEvent: { session.note($0) },
+                plan.requests, decoder: prepared.decoder, onEvent: { session.note($0) },
                 consume: { finished in
                     try await DedicatedThread.run(named: "write") { try session.write(finished) }
                 })
             try session.finish(summary)
             return summary.failures.isEmpty ? .success : .someImagesFailed
         } catch let error as CoordinatorError {
-            return try finish(after: error)
+            return try finish(session, after: error)
         }
     }
 
     /// Leaves an account of what was done nevertheless.
-    private func finish(after error: CoordinatorError) throws -> ProgramExit {
+    private func finish(
+        _ session: RunSession, after error: CoordinatorError
+    ) throws -> ProgramExit {
         switch error {
         case .noWorkers: throw error
         case .noUsableWorker(_, let summary):

@@ -41,7 +41,9 @@ struct RetomCoord: AsyncParsableCommand {
         let stop = StopRequest()
         let (path, modelName) = try model.resolve()
         let directory = try ModelDirectory(path: path)
-        let plan = try requestPlan(try RequestCheck(of: directory))
+        let plan = try generation.plan(
+            prompts.entries(), for: RequestCheck(of: directory),
+            tokenMerging: merging.configuration)
         let pool = try workers.pool(compute: compute, model: model)
         let runDirectory = try RunDirectory(
             preparing: output.output, policy: output.overwrite ? .replace : .refuse)
@@ -63,37 +65,19 @@ struct RetomCoord: AsyncParsableCommand {
         _ plan: RequestPlan, model: (directory: ModelDirectory, name: String), _ pool: WorkerPool,
         _ runDirectory: RunDirectory, _ progress: ProgressFeed, _ stop: StopRequest
     ) async throws -> ProgramExit {
-        for warning in try TruncationWarnings.of(plan.requests, model: model.directory) {
-            progress.report(.warning(warning))
-        }
-        let computing = compute.configuration(threadCount: pool.decodeThreadCount(of: compute))
-        async let fingerprint = DedicatedThread.run(named: "hash") {
-            try ModelFingerprint(of: model.directory)
-        }
-        async let decoder = DedicatedThread.run(named: "load") {
-            PictureDecoder(try LatentDecoder(model: model.directory, compute: computing))
-        }
-        let session = RunSession(
-            directory: runDirectory, plan: plan, progress: progress,
-            model: ModelRecord(name: model.name, fingerprint: try await fingerprint),
-            settings: settings, batchCount: generation.batchCount,
-            savesLatents: output.saveLatents)
+        let truncations = try TruncationWarnings.of(plan.requests, model: model.directory)
+        for warning in pool.warnings + truncations { progress.report(.warning(warning)) }
         let run = ClusterRun(
-            plan: plan, pool: pool, session: session, stop: stop, progress: progress,
-            fingerprint: try await fingerprint, decoder: try await decoder)
-        return try await run.perform()
-    }
-
-    private func requestPlan(_ requestCheck: RequestCheck) throws -> RequestPlan {
-        let description = requestCheck.description
-        var generator = SystemRandomNumberGenerator()
-        return try RequestPlan(
-            entries: try prompts.entries(),
-            settings: generation.settings(
-                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
-                tokenMerging: merging.configuration),
-            seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
-            check: requestCheck.check, using: &generator)
+            plan: plan, pool: pool, model: model.directory,
+            decoding: compute.configuration(threadCount: pool.decodeThreadCount(of: compute)),
+            stop: stop, progress: progress)
+        return try await run.perform { fingerprint in
+            RunSession(
+                directory: runDirectory, plan: plan, progress: progress,
+                model: ModelRecord(name: model.name, fingerprint: fingerprint),
+                settings: settings, batchCount: generation.batchCount,
+                savesLatents: output.saveLatents)
+        }
     }
 
     /// Options that are no part of a request, for the report.

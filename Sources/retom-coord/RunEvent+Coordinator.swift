@@ -14,6 +14,15 @@ extension RunEvent {
         case .workerBusy(let worker, let reason): [.warning("\(worker) is busy: \(reason)")]
         case .workerLost(let worker, let reason, let willRetry):
             [.workerLost(worker: worker, reason: willRetry ? "\(reason); trying again" : reason)]
+        case .workerQuarantined(let worker, let reason, let seconds):
+            [
+                .warning(
+                    """
+                    \(worker) fails too often and rests for \(Int(seconds.rounded(.up))) s: \
+                    \(reason)
+                    """)
+            ]
+        case .workerReturned(let worker): [.warning("\(worker) works again")]
         case .assigned(let item, let worker, let attempt):
             [.imageStarted(index: item, worker: worker, attempt: attempt)]
         case .progress(let item, let worker, let step, let stepCount, _):

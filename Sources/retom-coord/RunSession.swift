@@ -48,13 +48,6 @@ final class RunSession: Sendable {
                 }))
     }
 
-    /// Tells what is going to be drawn.
-    func announce() {
-        progress.report(
-            .runStarted(
-                stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
-    }
-
     /// Writes a picture (and its latents), then takes it into the account.
     func write(_ finished: FinishedImage) throws {
         let timings = ImageTimings(

@@ -3,7 +3,6 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import Evaluation
-internal import FoundationEssentials
 internal import GenerationTypes
 internal import ImageCodec
 internal import StableDiffusion
@@ -24,24 +23,9 @@ struct Compare: ParsableCommand {
             are to the unmerged picture; times are of sampling and decoding.
             """)
 
-    @Option(
-        help: ArgumentHelp(
-            "A name and merge options; give it again for more.", valueName: "name: options"))
-    var setting: [String] = []
+    @OptionGroup var settings: MergeSettingOptions
 
-    @Option(help: ArgumentHelp("A file with one setting per line.", valueName: "file"))
-    var settings: String?
-
-    @Option(
-        name: [.customShort("p"), .long],
-        help: ArgumentHelp("What a picture shows; give it again for more.", valueName: "text"))
-    var prompt: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "A file with one prompt per line, or JSON lines; - is standard input.",
-            valueName: "file"))
-    var prompts: String?
+    @OptionGroup var prompts: PromptOptions
 
     @Option(help: ArgumentHelp("Use the first prompts only.", valueName: "count"))
     var promptCount: Int?
@@ -64,9 +48,6 @@ struct Compare: ParsableCommand {
     @OptionGroup(title: "Computing") var compute: ComputeOptions
 
     func validate() throws {
-        guard !prompt.isEmpty || prompts != nil else {
-            throw ValidationError("nothing to draw: give a prompt with -p or a file with --prompts")
-        }
         if let promptCount, promptCount < 1 {
             throw ValidationError("--prompt-count \(promptCount): choose 1 or more")
         }
@@ -74,12 +55,16 @@ struct Compare: ParsableCommand {
     }
 
     func run() throws {
-        let settings = try mergeSettings()
+        let settings = try settings.all()
+        try MergeSettingError.check(settings)
         let names = [MergeSetting.unmerged.name] + settings.map(\.name)
         _ = try ComparisonTable.column(of: against, in: names)
         let (path, modelName) = try model.resolve()
         let directory = try ModelDirectory(path: path)
-        let requests = try requests(settings, ModelDescription(of: directory))
+        let requests = try generation.plan(
+            prompts.entries(first: promptCount), for: RequestCheck(of: directory),
+            tokenMerging: .none, alternatives: settings.map(\.merging)
+        ).requests
         let shown = requests.prefix(rows)
         if let first = shown.first {
             try ComparisonSheet.check(
@@ -90,8 +75,9 @@ struct Compare: ParsableCommand {
         let compute = compute.configuration
         let comparison = try MergeComparison(
             settings: settings,
-            pipeline: StableDiffusionPipeline(model: directory, compute: compute),
-            decoder: LatentDecoder(model: directory, compute: compute))
+            painter: PicturePainter(
+                pipeline: StableDiffusionPipeline(model: directory, compute: compute),
+                decoder: LatentDecoder(model: directory, compute: compute)))
 
         try comparison.warmUp(requests[0])
         var results = ComparisonResults(columns: comparison.columns)
@@ -100,57 +86,15 @@ struct Compare: ParsableCommand {
             try results.add(row, isShown: index < shown.count, to: output)
             ConsoleStreams.standard.writeError("\(index + 1) of \(requests.count) prompts\n")
         }
-        let table = try ComparisonTable(names: names, rows: results.rows, baseline: against)
-        try results.write(table, title: "Token merging, \(modelName)", facts: facts, to: output)
+        let table = try ComparisonTable(
+            names: names, rows: results.rows, baseline: against,
+            precision: compute.resolve().precision.rawValue,
+            model: ModelRecord(
+                name: modelName, fingerprint: ModelFingerprint(of: directory)))
+        try results.write(
+            table, title: "Token merging, \(modelName)",
+            facts: generation.facts(self.compute), to: output)
         print(table.text, terminator: "")
-    }
-
-    private func mergeSettings() throws -> [MergeSetting] {
-        var result: [MergeSetting] = []
-        for text in setting { result.append(try MergeSetting(parsing: text)) }
-        if let settings {
-            let bytes: Data
-            do {
-                bytes = try Data(contentsOf: URL(filePath: settings))
-            } catch {
-                throw ValidationError("cannot read settings from \(settings)")
-            }
-            result += try MergeSetting.settings(lines: String(decoding: bytes, as: UTF8.self))
-        }
-        try MergeSettingError.check(result)
-        return result
-    }
-
-    /// One request per picture, checked with every setting.
-    private func requests(
-        _ settings: [MergeSetting], _ description: ModelDescription
-    ) throws -> [GenerationRequest] {
-        var entries = PromptList.entries(arguments: prompt)
-        if let prompts { entries += try PromptList.read(path: prompts) }
-        if let promptCount { entries = Array(entries.prefix(promptCount)) }
-        var generator = SystemRandomNumberGenerator()
-        let plan = try RequestPlan(
-            entries: entries,
-            settings: generation.settings(
-                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
-                tokenMerging: .none),
-            seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
-            check: { request in
-                try description.check(request)
-                for setting in settings {
-                    try setting.merging.validate(isGuided: request.usesClassifierFreeGuidance)
-                }
-            }, using: &generator)
-        return plan.requests
-    }
-
-    /// What all pictures share, for the page.
-    private var facts: [String] {
-        [
-            "\(generation.steps) steps", generation.samplingMethod,
-            "guidance \(generation.cfgScale)", "precision \(compute.precision)",
-            "\(compute.threads) threads",
-        ]
     }
 }
 

@@ -10,7 +10,7 @@ struct RetomEval: ParsableCommand {
         commandName: "retom-eval",
         abstract: "Measures speed and quality.",
         version: ProgramVersion.text,
-        subcommands: [Bench.self, Compare.self, Similarity.self])
+        subcommands: [Bench.self, Compare.self, Similarity.self, Attributes.self])
 
     static func main() async { await runAndExit() }
 }

@@ -137,8 +137,10 @@ import Worker
         let images = Recorder<Int>()
         let error = try await withWorkers([worker]) { addresses in
             await #expect(throws: CoordinatorError.self) {
-                try await TestCluster.coordinator(addresses) { $0.workerFailureCountMax = 1 }
-                    .run(TestCluster.requests(4), decoder: GreyDecoder()) { images.record($0.item) }
+                try await TestCluster.coordinator(addresses) {
+                    $0.tolerance.strikeCountMax = 1
+                    $0.tolerance.probeCountMax = 0
+                }.run(TestCluster.requests(4), decoder: GreyDecoder()) { images.record($0.item) }
             }
         }
         guard case .noUsableWorker(let reasons, let summary) = error else {

@@ -84,26 +84,41 @@ import Worker
         }
     }
 
-    @Test func hungWorkerIsGivenUpThoughItAnswersPings() async throws {
+    @Test func hungStepsEndALeaseThoughPingsAreAnswered() async throws {
         let gate = Gate()
         let hung = TestWorker(
             HashChainGenerator(beforeStep: { _, step in if step == 2 { gate.wait() } }))
-        let healthy = TestWorker()
-        let record = try await withWorkers([hung, healthy]) { addresses in
+        let record = try await withWorkers([hung]) { addresses in
             defer { gate.open() }
             return try await TestCluster.coordinator(addresses) {
                 // Long for a healthy worker, however busy the machine that runs the tests.
                 $0.timeouts.stepTimeFloor = .seconds(1)
                 $0.timeouts.stepTimeFactor = 1
                 $0.timeouts.pingInterval = .milliseconds(20)
-                $0.workerFailureCountMax = 1
-            }.record(TestCluster.requests(4))
+            }.record(TestCluster.requests(4)) { event in
+                if case .retried = event { gate.open() }
+            }
         }
         #expect(record.summary.completedCount == 4)
-        let reasons = record.events.compactMap { event -> String? in
-            if case .workerLost(_, let reason, _) = event { reason } else { nil }
+        let failures = record.events.compactMap { event -> AttemptFailure? in
+            if case .retried(_, let failure) = event { failure } else { nil }
         }
-        #expect(reasons.contains { $0.contains("no step progress") })
+        #expect(failures.first?.reason == "no step progress for 1.0 s")
+        #expect(record.images.contains { $0.attempt == 2 })
+    }
+
+    @Test func hungWorkersImageIsDrawnElsewhereMeanwhile() async throws {
+        let gate = Gate()
+        let hung = TestWorker(
+            HashChainGenerator(beforeStep: { _, step in if step == 2 { gate.wait() } }))
+        // The lease of the hung one would live for a minute.
+        let record = try await withWorkers([hung, TestWorker()]) { addresses in
+            defer { gate.open() }
+            return try await TestCluster.coordinator(addresses).record(TestCluster.requests(4))
+        }
+        #expect(record.summary.completedCount == 4)
+        #expect(!record.events.contains { if case .retried = $0 { true } else { false } })
+        #expect(Set(record.images.map(\.worker)).count == 1)
     }
 
     @Test func cancelledRunFreesItsWorkers() async throws {

@@ -30,7 +30,7 @@ import Testing
             unet.forward(sample, timestep: timestep, text: prepared, into: output, lane: lane)
         }
         step(try unet.prepare(text: text, lane: lane), 981)
-        try lane.workspace.allocate()
+        try lane.finishDryRun()
         let prepared = try unet.prepare(text: text, lane: lane)
         step(prepared, 981)
         rt_count_allocations()

@@ -52,7 +52,7 @@ import Testing
         let lanes = try ComputeLanes(
             split: LaneSplit(threadCount: 3, halves: 3), kernels: testKernels())
         lanes.run { lane, index in layers[index].apply(weightsOf: shared, on: lane) }
-        for lane in lanes.lanes { try lane.workspace.allocate() }
+        try lanes.finishDryRuns()
         for _ in 0..<20 {
             lanes.run { lane, index in layers[index].apply(weightsOf: shared, on: lane) }
             for (layer, expected) in zip(layers, serial) {

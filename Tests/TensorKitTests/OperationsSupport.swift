@@ -27,7 +27,7 @@ struct OperationRun: CustomTestStringConvertible, Sendable {
         lane.team.adopt()
         pass(lane)
         let counted = lane.work
-        try lane.workspace.allocate()
+        try lane.finishDryRun()
         lane.work = WorkCount()
         pass(lane)
         #expect(lane.work == counted, "a dry run counts what a run does")

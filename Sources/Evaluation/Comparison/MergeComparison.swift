@@ -2,7 +2,6 @@
 
 package import GenerationTypes
 package import ImageCodec
-package import StableDiffusion
 
 /// Draws the same prompts with the same seeds under several merge settings.
 package struct MergeComparison {
@@ -15,17 +14,15 @@ package struct MergeComparison {
 
     /// What is compared; the unmerged pictures come on top.
     package let settings: [MergeSetting]
-    private let pipeline: StableDiffusionPipeline
-    private let decoder: LatentDecoder
+    private let painter: PicturePainter
 
     /// - Throws: `MergeSettingError`.
     package init(
-        settings: [MergeSetting], pipeline: StableDiffusionPipeline, decoder: LatentDecoder
+        settings: [MergeSetting], painter: PicturePainter
     ) throws(MergeSettingError) {
         try MergeSettingError.check(settings)
         self.settings = settings
-        self.pipeline = pipeline
-        self.decoder = decoder
+        self.painter = painter
     }
 
     /// The columns of a comparison.
@@ -38,9 +35,7 @@ package struct MergeComparison {
         for setting in columns {
             var request = request
             request.tokenMerging = setting.merging
-            let run = try pipeline.begin(request)
-            _ = try run.next()
-            if setting == .unmerged { _ = try decoder.decode(run.latents) }
+            try painter.warmUp(request, decodes: setting == .unmerged)
         }
     }
 
@@ -56,18 +51,9 @@ package struct MergeComparison {
             let column = (turn + index) % columns.count
             var merged = request
             merged.tokenMerging = columns[column].merging
-            let run = try pipeline.begin(merged)
-            let clock = ContinuousClock()
-            let start = clock.now
-            while try run.next() != nil {}
-            let sampled = clock.now
-            let picture = try decoder.decode(run.latents)
-            records[column] = ComparisonRecord(
-                samplingSeconds: (sampled - start).seconds,
-                decodingSeconds: (clock.now - sampled).seconds, psnr: .infinity, ssim: 1,
-                statistics: run.mergeStatistics)
-            images[column] = RGBImage(
-                width: picture.width, height: picture.height, bytes: picture.bytes)
+            let (image, record) = try painter.draw(merged)
+            records[column] = record
+            images[column] = image
         }
         var row = Row(
             request: request, images: images.compactMap { $0 }, records: records.compactMap { $0 })

@@ -46,8 +46,11 @@ package struct MergeSetting: Sendable, Hashable {
         return settings
     }
 
-    /// The name as part of a file's name: ASCII letters and digits, the rest as hyphens.
-    package var fileName: String {
+    /// The name as part of a file's name.
+    package var fileName: String { Self.fileName(name) }
+
+    /// A name as part of a file's name: ASCII letters and digits, the rest as hyphens.
+    package static func fileName(_ name: String) -> String {
         String(
             name.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "-" })
     }
@@ -82,12 +85,16 @@ package enum MergeSettingError: Error, Equatable, CustomStringConvertible {
     package static let settingCountMax = 64
 
     /// Checks that settings make a comparison: some, not too many, with different names.
-    package static func check(_ settings: [MergeSetting]) throws(MergeSettingError) {
+    ///
+    /// - Parameter others: settings that are there anyway.
+    package static func check(
+        _ settings: [MergeSetting], beside others: [MergeSetting] = [.unmerged]
+    ) throws(MergeSettingError) {
         guard !settings.isEmpty else { throw .nothing }
         guard settings.count <= settingCountMax else {
             throw .tooMany(count: settings.count, limit: settingCountMax)
         }
-        var names: Set = [MergeSetting.unmerged.fileName]
+        var names = Set(others.map(\.fileName))
         for setting in settings where !names.insert(setting.fileName).inserted {
             throw .twice(setting.name)
         }

@@ -1,10 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import SafeTensors
+internal import TensorKit
 
 /// The names and shapes that the layers of a component ask for while they are built.
 final class WeightInventory {
     private var shapes: [String: [Int]] = [:]
+    /// What was asked for, in order.
+    private(set) var requests: [WeightRequest] = []
+
+    /// Notes a request and the tensors that it needs.
+    func note(_ request: WeightRequest) {
+        requests.append(request)
+        switch request {
+        case .linear(let weights, let biases, let extraBias, let inputs, let outputs):
+            let count = outputs / weights.count
+            for weight in weights { expect(weight, [count, inputs]) }
+            for bias in biases { expect(bias, [count]) }
+            if let extraBias { expect(extraBias, [count]) }
+        case .convolution(let weight, let bias, let geometry, _):
+            expect(weight, geometry.weightShape)
+            if let bias { expect(bias, [geometry.outputChannels]) }
+        case .norm(let scale, let shift, let channels):
+            expect(scale, [channels])
+            expect(shift, [channels])
+        }
+    }
 
     /// Notes that a layer needs a tensor; two layers may need the same one.
     func expect(_ name: String, _ shape: [Int]) {
@@ -45,4 +66,9 @@ final class WeightInventory {
         return expected.count == 2 && found == expected + ones
             || found.count == 2 && expected == found + ones
     }
+}
+
+extension ConvolutionGeometry {
+    /// The shape `[outputs, inputs, size, size]` of the weights in a checkpoint.
+    fileprivate var weightShape: [Int] { [outputChannels, inputChannels, kernelSize, kernelSize] }
 }

@@ -7,18 +7,22 @@ package import TensorKit
 ///
 /// Building runs twice over the same code. The first time nothing is read: the loader only notes
 /// which tensors are asked for, so that the checkpoint can be compared as a whole, and layers get
-/// placeholders. The second time it reads, converts and packs.
+/// placeholders. Then everything is read, converted and packed, on all threads, and the second time
+/// it is handed out.
 package struct WeightLoader {
     private enum Mode {
-        case checking(WeightInventory, activationType: ElementType)
-        case packing(WeightPacker)
+        case checking(WeightInventory)
+        case handingOut(WeightPacker, PackedWeightQueue)
     }
     private let mode: Mode
     private let prefix: String
+    /// How the layers' inputs to products are stored.
+    package let activationType: ElementType
 
-    private init(mode: Mode, prefix: String) {
+    private init(mode: Mode, prefix: String, activationType: ElementType) {
         self.mode = mode
         self.prefix = prefix
+        self.activationType = activationType
     }
 
     /// Builds a component from the weights in its directory.
@@ -26,11 +30,12 @@ package struct WeightLoader {
     /// - Parameters:
     ///   - checkpoint: the component's weights.
     ///   - mapping: from the checkpoint's keys to the names that the layers ask for; `nil` ignores.
+    ///   - team: the threads that read and pack.
     ///   - build: makes the layers; it runs twice.
     /// - Throws: `CheckpointMismatchError` with all differences between checkpoint and layers.
     package static func build<Component>(
         from checkpoint: Checkpoint, mapping: (String) -> String?, backend: any ComputeBackend,
-        _ build: (WeightLoader) throws -> Component
+        team: ThreadTeam, _ build: (WeightLoader) throws -> Component
     ) throws -> Component {
         var tensors: [String: StoredTensor] = [:]
         var duplicates: [String] = []
@@ -39,26 +44,22 @@ package struct WeightLoader {
             if tensors.updateValue(tensor, forKey: name) != nil { duplicates.append(key) }
         }
         let inventory = WeightInventory()
-        let checking = Mode.checking(inventory, activationType: backend.activationType)
-        _ = try build(WeightLoader(mode: checking, prefix: ""))
+        func loader(_ mode: Mode) -> WeightLoader {
+            WeightLoader(mode: mode, prefix: "", activationType: backend.activationType)
+        }
+        _ = try build(loader(.checking(inventory)))
         let mismatch = inventory.mismatch(
             with: tensors, duplicates: duplicates, directory: checkpoint.directory)
         if let mismatch { throw mismatch }
         let packer = WeightPacker(tensors: tensors, backend: backend)
-        return try build(WeightLoader(mode: .packing(packer), prefix: ""))
-    }
-
-    /// How the layers' inputs to products are stored.
-    package var activationType: ElementType {
-        switch mode {
-        case .checking(_, let activationType): activationType
-        case .packing(let packer): packer.backend.activationType
-        }
+        let queue = PackedWeightQueue(
+            requests: inventory.requests, answers: try packer.pack(inventory.requests, team: team))
+        return try build(loader(.handingOut(packer, queue)))
     }
 
     /// The loader for a part: its names follow `name.`.
     package func scoped(_ name: String) -> WeightLoader {
-        WeightLoader(mode: mode, prefix: path(name) + ".")
+        WeightLoader(mode: mode, prefix: path(name) + ".", activationType: activationType)
     }
 
     /// The loader for an element of a list of parts.
@@ -83,20 +84,14 @@ package struct WeightLoader {
         joining names: [String], inputChannels: Int, outputChannels: Int, hasBias: Bool,
         extraBias: String? = nil
     ) throws -> any PackedLinear {
-        let weights = names.map { path("\($0).weight") }
-        let biases = hasBias ? names.map { path("\($0).bias") } : []
-        switch mode {
-        case .checking(let inventory, _):
-            for weight in weights { inventory.expect(weight, [outputChannels, inputChannels]) }
-            for bias in biases { inventory.expect(bias, [outputChannels]) }
-            if let extraBias { inventory.expect(path(extraBias), [outputChannels]) }
-            return PlaceholderLinear(
-                inputChannels: inputChannels, outputChannels: names.count * outputChannels)
-        case .packing(let packer):
-            return try packer.linear(
-                weights: weights, biases: biases, extraBias: extraBias.map(path),
-                inputChannels: inputChannels, outputChannels: names.count * outputChannels)
-        }
+        let request = WeightRequest.linear(
+            weights: names.map { path("\($0).weight") },
+            biases: hasBias ? names.map { path("\($0).bias") } : [],
+            extraBias: extraBias.map(path), inputChannels: inputChannels,
+            outputChannels: names.count * outputChannels)
+        if case .linear(let layer) = answer(request) { return layer }
+        return PlaceholderLinear(
+            inputChannels: inputChannels, outputChannels: names.count * outputChannels)
     }
 
     /// A convolution: `name.weight` `[outputs, inputs, size, size]` and `name.bias`.
@@ -106,44 +101,42 @@ package struct WeightLoader {
         _ name: String, _ geometry: ConvolutionGeometry, hasBias: Bool = true,
         usualPixelCount: Int? = nil
     ) throws -> any PackedConvolution {
-        let weight = path("\(name).weight")
-        let bias = hasBias ? path("\(name).bias") : nil
-        switch mode {
-        case .checking(let inventory, _):
-            let size = geometry.kernelSize
-            inventory.expect(weight, [geometry.outputChannels, geometry.inputChannels, size, size])
-            if let bias { inventory.expect(bias, [geometry.outputChannels]) }
-            return PlaceholderConvolution(geometry: geometry)
-        case .packing(let packer):
-            return try packer.convolution(
-                weight: weight, bias: bias, geometry: geometry, usualPixelCount: usualPixelCount)
-        }
+        let request = WeightRequest.convolution(
+            weight: path("\(name).weight"), bias: hasBias ? path("\(name).bias") : nil,
+            geometry: geometry, usualPixelCount: usualPixelCount)
+        if case .convolution(let layer) = answer(request) { return layer }
+        return PlaceholderConvolution(geometry: geometry)
     }
 
     /// A norm: `name.weight` and `name.bias`, one value per channel.
     package func norm(_ name: String, channels: Int) throws -> ChannelParameters {
-        let scale = path("\(name).weight")
-        let shift = path("\(name).bias")
-        switch mode {
-        case .checking(let inventory, _):
-            inventory.expect(scale, [channels])
-            inventory.expect(shift, [channels])
-            let zeros = [Float](repeating: 0, count: channels)
-            return try zeros.withUnsafeBufferPointer { try ChannelParameters(scale: $0, shift: $0) }
-        case .packing(let packer):
-            return try packer.norm(scale: scale, shift: shift)
-        }
+        let request = WeightRequest.norm(
+            scale: path("\(name).weight"), shift: path("\(name).bias"), channels: channels)
+        if case .norm(let parameters) = answer(request) { return parameters }
+        let zeros = [Float](repeating: 0, count: channels)
+        return try zeros.withUnsafeBufferPointer { try ChannelParameters(scale: $0, shift: $0) }
     }
 
     /// A table: `name.weight` `[rows, channels]`, left in the mapped file.
     package func embedding(_ name: String, rows: Int, channels: Int) throws -> Embedding {
         let weight = path("\(name).weight")
         switch mode {
-        case .checking(let inventory, _):
+        case .checking(let inventory):
             inventory.expect(weight, [rows, channels])
             return Embedding(table: nil, rowCount: rows, channels: channels)
-        case .packing(let packer):
+        case .handingOut(let packer, _):
             return Embedding(table: try packer.tensor(weight), rowCount: rows, channels: channels)
+        }
+    }
+
+    /// The packed weights; nothing while names are checked.
+    private func answer(_ request: WeightRequest) -> PackedWeights? {
+        switch mode {
+        case .checking(let inventory):
+            inventory.note(request)
+            return nil
+        case .handingOut(_, let queue):
+            return queue.next(request)
         }
     }
 

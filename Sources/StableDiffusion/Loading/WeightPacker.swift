@@ -1,56 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import SafeTensors
+internal import Synchronization
 internal import TensorKit
 
-/// Reads checked tensors one at a time and packs them for a backend.
+/// Reads checked tensors and packs them for a backend, on several threads.
 ///
-/// One tensor at a time is in memory as f32; the pages of the file are given back after each.
-final class WeightPacker {
+/// Each thread has one layer at a time in memory as f32; the pages of the file are given back after
+/// each.
+struct WeightPacker: Sendable {
+    let tensors: [String: StoredTensor]
     let backend: any ComputeBackend
-    private let tensors: [String: StoredTensor]
-    private var weights = Scratch()
-    private var biases = Scratch()
 
-    init(tensors: [String: StoredTensor], backend: any ComputeBackend) {
-        self.tensors = tensors
-        self.backend = backend
-    }
-
-    /// Packs products of the same input as one: their rows of outputs follow each other.
-    func linear(
-        weights names: [String], biases biasNames: [String], extraBias: String?,
-        inputChannels: Int, outputChannels: Int
-    ) throws -> any PackedLinear {
-        let weight = try weights.load(names.map(tensor))
-        var bias = biasNames.isEmpty ? nil : try biases.load(biasNames.map(tensor))
-        if let extraBias, let sum = bias {
-            let extra = try tensor(extraBias).floats()
-            for index in sum.indices { sum[index] += extra[index] }
-            bias = sum
+    /// Answers all requests; the order of the answers is that of the requests.
+    ///
+    /// - Throws: the error of the first request that has one.
+    func pack(_ requests: [WeightRequest], team: ThreadTeam) throws -> [PackedWeights] {
+        let results = Mutex<[Result<PackedWeights, any Error>?]>(
+            Array(repeating: nil, count: requests.count))
+        let next = Atomic(0)
+        // Layers differ in size by a factor of a thousand: whoever is free takes the next one.
+        team.split(team.threadCount) { _ in
+            var scratch = PackingScratch()
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < requests.count else { return }
+                let result = Result { try answer(requests[index], &scratch) }
+                results.withLock { $0[index] = result }
+            }
         }
-        return try backend.pack(
-            LinearParameters(
-                weight: UnsafeBufferPointer(weight), bias: bias.map { UnsafeBufferPointer($0) },
-                inputChannels: inputChannels, outputChannels: outputChannels))
+        return try results.withLock { try $0.compactMap { try $0?.get() } }
     }
 
-    func convolution(
-        weight: String, bias: String?, geometry: ConvolutionGeometry, usualPixelCount: Int?
-    ) throws -> any PackedConvolution {
-        let values = try weights.load([tensor(weight)])
-        let shift = try bias.map { try biases.load([tensor($0)]) }
-        return try backend.pack(
-            ConvolutionParameters(
-                weight: UnsafeBufferPointer(values), bias: shift.map { UnsafeBufferPointer($0) },
-                geometry: geometry, usualPixelCount: usualPixelCount))
-    }
-
-    func norm(scale: String, shift: String) throws -> ChannelParameters {
-        let scales = try weights.load([tensor(scale)])
-        let shifts = try biases.load([tensor(shift)])
-        return try ChannelParameters(
-            scale: UnsafeBufferPointer(scales), shift: UnsafeBufferPointer(shifts))
+    private func answer(
+        _ request: WeightRequest, _ scratch: inout PackingScratch
+    ) throws -> PackedWeights {
+        switch request {
+        case .linear(let names, let biases, let extraBias, let inputs, let outputs):
+            let weight = try scratch.weights.load(names.map(tensor))
+            let bias = biases.isEmpty ? nil : try scratch.biases.load(biases.map(tensor))
+            if let extraBias, let bias {
+                let extra = try tensor(extraBias).floats()
+                for index in bias.indices { bias[index] += extra[index] }
+            }
+            return .linear(
+                try backend.pack(
+                    LinearParameters(
+                        weight: UnsafeBufferPointer(weight),
+                        bias: bias.map { UnsafeBufferPointer($0) },
+                        inputChannels: inputs, outputChannels: outputs)))
+        case .convolution(let weight, let bias, let geometry, let usualPixelCount):
+            let values = try scratch.weights.load([tensor(weight)])
+            let shift = try bias.map { try scratch.biases.load([tensor($0)]) }
+            return .convolution(
+                try backend.pack(
+                    ConvolutionParameters(
+                        weight: UnsafeBufferPointer(values),
+                        bias: shift.map { UnsafeBufferPointer($0) }, geometry: geometry,
+                        usualPixelCount: usualPixelCount)))
+        case .norm(let scale, let shift, _):
+            let scales = try scratch.weights.load([tensor(scale)])
+            let shifts = try scratch.biases.load([tensor(shift)])
+            return .norm(
+                try ChannelParameters(
+                    scale: UnsafeBufferPointer(scales), shift: UnsafeBufferPointer(shifts)))
+        }
     }
 
     /// A tensor that the inventory has already found.
@@ -60,6 +74,12 @@ final class WeightPacker {
         }
         return tensor
     }
+}
+
+/// What one thread needs for the layer that it packs.
+private struct PackingScratch {
+    var weights = Scratch()
+    var biases = Scratch()
 }
 
 /// A block of f32 memory that grows and is used again for every tensor.

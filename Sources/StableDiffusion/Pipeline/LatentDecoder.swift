@@ -25,7 +25,8 @@ package final class LatentDecoder {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
         kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(resolved.threadCount)"
-        vae = try AutoencoderKL.load(from: model, backend: backend)
+        vae = try AutoencoderKL.load(
+            from: model, backend: backend, team: ThreadTeam(threadCount: resolved.threadCount))
         lanes = try ComputeLanes(
             split: LaneSplit(threadCount: resolved.threadCount), kernels: KernelTable.best())
     }
@@ -75,7 +76,7 @@ package final class LatentDecoder {
             vae.decode(input, into: image, lane: lane)
         }
         workPerPicture = lane.work
-        try lanes.allocateWorkspaces()
+        try lanes.finishDryRuns()
         plannedShape = shape
     }
 

@@ -87,7 +87,7 @@ package final class PlannedLanes {
                 workPerCall = lane.work * passes.passCount
             }
         }
-        try lanes.allocateWorkspaces(byteCountMax: byteCountMax)
+        try lanes.finishDryRuns(byteCountMax: byteCountMax)
         planned = key
     }
 

@@ -32,9 +32,11 @@ package final class CLIPTextModel: Sendable {
 
     /// Loads `text_encoder/` of a model.
     ///
+    /// - Parameter team: the threads that read and pack the weights.
     /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
     package static func load(
-        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil
+        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil,
+        team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) throws -> CLIPTextModel {
         let name = "text_encoder"
         let configuration = try model.configuration(
@@ -42,7 +44,7 @@ package final class CLIPTextModel: Sendable {
         let checkpoint = try Checkpoint(
             directory: try model.component(name), baseName: "model", variant: variant)
         return try WeightLoader.build(
-            from: checkpoint, mapping: CheckpointKeys.textEncoder, backend: backend
+            from: checkpoint, mapping: CheckpointKeys.textEncoder, backend: backend, team: team
         ) { loader in
             try CLIPTextModel(configuration, loader: loader)
         }

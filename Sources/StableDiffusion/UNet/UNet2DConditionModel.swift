@@ -43,16 +43,18 @@ package final class UNet2DConditionModel: Sendable {
 
     /// Loads `unet/` of a model.
     ///
+    /// - Parameter team: the threads that read and pack the weights.
     /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
     package static func load(
-        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil
+        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil,
+        team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) throws -> UNet2DConditionModel {
         let configuration = try model.configuration(UNetConfiguration.self, component: "unet")
         let checkpoint = try Checkpoint(
             directory: try model.component("unet"), baseName: "diffusion_pytorch_model",
             variant: variant)
         return try WeightLoader.build(
-            from: checkpoint, mapping: CheckpointKeys.unet, backend: backend
+            from: checkpoint, mapping: CheckpointKeys.unet, backend: backend, team: team
         ) { loader in
             try UNet2DConditionModel(configuration, loader: loader)
         }
@@ -71,16 +73,7 @@ package final class UNet2DConditionModel: Sendable {
     ///
     /// - Parameter sample: `[batch, height, width, channels]`.
     package func mergeSites(for sample: TensorShape) -> [TokenMergeSite] {
-        let input = TokenGrid(height: sample.height, width: sample.width)
-        return blocks.enumerated().map { index, block in
-            // Downsamplers halve, rounded up.
-            let side = 1 << block.level
-            let grid = TokenGrid(
-                height: (sample.height + side - 1) / side, width: (sample.width + side - 1) / side)
-            return TokenMergeSite(
-                index: index, grid: grid, channels: block.channels, input: input,
-                isBottleneck: block.isBottleneck)
-        }
+        blocks.mergeSites(for: sample)
     }
 
     /// Does everything that depends on the text alone, once for all steps.

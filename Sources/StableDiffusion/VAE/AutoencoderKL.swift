@@ -26,16 +26,18 @@ package final class AutoencoderKL: Sendable {
 
     /// Loads `vae/` of a model.
     ///
+    /// - Parameter team: the threads that read and pack the weights.
     /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
     package static func load(
-        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil
+        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil,
+        team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) throws -> AutoencoderKL {
         let configuration = try model.configuration(VAEConfiguration.self, component: "vae")
         let checkpoint = try Checkpoint(
             directory: try model.component("vae"), baseName: "diffusion_pytorch_model",
             variant: variant)
         return try WeightLoader.build(
-            from: checkpoint, mapping: CheckpointKeys.vaeDecoder, backend: backend
+            from: checkpoint, mapping: CheckpointKeys.vaeDecoder, backend: backend, team: team
         ) { loader in
             try AutoencoderKL(configuration, loader: loader)
         }

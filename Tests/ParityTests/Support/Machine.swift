@@ -55,9 +55,8 @@ struct Machine: Sendable, CustomTestStringConvertible {
 extension ComputeLane {
     /// Runs a pass as the program does: dry first, then with as much memory as that asked for.
     func run(_ body: (_ lane: ComputeLane) throws -> Void) throws {
-        workspace.startMeasuring()
-        try body(self)
-        try workspace.allocate()
+        try measure { try body(self) }
+        try finishDryRun()
         try body(self)
     }
 }

@@ -16,10 +16,8 @@ extension ComputeLane {
 
     /// Runs a pass as the pipeline does: first dry, to size the workspace, then for real.
     func dryRunThenRun(_ pass: () -> Void) throws {
-        team.adopt()
-        workspace.startMeasuring()
-        pass()
-        try workspace.allocate()
+        try measure(pass)
+        try finishDryRun()
         pass()
     }
 }

@@ -40,20 +40,27 @@ extension OneDNNLayer {
         }
     }
 
-    /// Runs the primitive on dense tensors; in a dry run, creates it.
+    /// Runs the primitive on dense tensors; in a dry run, plans it.
     private func run(
         _ input: Tensor, into output: Tensor, epilogue: Epilogue, accumulates: Bool,
         lane: ComputeLane
     ) {
+        let key = OneDNNPrimitiveKey(
+            geometry: geometry, input: input.shape, inputType: inputType,
+            outputType: output.elementType, activation: epilogue.activation,
+            accumulates: accumulates, threadCount: lane.team.threadCount)
         do {
-            let primitive = try primitive(
-                input: input.shape, outputType: output.elementType,
-                activation: epilogue.activation, accumulates: accumulates, lane: lane)
-            let scratch = lane.workspace.bytes(primitive.scratchByteCount)
-            if lane.isMeasuring { return try primitive.prepare(laneCount: lane.index + 1) }
+            if lane.isMeasuring {
+                _ = lane.workspace.bytes(try scratchByteCount(for: key))
+                return lane.prepareLater { lane in
+                    try self.primitive(key, lane: lane).prepare(laneCount: lane.index + 1)
+                }
+            }
+            let primitive = try primitive(key, lane: lane)
             try primitive.execute(
                 input: input.rawPointer, bias: epilogue.bias?.rawPointer ?? biasPointer,
-                output: output.rawPointer, scratch: scratch)
+                output: output.rawPointer, scratch: lane.workspace.bytes(primitive.scratchByteCount)
+            )
         } catch {
             // Selection made sure that the library has this operation; memory is all that can lack,
             // and a dry run is there to find that out.

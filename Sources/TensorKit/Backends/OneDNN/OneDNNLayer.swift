@@ -87,17 +87,22 @@ final class OneDNNLayer: Sendable {
     /// The layer's own bias, f32.
     var biasPointer: UnsafeMutableRawPointer { bias.base }
 
+    /// Scratch memory of one execution; nothing is compiled for it.
+    ///
+    /// The calling thread has adopted the team that the key speaks of.
+    func scratchByteCount(for key: OneDNNPrimitiveKey) throws -> Int {
+        let known = state.withLock { state in state.primitives.last { $0.key == key } }
+        if let known { return known.scratchByteCount }
+        let plan = try OneDNNPlan(key, library: library)
+        return plan.descriptor(of: dnnl_query_scratchpad_md).byteCount
+    }
+
     /// The compiled layer for a shape, made when first asked for.
     ///
-    /// - Parameter lane: its team is adopted before anything is created: loops are cut for its size.
-    func primitive(
-        input: TensorShape, outputType: ElementType, activation: Activation?, accumulates: Bool,
-        lane: ComputeLane
-    ) throws -> OneDNNPrimitive {
-        let key = OneDNNPrimitiveKey(
-            geometry: geometry, input: input, inputType: inputType, outputType: outputType,
-            activation: activation, accumulates: accumulates, threadCount: lane.team.threadCount)
-        return try state.withLock { state in
+    /// - Parameter lane: its team is adopted before anything is created: loops are cut for its
+    ///   size.
+    func primitive(_ key: OneDNNPrimitiveKey, lane: ComputeLane) throws -> OneDNNPrimitive {
+        try state.withLock { state in
             if let known = state.primitives.last(where: { $0.key == key }) {
                 if lane.isMeasuring { state.note(lane.workspace.dryRun, uses: known.weights) }
                 return known

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import WireProtocol
+
+/// Leases: granted, renewed by every step, asked back, expired.
+extension CoordinatorStateMachine {
+    mutating func lease(_ item: Int, to index: Int, now: Duration) {
+        items[item].status = .leased
+        items[item].liveCount += 1
+        items[item].attemptCount += 1
+        let attempt = min(items[item].attemptCount, WireLimits.attemptMax)
+        assign(item, attempt: attempt, to: index, isCheck: false, now: now)
+    }
+
+    /// Gives a worker an image that is done, to see whether it makes the same of it.
+    mutating func check(_ index: Int, with item: Int, now: Duration) {
+        let attempt = min(items[item].attemptCount + 1, WireLimits.attemptMax)
+        assign(item, attempt: attempt, to: index, isCheck: true, now: now)
+    }
+
+    private mutating func assign(
+        _ item: Int, attempt: Int, to index: Int, isCheck: Bool, now: Duration
+    ) {
+        guard let id = workers[index].connection else { return }
+        let lease = Lease(
+            item: UInt32(item), attempt: attempt, token: tokenBase + UInt64(grantedItems.count + 1))
+        grantedItems.append(UInt32(item))
+        if workers[index].leases.isEmpty { workers[index].lastProgress = now }
+        var held = HeldLease(lease, stepCount: requests[item].inferenceStepCount)
+        held.isProbe = workers[index].isOnProbation
+        held.isCheck = isCheck
+        workers[index].leases.append(held)
+        actions.append(.send(id, .assign(lease, requests[item])))
+        guard !isCheck else { return }
+        actions.append(
+            .report(.assigned(item: item, worker: workers[index].name, attempt: attempt)))
+    }
+
+    mutating func progressed(
+        _ report: ProgressReport, _ index: Int, on id: ConnectionID, now: Duration
+    ) {
+        guard let held = workers[index].leases.firstIndex(where: { $0.lease == report.lease })
+        else {
+            takeUp(report.lease, from: index, on: id, now: now)
+            return
+        }
+        let item = Int(report.lease.item)
+        // Only another step is progress: a lease is not renewed by saying the same again.
+        let isNews =
+            !workers[index].leases[held].isStarted
+            || report.step > workers[index].leases[held].step
+        workers[index].leases[held].isStarted = true
+        guard isNews || has(.renewByRepetition) else { return }
+        if !has(.leaseByTotalTime) { movedOn(index, now: now) }
+        workers[index].leases[held].step = report.step
+        workers[index].leases[held].stepCount = report.stepCount
+        if report.step > 0 {
+            workers[index].lastStep = now
+            workers[index].pace.observe(seconds: report.seconds, of: requests[item])
+        }
+        guard workers[index].leases[held].isLive, items[item].status == .leased else { return }
+        actions.append(
+            .report(
+                .progress(
+                    item: item, worker: workers[index].name, step: report.step,
+                    stepCount: report.stepCount, seconds: report.seconds)))
+    }
+
+    /// A worker that came back still samples under an old lease: lease it anew or stop it.
+    private mutating func takeUp(
+        _ old: Lease, from index: Int, on id: ConnectionID, now: Duration
+    ) {
+        let item = Int(old.item)
+        guard wasGranted(old), let position = retries.firstIndex(of: item),
+            workers[index].freeCredits(now: now) > 0
+        else {
+            actions.append(.send(id, .cancel(old)))
+            return
+        }
+        retries.remove(at: position)
+        // The attempt goes on, so it did not fail.
+        let name = workers[index].name
+        items[item].failures.removeAll { $0.worker == name && $0.attempt == old.attempt }
+        lease(item, to: index, now: now)
+    }
+
+    /// Whether this run granted such a lease: the token belongs to the image.
+    func wasGranted(_ lease: Lease) -> Bool {
+        guard lease.token > tokenBase else {
+            return lease.token > 0 && items.indices.contains(Int(lease.item))
+        }
+        let position = lease.token - tokenBase - 1
+        guard position < UInt64(grantedItems.count) else { return false }
+        return grantedItems[Int(position)] == lease.item
+    }
+
+    /// Notes that a worker's sampling thread moves.
+    mutating func movedOn(_ index: Int, now: Duration) {
+        workers[index].lastProgress = now
+        workers[index].lossCount = 0
+    }
+
+    /// Asks a lease back.
+    mutating func recall(_ position: Int, of index: Int, _ reason: HeldLease.Recall) {
+        guard let id = workers[index].connection else { return }
+        let wasAsked = workers[index].leases[position].recall != nil
+        workers[index].leases[position].recall = reason
+        if !wasAsked { actions.append(.send(id, .cancel(workers[index].leases[position].lease))) }
+    }
+
+    /// The image has its outcome: nobody else needs to go on with it.
+    mutating func voidLeases(of item: Int) {
+        guard items[item].liveCount > 0 else { return }
+        items[item].liveCount = 0
+        for index in workers.indices {
+            for position in workers[index].leases.indices
+            where workers[index].leases[position].item == item
+                && workers[index].leases[position].isLive
+            {
+                recall(position, of: index, .void)
+            }
+        }
+    }
+
+    /// No step for too long: the image goes to others, and the worker gets nothing new until it
+    /// says what became of it.
+    mutating func expireLeases(of index: Int, patience: Duration, now: Duration) {
+        let reason = "no step progress for \(patience.seconds) s"
+        let live = workers[index].leases.indices.filter { workers[index].leases[$0].isLive }
+        guard let running = live.first(where: { workers[index].leases[$0].isStarted }) ?? live.first
+        else {
+            cut(index, reason: reason, now)
+            return
+        }
+        workers[index].lastProgress = now
+        for position in live {
+            let held = workers[index].leases[position]
+            recall(position, of: index, .expired)
+            if position == running, held.isStarted, held.recall == nil {
+                attemptFailed(held, by: index, reason: reason, now: now)
+            } else {
+                letGo(held.item)
+            }
+        }
+        strike(index, reason: reason, now: now)
+    }
+
+    mutating func givenBack(
+        _ lease: Lease, _ reason: WireReason, by index: Int, now: Duration
+    ) {
+        guard let held = release(lease, of: index, now: now) else { return }
+        if reason.retryAfterMilliseconds > 0 {
+            pause(index, until: now + .milliseconds(reason.retryAfterMilliseconds))
+        }
+        switch reason.code {
+        case .cancelled: break
+        case .draining: workers[index].isDraining = true
+        case .overCredit:
+            pause(index, until: now + .seconds(1))
+            // Full of something that nobody here knows of.
+            if workers[index].leases.isEmpty { strike(index, reason: reason.text, now: now) }
+        default:
+            if held.isLive { attemptFailed(held, by: index, reason: reason.text, now: now) }
+            strike(index, reason: reason.text, now: now)
+            return
+        }
+        if held.isLive { letGo(held.item) }
+    }
+
+    mutating func terminated(
+        _ lease: Lease, _ reason: WireReason, by index: Int, now: Duration
+    ) {
+        guard let held = release(lease, of: index, now: now), held.isLive else { return }
+        fail(
+            held.item,
+            AttemptFailure(
+                worker: workers[index].name, attempt: lease.attempt, reason: reason.text))
+    }
+
+    private mutating func release(
+        _ lease: Lease, of index: Int, now: Duration
+    ) -> HeldLease? {
+        guard let held = workers[index].leases.firstIndex(where: { $0.lease == lease }) else {
+            return nil
+        }
+        // What waited behind a step says nothing of the step.
+        if workers[index].leases[held].isStarted { movedOn(index, now: now) }
+        if has(.leakCredits), workers[index].leases[held].recall != nil { return nil }
+        return workers[index].leases.remove(at: held)
+    }
+
+    private mutating func pause(_ index: Int, until: Duration) {
+        workers[index].pausedUntil = max(workers[index].pausedUntil ?? .zero, until)
+    }
+
+    /// Takes back what a worker held when its connection ended.
+    mutating func takeBackLeases(of index: Int, reason: String, now: Duration) {
+        let leases = workers[index].leases
+        workers[index].leases = []
+        for held in leases where held.isLive {
+            // A worker that never began an image is not to blame for it, nor is the image.
+            guard held.isStarted && held.recall == nil || has(.chargeInnocent) else {
+                if !has(.forgetWaiting) { letGo(held.item) }
+                continue
+            }
+            noteLoss(of: index, with: held.item, at: held.step)
+            attemptFailed(held, by: index, reason: reason, now: now)
+        }
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How often and how long a coordinator bears with failing images and workers.
+package struct FaultTolerance: Sendable {
+    /// Attempts that may fail before an image does.
+    package var attemptCountMax = 3
+    /// Pause before the second attempt; doubled for each further one.
+    package var retryPause: Duration = .milliseconds(500)
+    /// Longest such pause.
+    package var retryPauseMax: Duration = .seconds(30)
+    /// Workers that end at the same step of an image before it fails without another attempt.
+    package var killCountMax = 2
+    /// How long an image that lost its last worker but one waits for word of what became of them.
+    package var verdictPause: Duration = .seconds(10)
+    /// Failures within `strikeWindow` after which a worker is quarantined.
+    package var strikeCountMax = 3
+    /// How far back failures count.
+    package var strikeWindow: Duration = .seconds(300)
+    /// First quarantine of a worker; doubled each time its probe fails.
+    package var quarantine: Duration = .seconds(5)
+    /// Failed probes after which a worker is given up.
+    package var probeCountMax = 3
+    /// Attempts to reach a worker before it may be given up.
+    package var connectCountMax = 3
+    /// How long a worker that was there once is tried again.
+    package var reconnectWindow: Duration = .seconds(120)
+
+    /// The defaults.
+    package init() {}
+}

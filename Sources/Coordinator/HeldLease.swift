@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import WireProtocol
+
+/// A lease that a worker holds, as the coordinator knows it.
+struct HeldLease: Equatable {
+    /// Why CANCEL was sent; the answer is awaited.
+    enum Recall {
+        /// Another worker would be done sooner; the image waits for the answer.
+        case moved
+        /// Its steps stopped; the image went to another worker.
+        case expired
+        /// The image has its outcome.
+        case void
+    }
+
+    var lease: Lease
+    /// Denoising steps in all, as the request or the worker says.
+    var stepCount: Int
+    /// Denoising steps done.
+    var step = 0
+    /// Whether the worker said that it began.
+    var isStarted = false
+    /// Given to see whether the worker is sound again; failing it costs the image no attempt.
+    var isProbe = false
+    /// Given for the sake of comparison: the image has its outcome.
+    var isCheck = false
+    var recall: Recall?
+
+    init(_ lease: Lease, stepCount: Int) {
+        self.lease = lease
+        self.stepCount = max(1, stepCount)
+    }
+
+    /// Number of the image.
+    var item: Int { Int(lease.item) }
+    /// Whether the image counts on it.
+    var isLive: Bool { !isCheck && (recall == nil || recall == .moved) }
+    /// Whether it waits behind another image, or for the worker to begin.
+    var isWaiting: Bool { !isStarted && !isCheck && recall == nil }
+    /// Denoising steps still to be done.
+    var stepsLeft: Int { max(0, stepCount - step) }
+}

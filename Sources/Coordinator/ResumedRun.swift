@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import WireProtocol
+
+/// What a coordinator knows of an earlier life of its run.
+package struct ResumedRun: Sendable {
+    /// Images with a stored result, and its SHA-256.
+    package var completed: [Int: [UInt8]]
+    /// At least the largest fencing token that was granted before.
+    package var tokenBase: UInt64
+
+    /// A run that begins; or one that goes on with what was stored.
+    package init(completed: [Int: [UInt8]] = [:], tokenBase: UInt64 = 0) {
+        self.completed = completed
+        self.tokenBase = tokenBase
+    }
+}
+
+/// A result that is being stored, and who waits for word of it.
+struct StoringResult {
+    var result: LatentResult
+    var worker: String
+    var kernelClass: String
+    /// Connections that get RESULT-ACK when it is stored.
+    var waiting: [(connection: UInt64, lease: Lease)]
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ImageCodec
+internal import SafeTensors
+internal import StableDiffusion
+package import TensorKit
+
+/// The judge: a small classifier that says what a picture of the embedded model shows.
+///
+/// It was trained on rendered scenes, whose attributes are known (scripts/train/judge.py), and
+/// computes in f32 whatever the pictures were drawn in. It belongs to one thread at a time.
+package final class AttributeJudge {
+    /// What its outputs mean.
+    package let configuration: JudgeConfiguration
+    private let network: JudgeNetwork
+    private let lanes: ComputeLanes
+    private let picture: Tensor
+    private let output: Tensor
+
+    /// Loads `judge.json` and `judge.safetensors`.
+    ///
+    /// - Parameter compute: threads and backend; its precision does not count.
+    /// - Throws: `ConfigurationError`, `CheckpointMismatchError`, `SafeTensorsError`,
+    ///   `ComputeConfigurationError`.
+    package init(directory path: String, compute: ComputeConfiguration) throws {
+        var compute = compute
+        compute.precision = .float32
+        let resolved = try compute.resolve()
+        let backend = try resolved.makeBackend()
+        let configuration = try ModelDirectory(path: path).configuration(
+            JudgeConfiguration.self, component: ".", file: "judge.json")
+        self.configuration = configuration
+        network = try WeightLoader.build(
+            from: try Checkpoint(directory: path, baseName: "judge"), mapping: { $0 },
+            backend: backend, team: ThreadTeam(threadCount: resolved.threadCount)
+        ) { loader in
+            try JudgeNetwork(configuration, loader: loader)
+        }
+        lanes = try ComputeLanes(
+            split: LaneSplit(threadCount: resolved.threadCount), kernels: KernelTable.best())
+        picture = try Tensor(allocating: network.inputShape)
+        output = try Tensor(
+            allocating: TensorShape(tokens: 1, channels: configuration.outputCount))
+        let lane = lanes.lanes[0]
+        try lane.measure { network.forward(picture, into: output, lane: lane) }
+        try lanes.finishDryRuns()
+    }
+
+    /// The network's outputs for a picture, `configuration.outputCount` numbers.
+    ///
+    /// - Throws: `JudgeSizeError`: pictures are never scaled.
+    package func logits(of image: RGBImage) throws(JudgeSizeError) -> [Float] {
+        try configuration.check(width: image.width, height: image.height)
+        for (index, byte) in image.bytes.enumerated() {
+            picture.floats[index] = Float(byte) / 127.5 - 1
+        }
+        lanes.run { [network, picture, output] lane, _ in
+            network.forward(picture, into: output, lane: lane)
+        }
+        return Array(UnsafeBufferPointer(start: output.floats, count: configuration.outputCount))
+    }
+
+    /// What a picture shows.
+    ///
+    /// - Throws: `JudgeSizeError`.
+    package func attributes(of image: RGBImage) throws(JudgeSizeError) -> SceneAttributes {
+        configuration.scene(try logits(of: image))
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+internal import FoundationEssentials
+package import ImageCodec
+
+/// The pictures of an earlier run, of this program or of another, by the number of their prompt.
+///
+/// A picture's name begins with the number, as in `00017-42.png` or `17.png`; files whose names
+/// don't (`grid-0000.png`) are left alone.
+package struct PictureFolder: Sendable {
+    /// The directory, without a slash at its end.
+    package let path: String
+    /// Names by number.
+    private let names: [Int: String]
+
+    /// - Throws: `PictureFolderError` when there are no pictures, or several of one number.
+    package init(path: String) throws(PictureFolderError) {
+        var path = path
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        self.path = path
+        guard let contents = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+            throw .unreadable(path: path)
+        }
+        var names: [Int: String] = [:]
+        for name in contents.sorted() {
+            guard let number = Self.number(name) else { continue }
+            if let other = names.updateValue(name, forKey: number) {
+                throw .twice(path: path, number: number, names: [other, name])
+            }
+        }
+        guard !names.isEmpty else { throw .empty(path: path) }
+        self.names = names
+    }
+
+    /// All numbers, ascending.
+    package var numbers: [Int] { names.keys.sorted() }
+
+    /// The name of a picture, if there is one.
+    package func name(_ number: Int) -> String? { names[number] }
+
+    /// Reads a prompt's picture, and checks that it was drawn from the prompt where it says so.
+    ///
+    /// - Throws: `PictureFolderError`.
+    package func picture(of prompt: AttributePrompt) throws(PictureFolderError) -> RGBImage {
+        let number = prompt.index
+        guard let name = names[number] else { throw .missing(path: path, number: number) }
+        let file = "\(path)/\(name)"
+        guard let data = try? Data(contentsOf: URL(filePath: file)) else {
+            throw .unreadable(path: file)
+        }
+        let contents: PNG.Contents
+        do throws(ImageCodecError) {
+            contents = try PNG.decode([UInt8](data))
+        } catch {
+            throw .notAPicture(path: file, reason: error.description)
+        }
+        if let text = contents.text("parameters") {
+            let drawn = GenerationParametersText(parsing: text).prompt
+            guard drawn == prompt.prompt else {
+                throw .otherPrompt(
+                    path: file, drawn: drawn, number: number, expected: prompt.prompt)
+            }
+        }
+        return contents.image
+    }
+
+    /// The number that a picture's name begins with.
+    private static func number(_ name: String) -> Int? {
+        guard name.hasSuffix(".png") else { return nil }
+        return Int(name.prefix { $0.isASCII && $0.isNumber })
+    }
+}
+
+/// Why a directory's pictures can't be judged.
+package enum PictureFolderError: Error, Equatable, CustomStringConvertible {
+    case unreadable(path: String)
+    case empty(path: String)
+    case twice(path: String, number: Int, names: [String])
+    case missing(path: String, number: Int)
+    case beyond(path: String, number: Int, promptCount: Int)
+    case notAPicture(path: String, reason: String)
+    case otherPrompt(path: String, drawn: String, number: Int, expected: String)
+
+    /// What is wrong, and what to do.
+    package var description: String {
+        switch self {
+        case .unreadable(let path): "cannot read \(path)"
+        case .empty(let path):
+            """
+            no pictures in \(path): names must begin with the number of their prompt, as in \
+            00000.png
+            """
+        case .twice(let path, let number, let names):
+            """
+            \(path) has several pictures of prompt \(number) (\(names.joined(separator: ", "))); \
+            leave one
+            """
+        case .missing(let path, let number):
+            """
+            \(path) has no picture of prompt \(number); add it, or take it out of the other \
+            directories
+            """
+        case .beyond(let path, let number, let promptCount):
+            """
+            \(path) has a picture of prompt \(number), but there are only \(promptCount) prompts; \
+            give the run's prompts with --prompts
+            """
+        case .notAPicture(let path, let reason): "\(path): \(reason)"
+        case .otherPrompt(let path, let drawn, let number, let expected):
+            """
+            \(path) was drawn from "\(drawn)", but prompt \(number) is "\(expected)"; give the \
+            run's prompts with --prompts
+            """
+        }
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Synchronization
+
+/// What a lane's dry run found necessary, for several threads to do: whoever is free takes the
+/// next.
+///
+/// `@unchecked Sendable`: preparations lock what they change.
+final class PreparationQueue: @unchecked Sendable {
+    private let lane: ComputeLane
+    private let preparations: [(ComputeLane) throws -> Void]
+    private let next = Atomic(0)
+    private let failure = Mutex<PreparationError?>(nil)
+
+    init(_ lane: ComputeLane) {
+        self.lane = lane
+        preparations = lane.takePreparations()
+    }
+
+    /// One thread's share.
+    func work() {
+        while true {
+            let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard index < preparations.count else { return }
+            do {
+                try preparations[index](lane)
+            } catch {
+                failure.withLock { $0 = $0 ?? PreparationError(cause: error) }
+            }
+        }
+    }
+
+    /// Throws what went wrong.
+    func check() throws(PreparationError) {
+        if let failure = failure.withLock({ $0 }) { throw failure }
+    }
+}

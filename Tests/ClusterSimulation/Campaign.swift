@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Many runs, one seed each.
+package struct Campaign {
+    /// A run that broke a rule.
+    package struct Failure: Sendable, CustomStringConvertible {
+        package var seed: UInt64
+        package var problem: String
+        /// For people, with the command that repeats it.
+        package var description: String {
+            "seed \(seed): \(problem); repeat it with: cluster-simulation --seed \(seed) --trace"
+        }
+    }
+
+    /// What the runs came to.
+    package struct Tally: Sendable {
+        package var runCount = 0
+        package var eventCount = 0
+        package var completedCount = 0
+        package var failedCount = 0
+        package var retryCount = 0
+        package var quarantineCount = 0
+        package var alarmCount = 0
+        package var silentErrorCount = 0
+        package var coordinatorCrashCount = 0
+        package var cancelledRunCount = 0
+        /// All traces, as one number.
+        package var trace: UInt64 = 0
+        package var failures: [Failure] = []
+
+        /// No run yet.
+        package init() {}
+
+        mutating func add(_ cluster: SimulatedCluster) {
+            runCount += 1
+            eventCount += cluster.eventCount
+            let outcomes = cluster.observed.outcomes.values
+            completedCount += outcomes.count { $0 == .completed }
+            failedCount += outcomes.count { $0 == .failed }
+            retryCount += cluster.observed.retryCount
+            quarantineCount += cluster.observed.quarantineCount
+            alarmCount += cluster.observed.alarmCount
+            silentErrorCount += cluster.observed.silentErrorCount
+            coordinatorCrashCount += cluster.observed.coordinatorCrashCount
+            if cluster.observed.isCancelled { cancelledRunCount += 1 }
+            trace = trace &* 31 &+ cluster.trace
+            if let problem = cluster.problem {
+                failures.append(Failure(seed: cluster.scenario.seed, problem: problem))
+            }
+        }
+    }
+
+    /// Runs seeds until one breaks a rule or all are done.
+    package static func run(
+        seeds: Range<UInt64>, weather: Scenario.Weather? = nil, bug: PlantedBug? = nil,
+        failuresMax: Int = 1
+    ) -> Tally {
+        var tally = Tally()
+        for seed in seeds {
+            var cluster = SimulatedCluster(Scenario(seed: seed, weather: weather, bug: bug))
+            cluster.run()
+            tally.add(cluster)
+            if tally.failures.count >= failuresMax { break }
+        }
+        return tally
+    }
+}
+
+extension Campaign.Tally: CustomStringConvertible {
+    package var description: String {
+        """
+        \(runCount) runs, \(eventCount) events: \(completedCount) images completed, \(failedCount) \
+        failed with a reason, \(retryCount) attempts failed, \(quarantineCount) quarantines, \
+        \(alarmCount) alarms, \(silentErrorCount) silent errors, \(coordinatorCrashCount) \
+        coordinators killed, \(cancelledRunCount) runs cancelled, \(failures.count) broken; \
+        trace \(String(trace, radix: 16))
+        """
+    }
+
+    /// Adds the runs of another tally.
+    package mutating func add(_ other: Campaign.Tally) {
+        runCount += other.runCount
+        eventCount += other.eventCount
+        completedCount += other.completedCount
+        failedCount += other.failedCount
+        retryCount += other.retryCount
+        quarantineCount += other.quarantineCount
+        alarmCount += other.alarmCount
+        silentErrorCount += other.silentErrorCount
+        coordinatorCrashCount += other.coordinatorCrashCount
+        cancelledRunCount += other.cancelledRunCount
+        trace = trace &* 31 &+ other.trace
+        failures += other.failures
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import Coordinator
+import GenerationTypes
+import WireProtocol
+
+/// What is seen from outside, and what must be true of it.
+extension SimulatedCluster {
+    /// What happened to an image.
+    enum Outcome { case completed, failed }
+
+    /// Everything seen so far.
+    struct Observations {
+        var outcomes: [Int: Outcome] = [:]
+        var decoded: Set<Int> = []
+        /// Leases that a worker said it had begun.
+        var began: Set<Lease> = []
+        /// Workers that each image ended.
+        var kills: [Int: Int] = [:]
+        /// What honest workers of class `a` return.
+        var expected: [GeneratedLatents] = []
+        var isCancelled = false
+        var imageCounts: [Int] = []
+        var lastStored = Duration.zero
+        var attemptCounts: [Int: Int] = [:]
+        var coordinatorCrashCount = 0
+        var retryCount = 0
+        var quarantineCount = 0
+        var alarmCount = 0
+        var silentErrorCount = 0
+
+        /// A coordinator that comes back may try again what had failed.
+        mutating func forgetFailures() {
+            for (item, outcome) in outcomes where outcome == .failed { outcomes[item] = nil }
+        }
+    }
+
+    mutating func observe(_ event: CoordinatorEvent) {
+        switch event {
+        case .completed(let item, let worker, let attempt, _, _):
+            let address = Int(worker.dropFirst(2)) ?? 0
+            observed.imageCounts[scenario.addresses[max(0, address - 1)]] += 1
+            observed.lastStored = timeline.now
+            mix(5, UInt64(item), UInt64(attempt))
+            if !disk.contains(item) { note("image \(item) was announced before it was stored") }
+            settle(item, .completed)
+        case .failed(let item, let failures):
+            mix(6, UInt64(item), UInt64(failures.count))
+            settle(item, .failed)
+            checkFailure(item, failures)
+        case .retried(let item, let failure):
+            mix(7, UInt64(item), UInt64(failure.attempt))
+            observed.retryCount += 1
+            checkRetry(item, failure)
+        case .resultsDiffer(let item, let worker, let first):
+            observed.alarmCount += 1
+            if scenario.faults.bitFlip == 0 {
+                note("image \(item) differs between \(worker) and \(first)")
+            }
+        case .workerQuarantined: observed.quarantineCount += 1
+        case .workerLost(let worker, let reason, _):
+            if scenario.weather == .calm { note("\(worker) is lost in calm weather: \(reason)") }
+        default: break
+        }
+    }
+
+    private mutating func settle(_ item: Int, _ outcome: Outcome) {
+        if let old = observed.outcomes.updateValue(outcome, forKey: item) {
+            note("image \(item) is \(outcome) after it was \(old)")
+        }
+    }
+
+    /// Every failure needs a good reason.
+    private mutating func checkFailure(_ item: Int, _ failures: [AttemptFailure]) {
+        let attempts = failures.count { !$0.worker.isEmpty }
+        let isExhausted = attempts >= scenario.configuration.tolerance.attemptCountMax
+        let isForsaken = failures.last?.reason == "no usable worker is left"
+        let isPoisonous = failures.last?.reason.hasPrefix("given up") == true
+        let isHopeless = scenario.hopeless.contains(item)
+        if isForsaken, scenario.immortal != nil { note("image \(item) was forsaken") }
+        if !isExhausted, !isForsaken, !isPoisonous, !isHopeless {
+            note("image \(item) failed early: \(failures)")
+        }
+        if attempts > scenario.configuration.tolerance.attemptCountMax {
+            note("image \(item) failed \(attempts) times")
+        }
+        if scenario.weather == .calm { note("image \(item) failed in calm weather") }
+        if scenario.weather == .poison, !scenario.poisonous.contains(item) {
+            note("image \(item) failed without a reason")
+        }
+    }
+
+    private mutating func checkRetry(_ item: Int, _ failure: AttemptFailure) {
+        if scenario.weather == .calm { note("image \(item) is retried in calm weather") }
+        let hasBegun = observed.began.contains {
+            $0.item == UInt32(item) && $0.attempt == failure.attempt
+        }
+        if !hasBegun { note("image \(item) is charged with an attempt that never began") }
+    }
+
+    mutating func checkEnd() {
+        if !observed.isCancelled, observed.outcomes.count != scenario.requests.count {
+            let count = observed.outcomes.count
+            note("\(count) of \(scenario.requests.count) images have an outcome")
+        }
+        if !coordinator.handle(.tick, now: timeline.now).isEmpty {
+            note("something happens after the end")
+        }
+    }
+
+    // MARK: Values
+
+    static func configuration() -> CoordinatorConfiguration {
+        CoordinatorConfiguration(
+            name: "simulated", build: "test", kernelClass: "a", coreCount: 1,
+            memoryByteCount: 1 << 30, model: model)
+    }
+
+    private static let model = ModelFingerprint(
+        unet: [UInt8](repeating: 1, count: 32), textEncoder: [UInt8](repeating: 2, count: 32),
+        vae: [UInt8](repeating: 3, count: 32))
+
+    /// What an honest worker makes of a request.
+    static func latents(
+        for request: GenerationRequest, kernelClass: String
+    ) -> GeneratedLatents {
+        let base = Float(request.seed) + Float(request.inferenceStepCount) / 16
+        let last: Float = kernelClass == "a" ? 3 : 4
+        return GeneratedLatents(
+            channels: 4, height: 1, width: 1, values: [base, base + 1, base + 2, base + last])
+    }
+
+    static func node(
+        _ role: PeerRole, instance: UInt64, credits: Int, kernelClass: String
+    ) -> NodeDescription {
+        let bytes = (0..<16).map { UInt8(truncatingIfNeeded: instance >> (8 * UInt64($0 % 8))) }
+        return NodeDescription(
+            role: role, instance: bytes, name: "n", build: "test", kernelClass: kernelClass,
+            coreCount: 1, memoryByteCount: 1, model: model, credits: credits)
+    }
+}

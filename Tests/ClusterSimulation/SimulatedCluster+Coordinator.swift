@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Coordinator
+import GenerationTypes
+import WireProtocol
+
+/// The coordinator's machine: its events and actions, its disk, its death and return.
+extension SimulatedCluster {
+    mutating func feedCoordinator(_ event: CoordinatorStateMachine.Event) {
+        guard isCoordinatorUp, !hasEnded else { return }
+        log?("\(timeline.now) C ← \(event)")
+        let actions = coordinator.handle(event, now: timeline.now)
+        if let broken = coordinator.brokenInvariant() { note(broken) }
+        for action in actions { perform(action) }
+        let credits = scenario.machines.reduce(0) { $0 + $1.credits }
+        let bound = scenario.configuration.decodeBacklogMax + credits
+        if coordinator.backlogCount > bound {
+            note("\(coordinator.backlogCount) results wait for the decoder")
+        }
+        guard isCoordinatorUp else { return }
+        coordinatorTick += 1
+        if let deadline = coordinator.nextDeadline {
+            if deadline <= timeline.now, case .tick = event { note("a tick that changes nothing") }
+            timeline.schedule(.coordinatorTick(generation: coordinatorTick), at: deadline)
+        }
+    }
+
+    private mutating func perform(_ action: CoordinatorStateMachine.Action) {
+        log?("\(timeline.now)     C → \(action)")
+        switch action {
+        case .connect(let id, let address): connect(id, address)
+        case .send(let id, let message): sendFromCoordinator(id, message)
+        case .finish(let id): close(linkOfConnection[Int(id) - 1], byWorker: false, isAbrupt: false)
+        case .abort(let id, _):
+            close(linkOfConnection[Int(id) - 1], byWorker: false, isAbrupt: true)
+        case .store(let result, _, _):
+            let item = Int(result.lease.item)
+            mix(1, UInt64(item), result.lease.token)
+            inFlight.insert(item)
+            timeline.schedule(.stored(item: item, life: life), in: scenario.storeTime)
+        case .decode(let result, _, let kernelClass): decode(result, kernelClass)
+        case .report(let event): observe(event)
+        case .end: ended()
+        }
+    }
+
+    private mutating func sendFromCoordinator(_ id: UInt64, _ message: Message) {
+        switch message {
+        case .resultAck(let lease):
+            let item = Int(lease.item)
+            if !disk.contains(item), observed.outcomes[item] != .failed, !observed.isCancelled {
+                note("the result of image \(item) was acknowledged before it was stored")
+            }
+        case .assign(let lease, _):
+            mix(2, UInt64(lease.item), lease.token, id)
+            if observed.isCancelled { note("image \(lease.item) was given out after the end") }
+        default: break
+        }
+        send(linkOfConnection[Int(id) - 1], message, toWorker: true)
+    }
+
+    mutating func stored(_ item: Int) {
+        guard inFlight.remove(item) != nil else { return }
+        if isDiskFull {
+            feedCoordinator(.storeFailed(item: item, reason: "no space left on device"))
+        } else {
+            disk.insert(item)
+            feedCoordinator(.stored(item: item))
+        }
+    }
+
+    private mutating func decode(_ result: LatentResult, _ kernelClass: String) {
+        let item = Int(result.lease.item)
+        if !observed.decoded.insert(item).inserted { note("image \(item) was decoded twice") }
+        if result.latents.values[3] == Self.flippedBit {
+            observed.silentErrorCount += 1
+        } else {
+            let expected =
+                kernelClass == "a"
+                ? observed.expected[item]
+                : Self.latents(for: scenario.requests[item], kernelClass: kernelClass)
+            if result.latents != expected { note("image \(item) has wrong latents") }
+        }
+        timeline.schedule(.decoded(item: item, life: life), in: random.seconds(0.01...6))
+    }
+
+    private mutating func ended() {
+        guard coordinator.storeFailure != nil, !observed.isCancelled else {
+            if hasEnded { note("the end came twice") }
+            end()
+            return
+        }
+        // The run is resumed when there is room again.
+        crashCoordinator(downFor: .seconds(100))
+    }
+
+    /// `kill -9`; a write under way may have reached the disk or not.
+    mutating func crashCoordinator(downFor time: Duration) {
+        guard isCoordinatorUp, !hasEnded, !observed.isCancelled else { return }
+        observed.coordinatorCrashCount += 1
+        isCoordinatorUp = false
+        for item in inFlight.sorted() where !isDiskFull && random.oneIn(2) { disk.insert(item) }
+        inFlight = []
+        for link in links.indices { close(link, byWorker: false, isAbrupt: true) }
+        life += 1
+        timeline.schedule(.reviveCoordinator, in: time)
+    }
+
+    mutating func reviveCoordinator() {
+        isCoordinatorUp = true
+        linkOfConnection = []
+        observed.forgetFailures()
+        var completed: [Int: [UInt8]] = [:]
+        for item in disk {
+            completed[item] = observed.expected[item].sha256
+            // What an earlier life stored without a word is announced by this one.
+            observed.outcomes[item] = .completed
+            observed.decoded.insert(item)
+        }
+        coordinator = Self.coordinator(
+            of: scenario,
+            resumed: ResumedRun(completed: completed, tokenBase: UInt64(life) << 32))
+        feedCoordinator(.start)
+    }
+
+    static func coordinator(
+        of scenario: Scenario, resumed: ResumedRun
+    ) -> CoordinatorStateMachine {
+        CoordinatorStateMachine(
+            node: node(.coordinator, instance: 0, credits: 0, kernelClass: "a"),
+            configuration: scenario.configuration,
+            workers: scenario.addresses.indices.map { WorkerAddress(host: "w", port: $0 + 1) },
+            requests: scenario.requests, resumed: resumed)
+    }
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Coordinator
+import GenerationTypes
+import WireProtocol
+import Worker
+
+/// The workers' machines: their sampling threads, their deaths and lies.
+extension SimulatedCluster {
+    /// One machine with a worker on it.
+    struct Node {
+        var machine: WorkerStateMachine
+        /// Grows with every process that is started there.
+        var epoch = 0
+        var isDown = false
+        var tickGeneration = 0
+        var cancelled: Set<UInt64> = []
+        /// Runs of the generator that have not ended.
+        var runningCount = 0
+        /// Events that wait while the process is stopped.
+        var frozen: [WorkerStateMachine.Event]?
+        /// The image that the coordinator heard it begin or go on with.
+        var announced: Int?
+        /// What it last said about its image, and on which connection.
+        var lastReport: (link: Int, ProgressReport)?
+        var stepTime: Duration
+        var slowness = 1
+        var clockOffset = Duration.zero
+        /// How often each direction is clogged: from and to the worker.
+        var clogCounts = [0, 0]
+    }
+
+    /// Marks latents of which a bit was flipped before they were hashed.
+    static let flippedBit: Float = -1
+
+    mutating func feed(_ index: Int, _ event: WorkerStateMachine.Event) {
+        guard !nodes[index].isDown else { return }
+        guard nodes[index].frozen == nil else {
+            nodes[index].frozen?.append(event)
+            return
+        }
+        log?("\(timeline.now)   W\(index) ← \(event)")
+        let offset = nodes[index].clockOffset
+        for action in nodes[index].machine.handle(event, now: timeline.now + offset) {
+            perform(action, by: index)
+        }
+        let (held, credits) = (nodes[index].machine.heldCount, nodes[index].machine.credits)
+        if held > credits { note("worker \(index) holds \(held) images") }
+        if nodes[index].runningCount > 1 { note("worker \(index) samples two images at once") }
+        nodes[index].tickGeneration += 1
+        if let deadline = nodes[index].machine.nextDeadline {
+            timeline.schedule(
+                .workerTick(index, generation: nodes[index].tickGeneration), at: deadline - offset)
+        }
+    }
+
+    private mutating func perform(_ action: WorkerStateMachine.Action, by index: Int) {
+        log?("\(timeline.now)       W\(index) → \(action)")
+        switch action {
+        case .send(let id, let message):
+            if case .progress(let report) = message {
+                observed.began.insert(report.lease)
+                nodes[index].lastReport = (Int(id), report)
+            }
+            send(Int(id), message, toWorker: false)
+        case .finish(let id): close(Int(id), byWorker: true, isAbrupt: false)
+        case .abort(let id, _): close(Int(id), byWorker: true, isAbrupt: true)
+        case .begin(let job, let request):
+            mix(3, UInt64(index), request.seed)
+            nodes[index].runningCount += 1
+            scheduleStep(index, job, Int(request.seed), 1)
+        case .cancel(let job): nodes[index].cancelled.insert(job)
+        case .report, .stop: break
+        }
+    }
+
+    private mutating func scheduleStep(_ index: Int, _ job: UInt64, _ item: Int, _ step: Int) {
+        let epoch = nodes[index].epoch
+        if strikes(scenario.faults.crash, index) {
+            crash(index, downFor: random.seconds(0...20))
+            return
+        }
+        // The machine answers pings, the thread never comes back.
+        if strikes(scenario.faults.hang, index) {
+            if random.oneIn(2), let (link, report) = nodes[index].lastReport {
+                parrot(index, link, report)
+            }
+            return
+        }
+        timeline.schedule(
+            .step(worker: index, epoch: epoch, job: job, item: item, step: step),
+            in: nodes[index].stepTime * nodes[index].slowness)
+    }
+
+    mutating func step(_ index: Int, _ job: UInt64, _ item: Int, _ step: Int) {
+        if nodes[index].frozen != nil {
+            // The thread stands still too.
+            timeline.schedule(
+                .step(worker: index, epoch: nodes[index].epoch, job: job, item: item, step: step),
+                in: .seconds(5))
+            return
+        }
+        if nodes[index].cancelled.contains(job) {
+            stop(index, .failed(job, WireReason(.cancelled, "cancelled")))
+        } else if scenario.poisonous.contains(item) {
+            kill(index, by: item)
+        } else if scenario.hopeless.contains(item) {
+            stop(index, .failed(job, WireReason(.nonFiniteLatents, "not a number")))
+        } else if strikes(scenario.faults.retryableFailure, index) {
+            stop(index, .failed(job, WireReason(.workerFailed, "out of memory")))
+        } else {
+            let request = scenario.requests[item]
+            let stepCount = request.inferenceStepCount
+            let seconds = (nodes[index].stepTime * nodes[index].slowness).seconds
+            let epoch = nodes[index].epoch
+            feed(index, .stepped(job, step: step, stepCount: stepCount, seconds: seconds))
+            guard nodes[index].epoch == epoch else { return }
+            if step < stepCount {
+                scheduleStep(index, job, item, step + 1)
+            } else {
+                finish(index, job, item)
+            }
+        }
+    }
+
+    mutating func parrot(_ index: Int, _ link: Int, _ report: ProgressReport) {
+        send(link, .progress(report), toWorker: false)
+        guard links[link].isOpen, !links[link].isFinished[0] else { return }
+        timeline.schedule(
+            .parrot(index, epoch: nodes[index].epoch, link: link, report), in: .seconds(10))
+    }
+
+    private mutating func stop(_ index: Int, _ event: WorkerStateMachine.Event) {
+        nodes[index].runningCount -= 1
+        feed(index, event)
+    }
+
+    private mutating func finish(_ index: Int, _ job: UInt64, _ item: Int) {
+        let dies = strikes(scenario.faults.crashAtEnd, index)
+        let diesBefore = dies && random.oneIn(2)
+        if diesBefore {
+            crash(index, downFor: random.seconds(0...20))
+            return
+        }
+        let kernelClass = scenario.machines[index].kernelClass
+        var latents =
+            kernelClass == "a"
+            ? observed.expected[item]
+            : Self.latents(for: scenario.requests[item], kernelClass: kernelClass)
+        if strikes(scenario.faults.bitFlip, index) { latents.values[3] = Self.flippedBit }
+        stop(
+            index,
+            .finished(
+                job, latents, sha256: latents.sha256, GenerationTimings(),
+                TokenMergeStatistics()))
+        if strikes(scenario.faults.staleResult, index) { sendStaleResult(index) }
+        if dies { crash(index, downFor: random.seconds(0...20)) }
+    }
+
+    /// What a worker with a bug may send: a result of another run, under that run's token.
+    private mutating func sendStaleResult(_ index: Int) {
+        guard let link = links.lastIndex(where: { $0.worker == index && $0.isOpen }) else { return }
+        let item = random.below(scenario.requests.count)
+        let latents = GeneratedLatents(channels: 4, height: 1, width: 1, values: [9, 9, 9, 9])
+        let result = LatentResult(
+            lease: Lease(item: UInt32(item), attempt: 1, token: 1 << 60), latents: latents,
+            timings: GenerationTimings(), sha256: latents.sha256)
+        send(link, .result(result), toWorker: false)
+    }
+
+    private mutating func kill(_ index: Int, by item: Int) {
+        // A worker that is gone before word of its beginning arrives can't be counted by anybody.
+        if nodes[index].announced == item { observed.kills[item, default: 0] += 1 }
+        if scenario.weather == .poison, observed.kills[item] ?? 0 > 2 {
+            note("image \(item) ended three workers")
+        }
+        crash(index, downFor: random.seconds(0...5))
+    }
+
+    /// `kill -9`, and a new process on the same port after a while.
+    mutating func crash(_ index: Int, downFor time: Duration) {
+        mix(4, UInt64(index))
+        nodes[index].epoch += 1
+        nodes[index].isDown = true
+        nodes[index].frozen = nil
+        nodes[index].cancelled = []
+        nodes[index].runningCount = 0
+        for link in links.indices where links[link].worker == index {
+            close(link, byWorker: true, isAbrupt: true)
+        }
+        timeline.schedule(.revive(index, epoch: nodes[index].epoch), in: time)
+    }
+
+    mutating func revive(_ index: Int, epoch: Int) {
+        guard nodes[index].epoch == epoch else { return }
+        nodes[index].isDown = false
+        nodes[index].machine = makeWorker(index)
+    }
+
+    mutating func freeze(_ index: Int, for time: Duration) {
+        guard nodes[index].frozen == nil, !nodes[index].isDown else { return }
+        nodes[index].frozen = []
+        timeline.schedule(.thaw(index), in: time)
+    }
+
+    mutating func thaw(_ index: Int) {
+        guard let events = nodes[index].frozen else { return }
+        nodes[index].frozen = nil
+        for event in events { feed(index, event) }
+    }
+
+    mutating func makeWorker(_ index: Int) -> WorkerStateMachine {
+        nextInstance += 1
+        let machine = scenario.machines[index]
+        var node = Self.node(
+            .worker, instance: nextInstance, credits: machine.credits,
+            kernelClass: machine.kernelClass)
+        if machine.hasOtherModel { node.model.vae[0] ^= 1 }
+        return WorkerStateMachine(node: node, plantedBug: scenario.bug?.worker)
+    }
+
+    /// Lets a worker keep the result of a run that went away.
+    mutating func leaveOldResult(_ index: Int) {
+        let id = UInt64.max
+        var request = scenario.requests[0]
+        request.prompt = "another run's"
+        let owner = Self.node(.coordinator, instance: 77, credits: 0, kernelClass: "a")
+        let latents = GeneratedLatents(channels: 4, height: 1, width: 1, values: [9, 9, 9, 9])
+        let lease = Lease(item: 0, attempt: 1, token: 1)
+        for event: WorkerStateMachine.Event in [
+            .connected(id, peer: "old"), .received(id, .hello(owner)),
+            .received(id, .assign(lease, request)),
+            .finished(
+                1, latents, sha256: latents.sha256, GenerationTimings(), TokenMergeStatistics()),
+            .disconnected(id, reason: "gone"),
+        ] { _ = nodes[index].machine.handle(event, now: .zero) }
+    }
+}

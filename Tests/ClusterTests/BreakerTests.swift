@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Coordinator
+import GenerationTypes
+import Testing
+import WireProtocol
+
+/// Workers that fail one image after another, images that end workers, results that differ.
+@Suite struct BreakerTests {
+    typealias Subject = CoordinatorSubject
+
+    private func fail(_ subject: inout Subject, _ id: UInt64, _ lease: Lease) -> [Subject.Action] {
+        subject.hear(id, .nak(lease, WireReason(.workerFailed, "disk on fire")))
+    }
+
+    @Test func badWorkersRestAndAreProbedWithOneImage() throws {
+        var subject = Subject(workers: 2, images: 40)
+        _ = subject(.start)
+        var leases = Subject.leases(subject.join(1, credits: 3)).map(\.lease)
+        _ = subject.join(2, credits: 1)
+        var actions: [Subject.Action] = []
+        for lease in leases {
+            _ = subject.progress(1, lease)
+            actions = fail(&subject, 1, lease)
+            leases += Subject.leases(actions).map(\.lease)
+        }
+        #expect(
+            Subject.reports(actions).contains(
+                .workerQuarantined(worker: "w0:7400", reason: "disk on fire", seconds: 5)))
+        // What else it holds goes to others, and nothing new comes for five seconds.
+        #expect(Subject.sent(actions).contains { $0.type == .cancel })
+        subject.now = .milliseconds(4900)
+        #expect(!Subject.leases(subject(.tick)).contains { $0.id == 1 })
+        for lease in leases.dropFirst(3) {
+            _ = subject.hear(1, .nak(lease, WireReason(.cancelled, "cancelled")))
+        }
+        subject.now = .seconds(5)
+        let probe = Subject.leases(subject(.tick)).filter { $0.id == 1 }
+        #expect(probe.count == 1, "one image, though it has three credits")
+        let done = try subject.result(1, try #require(probe.first).lease)
+        #expect(Subject.reports(done).contains(.workerReturned(worker: "w0:7400")))
+        #expect(Subject.leases(done).count { $0.id == 1 } == 3)
+    }
+
+    @Test func failedProbesCostTheImageNothingAndTheWorkerItsPlace() throws {
+        // The second worker is only there in name: its connection is never answered.
+        var subject = Subject(workers: 2, images: 40) { $0.tolerance.attemptCountMax = 4 }
+        _ = subject(.start)
+        var actions = subject.join(1)
+        var gone: [CoordinatorEvent] = []
+        for _ in 0..<60 where gone.isEmpty {
+            if let lease = Subject.leases(actions).first?.lease {
+                actions = fail(&subject, 1, lease)
+            } else {
+                subject.now = subject.machine.nextDeadline ?? subject.now
+                actions = subject.hear(1, .pong(1)) + subject(.tick)
+            }
+            gone += Subject.reports(actions).filter {
+                if case .workerRefused = $0 { true } else { false }
+            }
+        }
+        #expect(
+            gone == [
+                .workerRefused(
+                    worker: "w0:7400", reason: "it failed 3 probes: disk on fire")
+            ])
+        #expect(subject.now >= .seconds(5 + 10 + 20), "each quarantine is twice as long")
+        #expect(subject.machine.failures.isEmpty)
+    }
+
+    @Test func anImageThatEndedTwoWorkersIsGivenUp() throws {
+        var subject = Subject(workers: 3, images: 1)
+        _ = subject(.start)
+        var actions = subject.join(1) + subject.join(2) + subject.join(3)
+        for id in UInt64(1)...2 {
+            let (holder, lease) = try #require(Subject.leases(actions).first)
+            #expect(holder == id)
+            _ = subject.progress(id, lease)
+            actions = subject(.disconnected(id, reason: "reset"))
+            #expect(Subject.leases(actions).isEmpty)
+            subject.now += .milliseconds(500)
+            actions = subject(.tick)
+        }
+        // Both may have ended or not; the third is spared until that is known.
+        #expect(Subject.leases(actions).isEmpty)
+        _ = subject.join(4, instance: 101)
+        actions = subject.join(5, instance: 102)
+        guard case .failed(0, let failures) = Subject.reports(actions).first else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(failures.map(\.worker) == ["w0:7400", "w1:7400", ""])
+        #expect(failures.last?.reason == "given up: 2 workers ended at the same step of it")
+    }
+
+    @Test func workersThatEndAnywhereAreNotTheImagesFault() throws {
+        var subject = Subject(workers: 3, images: 1)
+        _ = subject(.start)
+        var actions = subject.join(1) + subject.join(2) + subject.join(3)
+        for (id, step) in [(UInt64(1), 1), (2, 3)] {
+            let (_, lease) = try #require(Subject.leases(actions).first)
+            for step in 0...step { _ = subject.progress(id, lease, step) }
+            _ = subject(.disconnected(id, reason: "reset"))
+            subject.now += .seconds(1)
+            actions = subject(.tick)
+        }
+        #expect(Subject.leases(actions).first?.id == 3)
+    }
+
+    @Test func lostConnectionsAreNoMurder() throws {
+        var subject = Subject(workers: 3, images: 1)
+        _ = subject(.start)
+        var actions = subject.join(1) + subject.join(2) + subject.join(3)
+        for id in UInt64(1)...2 {
+            let (_, lease) = try #require(Subject.leases(actions).first)
+            _ = subject.progress(id, lease)
+            _ = subject(.disconnected(id, reason: "reset"))
+            subject.now += .milliseconds(500)
+            actions = subject(.tick)
+        }
+        // The same processes as before answer: they had only lost their connections.
+        _ = subject.join(4, instance: 1)
+        _ = subject.join(5, instance: 2)
+        subject.now += .milliseconds(500)
+        #expect(Subject.leases(subject(.tick)).first?.id == 3)
+    }
+
+    @Test func whoeverDiffersDrawsTheSameImageAgain() throws {
+        var subject = Subject(workers: 2, images: 9)
+        _ = subject(.start)
+        let first = try #require(Subject.leases(subject.join(1)).first?.lease)
+        _ = subject.progress(1, first)
+        _ = subject(.disconnected(1, reason: "cut"))
+        subject.now = .milliseconds(500)
+        _ = subject(.tick)
+        let second = try #require(Subject.leases(subject.join(2)).first?.lease)
+        #expect(second.item == 0)
+        let own = Subject.leases(subject.join(3, instance: 1)).map(\.lease)
+        _ = try subject.result(2, second)
+        // The late result of the first attempt differs: alarm, quarantine, the slot stays.
+        let late = try subject.result(3, first, salt: 1)
+        #expect(
+            Subject.reports(late).contains(
+                .resultsDiffer(item: 0, worker: "w0:7400", firstWorker: "w1:7400")))
+        #expect(!late.contains { if case .decode = $0 { true } else { false } })
+        #expect(Subject.sent(late).contains(.cancel(own[0])))
+        for lease in own {
+            _ = subject.hear(3, .nak(lease, WireReason(.cancelled, "cancelled")))
+        }
+        subject.now = .seconds(6)
+        let check = try #require(Subject.leases(subject(.tick)).first { $0.id == 3 }?.lease)
+        #expect(check.item == 0, "the answer is known")
+        let again = try subject.result(3, check, salt: 1)
+        #expect(
+            Subject.reports(again).contains {
+                if case .workerQuarantined(_, _, 10) = $0 { true } else { false }
+            })
+        subject.now = .seconds(17)
+        let retry = try #require(Subject.leases(subject(.tick)).first { $0.id == 3 }?.lease)
+        let sound = try subject.result(3, retry)
+        #expect(Subject.reports(sound).contains(.workerReturned(worker: "w0:7400")))
+    }
+
+    @Test func resultsOfOtherRunsAreNotTaken() throws {
+        var subject = Subject(workers: 1, images: 3)
+        _ = subject(.start)
+        let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
+        let foreign = Lease(item: 2, attempt: 1, token: lease.token)
+        let actions = try subject.result(1, foreign)
+        #expect(Subject.types(actions) == [.goodbye])
+        #expect(!actions.contains { if case .store = $0 { true } else { false } })
+    }
+
+    @Test func resumedRunsTakeResultsOfTheirEarlierLives() throws {
+        let resumed = ResumedRun(completed: [0: [1]], tokenBase: 100)
+        var subject = Subject(workers: 1, images: 2, resumed: resumed)
+        _ = subject(.start)
+        let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
+        #expect(lease.item == 1 && lease.token == 101)
+        let actions = try subject.result(1, Lease(item: 1, attempt: 1, token: 7))
+        #expect(actions.contains { if case .decode = $0 { true } else { false } })
+    }
+}

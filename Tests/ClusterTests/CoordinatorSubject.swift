@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import Coordinator
+import GenerationTypes
+import Testing
+import WireProtocol
+
+/// A machine with workers w0, w1, …; their first connections are 1, 2, ….
+struct CoordinatorSubject {
+    typealias Action = CoordinatorStateMachine.Action
+
+    var machine: CoordinatorStateMachine
+    var now = Duration.zero
+    let requests: [GenerationRequest]
+
+    init(
+        workers: Int = 2, images: Int = 4, resumed: ResumedRun = ResumedRun(),
+        _ configure: (inout CoordinatorConfiguration) -> Void = { _ in }
+    ) {
+        var configuration = TestCluster.coordinatorConfiguration()
+        configuration.timeouts = ClusterTimeouts()
+        configuration.tolerance = FaultTolerance()
+        configure(&configuration)
+        requests = TestCluster.requests(images)
+        machine = CoordinatorStateMachine(
+            node: coordinatorNode(), configuration: configuration,
+            workers: (0..<workers).map { WorkerAddress(host: "w\($0)") }, requests: requests,
+            resumed: resumed)
+    }
+
+    mutating func callAsFunction(_ event: CoordinatorStateMachine.Event) -> [Action] {
+        defer { #expect(machine.brokenInvariant() == nil) }
+        var actions = machine.handle(event, now: now)
+        for case .store(let result, _, _) in actions {
+            actions += machine.handle(.stored(item: Int(result.lease.item)), now: now)
+        }
+        return actions
+    }
+
+    mutating func hear(_ id: UInt64, _ message: Message) -> [Action] {
+        self(.received(id, message))
+    }
+
+    mutating func join(
+        _ id: UInt64, credits: Int = 1, instance: UInt8? = nil, model: ModelFingerprint? = nil
+    ) -> [Action] {
+        let greeting = self(.connected(id))
+        #expect(Self.types(greeting) == [.hello])
+        return hear(
+            id,
+            .welcome(
+                NodeDescription(
+                    role: .worker,
+                    instance: [UInt8](repeating: instance ?? UInt8(id), count: 16),
+                    name: "n", build: "b", kernelClass: "hash", coreCount: 1,
+                    memoryByteCount: 1, model: model ?? TestCluster.model, credits: credits)))
+    }
+
+    mutating func progress(_ id: UInt64, _ lease: Lease, _ step: Int = 0) -> [Action] {
+        hear(
+            id,
+            .progress(ProgressReport(lease: lease, step: step, stepCount: 4, seconds: 1)))
+    }
+
+    mutating func result(_ id: UInt64, _ lease: Lease, salt: UInt64 = 0) throws -> [Action] {
+        var latents = try HashChainGenerator.latents(for: requests[Int(lease.item)])
+        latents.values[0] += Float(salt)
+        return hear(
+            id,
+            .result(
+                LatentResult(
+                    lease: lease, latents: latents, timings: GenerationTimings(),
+                    sha256: latents.sha256)))
+    }
+
+    static func sent(_ actions: [Action]) -> [Message] {
+        actions.compactMap { if case .send(_, let message) = $0 { message } else { nil } }
+    }
+
+    static func types(_ actions: [Action]) -> [MessageType] { sent(actions).map(\.type) }
+
+    static func reports(_ actions: [Action]) -> [CoordinatorEvent] {
+        actions.compactMap { if case .report(let event) = $0 { event } else { nil } }
+    }
+
+    /// The leases that were just granted, with the connection they went to.
+    static func leases(_ actions: [Action]) -> [(id: UInt64, lease: Lease)] {
+        actions.compactMap { action in
+            if case .send(let id, .assign(let lease, _)) = action { (id, lease) } else { nil }
+        }
+    }
+}
