@@ -29,8 +29,8 @@ import TokenMerging
         seed: UInt64 = 7, steps: Int = 25, size: Int = 256, _ merging: TokenMergeConfiguration
     ) -> GenerationRequest {
         GenerationRequest(
-            prompt: "a red house in the snow", seed: seed, width: size, height: size,
-            inferenceStepCount: steps, tokenMerging: merging)
+            prompt: "a red house on the left in a snowy field under a blue sky", seed: seed,
+            width: size, height: size, inferenceStepCount: steps, tokenMerging: merging)
     }
 
     /// diffusers under `tomesd` 0.1.3 with fixed destinations, f32, 25 steps: the same latents.

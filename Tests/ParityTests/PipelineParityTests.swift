@@ -12,8 +12,9 @@ import Testing
 /// Whole images of the embedded model against diffusers' pipeline.
 @Suite(.serialized)
 struct PipelineParityTests {
-    /// What the issue allows is 1e-3; f32 rounding over 25 steps stays far below.
-    private static let latentsDistanceMax = 5e-5
+    /// f32 rounding over 25 steps, at a size for which the model was not trained and where it
+    /// doubles differences most.
+    private static let latentsDistanceMax = 3e-4
     /// A bf16 picture shows the same scene.
     private static let bfloat16DecibelsMin = 28.0
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 OUT_DIR = "Tests/ParityTests/Goldens"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
-PROMPT = "a red house in the snow"
+PROMPT = "a red house on the left in a snowy field under a blue sky"
 # Name, then what the two sides call the same.
 CASES = {
     "none": None,
