@@ -17,7 +17,9 @@ OUT_DIR = "Tests/ParityTests/Goldens"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
 PROMPT = "a red house on the left in a snowy field under a blue sky"
-# Name, then what the two sides call the same.
+# Name, then what the two sides call the same. Merging around all modules makes so many choices that
+# after 25 steps two tokens equal but for rounding are sure to have been taken for each other.
+STEPS = {"modules": 5}
 CASES = {
     "none": None,
     "top": dict(ratio=0.5, max_downsample=1),
@@ -65,7 +67,7 @@ def main(out_dir: str) -> None:
     for name, options in CASES.items():
         if options:
             tomesd.apply_patch(pipe, use_rand=False, **options)
-        tensors[name] = latents(pipe, 25, 256)
+        tensors[name] = latents(pipe, STEPS.get(name, 25), 256)
         tomesd.remove_patch(pipe)
     save_file(tensors, pathlib.Path(out_dir) / "merged_images.safetensors",
               metadata=versions("diffusers", "tomesd", "torch"))
