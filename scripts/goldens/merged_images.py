@@ -45,10 +45,11 @@ def load_pipeline() -> diffusers.StableDiffusionPipeline:
 
 
 @torch.no_grad()
-def latents(pipe: diffusers.StableDiffusionPipeline, steps: int, side: int) -> torch.Tensor:
+def latents(pipe: diffusers.StableDiffusionPipeline, steps: int, side: int,
+            seed: int = 7) -> torch.Tensor:
     """One guided picture's latents."""
     result = pipe(PROMPT, num_inference_steps=steps, guidance_scale=7.5, height=side, width=side,
-                  generator=torch.Generator().manual_seed(7), output_type="latent")
+                  generator=torch.Generator().manual_seed(seed), output_type="latent")
     return result.images.float().contiguous()
 
 
