@@ -113,7 +113,7 @@ let testTargets: [Target] = [
         name: "TestSupport", dependencies: ["SafeTensors"], path: "Tests/TestSupport",
         swiftSettings: settings),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-    tests("CKernelsTests", ["CKernels"]),
+    tests("CKernelsTests", ["CKernels", "TestSupport"]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
     tests(
@@ -130,11 +130,11 @@ let testTargets: [Target] = [
         "TokenMergingTests",
         ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
-    tests("ImageCodecTests", ["ImageCodec"]),
+    tests("ImageCodecTests", ["ImageCodec", "TestSupport"]),
     tests(
         "WireProtocolTests",
         [
-            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd",
+            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd", "TestSupport",
             .product(name: "NIOTestUtils", package: "swift-nio"),
         ] + nio),
     .target(
@@ -157,7 +157,10 @@ let testTargets: [Target] = [
         ] + nio),
     tests(
         "CommandTests",
-        ["CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors"]),
+        [
+            "CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
     tests(
         "EvaluationTests",
         [

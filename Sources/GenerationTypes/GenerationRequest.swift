@@ -32,12 +32,13 @@ public struct GenerationRequest: Sendable, Hashable, Codable {
     public var tokenMerging: TokenMergeConfiguration
 
     /// Makes a request; every parameter but the prompt, the seed and the size has diffusers'
-    /// default.
+    /// default, and tokens merge as they do on the command line unless told otherwise.
     public init(
         prompt: String, negativePrompt: String = "", seed: UInt64, width: Int, height: Int,
         inferenceStepCount: Int = 25, guidanceScale: Float = 7.5,
         samplingMethod: SamplingMethod = .ddim, sigmaSchedule: SigmaSchedule = .modelDefault,
-        eta: Float = 0, clipSkip: Int? = nil, tokenMerging: TokenMergeConfiguration = .none
+        eta: Float = 0, clipSkip: Int? = nil,
+        tokenMerging: TokenMergeConfiguration = TokenMergeConfiguration()
     ) {
         self.prompt = prompt
         self.negativePrompt = negativePrompt

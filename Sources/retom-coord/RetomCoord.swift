@@ -41,7 +41,9 @@ struct RetomCoord: AsyncParsableCommand {
         let stop = StopRequest()
         let (path, modelName) = try model.resolve()
         let directory = try ModelDirectory(path: path)
-        let plan = try requestPlan(try RequestCheck(of: directory))
+        let plan = try generation.plan(
+            prompts.entries(), for: RequestCheck(of: directory),
+            tokenMerging: merging.configuration)
         let pool = try workers.pool(compute: compute, model: model)
         let runDirectory = try RunDirectory(
             preparing: output.output, policy: output.overwrite ? .replace : .refuse)
@@ -63,9 +65,8 @@ struct RetomCoord: AsyncParsableCommand {
         _ plan: RequestPlan, model: (directory: ModelDirectory, name: String), _ pool: WorkerPool,
         _ runDirectory: RunDirectory, _ progress: ProgressFeed, _ stop: StopRequest
     ) async throws -> ProgramExit {
-        for warning in try TruncationWarnings.of(plan.requests, model: model.directory) {
-            progress.report(.warning(warning))
-        }
+        let truncations = try TruncationWarnings.of(plan.requests, model: model.directory)
+        for warning in pool.warnings + truncations { progress.report(.warning(warning)) }
         let run = ClusterRun(
             plan: plan, pool: pool, model: model.directory,
             decoding: compute.configuration(threadCount: pool.decodeThreadCount(of: compute)),
@@ -77,18 +78,6 @@ struct RetomCoord: AsyncParsableCommand {
                 settings: settings, batchCount: generation.batchCount,
                 savesLatents: output.saveLatents)
         }
-    }
-
-    private func requestPlan(_ requestCheck: RequestCheck) throws -> RequestPlan {
-        let description = requestCheck.description
-        var generator = SystemRandomNumberGenerator()
-        return try RequestPlan(
-            entries: try prompts.entries(),
-            settings: generation.settings(
-                defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
-                tokenMerging: merging.configuration),
-            seed: generation.seedChoice ?? .random, batchCount: generation.batchCount,
-            check: requestCheck.check, using: &generator)
     }
 
     /// Options that are no part of a request, for the report.

@@ -65,6 +65,19 @@ enum WorkerPool: Sendable {
     /// Workers that run already.
     case hosts([WorkerAddress])
 
+    /// What in the hosts file has no effect, one sentence per key.
+    var warnings: [String] {
+        guard case .hosts(let addresses) = self else { return [] }
+        let keys = Set(addresses.flatMap(\.options.keys)).sorted()
+        return keys.map { key in
+            let hosts = addresses.filter { $0.options[key] != nil }.map(\.description)
+            return """
+                hosts file: \(key)= has no effect (at \(hosts.joined(separator: ", "))); this \
+                version knows no options of workers
+                """
+        }
+    }
+
     /// Threads for decoding: local workers need the cores more than the coordinator does.
     func decodeThreadCount(of compute: ComputeOptions) -> Int {
         switch self {

@@ -90,12 +90,10 @@ struct Attributes: ParsableCommand {
         let (path, modelName) = try model.resolve()
         let directory = try ModelDirectory(path: path)
         let plan = try generation.plan(
-            PromptList.entries(arguments: asked.map(\.prompt)), for: ModelDescription(of: directory)
+            PromptList.entries(arguments: asked.map(\.prompt)), for: RequestCheck(of: directory),
+            tokenMerging: .none, alternatives: columns.map(\.merging)
         ) { request in
             try judge.configuration.check(width: request.width, height: request.height)
-            for setting in columns {
-                try setting.merging.validate(isGuided: request.usesClassifierFreeGuidance)
-            }
         }
         let output = try RunDirectory(preparing: output, policy: .keep)
         var results = try columns.map { setting in

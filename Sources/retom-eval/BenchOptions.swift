@@ -63,12 +63,15 @@ struct BenchRecord: Encodable {
     var secondsRefresh: Double?
     /// Tokens left of those of merged blocks, 0…1.
     var tokensLeft: Double?
-    /// Making every plan once, on noise.
+    /// Making every plan once, on noise, one block after the other.
     var secondsPlans: Double?
-    /// Merging and unmerging in every block.
+    /// Merging and unmerging in every block, likewise.
     var secondsApply: Double?
-    /// Making plans every period and applying them, as a share of a call without merging.
+    /// What merging takes inside calls, the lanes' meetings included, as a share of a call without
+    /// merging.
     var mergeOverhead: Double?
+    /// The same from `secondsPlans` and `secondsApply`: with warm caches, a lower bound.
+    var mergeOverheadAlone: Double?
     /// Calls without merging, in between.
     var secondsUnmerged: Double?
     /// How much faster merged calls are, the making of plans included.
@@ -106,6 +109,7 @@ struct BenchRecord: Encodable {
         case secondsPlans = "seconds_plans"
         case secondsApply = "seconds_apply"
         case mergeOverhead = "merge_overhead"
+        case mergeOverheadAlone = "merge_overhead_alone"
         case secondsUnmerged = "seconds_unmerged"
         case speedUp = "speed_up"
         case speedUpOfFLOPs = "speed_up_of_flop"

@@ -14,7 +14,9 @@ struct BenchUNet: ParsableCommand {
         commandName: "unet", abstract: "Times a U-Net call on both halves of a guided image.",
         discussion: """
             With --merge, seconds_median is of calls that reuse plans, and seconds_refresh of calls \
-            that make them; a method that makes plans at every call has only the latter.
+            that make them; a method that makes plans at every call has only the latter. \
+            merge_overhead, with --side-by-side, is what choosing, merging and unmerging tokens \
+            take inside the calls, as a share of a call without merging.
             """)
 
     @OptionGroup var options: BenchOptions
@@ -29,6 +31,13 @@ struct BenchUNet: ParsableCommand {
             at most; direct convolutions are the measure of work, so that Winograd's may exceed it.
             """)
     var profile = false
+
+    func validate() throws {
+        guard merging.mergeRefresh == nil else {
+            throw ValidationError(
+                "--merge-refresh: a benchmark repeats calls; give it --merge-period")
+        }
+    }
 
     func run() throws {
         let model = try ModelDirectory(path: try options.model.resolve().directory)
@@ -47,9 +56,9 @@ struct BenchUNet: ParsableCommand {
         let whole = sideBySide ? try calls(.none) : nil
         var times = UNetCallTimes()
         for round in 0...options.runs {
-            let plain = try subject.time(.reusingPlans, round: round)
-            let refreshing = try subject.time(.makingPlans, round: round)
-            let unmerged = try whole?.time(.reusingPlans, round: round)
+            let plain = subject.time(.reusingPlans, round: round)
+            let refreshing = subject.time(.makingPlans, round: round)
+            let unmerged = whole?.time(.reusingPlans, round: round)
             // The first round warms up.
             if round > 0 { times.add(plain: plain, refreshing: refreshing, unmerged: unmerged) }
         }
@@ -57,7 +66,7 @@ struct BenchUNet: ParsableCommand {
             command: "unet", precision: resolved.precision.rawValue,
             backend: resolved.backend.rawValue, kernelClass: backend.kernelClass,
             size: side * description.vaeScaleFactor, threads: resolved.threadCount,
-            seconds: times.plain.isEmpty ? times.refreshing : times.plain,
+            seconds: (times.plain.isEmpty ? times.refreshing : times.plain).map(\.seconds),
             work: subject.lanes.workPerCall,
             workspaceByteCount: subject.lanes.lanes.lanes.reduce(0) {
                 $0 + $1.workspace.peakByteCount
@@ -66,8 +75,8 @@ struct BenchUNet: ParsableCommand {
         if let run = subject.merging {
             let statistics = run.statistics
             record.mergeRatio = run.merger.configuration.ratio
-            record.mergeLayers = run.merger.configuration.maximumDownsample == 1 ? "top" : "all"
-            record.secondsRefresh = times.refreshing.median
+            record.mergeLayers = merging.layers?.rawValue
+            record.secondsRefresh = times.refreshing.map(\.seconds).median
             record.tokensLeft =
                 Double(statistics.tokenCountAfter) / Double(max(statistics.tokenCountBefore, 1))
         }
@@ -80,10 +89,11 @@ struct BenchUNet: ParsableCommand {
         record.secondsPlans = overhead?.makingSeconds
         record.secondsApply = overhead?.applyingSeconds
         if let whole {
-            record.secondsUnmerged = times.unmerged.median
+            let unmerged = times.unmerged.map(\.seconds).median
+            record.secondsUnmerged = unmerged
             let period = subject.merging?.merger.period ?? 1
-            record.mergeOverhead = overhead?.share(
-                period: period, of: times.unmerged.median)
+            record.mergeOverhead = subject.merging.map { _ in times.overhead(period: period) }
+            record.mergeOverheadAlone = overhead?.share(period: period, of: unmerged)
             record.speedUp = times.speedUp(period: period)
             record.speedUpOfFLOPs =
                 Double(whole.lanes.workPerCall.totalFLOPs)
@@ -96,115 +106,14 @@ struct BenchUNet: ParsableCommand {
     private func printProfile(_ calls: UNetCalls, type: ElementType) throws {
         let lanes = calls.lanes.lanes
         let peak = PeakRate.measure(type, lanes: lanes)
-        for round in 0...1 { _ = try calls.time(.reusingPlans, round: round) }
+        for round in 0...1 { _ = calls.time(.reusingPlans, round: round) }
         for lane in lanes.lanes { lane.profile = OperationProfile() }
-        let times = try (2..<2 + options.runs).compactMap {
-            try calls.time(.reusingPlans, round: $0)
+        let times = (2..<2 + options.runs).compactMap {
+            calls.time(.reusingPlans, round: $0)?.seconds
         }
         let table = ProfileTable(
             lanes.lanes.compactMap(\.profile), callCount: times.count,
             seconds: times.reduce(0, +), peak: peak)
         for line in table.lines { print(line) }
-    }
-}
-
-/// What rounds of calls took, in seconds.
-struct UNetCallTimes {
-    private(set) var plain: [Double] = []
-    private(set) var refreshing: [Double] = []
-    private(set) var unmerged: [Double] = []
-
-    mutating func add(plain: Double?, refreshing: Double?, unmerged: Double?) {
-        if let plain { self.plain.append(plain) }
-        if let refreshing { self.refreshing.append(refreshing) }
-        if let unmerged { self.unmerged.append(unmerged) }
-    }
-
-    /// How much faster merged calls are, over a period of them: the median of all rounds, whose
-    /// calls followed each other.
-    func speedUp(period: Int) -> Double {
-        unmerged.indices.map { round in
-            let refresh = refreshing.isEmpty ? plain[round] : refreshing[round]
-            let reuse = plain.isEmpty ? refresh : plain[round]
-            return unmerged[round] * Double(period) / (refresh + Double(period - 1) * reuse)
-        }.median
-    }
-}
-
-/// Guided calls of a U-Net on noise.
-struct UNetCalls {
-    let lanes: PlannedLanes
-    let merging: TokenMergeRun?
-    private let unet: UNet2DConditionModel
-    private let sample: Tensor
-    private let texts: [PreparedText]
-    private let outputs: [Tensor]
-
-    init(
-        unet: UNet2DConditionModel, backend: any ComputeBackend, threadCount: Int, side: Int,
-        merging configuration: TokenMergeConfiguration
-    ) throws {
-        self.unet = unet
-        lanes = try PlannedLanes(threadCount: threadCount, halves: 2)
-        var sampleShape = TensorShape(
-            height: side, width: side, channels: unet.configuration.inputChannels)
-        var textShape = TensorShape(tokens: 77, channels: unet.textChannels ?? 768)
-        let run = try TokenMergeRun(
-            configuration, for: unet, sample: sampleShape, backend: backend, seed: 0,
-            callCount: 1 << 20, halves: 2)
-        merging = run.mergesAnything ? run : nil
-        try lanes.plan(for: sampleShape, text: textShape, unet: unet, merging: merging)
-
-        let passes = lanes.passes(merging: merging)
-        sampleShape.batch = passes.halvesPerPass
-        textShape.batch = passes.halvesPerPass
-        var noise = TorchGenerator(seed: 0)
-        sample = try noise.tensor(sampleShape)
-        let lane = lanes.lanes.lanes[0]
-        texts = try (0..<passes.passCount).map { _ in
-            try unet.prepare(text: try noise.tensor(textShape), lane: lane)
-        }
-        let outputShape = sampleShape.with(channels: unet.configuration.outputChannels)
-        outputs = try (0..<passes.passCount).map { _ in try noise.tensor(outputShape) }
-    }
-
-    /// Two kinds of calls.
-    enum Kind { case makingPlans, reusingPlans }
-
-    /// Seconds of a call; none where there are no such calls.
-    ///
-    /// - Parameter round: counts up from 0.
-    func time(_ kind: Kind, round: Int) throws -> Double? {
-        guard let merging else { return kind == .makingPlans ? nil : try call(0) }
-        let merger = merging.merger
-        switch kind {
-        case .makingPlans: return try call(round * merger.period)
-        case .reusingPlans:
-            guard merger.period > 1 else { return nil }
-            if round == 0 { try call(0) }
-            return try call(max(round - 1, 0) * merger.period + 1)
-        }
-    }
-
-    @discardableResult
-    private func call(_ index: Int) throws -> Double {
-        let clock = ContinuousClock()
-        let start = clock.now
-        try merging?.begin(callIndex: index)
-        lanes.predict(
-            unet, sample: sample, timestep: 981, texts: texts, merging: merging, outputs: outputs)
-        return (clock.now - start).seconds
-    }
-}
-
-extension TorchGenerator {
-    /// A new f32 tensor of normal noise.
-    mutating func tensor(_ shape: TensorShape) throws -> Tensor {
-        let byteCount = shape.elementCount * MemoryLayout<Float>.stride
-        let tensor = Tensor(
-            storage: try TensorStorage(byteCount: byteCount + 256), shape: shape,
-            elementType: .float32)
-        fillNormal(UnsafeMutableBufferPointer(start: tensor.floats, count: shape.elementCount))
-        return tensor
     }
 }

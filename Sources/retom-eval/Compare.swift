@@ -25,16 +25,7 @@ struct Compare: ParsableCommand {
 
     @OptionGroup var settings: MergeSettingOptions
 
-    @Option(
-        name: [.customShort("p"), .long],
-        help: ArgumentHelp("What a picture shows; give it again for more.", valueName: "text"))
-    var prompt: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "A file with one prompt per line, or JSON lines; - is standard input.",
-            valueName: "file"))
-    var prompts: String?
+    @OptionGroup var prompts: PromptOptions
 
     @Option(help: ArgumentHelp("Use the first prompts only.", valueName: "count"))
     var promptCount: Int?
@@ -57,9 +48,6 @@ struct Compare: ParsableCommand {
     @OptionGroup(title: "Computing") var compute: ComputeOptions
 
     func validate() throws {
-        guard !prompt.isEmpty || prompts != nil else {
-            throw ValidationError("nothing to draw: give a prompt with -p or a file with --prompts")
-        }
         if let promptCount, promptCount < 1 {
             throw ValidationError("--prompt-count \(promptCount): choose 1 or more")
         }
@@ -73,7 +61,10 @@ struct Compare: ParsableCommand {
         _ = try ComparisonTable.column(of: against, in: names)
         let (path, modelName) = try model.resolve()
         let directory = try ModelDirectory(path: path)
-        let requests = try requests(settings, ModelDescription(of: directory))
+        let requests = try generation.plan(
+            prompts.entries(first: promptCount), for: RequestCheck(of: directory),
+            tokenMerging: .none, alternatives: settings.map(\.merging)
+        ).requests
         let shown = requests.prefix(rows)
         if let first = shown.first {
             try ComparisonSheet.check(
@@ -95,25 +86,15 @@ struct Compare: ParsableCommand {
             try results.add(row, isShown: index < shown.count, to: output)
             ConsoleStreams.standard.writeError("\(index + 1) of \(requests.count) prompts\n")
         }
-        let table = try ComparisonTable(names: names, rows: results.rows, baseline: against)
+        let table = try ComparisonTable(
+            names: names, rows: results.rows, baseline: against,
+            precision: compute.resolve().precision.rawValue,
+            model: ModelRecord(
+                name: modelName, fingerprint: ModelFingerprint(of: directory)))
         try results.write(
             table, title: "Token merging, \(modelName)",
             facts: generation.facts(self.compute), to: output)
         print(table.text, terminator: "")
-    }
-
-    /// One request per picture, checked with every setting.
-    private func requests(
-        _ settings: [MergeSetting], _ description: ModelDescription
-    ) throws -> [GenerationRequest] {
-        var entries = PromptList.entries(arguments: prompt)
-        if let prompts { entries += try PromptList.read(path: prompts) }
-        if let promptCount { entries = Array(entries.prefix(promptCount)) }
-        return try generation.plan(entries, for: description) { request in
-            for setting in settings {
-                try setting.merging.validate(isGuided: request.usesClassifierFreeGuidance)
-            }
-        }.requests
     }
 }
 

@@ -8,6 +8,9 @@ internal import TokenMerging
 
 /// What merging itself takes in one U-Net call, apart from what it saves: making all plans, and
 /// merging and unmerging around self-attention in every block.
+///
+/// One block at a time and back to back, on what caches hold: a lower bound. `TokenMergeTimes` says
+/// what it takes inside a call.
 struct MergeOverhead {
     /// Seconds of making every plan anew, on noise.
     let makingSeconds: Double
@@ -73,10 +76,8 @@ private struct MergedBlock {
             tokens: merging.layouts[index].mergedCount, channels: site.channels)
         func tensors(_ shape: TensorShape, _ type: ElementType) throws -> [Tensor] {
             try (0..<2).map { _ in
-                let byteCount = shape.elementCount * type.byteCount + 256
-                return Tensor(
-                    storage: try TensorStorage(byteCount: byteCount), shape: shape,
-                    elementType: type)
+                let memory = try Tensor(allocating: shape)
+                return Tensor(storage: memory.storage, shape: shape, elementType: type)
             }
         }
         tokens = try tensors(whole, elementType)

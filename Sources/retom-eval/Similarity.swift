@@ -20,16 +20,7 @@ struct Similarity: ParsableCommand {
             calls before, over all pictures).
             """)
 
-    @Option(
-        name: [.customShort("p"), .long],
-        help: ArgumentHelp("What a picture shows; give it again for more.", valueName: "text"))
-    var prompt: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "A file with one prompt per line, or JSON lines; - is standard input.",
-            valueName: "file"))
-    var prompts: String?
+    @OptionGroup var prompts: PromptOptions
 
     @Option(help: ArgumentHelp("Use the first prompts only.", valueName: "count"))
     var promptCount: Int?
@@ -53,9 +44,6 @@ struct Similarity: ParsableCommand {
     @OptionGroup(title: "Computing") var compute: ComputeOptions
 
     func validate() throws {
-        guard !prompt.isEmpty || prompts != nil else {
-            throw ValidationError("nothing to draw: give a prompt with -p or a file with --prompts")
-        }
         guard (1...16).contains(heatMapWindow) else {
             throw ValidationError("--heat-map-window \(heatMapWindow): choose from 1 to 16")
         }
@@ -74,7 +62,9 @@ struct Similarity: ParsableCommand {
         var study = try SimilarityStudy(
             merging: configuration, lags: lag, heatMapWindow: heatMapWindow)
         let directory = try ModelDirectory(path: try model.resolve().directory)
-        let plan = try requestPlan(try ModelDescription(of: directory))
+        let plan = try generation.plan(
+            prompts.entries(first: promptCount), for: RequestCheck(of: directory),
+            tokenMerging: .none)
         let output = try RunDirectory(preparing: output, policy: .keep)
         let pipeline = try StableDiffusionPipeline(model: directory, compute: compute.configuration)
         for (index, request) in plan.requests.enumerated() {
@@ -86,12 +76,5 @@ struct Similarity: ParsableCommand {
         try output.replace("agreement.png", bytes: try PNG.encode(figures.agreementChart))
         try output.replace("agreement.csv", bytes: Array(figures.agreementCSV.utf8))
         print(figures.summary, terminator: "")
-    }
-
-    private func requestPlan(_ description: ModelDescription) throws -> RequestPlan {
-        var entries = PromptList.entries(arguments: prompt)
-        if let prompts { entries += try PromptList.read(path: prompts) }
-        if let promptCount { entries = Array(entries.prefix(promptCount)) }
-        return try generation.plan(entries, for: description)
     }
 }

@@ -25,7 +25,7 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
             // What the request asks for is impossible everywhere; all else is this machine's.
             switch error {
             case is GenerationRequestError, is PictureSizeError, is TextEncoderError,
-                is SchedulerError:
+                is SchedulerError, is TokenMergeConfigurationError:
                 throw error
             default: throw RetryableGenerationError("\(error)")
             }

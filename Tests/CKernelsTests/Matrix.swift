@@ -112,26 +112,6 @@ func bfloat16Bits(_ value: Float) -> UInt16 {
     return below < above ? lower : upper
 }
 
-/// A small generator (SplitMix64), so that tests see the same values everywhere.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
-    /// Roughly normal: mean 0, standard deviation 1.
-    mutating func normal() -> Float {
-        var sum: Float = 0
-        for _ in 0..<12 { sum += Float.random(in: 0..<1, using: &self) }
-        return sum - 6
-    }
-}
-
 /// How far results are from what they should be.
 struct Deviation {
     /// Greatest |result - expected|; NaN where just one of the two is NaN.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CKernels
+import TestSupport
 import Testing
 
 @Suite("Row copies, gather, addition, resize")
@@ -11,7 +12,7 @@ struct RowTests {
     private func matrix(
         rows: Int, channels: Int, gap: Int, _ element: rt_element, seed: UInt64
     ) -> Matrix {
-        var random = SplitMix(state: seed)
+        var random = SplitMix64(state: seed)
         return Matrix(rows: rows, channels: channels, gap: gap, element: element) { _, _ in
             random.normal()
         }

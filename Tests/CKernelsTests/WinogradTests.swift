@@ -2,6 +2,7 @@
 
 import CKernels
 import Glibc
+import TestSupport
 import Testing
 
 /// Shape of a convolution of 3×3 pixels.
@@ -32,7 +33,7 @@ struct WinogradCase {
 
     init(_ shape: WinogradShape, _ element: rt_element, output: rt_element = RT_ELEMENT_F32) {
         self.shape = shape
-        var random = SplitMix(state: 41)
+        var random = SplitMix64(state: 41)
         input = Matrix(
             rows: shape.pixelCount, channels: shape.inputs, gap: 3, element: element
         ) { _, _ in random.normal() }

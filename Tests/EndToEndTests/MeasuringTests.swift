@@ -49,6 +49,27 @@ extension EndToEndTests {
             #expect(sheet.width == 8 + 4 * 72)
         }
 
+        /// Importance is timed as it draws: with what guidance changed in the call before.
+        @Test func benchmarksSayWhatMergingTakes() async throws {
+            let studio = try Studio()
+            for method in ["importance", "retom"] {
+                let ending = try await RunningProgram(
+                    "retom-eval",
+                    [
+                        "bench", "unet", "--size", "64", "--runs", "2", "-t", "2", "--side-by-side",
+                        "--merge", method, "--merge-layers", "2",
+                    ], in: studio.directory
+                ).ending()
+                #expect(ending.code == 0, "\(ending)")
+                let record = try #require(try events(ending.output).first)
+                #expect(record["merge_layers"] as? String == "2")
+                let share = try #require(record["merge_overhead"] as? Double)
+                #expect(share > 0 && share < 1, "\(record)")
+                #expect(try #require(record["merge_overhead_alone"] as? Double) > 0)
+                #expect(record["tokens_left"] as? Double == 0.5)
+            }
+        }
+
         @Test func similarityHasMapsACurveAndNumbers() async throws {
             let studio = try Studio()
             let ending = try await measure(

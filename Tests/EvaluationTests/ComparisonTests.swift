@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CommandSupport
 import Evaluation
 import GenerationTypes
 import ImageCodec
@@ -23,7 +24,13 @@ struct ComparisonTests {
         }
         return try ComparisonTable(
             names: ["none", "fast", "b,\"est"], rows: [row("one <b>", 0), row("two, \"2\"", 2)],
-            baseline: baseline)
+            baseline: baseline, precision: "f32",
+            model: ModelRecord(
+                name: "a,b",
+                fingerprint: ModelFingerprint(
+                    unet: [UInt8](repeating: 0xA1, count: 32),
+                    textEncoder: [UInt8](repeating: 2, count: 32),
+                    vae: [UInt8](repeating: 0xC3, count: 32))))
     }
 
     @Test func summariesAreMeansAndPairedGains() throws {
@@ -52,6 +59,10 @@ struct ComparisonTests {
         let summary = try table().summaryCSV.split(separator: "\n")
         #expect(summary.count == 4)
         #expect(summary[2].hasPrefix("fast,2,2.0,0.0,2.0,21.0,"))
+        // Under which conditions the numbers hold.
+        #expect(summary[0].hasSuffix(",precision,guidance_scale,model,unet_sha256,vae_sha256"))
+        let digests = [String(repeating: "a1", count: 32), String(repeating: "c3", count: 32)]
+        #expect(summary[2].hasSuffix(",f32,7.5,\"a,b\"," + digests.joined(separator: ",")))
     }
 
     @Test func theTableIsAligned() throws {
@@ -71,6 +82,8 @@ struct ComparisonTests {
         #expect(page.html.contains("<title>&lt;x&gt;</title>"))
         #expect(page.html.contains("src=\"0%20fast.png\""))
         #expect(!page.html.contains("<script"))
+        // 4 s against 2 s.
+        #expect(page.html.contains("2.00 s · 2.0× · 20.0 dB · SSIM 0.750"))
     }
 
     @Test func sheetsHaveARowOfSummariesAndARowPerPrompt() throws {

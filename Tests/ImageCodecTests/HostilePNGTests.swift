@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ImageCodec
+import TestSupport
 import Testing
 
 @Suite struct HostilePNGTests {
@@ -62,7 +63,7 @@ import Testing
     }
 
     @Test func randomBytesBehindTheSignatureNeverCrash() {
-        var generator = SplitMix(state: 7)
+        var generator = SplitMix64(state: 7)
         for _ in 0..<500 {
             var bytes = Array(file.prefix(8))
             bytes += (0..<Int(generator.next() % 200)).map { _ in UInt8(generator.next() & 255) }
@@ -87,18 +88,5 @@ import Testing
             for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
         }
         return ~crc
-    }
-}
-
-/// A small seeded generator.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -29,13 +29,13 @@ import TokenMerging
         seed: UInt64 = 7, steps: Int = 25, size: Int = 256, _ merging: TokenMergeConfiguration
     ) -> GenerationRequest {
         GenerationRequest(
-            prompt: "a red house in the snow", seed: seed, width: size, height: size,
-            inferenceStepCount: steps, tokenMerging: merging)
+            prompt: "a red house on the left in a snowy field under a blue sky", seed: seed,
+            width: size, height: size, inferenceStepCount: steps, tokenMerging: merging)
     }
 
-    /// diffusers under `tomesd` 0.1.3 with fixed destinations, f32, 25 steps: the same latents.
-    @Test(arguments: ["none", "top", "all", "modules"])
-    func toMeSD(_ name: String) throws {
+    /// diffusers under `tomesd` 0.1.3 with fixed destinations, f32: the same latents.
+    @Test(arguments: [("none", 25), ("top", 25), ("all", 25), ("modules", 5)])
+    func toMeSD(_ name: String, steps: Int) throws {
         var merging = TokenMergeConfiguration(method: name == "none" ? "none" : "tome")
         merging.usesRandomDestinations = false
         switch name {
@@ -51,8 +51,22 @@ import TokenMerging
         }
         let expected = try Goldens("merged_images").floats(name)
         let error = relativeL2(
-            try Self.latents(try Self.pipeline(), Self.request(merging)), expected)
+            try Self.latents(try Self.pipeline(), Self.request(steps: steps, merging)), expected)
         #expect(error <= 1e-3, "relative L2 \(error)")
+    }
+
+    /// diffusers with ToDo's coarser keys and values (25 steps), and with scikit-learn's clusters (4
+    /// steps), each written from the papers: the same latents.
+    @Test(arguments: [("todo", 25, 256), ("atc", 4, 128)])
+    func methodsWithoutAPackage(_ method: String, steps: Int, size: Int) throws {
+        let expected = try Goldens("merged_methods").floats(method)
+        let request = Self.request(
+            steps: steps, size: size, TokenMergeConfiguration(method: method))
+        let pipeline = try Self.pipeline()
+        let error = relativeL2(try Self.latents(pipeline, request), expected)
+        #expect(error <= 1e-3, "relative L2 \(error)")
+        let plain = Self.request(steps: steps, size: size, .none)
+        #expect(relativeL2(try Self.latents(pipeline, plain), expected) > 1e-2)
     }
 
     static let methods = ["retom", "tome", "atc", "importance", "todo"]

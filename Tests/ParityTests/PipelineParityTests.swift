@@ -12,8 +12,9 @@ import Testing
 /// Whole images of the embedded model against diffusers' pipeline.
 @Suite(.serialized)
 struct PipelineParityTests {
-    /// What the issue allows is 1e-3; f32 rounding over 25 steps stays far below.
-    private static let latentsDistanceMax = 5e-5
+    /// f32 rounding over 25 steps, at a size for which the model was not trained and where it
+    /// doubles differences most.
+    private static let latentsDistanceMax = 3e-4
     /// A bf16 picture shows the same scene.
     private static let bfloat16DecibelsMin = 28.0
 
@@ -23,7 +24,7 @@ struct PipelineParityTests {
         GenerationRequest(
             prompt: "a red house beside a pine tree in a snowy field at night under a full moon",
             negativePrompt: "a blue car", seed: 42, width: 64, height: 64, inferenceStepCount: 25,
-            guidanceScale: 5, samplingMethod: method, sigmaSchedule: schedule)
+            guidanceScale: 5, samplingMethod: method, sigmaSchedule: schedule, tokenMerging: .none)
     }
 
     private static func pipeline(
@@ -43,12 +44,6 @@ struct PipelineParityTests {
         return run.latents
     }
 
-    private static func relativeDistance(_ found: [Float], _ expected: [Float]) -> Double {
-        let error = zip(found, expected).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
-        let norm = expected.reduce(0.0) { $0 + pow(Double($1), 2) }
-        return (error / norm).squareRoot()
-    }
-
     @Test(arguments: [BackendKind.onednn, .openblas])
     func finalLatentsMatchDiffusers(backend: BackendKind) throws {
         let path = try #require(
@@ -60,7 +55,7 @@ struct PipelineParityTests {
         for (name, method, schedule) in cases {
             let expected = try #require(goldens[name], "no golden for \(name)").floats()
             let found = try Self.latents(Self.request(method, schedule), pipeline).values
-            let distance = Self.relativeDistance(found, expected)
+            let distance = relativeL2(found, expected)
             #expect(distance <= Self.latentsDistanceMax, "\(name): \(distance)")
         }
     }
@@ -107,10 +102,7 @@ struct PipelineParityTests {
             compute: ComputeConfiguration(backend: .onednn, precision: .float32, threadCount: 2))
         let exact = try decoder.decode(Self.latents(request, Self.pipeline(.onednn)))
         let coarse = try decoder.decode(Self.latents(request, Self.pipeline(.onednn, .bfloat16)))
-        let error = zip(exact.bytes, coarse.bytes).reduce(0.0) {
-            $0 + pow(Double($1.0) - Double($1.1), 2)
-        }
-        let decibels = 10 * log10(255 * 255 * Double(exact.bytes.count) / max(error, 1e-9))
+        let decibels = peakSignalToNoise(coarse.values, exact.values)
         #expect(decibels >= Self.bfloat16DecibelsMin, "\(decibels) dB")
     }
 }

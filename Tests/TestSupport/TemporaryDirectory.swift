@@ -29,6 +29,17 @@ package final class TemporaryDirectory: Sendable {
         return url.path
     }
 
+    /// Writes a text file and returns its path.
+    @discardableResult
+    package func write(_ text: String, to name: String) throws -> String {
+        try write(Array(text.utf8), to: name)
+    }
+
+    /// The text of a file; none if there is no such file.
+    package func text(of name: String) -> String? {
+        FileManager.default.contents(atPath: file(name)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// Copies a directory into it and returns the copy's path.
     package func copy(_ source: String, as name: String) throws -> String {
         try FileManager.default.copyItem(atPath: source, toPath: file(name))

@@ -21,6 +21,23 @@ import TokenMerging
         }
     }
 
+    /// The ratio that ToDo reports is what it does, 0 switches it off, and no other method changes.
+    @Test(arguments: TokenMergeRegistry.standard.names)
+    func ratiosInForceAreWhatHappens(name: String) throws {
+        var configuration = TokenMergeConfiguration(method: name)
+        configuration.ratio = 0.25
+        let inForce = configuration.withRatioInForce
+        #expect((inForce == configuration) == (name != "todo"))
+        let site = TokenMergeSite(
+            index: 0, grid: TokenGrid(height: 16, width: 16), channels: 8, downsample: 1)
+        let layout = try TokenMerger(configuration).layout(at: site, sampleCount: 1)
+        let expected = name == "none" ? 0 : inForce.ratio
+        #expect(Double(layout.mergedCount) == (1 - expected) * 256)
+        configuration.ratio = 0
+        #expect(configuration.withRatioInForce.ratio == 0)
+        #expect(try TokenMerger(configuration).layout(at: site, sampleCount: 1).isIdentity)
+    }
+
     @Test func jsonUsesToMeSDsNamesAndKeepsDefaults() throws {
         #expect(try Self.decode("{}") == TokenMergeConfiguration())
         let configuration = try Self.decode(
@@ -28,7 +45,7 @@ import TokenMerging
             {"method": "tome", "ratio": 0.4, "max_downsample": 2, "sx": 4, "sy": 3,
              "use_rand": false, "merge_attn": true, "merge_crossattn": true, "merge_mlp": true,
              "window": "2,4,8,8", "alpha": 0.25, "period": 3, "refresh_calls": [1, 7],
-             "destination": "least", "source_ranking": "rep", "scope": "qkv", "linkage": "single",
+             "destination": "least", "source_ranking": "rep", "slice": true, "scope": "qkv", "linkage": "single",
              "sharing": "per-sample", "proportional_attention": true, "shift_windows": false,
              "feature_source": "attention-input",
              "importance_pool": 2, "importance_warmup": 1, "downsample_factor": 3}
@@ -65,7 +82,8 @@ import TokenMerging
             (#"{"method": "magic"}"#, "choose --merge none|retom|tome|atc|importance|todo"),
             (#"{"ratio": 1.5}"#, "--merge-ratio"), (#"{"ratio": -0.1}"#, "--merge-ratio"),
             (#"{"max_downsample": 3}"#, "2, 4 or 8"), (#"{"period": 0}"#, "--merge-period"),
-            (#"{"refresh_calls": [-1]}"#, "0 or more"), (#"{"window": 0}"#, "--merge-window"),
+            (#"{"refresh_calls": [-1]}"#, "U-Net calls from 0"),
+            (#"{"window": 0}"#, "--merge-window"),
             (#"{"window": "2,x"}"#, "--merge-window"), (#"{"alpha": 2}"#, "--merge-alpha"),
             (#"{"alpha": "most"}"#, "--merge-alpha"), (#"{"sx": 0}"#, "sx and sy"),
             (#"{"sx": 1, "sy": 1}"#, "sx and sy"), (#"{"downsample_factor": 0}"#, "1 to 64"),

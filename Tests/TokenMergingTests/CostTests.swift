@@ -13,7 +13,7 @@ import TokenMerging
                 let grid = TokenGrid(height: size, width: size)
                 let site = TokenMergeSite(
                     index: size * 10 + index, grid: grid, channels: channels,
-                    downsample: 64 / size, isBottleneck: size == 8)
+                    downsample: 64 / size, stage: size == 8 ? .mid : .down)
                 return (site, TransformerBlockShape(tokenCount: size * size, channels: channels))
             }
         }

@@ -5,7 +5,9 @@ import TensorKit
 import Testing
 import TokenMerging
 
-/// The compared methods against their own packages.
+/// The compared methods against independent references: ToMeSD's package, scikit-learn's clustering,
+/// torch's resizing, and our own rewrite of the importance-based procedure in torch and numpy, for
+/// which there is no package.
 @Suite struct GoldenTests {
     /// Sums of a few f32 values in another order.
     static let tolerance: Float = 1e-6

@@ -15,6 +15,12 @@ struct LiteralReToM {
     var ratio: Double
     var destination = TokenMergeDestination.representative
     var ranking = TokenMergeSourceRanking.average
+    /// Whether `sim[1:r]` is Python's: r − 1 sources.
+    var isSliced = false
+    /// How far the map lies further on under the windows, cyclically.
+    var shift = 0
+    /// Where a random destination stands in a window's ranking.
+    var pick: (_ window: Int, _ count: Int) -> Int = { _, _ in 0 }
 
     /// One window's outcome, raster indices of the map.
     struct Window: Equatable {
@@ -30,56 +36,82 @@ struct LiteralReToM {
             for left in stride(from: 0, to: width, by: side) {
                 var tokens: [Int] = []
                 for y in top..<min(top + side, height) {
-                    for x in left..<min(left + side, width) { tokens.append(y * width + x) }
+                    for x in left..<min(left + side, width) {
+                        tokens.append((y + shift) % height * width + (x + shift) % width)
+                    }
                 }
-                result.append(select(tokens, samples))
+                result.append(select(tokens, samples, window: result.count))
             }
         }
         return result
     }
 
-    private func select(_ tokens: [Int], _ samples: [[Float]]) -> Window {
+    private func select(_ tokens: [Int], _ samples: [[Float]], window: Int) -> Window {
         let n = tokens.count
         guard n > 1 else { return Window(destination: tokens[0], sources: [], kept: []) }
+        // cosSim of every pair, added over the samples.
+        var cosines = [Double](repeating: 0, count: n * n)
+        for sample in samples { add(sample, tokens, to: &cosines) }
         // Equation 1.
-        var similarity: [Int: Double] = [:]
-        for i in tokens {
-            var sum = 0.0
-            for sample in samples {
-                for j in tokens where j != i { sum += cosine(sample, i, j) }
-            }
-            similarity[i] = sum / Double(n - 1)
+        let similarity = (0..<n).map { i in
+            (0..<n).reduce(0) { $1 == i ? $0 : $0 + cosines[i * n + $1] } / Double(n - 1)
         }
         func sorted(_ list: [Int], by key: (Int) -> Double) -> [Int] {
-            list.sorted { key($0) > key($1) || (key($0) == key($1) && $0 < $1) }
+            list.sorted { key($0) > key($1) || (key($0) == key($1) && tokens[$0] < tokens[$1]) }
         }
-        let order = sorted(tokens) { similarity[$0] ?? 0 }
+        let order = sorted(Array(0..<n)) { similarity[$0] }
         let d: Int
         switch destination {
         case .representative: d = order[0]
+        case .random: d = order[pick(window, n)]
+        case .first: d = 0
         case .least:
-            let lowest = tokens.map { similarity[$0] ?? 0 }.min() ?? 0
-            d = tokens.filter { similarity[$0] == lowest }.min() ?? 0
-        default: d = tokens[0]
+            let lowest = order.filter { similarity[$0] == similarity[order[n - 1]] }
+            d = lowest[0]
         }
         var rest = order.filter { $0 != d }
-        if ranking == .representative {
-            rest = sorted(rest) { token in
-                samples.reduce(0) { $0 + cosine($1, token, d) }
-            }
-        }
-        let r = min(Int(Double(n) * ratio), n - 1)
-        return Window(destination: d, sources: Array(rest[..<r]), kept: Array(rest[r...]))
+        if ranking == .representative { rest = sorted(rest) { cosines[$0 * n + d] } }
+        var r = min(Int(Double(n) * ratio), n - 1)
+        if isSliced, r > 0 { r -= 1 }
+        return Window(
+            destination: tokens[d], sources: rest[..<r].map { tokens[$0] },
+            kept: rest[r...].map { tokens[$0] })
     }
 
-    private func cosine(_ sample: [Float], _ i: Int, _ j: Int) -> Double {
-        func dot(_ a: Int, _ b: Int) -> Double {
-            (0..<channels).reduce(0) {
-                $0 + Double(sample[a * channels + $1]) * Double(sample[b * channels + $1])
+    private func add(_ sample: [Float], _ tokens: [Int], to cosines: inout [Double]) {
+        let n = tokens.count
+        let rows = tokens.map { token in
+            (0..<channels).map { Double(sample[token * channels + $0]) }
+        }
+        func dot(_ a: [Double], _ b: [Double]) -> Double {
+            var sum = 0.0
+            for index in a.indices { sum += a[index] * b[index] }
+            return sum
+        }
+        let norms = rows.map { max(dot($0, $0).squareRoot(), 1e-12) }
+        for i in 0..<n {
+            for j in 0..<i {
+                let cosine = dot(rows[i], rows[j]) / (norms[i] * norms[j])
+                cosines[i * n + j] += cosine
+                cosines[j * n + i] += cosine
             }
         }
-        let norms = max(dot(i, i).squareRoot(), 1e-12) * max(dot(j, j).squareRoot(), 1e-12)
-        return dot(i, j) / norms
+    }
+}
+
+extension LiteralReToM.Window {
+    /// Equation 2: α · D + (1 − α) · mean of the sources, for the mean α = 1 / (r + 1).
+    ///
+    /// - Parameter sample: `[height · width · channels]`
+    func merged(_ sample: [Float], channels: Int, alpha: TokenMergeAlpha) -> [Double] {
+        (0..<channels).map { channel in
+            func value(_ token: Int) -> Double { Double(sample[token * channels + channel]) }
+            guard !sources.isEmpty else { return value(destination) }
+            var share = 1 / Double(sources.count + 1)
+            if case .weight(let weight) = alpha { share = Double(weight) }
+            let mean = sources.reduce(0) { $0 + value($1) } / Double(sources.count)
+            return share * value(destination) + (1 - share) * mean
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 import GenerationTypes
 import TensorKit
+import TestSupport
 import Testing
 import TokenMerging
 
@@ -19,13 +20,13 @@ import TokenMerging
 
     static func layout(
         _ window: TokenMergeWindow, _ grid: TokenGrid, ratio: Double, downsample: Int = 1,
-        isBottleneck: Bool = false
+        stage: TokenMergeStage = .down
     ) throws -> TokenMergeLayout {
         var configuration = TokenMergeConfiguration()
         configuration.window = window
         configuration.ratio = ratio
         let site = TokenMergeSite(
-            index: 0, grid: grid, channels: 4, downsample: downsample, isBottleneck: isBottleneck)
+            index: 0, grid: grid, channels: 4, downsample: downsample, stage: stage)
         return try TokenMerger(configuration).strategy.layout(
             at: site, ratio: ratio, sampleCount: 2)
     }
@@ -60,16 +61,43 @@ import TokenMerging
         for (size, downsample, windows) in [(64, 1, 1024), (32, 2, 64), (16, 4, 4), (8, 8, 1)] {
             let grid = TokenGrid(height: size, width: size)
             let graded = try Self.layout(
-                .adaptive, grid, ratio: 0.5, downsample: downsample, isBottleneck: size == 8)
+                .adaptive, grid, ratio: 0.5, downsample: downsample, stage: size == 8 ? .mid : .down
+            )
             #expect(graded.groupCount == windows)
             let literal = try Self.layout(
                 .adaptiveLiteral, grid, ratio: 0.5, downsample: downsample,
-                isBottleneck: size == 8)
+                stage: size == 8 ? .mid : .down)
             #expect(literal.groupCount == (size == 8 ? 1 : size * size / 4))
             let levels = try Self.layout(
                 .levels([2, 4]), grid, ratio: 0.5, downsample: downsample)
             #expect(levels.groupCount == (size == 64 ? 1024 : size * size / 16))
         }
+    }
+
+    /// Windows of their own on the way down, in the bottleneck and on the way up.
+    @Test func windowsFollowTheStage() throws {
+        let grid = TokenGrid(height: 16, width: 16)
+        let window = TokenMergeWindow.stages(down: [2, 4], mid: 16, up: [8])
+        let cases: [(stage: TokenMergeStage, downsample: Int, side: Int)] = [
+            (.down, 1, 2), (.down, 2, 4), (.down, 8, 4), (.mid, 8, 16), (.up, 1, 8), (.up, 4, 8),
+        ]
+        for item in cases {
+            let layout = try Self.layout(
+                window, grid, ratio: 0.5, downsample: item.downsample, stage: item.stage)
+            #expect(layout.groupCount == 256 / (item.side * item.side), "\(item)")
+        }
+        #expect(try TokenMergeWindow(parsing: "\(window)") == window)
+    }
+
+    /// A source less per window: at R = .5 in windows of four, one instead of two.
+    @Test func slicesHaveASourceLess() throws {
+        var configuration = TokenMergeConfiguration()
+        configuration.slicesSources = true
+        let plan = try TokenMerger(configuration).makePlan(try Self.features(8, 8))
+        #expect(plan.layout.mergedCount == 16 * 3)
+        configuration.ratio = 0.25
+        let none = try TokenMerger(configuration).makePlan(try Self.features(8, 8))
+        #expect(none.layout.isIdentity)
     }
 
     /// One token is left of the whole map, and it is the one nearest to the mean direction.
@@ -111,15 +139,14 @@ import TokenMerging
         }
         // The halves as two lanes hold them, the second below the first in memory.
         let plan = try TokenMerger(TokenMergeConfiguration()).makePlan(features)
-        let merger = try TokenMerger(TokenMergeConfiguration())
         let site = TokenMergeSite(
             index: 0, grid: TokenGrid(height: 9, width: 7), channels: 16, downsample: 1)
-        let cache = TokenMergePlanCache(merger: merger, seed: 1)
-        let split = try #require(
-            try cache.plan(
-                at: site, call: TokenMergeCall(index: 0, count: 9, isGuided: true),
-                features: TokenFeatures(uncond: swapped.batch(1..<2), text: swapped.batch(0..<1))))
-        #expect(split.isIdentical(to: plan))
+        let cache = try PlanCacheTests.cache(TokenMergeConfiguration(), site: site)
+        cache.begin(callIndex: 0)
+        cache.refresh(
+            0, half: 0,
+            features: TokenFeatures(uncond: swapped.batch(1..<2), text: swapped.batch(0..<1)))
+        #expect(cache.plan(0, half: 1).isIdentical(to: plan))
     }
 
     /// A sample alone gets the plan that it gets in a batch with plans of its own.
@@ -211,7 +238,7 @@ import TokenMerging
 
     /// A chequerboard: every token is as similar as every other, whatever a sum rounds to.
     @Test func tiesBySymmetryGoToTheLowestIndex() throws {
-        var random = TestRandom(seed: 12)
+        var random = SplitMix64(state: 12)
         let black = (0..<33).map { _ in random.normal() }
         let white = (0..<33).map { _ in random.normal() }
         let board = (0..<64).flatMap { ($0 / 8 + $0 % 8).isMultiple(of: 2) ? black : white }

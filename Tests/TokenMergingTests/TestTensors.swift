@@ -2,26 +2,9 @@
 
 import GenerationTypes
 import TensorKit
+import TestSupport
+import Testing
 import TokenMerging
-
-/// A reproducible stream for tests (xorshift64*).
-struct TestRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-
-    /// Roughly normal, mean 0.
-    mutating func normal() -> Float {
-        (0..<6).reduce(Float(0)) { sum, _ in sum + Float.random(in: -1...1, using: &self) } * 0.7
-    }
-}
 
 /// An f32 or bf16 tensor with the given values, row by row.
 func makeTensor(
@@ -76,32 +59,31 @@ func values(of tensor: Tensor) -> [Float] {
 
 /// Normal features `[batch, h, w, channels]`.
 func normalFeatures(_ grid: TokenGrid, batch: Int, channels: Int, seed: UInt64) -> [Float] {
-    var random = TestRandom(seed: seed)
+    var random = SplitMix64(state: seed)
     return (0..<(batch * grid.tokenCount * channels)).map { _ in random.normal() }
 }
 
 extension TokenMerger {
     /// A filled plan, without a cache.
     func makePlan(
-        _ features: Tensor, downsample: Int = 1, isBottleneck: Bool = false, callIndex: Int = 0,
+        _ features: Tensor, downsample: Int = 1, stage: TokenMergeStage = .down, callIndex: Int = 0,
         refreshIndex: Int = 0, seed: UInt64 = 1, siteIndex: Int = 0, isGuided: Bool = true,
         importance: TokenImportanceMap? = nil
     ) throws -> TokenMergePlan {
         let grid = TokenGrid(height: features.shape.height, width: features.shape.width)
         let site = TokenMergeSite(
             index: siteIndex, grid: grid, channels: features.shape.channels, downsample: downsample,
-            isBottleneck: isBottleneck)
+            stage: stage)
         let layout = try strategy.layout(
             at: site, ratio: configuration.ratio, sampleCount: features.shape.batch)
+        try #require(
+            layout != .identity(grid, sampleCount: features.shape.batch),
+            "where a method can't merge at all, there is no plan")
         var plan = TokenMergePlan(layout: layout)
-        // Where a method can't merge at all, the cache makes no plan.
-        let strategy =
-            layout == .identity(grid, sampleCount: features.shape.batch)
-            ? NoMerging(configuration: configuration) : strategy
         let scratch = TokenMergeScratch()
         try scratch.prepare(byteCount: layout.scratchByteCount)
         let context = TokenMergeContext(
-            site: site, call: TokenMergeCall(index: callIndex, count: 50, isGuided: isGuided),
+            site: site, call: TokenMergeCall(index: callIndex, isGuided: isGuided),
             refreshIndex: refreshIndex, seed: seed, importance: importance)
         strategy.fill(&plan, from: TokenFeatures(features), context: context, scratch: scratch)
         return plan
@@ -128,14 +110,24 @@ extension TokenMergePlan {
         return output
     }
 
-    /// `unmerge` into a new tensor.
+    /// Every token's merged row, f32, in a new tensor.
     func unmerged(_ input: Tensor) throws -> Tensor {
         let shape = TensorShape(
             batch: input.shape.batch, height: layout.grid.height, width: layout.grid.width,
             channels: input.shape.channels)
-        let output = try makeTensor(
-            Array(repeating: .nan, count: shape.elementCount), shape, type: input.elementType)
-        unmerge(input, into: output, lane: try testLane())
+        let output = try makeTensor(Array(repeating: 0, count: shape.elementCount), shape)
+        unmergeAdding(input, into: output, lane: try testLane())
         return output
+    }
+
+    /// Whether two plans have the same shape and indices.
+    func isIdentical(to other: TokenMergePlan) -> Bool {
+        guard layout == other.layout, alpha == other.alpha else { return false }
+        return (0..<layout.partCount).allSatisfy { part in
+            mergedRows(part: part) == other.mergedRows(part: part)
+                && (0..<layout.mergedCount).allSatisfy {
+                    members(ofRow: $0, part: part) == other.members(ofRow: $0, part: part)
+                }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 import CZstd
 import GenerationTypes
+import TestSupport
 import Testing
 import WireProtocol
 

@@ -34,7 +34,7 @@ import WireProtocol
     /// A field added to the request must be added to ASSIGN as well.
     @Test func requestHasNoFieldThatDoesNotTravel() {
         #expect(Mirror(reflecting: Samples.request).children.count == 12)
-        #expect(Mirror(reflecting: Samples.merging).children.count == 24)
+        #expect(Mirror(reflecting: Samples.merging).children.count == 25)
         #expect(Mirror(reflecting: Samples.statistics).children.count == 6)
     }
 
@@ -57,6 +57,12 @@ import WireProtocol
         vary(TokenMergeSourceRanking.allCases) { $0.sourceRanking = $1 }
         vary(TokenMergeLinkage.allCases) { $0.linkage = $1 }
         vary([.adaptiveLiteral, .fixed(16), .levels([2, 8])]) { $0.window = $1 }
+        let eight = Array(1...8)
+        vary([
+            .stages(down: [2], mid: 8, up: [4]), .stages(down: [2, 3], mid: 4, up: [5]),
+            .stages(down: eight, mid: 9, up: eight),
+        ]) { $0.window = $1 }
+        vary([true]) { $0.slicesSources = $1 }
         vary([.mean, .weight(0), .weight(1)]) { $0.alpha = $1 }
         vary([[], [3]]) { $0.refreshCalls = $1 }
         for configuration in configurations {

@@ -5,19 +5,6 @@ import GenerationTypes
 import NIOCore
 import WireProtocol
 
-/// A small, fast, seeded generator, so that every failure can be repeated.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// One message of every kind, with every field different from its default.
 enum Samples {
     static let lease = Lease(item: 7, attempt: 2, token: 0x0123_4567_89AB_CDEF)
@@ -44,6 +31,7 @@ enum Samples {
         merging.alpha = .weight(0.5)
         merging.destination = .least
         merging.sourceRanking = .representative
+        merging.slicesSources = true
         merging.shiftsWindows = false
         merging.strideX = 3
         merging.strideY = 4

@@ -38,9 +38,11 @@ class MergeStream:
         key = mix((key + call) & MASK)
         self.key = mix((key + site) & MASK)
 
+    def bits(self, counter):
+        return mix((self.key + counter * 0x9E3779B97F4A7C15) & MASK)
+
     def index(self, bound, counter):
-        bits = mix((self.key + counter * 0x9E3779B97F4A7C15) & MASK)
-        return (bits * bound) >> 64
+        return (self.bits(counter) * bound) >> 64
 
 
 def features(generator, batch, height, width, channels):
@@ -138,16 +140,16 @@ def importance_case(generator, height, width, map_size, ratio, call):
     x = features(generator, batch, height, width, channels)
     heat_map = torch.rand(*map_size, generator=generator)
     heat = F.interpolate(heat_map[None, None], size=(height, width), mode="area").flatten().double()
+    # Alike to 2^-16 is equal, as the library has it.
+    heat = (heat * 65536).round() / 65536
     merged_count = min(int(token_count * ratio), token_count - int(token_count * 0.25))
     pool = min(int((token_count - merged_count) * 1.4), token_count)
     order = torch.argsort(heat, descending=True, stable=True).tolist()
     threshold = heat[order[pool - 1]]
     stream = MergeStream(seed=7, call=call, site=3)
-    destinations = []
-    for index in range(int(token_count * 0.25)):
-        other = index + stream.index(pool - index, index)
-        order[index], order[other] = order[other], order[index]
-        destinations.append(order[index])
+    # Without replacement: the tokens of the pool with the highest numbers of their own.
+    drawn = sorted(order[:pool], key=lambda token: (-(stream.bits(token) >> 11), token))
+    destinations = drawn[:int(token_count * 0.25)]
     sources = [token for token in range(token_count) if token not in destinations]
     unit = x / x.norm(dim=-1, keepdim=True)
     groups = []

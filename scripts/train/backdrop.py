@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sky, sun and moon, mountains and hills, and the land of a postcard. The order of random draws
 is part of the data set."""
 import skia

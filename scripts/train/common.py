@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the training scripts share: reading the data set and replacing files atomically."""
 import json
 import os
@@ -52,7 +53,8 @@ def average_gradients(pool, gradient, parts, weights):
         total = results[0][1][i].float()
         for _, other in results[1:]:
             total += other[i].float()
-        weight.grad = total.div_(len(parts))
+        # PyTorch's fused Adam reads memory in order: a channels-last gradient would be scrambled.
+        weight.grad = total.div_(len(parts)).contiguous()
     return [result for result, _ in results]
 
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Caches the VAE's latents of the rendered scenes: training the U-Net never runs the encoder.
 
     python scripts/train/encode_latents.py --vae work/ckpt/vae_final --count 40000

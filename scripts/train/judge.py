@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The judge: a small classifier that says what a picture shows, trained on rendered scenes.
 
     python scripts/train/judge.py train                      # resumes if it was interrupted

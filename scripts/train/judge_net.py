@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The judge's network, what its outputs mean, its files, and counting right and wrong.
 
 The network is convolutions, GroupNorm, SiLU and one linear layer, so that it runs anywhere. Its

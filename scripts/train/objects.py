@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The thirteen objects of the postcards. Each is drawn at (x, y), the middle of its foot, `s`
 pixels high, in one main colour; all lengths are fractions of `s`. The order of random draws is
 part of the data set."""

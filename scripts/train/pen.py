@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A skia canvas with the few strokes the postcards need, and helpers for colours."""
 import skia
 

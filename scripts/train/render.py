@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Renders the "postcards" data set: captioned 256x256 vector scenes, drawn with skia.
 
     python scripts/train/render.py --out work/data --train 40000 --val 2000

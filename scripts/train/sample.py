@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Exports the trained parts as a Stable Diffusion pipeline and shows what it draws.
 
     python scripts/train/sample.py export --out work/release              # parts of work/ckpt
@@ -258,6 +259,7 @@ def changed(row, other):
 
 def clip_scores(model, encode, images, rows, captions):
     """CLIP score, retrieval, and preference for the true caption by changed attribute."""
+    import clip_task
     import scene
     import train_clip
 
@@ -267,7 +269,7 @@ def clip_scores(model, encode, images, rows, captions):
     choice, preferred = random.Random(2), {}
     for _ in range(3):
         for i, row in enumerate(rows):
-            other = train_clip.altered(row, choice)
+            other = clip_task.altered(row, choice)
             caption = scene.caption(other, random.Random(row["seed"] * 7 + 3), True)
             better = float(likeness[i] > image[i] @ encode([caption])[0])
             preferred.setdefault(changed(row, other), []).append(better)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a postcard shows: the ground-truth attributes of a seed, and captions that tell them.
 
 `attributes(seed)` decides, `caption(attributes, random)` describes, drawing.py paints. The order

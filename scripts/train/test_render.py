@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Checks that the renderer still draws the data set that the shipped weights were trained on.
 
     python scripts/train/test_render.py

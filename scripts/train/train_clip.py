@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains the mini-CLIP: text tower 128 wide, ViT-B-style vision tower 192 wide on 128x128 images.
 
-    python scripts/train/train_clip.py --data work/data --out work/ckpt/clip --samples 60000
-    python scripts/train/train_clip.py --init DIR/clip --out work/ckpt/clip --samples 60000
+    python scripts/train/train_clip.py train --out work/ckpt/clip --samples 60000
+    python scripts/train/train_clip.py train --init DIR/clip --judge work/ckpt/judge
+    python scripts/train/train_clip.py check --init DIR/clip
 
 Inputs: `--data` with {train,val}.{u8,jsonl}, `--tokenizer`. Outputs in `--out`: a CLIPModel,
 attribute_probe.safetensors (input: normalised image embedding times 10) and state.pt (replaced
-atomically; a state that is there is continued). SIGTERM saves and ends.
+atomically; a state that is there is continued). SIGTERM saves and ends. `check` measures a
+CLIPModel on 2,000 held-out renders.
 
 Three losses. Contrastive: image against caption, where every caption also brings a hard negative,
 the same sentence with one attribute changed. Attributes from the image embedding, through the
 linear probe. And, so that the text encoder's states serve a U-Net, naming the current object and
-its colour at each noun.
+its colour at each noun. With `--judge` a fourth: the patches shall tell what the judge sees there
+(its 8x8 map of features), without which 60,000 scenes do not teach a ViT to find small objects.
 
 The text tower is what a U-Net is trained on: after changing it, start the U-Net again.
 """
 import argparse
-import copy
 import json
 import math
 import os
@@ -31,17 +34,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
+import judge_net
 import scene
+from clip_task import ABSENT, HEADS, HUES, KINDS, NOTHING, altered, targets, token_targets
 from common import edit_config, open_images, read_rows, save_atomically
-from scene import BACKS, CEL_NAMES, COLOURED, COLOURS, LANDS, OBJECTS, POSITIONS, SKIES
+from scene import POSITIONS
 
-KINDS, HUES = list(OBJECTS), list(COLOURS)
-GLOBALS = {"sky": SKIES, "land": LANDS, "background": BACKS, "celestial": CEL_NAMES}
-NO_OBJECT, NO_COLOUR, NOTHING = len(KINDS), len(HUES), -100
-HEADS = {name: len(values) for name, values in GLOBALS.items()}  # of the probe
-HEADS |= {f"object_{p}": len(KINDS) + 1 for p in POSITIONS}
-HEADS |= {f"colour_{p}": len(HUES) + 1 for p in POSITIONS}
 PROBE_SCALE = 10
+HELD_OUT = 2000
 SIDE = 128
 
 
@@ -59,89 +59,6 @@ def build(vocabulary=1000):
     )
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128))
 
-
-# ---------------------------------------------------------------- what is to be said
-
-
-def targets(row):
-    """The class of every probe head; an object without a named colour has NO_COLOUR."""
-    said = {name: values.index(row[name]) for name, values in GLOBALS.items()}
-    for position in POSITIONS:
-        said[f"object_{position}"], said[f"colour_{position}"] = NO_OBJECT, NO_COLOUR
-    for thing in row["objects"]:
-        said["object_" + thing["position"]] = KINDS.index(thing["object"])
-        if thing["colour"]:
-            said["colour_" + thing["position"]] = HUES.index(thing["colour"])
-    return [said[name] for name in HEADS]
-
-
-def change_colour(things, thing, draw):
-    """Exchanges two colours or draws another one; False if the object has none."""
-    first, last = things[0]["colour"], things[-1]["colour"]
-    if len(things) == 2 and first and last and first != last and draw.random() < .6:
-        things[0]["colour"], things[1]["colour"] = last, first
-    elif thing["colour"]:
-        thing["colour"] = draw.choice([c for c in HUES if c != thing["colour"]])
-    else:
-        return False
-    return True
-
-
-def change_object(thing, draw):
-    """Another kind, coloured if this one is."""
-    coloured = thing["object"] in COLOURED
-    others = [k for k in KINDS if k != thing["object"] and (k in COLOURED) == coloured]
-    thing["object"] = draw.choice(others)
-
-
-def change_position(things, thing, draw):
-    """Exchanges two positions, or draws another one for a single object."""
-    if len(things) == 2:
-        first, second = things
-        first["position"], second["position"] = second["position"], first["position"]
-    else:
-        thing["position"] = draw.choice([p for p in POSITIONS if p != thing["position"]])
-
-
-def altered(row, draw):
-    """A copy of the attributes with one of them changed."""
-    row = copy.deepcopy(row)
-    things = row["objects"]
-    kind = draw.choice(
-        ["colour", "colour", "object", "position", "sky", "land", "background", "celestial"]
-    )
-    thing = draw.choice(things)
-    if kind == "colour" and not change_colour(things, thing, draw):
-        kind = "object"
-    if kind == "object":
-        change_object(thing, draw)
-    elif kind == "position":
-        change_position(things, thing, draw)
-    elif kind in GLOBALS:
-        row[kind] = draw.choice([v for v in GLOBALS[kind] if v != row[kind]])
-    return row
-
-
-def token_targets(tokens):
-    """(object, colour) class per token, NOTHING where there is none to name."""
-    named = {kind.split()[-1]: kind for kind in KINDS if not kind.endswith(" tree")}
-    out, colour, thing, previous = [], NO_COLOUR, None, ""
-    for token in tokens:
-        word, said = token.replace("</w>", ""), (NOTHING, NOTHING)
-        if word in ("a", "an", "and", "with", "beside", "next"):
-            colour = NO_COLOUR
-        elif word in COLOURS:
-            colour = HUES.index(word)
-        elif word in named:
-            full = f"{previous} tree"
-            kind = full if word == "tree" and full in KINDS else named[word]
-            thing = KINDS.index(kind)
-            said = (thing, colour)
-        elif word in ("left", "right", "middle", "centre", "scarf", "sails") and thing is not None:
-            said = (thing, colour)
-        out.append(said)
-        previous = word
-    return out
 
 
 class Text:
@@ -180,8 +97,14 @@ def encode_text(model, ids):
 
 def encode_image(model, x):
     """-> normalised embedding"""
-    pooled = model.vision_model(pixel_values=x).pooler_output
-    return F.normalize(model.visual_projection(pooled).float(), dim=-1)
+    return encode_patches(model, x)[0]
+
+
+def encode_patches(model, x):
+    """-> (normalised embedding, the states of all patches, row by row)"""
+    out = model.vision_model(pixel_values=x)
+    embedding = model.visual_projection(out.pooler_output).float()
+    return F.normalize(embedding, dim=-1), out.last_hidden_state[:, 1:]
 
 
 def to_input(images):
@@ -193,6 +116,11 @@ def to_input(images):
 def heads(probe, embedding):
     """The probe's logits by head."""
     return probe(embedding.float() * PROBE_SCALE).split(list(HEADS.values()), 1)
+
+
+def columns(table, kind):
+    """The columns of a row's classes that say the objects, or the colours, at each position."""
+    return table[:, [list(HEADS).index(f"{kind}_{position}") for position in POSITIONS]]
 
 
 @torch.no_grad()
@@ -214,12 +142,18 @@ def evaluate(model, probe, images, rows, text):
         said = torch.stack([logits.argmax(1) for logits in heads(probe, image)], 1)
         right.append(said == torch.tensor([targets(r) for r in part]))
     model.train()
-    shares = torch.cat(right).float().mean(0).tolist()
+    right = torch.cat(right).float()
+    classes = torch.tensor([targets(r) for r in rows])
+    there = {kind: columns(classes, kind) != none for kind, none in ABSENT.items()}
     return dict(
         image_to_text=round(float(np.mean(retrieved, 0)[0]), 4),
         text_to_image=round(float(np.mean(retrieved, 0)[1]), 4),
         prefers_true=round(float(torch.cat(preferred).mean()), 4),
-        probe={name: round(share, 3) for name, share in zip(HEADS, shares)},
+        probe={name: round(share, 4) for name, share in zip(HEADS, right.mean(0).tolist())},
+        probe_of_those_there={
+            kind: round(float(columns(right, kind)[mask].mean()), 4)
+            for kind, mask in there.items()
+        },
     )
 
 
@@ -239,10 +173,14 @@ class Run:
         self.model = build(len(self.text.tokenizer))
         self.probe = nn.Linear(128, sum(HEADS.values()))
         self.namer = nn.Linear(128, len(KINDS) + len(HUES) + 1)
+        self.judge = judge_net.load(options.judge) if options.judge else None
+        self.seer = nn.Linear(192, judge_net.NARROW)
         if options.init:
             self.model = CLIPModel.from_pretrained(options.init).float()
             self.probe.load_state_dict(load_file(f"{options.init}/attribute_probe.safetensors"))
         self.parts = {"model": self.model, "probe": self.probe, "namer": self.namer}
+        if self.judge:
+            self.parts["seer"] = self.seer
         self.weights = [p for part in self.parts.values() for p in part.parameters()]
         decayed = [p for p in self.weights if p.ndim > 1]
         plain = [p for p in self.weights if p.ndim < 2]
@@ -270,7 +208,7 @@ class Run:
         save_atomically(state, self.path)
 
     def losses(self, picked, draw):
-        """-> (contrastive, attributes from the image, attributes from the tokens)"""
+        """-> (contrastive, attributes from the image, from the tokens, what the judge sees)"""
         size = len(picked)
         true, false = [], []
         for i in picked:
@@ -280,7 +218,7 @@ class Run:
             false.append(scene.caption(other, random.Random(seed), full))
         ids, said = self.text(true + false)
         with torch.autocast("cpu", torch.bfloat16):
-            image = encode_image(self.model, to_input(self.images[picked]))
+            image, patches = encode_patches(self.model, to_input(self.images[picked]))
             text, states = encode_text(self.model, ids)
             named = self.namer(states).float().flatten(0, 1)
         logits = self.model.logit_scale.exp().clamp(max=100) * image @ text.T
@@ -295,15 +233,26 @@ class Run:
         kinds, hues = named.split([len(KINDS), len(HUES) + 1], 1)
         said = said.flatten(0, 1)
         token_loss = F.cross_entropy(kinds, said[:, 0]) + F.cross_entropy(hues, said[:, 1])
-        return contrastive, image_loss, token_loss
+        return contrastive, image_loss, token_loss, self.seen_loss(picked, patches)
+
+    def seen_loss(self, picked, patches):
+        """How badly the patches' states tell the judge's features at the same places."""
+        if not self.judge:
+            return torch.zeros(())
+        x = judge_net.to_input(self.images[picked]).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            seen = self.judge.features(x).float().flatten(2).transpose(1, 2)
+        told = self.seer(patches.float())
+        return F.mse_loss(told, seen) / seen.var()
 
     def advance(self):
-        """One step on a batch drawn from the step's own seed; returns the three losses."""
+        """One step on a batch drawn from the step's own seed; returns the losses."""
         options = self.options
         rng = np.random.default_rng([options.seed, self.samples])
         picked = np.sort(rng.choice(len(self.rows), options.batch, replace=False))
         losses = self.losses(picked, random.Random(f"{options.seed} {self.samples}"))
-        (losses[0] + 0.3 * losses[1] + 0.3 * losses[2]).backward()
+        weights = (1, options.attributes, 0.3, 1)
+        sum(weight * loss for weight, loss in zip(weights, losses)).backward()
         torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1, self.samples / options.samples)))
         warm = min(1, (self.samples / options.batch + 1) / 150)
@@ -327,7 +276,8 @@ def train(options):
     while run.samples < options.samples and not stop:
         losses.append(run.advance())
         if len(losses) == 50:
-            means = dict(zip(("contrastive", "image", "tokens"), np.mean(losses, 0).round(3)))
+            means = np.mean(losses, 0).round(3).tolist()
+            means = dict(zip(("contrastive", "image", "tokens", "seen"), means))
             print(f"samples {run.samples} {means}", flush=True)
             losses.clear()
         if time.time() - saved > options.every * 60:
@@ -335,23 +285,38 @@ def train(options):
             print(evaluate(run.model, run.probe, val[:300], val_rows[:300], run.text), flush=True)
             saved = time.time()
     run.save()
-    found = evaluate(run.model, run.probe, val[:2000], val_rows[:2000], run.text)
+    found = evaluate(run.model, run.probe, val[:HELD_OUT], val_rows[:HELD_OUT], run.text)
     print(json.dumps(found), flush=True)
+
+
+def check(options):
+    """Prints what `evaluate` finds of the CLIPModel in `--init`."""
+    torch.set_num_threads(options.threads)
+    model = CLIPModel.from_pretrained(options.init).float()
+    probe = nn.Linear(128, sum(HEADS.values()))
+    probe.load_state_dict(load_file(f"{options.init}/attribute_probe.safetensors"))
+    text = Text(CLIPTokenizer.from_pretrained(options.tokenizer))
+    images, rows = open_images(options.data, "val"), read_rows(options.data, "val")
+    print(json.dumps(evaluate(model, probe, images[:HELD_OUT], rows[:HELD_OUT], text), indent=1))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["train", "check"])
     parser.add_argument("--data", default="work/data")
     parser.add_argument("--tokenizer", default="work/ckpt/tokenizer")
     parser.add_argument("--out", default="work/ckpt/clip")
     parser.add_argument("--init", default="", help="start from this exported CLIPModel")
+    parser.add_argument("--judge", default="", help="directory of a judge to learn from")
+    parser.add_argument("--attributes", type=float, default=0.3, help="weight of the probe's loss")
     parser.add_argument("--samples", type=int, default=60000, help="image-caption pairs in all")
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--every", type=float, default=5, help="minutes between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
-    train(parser.parse_args())
+    options = parser.parse_args()
+    {"train": train, "check": check}[options.what](options)
 
 
 if __name__ == "__main__":

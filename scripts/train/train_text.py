@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Teaches the text encoder to keep what a caption says about positions.
 
     python scripts/train/train_text.py --init DIR --out work/ckpt/text_encoder
@@ -36,9 +37,9 @@ from torch import nn
 
 import scene
 import unet
+from clip_task import HUES, KINDS, NO_COLOUR, NO_OBJECT, NOTHING, token_targets
 from common import average_gradients, save_atomically
 from scene import POSITIONS
-from train_clip import HUES, KINDS, NO_COLOUR, NO_OBJECT, NOTHING, token_targets
 
 SCALE = 2.0
 FIRST_SEED = 20_000_000  # of scenes that no data set draws

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains a small CLIP-format byte-level BPE on the captions plus some plain English.
 
     python scripts/train/train_tokenizer.py --data work/data --out work/ckpt/tokenizer --size 1000

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains the U-Net on cached VAE latents, with captions drawn afresh for every sample.
 
     python scripts/train/train_unet.py --size 128 --out work/ckpt/unet128 --horizon 70000
@@ -156,7 +157,8 @@ class Trainer:
         self.rate = Schedule(options, self.samples)
         if "moments" in state:
             self.load_moments(state["moments"])
-            vars(self.rate).update(state["schedule"])
+            if not options.restart:
+                vars(self.rate).update(state["schedule"])
 
     def initial_state(self):
         """The saved state if there is one, else the exported weights, else fresh ones."""
@@ -348,6 +350,7 @@ def parse_options():
     parser.add_argument("--lr", type=float, default=4e-4)
     parser.add_argument("--final", type=float, default=0.2, help="the cosine's end, of --lr")
     parser.add_argument("--warmup", type=int, default=9600, help="samples")
+    parser.add_argument("--restart", action="store_true", help="start the rate's schedule again")
     parser.add_argument("--horizon", type=int, default=300000, help="samples of the cosine")
     parser.add_argument("--anneal", type=int, default=24000, help="samples of the last descent")
     parser.add_argument("--ema", type=float, default=0.998)

@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Trains the AutoencoderKL (f = 8, four latent channels) on the rendered scenes.
 
     python scripts/train/train_vae.py train --crop 128 --samples 16000 --out work/ckpt/vae128
     python scripts/train/train_vae.py train --init work/ckpt/vae128 --batch 24 --part 6
     python scripts/train/train_vae.py bake --to work/ckpt/vae_final
+    python scripts/train/train_vae.py train --init DIR/vae --near 0.5 --out work/ckpt/vae2
     python scripts/train/train_vae.py train --init DIR/vae --decoder-only --out work/ckpt/decoder
     python scripts/train/train_vae.py measure --out DIR/vae
 
-Inputs: `--data` with {train,val}.u8; for `--decoder-only` also lat_train_256.npy, encoded by the
-same VAE. Outputs of `train` in `--out`: an AutoencoderKL directory (the exponential average of
-the weights), state.pt (replaced atomically; a state that is there is continued) and recon.png.
-`bake` whitens the latents inside the 1x1 convolutions. `measure` prints PSNR and SSIM on the
-first 500 held-out renders.
+Inputs: `--data` with {train,val}.u8; for `--near` and `--decoder-only` also lat_train_256.npy,
+encoded by `--init` (or what it was widened from). Outputs of `train` in `--out`: an AutoencoderKL
+directory (the exponential average of the weights), state.pt (replaced atomically; a state that is
+there is continued) and recon.png. `bake` whitens the latents inside the 1x1 convolutions.
+`measure` prints PSNR and SSIM on the first 500 held-out renders.
 
 Whole autoencoder: random crops, one in four of half-size scenes, so that the U-Net's first stage
 finds them familiar. `--decoder-only` freezes the encoder and both 1x1 convolutions, so latents,
-and every U-Net trained on them, stay valid; it trains on whole scenes, because GroupNorm and the
-attention in the middle behave differently on a crop.
+and every U-Net trained on them, stay valid. `--near` trains everything, with a penalty on how far
+the latents move, so that a U-Net only has to be trained on, not anew. Both see whole scenes,
+because GroupNorm and the attention in the middle behave differently on a crop.
 
 Loss: L1 and MSE, L1 of the differences between neighbours at three scales, and a tiny KL. The
 learning rate is a cosine over samples. SIGTERM saves and ends.
@@ -35,9 +38,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
-from PIL import Image
+from diffusers.models.attention_processor import AttnProcessor
 
 from common import SIZE, average_gradients, edit_config, open_images, save_atomically
+from fast_norm import use_fast_norms
+from vae_measure import box_ssim, draw_pairs, load, measure, to_input
 
 CHANNELS = (16, 32, 32, 64)
 SCALING_FACTOR = 0.18215  # Stable Diffusion 1.x
@@ -53,17 +58,6 @@ def build():
         up_block_types=["UpDecoderBlock2D"] * levels, block_out_channels=CHANNELS,
         layers_per_block=1, latent_channels=4, norm_num_groups=8, sample_size=SIZE,
     )
-
-
-def load(path):
-    """A saved autoencoder, as float32."""
-    return AutoencoderKL.from_pretrained(path, low_cpu_mem_usage=False).float()
-
-
-def to_input(images):
-    """uint8 N x H x W x 3 -> float32 N x 3 x H x W in [-1, 1]."""
-    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
-    return x.float() / 127.5 - 1
 
 
 # ---------------------------------------------------------------- loss and data
@@ -109,54 +103,6 @@ def crops(images, picked, side, rng):
     return to_input(np.stack(out))
 
 
-# ---------------------------------------------------------------- measuring
-
-
-def ssim(y, x):
-    """Structural similarity (Wang et al. 2004) per image: Gaussian window of 11, sigma 1.5,
-    mean over the RGB channels, for values in [0, 1]."""
-    line = torch.exp(-(torch.arange(11) - 5.0).pow(2) / (2 * 1.5**2))
-    line = line / line.sum()
-    window = (line[:, None] * line[None, :]).expand(3, 1, 11, 11)
-
-    def mean(v):
-        return F.conv2d(v, window, groups=3)
-
-    my, mx = mean(y), mean(x)
-    vy, vx, cov = mean(y * y) - my**2, mean(x * x) - mx**2, mean(x * y) - mx * my
-    c1, c2 = 0.01**2, 0.03**2
-    value = (2 * my * mx + c1) * (2 * cov + c2) / ((my**2 + mx**2 + c1) * (vy + vx + c2))
-    return value.mean((1, 2, 3))
-
-
-def measure(vae, images, pool, part=5):
-    """Reconstruction in float32 from the posterior mean -> dict of PSNR, SSIM, latent moments."""
-    @torch.no_grad()
-    def one(start):
-        x = to_input(images[start:start + part])
-        z = vae.encode(x).latent_dist.mode()
-        y = vae.decode(z, return_dict=False)[0].clamp(-1, 1)
-        psnr = 10 * torch.log10(4 / (y - x).pow(2).mean((1, 2, 3)))
-        return psnr, ssim((y + 1) / 2, (x + 1) / 2), z
-
-    psnr, similarity, z = map(torch.cat, zip(*pool.map(one, range(0, len(images), part))))
-    return dict(
-        psnr=round(float(psnr.mean()), 3), ssim=round(float(similarity.mean()), 4),
-        psnr_p10=round(float(psnr.quantile(0.1)), 3), count=len(images),
-        latent_std=round(float(z.std()), 4), latent_mean=z.mean((0, 2, 3)).tolist(),
-    )
-
-
-@torch.no_grad()
-def draw_pairs(vae, images, path):
-    """Originals above, reconstructions below."""
-    x = to_input(images)
-    y = vae.decode(vae.encode(x).latent_dist.mode(), return_dict=False)[0]
-    rows = [torch.cat(list(v), 2) for v in (x, y.clamp(-1, 1))]
-    page = ((torch.cat(rows, 1) + 1) * 127.5).round().byte().permute(1, 2, 0)
-    Image.fromarray(page.numpy()).save(path)
-
-
 # ---------------------------------------------------------------- training
 
 
@@ -170,7 +116,10 @@ class Run:
         self.vae = load(options.init) if options.init else build()
         self.average = load(options.init) if options.init else build()
         self.average.load_state_dict(self.vae.state_dict())
-        if options.decoder_only:
+        use_fast_norms(self.vae)
+        for half in (self.vae.encoder, self.vae.decoder):  # faster on a CPU than PyTorch's flash
+            half.mid_block.attentions[0].set_processor(AttnProcessor())
+        if options.decoder_only or options.near:
             latents = np.load(f"{options.data}/lat_train_{SIZE}.npy", mmap_mode="r")
             self.latents = latents
             self.images = self.images[:len(latents)]
@@ -214,24 +163,34 @@ class Run:
         kl = 0.5 * (mean.pow(2) + var - 1 - logvar).mean()
         return reconstruction_loss(y.float(), x, self.options.mse) + KL_WEIGHT * kl
 
-    def decoder_loss(self, picked, rng):
-        """Decodes cached latents of whole scenes, with up to the posterior's noise."""
+    def scene_loss(self, picked, rng):
+        """Decodes the latents of whole scenes, with up to the posterior's noise: the cached ones,
+        or with `--near` the encoder's own, which shall stay near the cached ones."""
         x = to_input(self.images[picked]).contiguous(memory_format=torch.channels_last)
-        z = torch.from_numpy(self.latents[picked].astype(np.float32))
-        z = z / self.vae.config.scaling_factor
+        scale = self.vae.config.scaling_factor
+        z = cached = torch.from_numpy(self.latents[picked].astype(np.float32)) / scale
+        moved = 0.0
+        if self.options.near:
+            with torch.autocast("cpu", torch.bfloat16):
+                hidden = self.vae.encoder(x)
+            z = self.vae.quant_conv(hidden.float())[:, :4]  # float32: latents need its digits
+            moved = self.options.near * (z - cached).mul(scale).pow(2).mean()
         noise = torch.from_numpy(rng.standard_normal(z.shape)).float()
         strength = torch.from_numpy(rng.random((len(z), 1, 1, 1))).float()
         z = z + strength * self.deviation.view(1, 4, 1, 1) * noise
+        z = self.vae.post_quant_conv(z).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
-            z = self.vae.post_quant_conv(z).contiguous(memory_format=torch.channels_last)
             y = self.vae.decoder(z)
-        return reconstruction_loss(y.float(), x, self.options.mse)
+        y = y.float()
+        loss = reconstruction_loss(y, x, self.options.mse) + moved
+        return loss + self.options.ssim * (1 - box_ssim(y, x)) if self.options.ssim else loss
 
     def gradient(self, task):
         """(loss, gradients) of some images; runs in a worker thread."""
         picked, seed = task
         rng = np.random.default_rng(seed)
-        loss = (self.decoder_loss if self.options.decoder_only else self.whole_loss)(picked, rng)
+        whole = self.options.decoder_only or self.options.near
+        loss = (self.scene_loss if whole else self.whole_loss)(picked, rng)
         return loss.item(), torch.autograd.grad(loss, self.weights)
 
     def rate(self):
@@ -286,7 +245,7 @@ def train(options):
                 print(json.dumps(measure(run.average, val[:50], pool)), flush=True)
                 saved = time.time()
         found = measure(run.average, val[:HELD_OUT], pool)
-        if not options.decoder_only:
+        if not options.decoder_only and not options.near:
             run.average.register_to_config(scaling_factor=1 / found["latent_std"])
         run.save()
         draw_pairs(run.average, val[:6], f"{options.out}/recon.png")
@@ -358,19 +317,21 @@ def main():
     parser.add_argument("--to", default="work/ckpt/vae_final", help="where `bake` writes")
     parser.add_argument("--init", default="", help="start from this exported autoencoder")
     parser.add_argument("--decoder-only", action="store_true", help="leave the latents alone")
+    parser.add_argument("--near", type=float, default=0, help="weight of the latents' movement")
     parser.add_argument("--samples", type=int, default=300000, help="images or crops in all")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--part", type=int, default=2, help="images per gradient task")
     parser.add_argument("--crop", type=int, default=64, help="pixels; whole autoencoder only")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--mse", type=float, default=3.0, help="weight of the squared error")
+    parser.add_argument("--ssim", type=float, default=0, help="weight of 1 - SSIM; whole scenes")
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--every", type=float, default=10, help="minutes between checkpoints")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     assert options.batch % options.part == 0, "--batch must be a multiple of --part"
-    assert options.init or not options.decoder_only, "--decoder-only needs --init"
+    assert options.init or not (options.decoder_only or options.near), "needs --init"
     {"train": train, "bake": bake, "measure": print_measures}[options.what](options)
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The U-Net, its noise schedule, the loss weights and the text encoder it is conditioned on."""
 import glob
 import json

@@ -6,12 +6,9 @@ internal import TokenMerging
 
 /// Which tokens merge: what is not given follows the profile, or the method.
 package struct MergeOptions: ParsableArguments {
-    /// The method without options.
-    package static let defaultMethod = "retom"
-
     @Option(
         help: ArgumentHelp(
-            "Merge similar tokens (none for the plain picture, default: \(Self.defaultMethod)).",
+            "Merge similar tokens (none for the plain picture, default: \(TokenMergeConfiguration().method)).",
             valueName: TokenMergeRegistry.standard.names.joined(separator: "|")))
     package var merge: String?
 
@@ -23,12 +20,21 @@ package struct MergeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Side of ReToM's windows in tokens: adaptive, 2, 8, 16, or one per level (2,4,8,8).",
-            valueName: "side"))
+            """
+            Side of ReToM's windows in tokens: adaptive, adaptive-literal, 2, 8, 16, one per level \
+            (2,4,8,8) or per stage (down:2,mid:8,up:2/4/8); a window larger than the map is the \
+            whole map.
+            """, valueName: "side"))
     package var mergeWindow: TokenMergeWindow?
 
     @Option(help: ArgumentHelp("Steps from one plan to the next.", valueName: "steps"))
     package var mergePeriod: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Exactly these U-Net calls make plans, besides the first; replaces the period.",
+            valueName: "0,5,12"))
+    package var mergeRefresh: MergeCalls?
 
     @Option(
         help: ArgumentHelp("The destination's share of a merged token.", valueName: "mean|0…1"))
@@ -45,6 +51,11 @@ package struct MergeOptions: ParsableArguments {
             "Rank sources by average similarity, or by that to the destination.",
             valueName: choices(TokenMergeSourceRanking.self)))
     package var mergeSource: TokenMergeSourceRanking?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Read Algorithm 1's sim[1:r] as Python does: a source less per window.")
+    package var mergeSlice: Bool?
 
     @Option(
         help: ArgumentHelp(
@@ -98,6 +109,17 @@ package struct MergeOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Draw destinations (tome).")
     package var mergeRand: Bool?
 
+    @Option(
+        help: ArgumentHelp(
+            "Tokens to draw destinations from, as a multiple of the tokens left (importance).",
+            valueName: "1…"))
+    package var mergeImportancePool: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "U-Net calls before importance is trusted (importance).", valueName: "calls"))
+    package var mergeImportanceWarmup: Int?
+
     @Flag(inversion: .prefixedNo, help: "Merge around self-attention.")
     package var mergeAttn: Bool?
 
@@ -112,23 +134,28 @@ package struct MergeOptions: ParsableArguments {
     package mutating func validate() throws {
         do {
             try configuration.validate()
-        } catch {
+            try refuseUnread()
+        } catch let error as TokenMergeConfigurationError {
             throw ValidationError(error.description)
         }
     }
 
     /// The profile's or the method's settings with what was given on top.
     package var configuration: TokenMergeConfiguration {
-        var merging = mergeProfile?.configuration ?? TokenMergeConfiguration(method: method)
-        merging.method = method
+        var merging = mergeProfile?.configuration ?? TokenMergeConfiguration()
         func set<Value>(
             _ key: WritableKeyPath<TokenMergeConfiguration, Value>, _ value: Value?
         ) {
             if let value { merging[keyPath: key] = value }
         }
+        set(\.method, merge)
         set(\.ratio, mergeRatio)
         set(\.window, mergeWindow)
         set(\.period, mergePeriod.map { $0 })
+        set(\.refreshCalls, mergeRefresh.map { $0.indices })
+        set(\.slicesSources, mergeSlice)
+        set(\.importancePool, mergeImportancePool)
+        set(\.importanceWarmupCallCount, mergeImportanceWarmup)
         set(\.alpha, mergeAlpha)
         set(\.destination, mergeDestination)
         set(\.sourceRanking, mergeSource)
@@ -146,12 +173,12 @@ package struct MergeOptions: ParsableArguments {
         set(\.mergesSelfAttention, mergeAttn)
         set(\.mergesCrossAttention, mergeCrossattn)
         set(\.mergesFeedForward, mergeMlp)
-        return merging
+        return merging.withRatioInForce
     }
 
-    /// Whoever names a profile means ReToM.
-    private var method: String {
-        merge ?? (mergeProfile == nil ? Self.defaultMethod : "retom")
+    /// Where tokens merge, for records.
+    package var layers: MergeLayers? {
+        MergeLayers(maximumDownsample: configuration.maximumDownsample)
     }
 
     private static var profiles: String { choices(TokenMergeProfile.self) }
@@ -178,7 +205,30 @@ package enum MergeLayers: String, ExpressibleByArgument, CaseIterable, Sendable 
         }
     }
 
+    /// The layers that a largest downsampling means.
+    package init?(maximumDownsample: Int) {
+        guard let layers = Self.allCases.first(where: { $0.maximumDownsample == maximumDownsample })
+        else { return nil }
+        self = layers
+    }
+
     fileprivate static var names: String { choices(Self.self) }
+}
+
+/// U-Net calls of an image, as in `0,5,12`.
+package struct MergeCalls: ExpressibleByArgument, Sendable, Equatable {
+    /// Their indices.
+    package let indices: [Int]
+
+    /// Reads numbers from 0 with commas between them.
+    package init?(argument: String) {
+        var indices: [Int] = []
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let index = Int(part), index >= 0 else { return nil }
+            indices.append(index)
+        }
+        self.indices = indices
+    }
 }
 
 /// The names of all choices, for help.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+internal import TokenMerging
 
 /// The text under the keyword `parameters` in a picture, as A1111 writes and reads it.
 ///
@@ -72,9 +73,12 @@ package struct GenerationParametersText: Sendable, Equatable {
             fields.append(Field("Eta DDIM", GenerationParametersText.number(request.eta)))
         }
         if request.tokenMerging.isOn {
-            let ratio = Float(request.tokenMerging.ratio)
-            fields.append(Field("Token merging ratio", GenerationParametersText.number(ratio)))
-            fields.append(Field("Token merging method", request.tokenMerging.method))
+            let merging = request.tokenMerging.withRatioInForce
+            let ratio = GenerationParametersText.number(Float(merging.ratio))
+            let traits = try? TokenMergeRegistry.standard.traits(of: merging.method)
+            fields.append(Field("Token merging ratio", ratio))
+            fields.append(
+                Field("Token merging method", traits?.displayName ?? merging.method))
         }
         self.fields = GenerationParametersText.ordered(fields + extra)
     }

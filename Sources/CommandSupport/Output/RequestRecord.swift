@@ -34,8 +34,8 @@ package struct RequestRecord: Sendable, Equatable, Codable {
             sigmaSchedule: try values.decode(SigmaSchedule.self, forKey: .scheduler),
             eta: try values.decodeIfPresent(Float.self, forKey: .eta) ?? 0,
             clipSkip: try values.decodeIfPresent(Int.self, forKey: .clipSkip),
-            tokenMerging: try values.decodeIfPresent(
-                TokenMergeConfiguration.self, forKey: .tokenMerging) ?? .none)
+            tokenMerging: try values.decode(
+                TokenMergeConfiguration.self, forKey: .tokenMerging))
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -51,8 +51,7 @@ package struct RequestRecord: Sendable, Equatable, Codable {
         try values.encode(request.sigmaSchedule, forKey: .scheduler)
         try values.encode(request.eta, forKey: .eta)
         try values.encodeIfPresent(request.clipSkip, forKey: .clipSkip)
-        if request.tokenMerging != .none {
-            try values.encode(request.tokenMerging, forKey: .tokenMerging)
-        }
+        // Also where nothing merges: a prompt line without it merges as the run does.
+        try values.encode(request.tokenMerging, forKey: .tokenMerging)
     }
 }

@@ -49,7 +49,7 @@ package struct GenerationSettings: Sendable, Equatable {
         negativePrompt: String = "", width: Int, height: Int, inferenceStepCount: Int = 25,
         guidanceScale: Float = 7.5, samplingMethod: SamplingMethod = .ddim,
         sigmaSchedule: SigmaSchedule = .modelDefault, eta: Float = 0, clipSkip: Int? = nil,
-        tokenMerging: TokenMergeConfiguration = .none
+        tokenMerging: TokenMergeConfiguration = TokenMergeConfiguration()
     ) {
         self.negativePrompt = negativePrompt
         self.width = width
@@ -115,7 +115,7 @@ package struct PromptEntry: Sendable, Equatable {
             clipSkip: clipSkip ?? settings.clipSkip, tokenMerging: merging(settings))
     }
 
-    /// A ratio alone changes the run's merging, or switches ReToM on.
+    /// A ratio alone changes the run's merging, or switches the default on.
     private func merging(_ settings: GenerationSettings) -> TokenMergeConfiguration {
         var merging = tokenMerging ?? settings.tokenMerging
         guard let tokenMergingRatio else { return merging }

@@ -106,6 +106,12 @@ struct PromptFields {
 
     /// The object that a report writes.
     private mutating func setTokenMerging(_ value: JSONValue) {
+        if case .object(let settings) = value {
+            let known = TokenMergeConfiguration.keys
+            for key in settings.keys.sorted() where !known.contains(key) {
+                reportUnknown("token_merging.\(key)", key, among: known)
+            }
+        }
         do {
             let data = try JSONEncoder().encode(value)
             entry.tokenMerging = try JSONDecoder().decode(TokenMergeConfiguration.self, from: data)
@@ -125,7 +131,14 @@ struct PromptFields {
             report("'\(name)' is not supported; leave it out")
             return
         }
-        let suggestion = PromptFields.known.min {
+        reportUnknown(name, key, among: PromptFields.known)
+    }
+
+    /// Notes a setting that there isn't, with the nearest one that there is.
+    private mutating func reportUnknown(
+        _ name: String, _ key: String, among known: some Sequence<String>
+    ) {
+        let suggestion = known.min {
             (EditDistance.between(key, $0), $0) < (EditDistance.between(key, $1), $1)
         }
         if let suggestion, EditDistance.between(key, suggestion) <= 2 {

@@ -59,7 +59,8 @@ package struct RequestPlan: Sendable, Equatable {
                         origin: entry.origin,
                         message: "the last image's seed is above \(UInt64.max); begin lower"))
             }
-            let request = entry.request(settings: settings, seed: first.partialValue)
+            var request = entry.request(settings: settings, seed: first.partialValue)
+            request.tokenMerging = request.tokenMerging.withRatioInForce
             if let problem = RequestPlan.problem(of: request, check) {
                 problems.append(PromptProblem(origin: entry.origin, message: problem))
             }

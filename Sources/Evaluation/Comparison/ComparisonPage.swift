@@ -90,13 +90,10 @@ package struct ComparisonPage: Sendable {
     ) -> String {
         let link = HTMLText.link(file)
         let seconds = TerminalText.decimal(record.seconds, digits: 2)
-        let psnr =
-            record.psnr.isFinite
-            ? TerminalText.decimal(record.psnr, digits: 1) + " dB" : "the same picture"
         let detail =
             isUnmerged
             ? "\(row.request.prompt) · seed \(row.request.seed) · \(seconds) s"
-            : "\(seconds) s · \(psnr) · SSIM \(TerminalText.decimal(record.ssim, digits: 3))"
+            : row.detail(of: record)
         return """
             <td><a href="\(link)"><img src="\(link)" width="\(row.request.width)" \
             height="\(row.request.height)" loading="lazy" \

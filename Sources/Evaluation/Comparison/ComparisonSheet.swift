@@ -23,7 +23,7 @@ package struct ComparisonSheet {
         var captions = table.names.map { _ in ContactSheet.Caption(title: "") }
         for (row, _) in zip(table.rows, images) {
             for (column, record) in row.records.enumerated() {
-                captions.append(Self.caption(table.names[column], row.request, record, column))
+                captions.append(Self.caption(table.names[column], row, record, column))
             }
         }
         sheet = try ContactSheet(
@@ -59,18 +59,15 @@ package struct ComparisonSheet {
 
     /// Below unmerged pictures their prompt, below the others what merging did.
     private static func caption(
-        _ name: String, _ request: GenerationRequest, _ record: ComparisonRecord, _ column: Int
+        _ name: String, _ row: ComparisonTable.Row, _ record: ComparisonRecord, _ column: Int
     ) -> ContactSheet.Caption {
-        let seconds = TerminalText.decimal(record.seconds, digits: 2) + " s"
         guard column > 0 else {
+            let seconds = TerminalText.decimal(record.seconds, digits: 2) + " s"
             return ContactSheet.Caption(
-                title: request.prompt, detail: "\(name) · seed \(request.seed) · \(seconds)")
+                title: row.request.prompt,
+                detail: "\(name) · seed \(row.request.seed) · \(seconds)")
         }
-        let psnr =
-            record.psnr.isFinite
-            ? TerminalText.decimal(record.psnr, digits: 1) + " dB" : "the same picture"
-        let ssim = TerminalText.decimal(record.ssim, digits: 3)
-        return ContactSheet.Caption(title: name, detail: "\(seconds) · \(psnr) · SSIM \(ssim)")
+        return ContactSheet.Caption(title: name, detail: row.detail(of: record))
     }
 
     /// A column's summary as a picture.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
+package import CommandSupport
 package import GenerationTypes
 
 /// The numbers of a comparison: for files and for people.
@@ -22,14 +22,20 @@ package struct ComparisonTable: Sendable {
     package let rows: [Row]
     /// The column whose fidelity the others' is compared with.
     package let baseline: Int
+    /// The number format that everything was drawn in.
+    package let precision: String
+    /// What drew it.
+    package let model: ModelRecord
 
     /// - Parameter baseline: a column's name; none for the first setting.
     /// - Throws: `ComparisonBaselineError` when there is no such column.
     package init(
-        names: [String], rows: [Row], baseline: String?
+        names: [String], rows: [Row], baseline: String?, precision: String, model: ModelRecord
     ) throws(ComparisonBaselineError) {
         self.names = names
         self.rows = rows
+        self.precision = precision
+        self.model = model
         self.baseline = try Self.column(of: baseline, in: names)
     }
 
@@ -65,7 +71,7 @@ package struct ComparisonTable: Sendable {
                 let fields = [
                     "\(index)", Self.quoted(row.request.prompt), "\(row.request.seed)",
                     Self.quoted(name), "\(record.seconds)", "\(record.samplingSeconds)",
-                    "\(record.decodingSeconds)", "\(row.records[0].seconds / record.seconds)",
+                    "\(record.decodingSeconds)", "\(row.speedUp(of: record))",
                     Self.number(record.psnr), "\(record.ssim)", "\(record.tokensLeft)",
                     "\(record.statistics.computedPlanCount)",
                     "\(record.statistics.reusedPlanCount)",
@@ -76,14 +82,27 @@ package struct ComparisonTable: Sendable {
         return text
     }
 
+    /// The guidance scale of all pictures; none where they differ.
+    package var guidanceScale: Float? {
+        let scales = Set(rows.map(\.request.guidanceScale))
+        return scales.count == 1 ? scales.first : nil
+    }
+
     /// One line per setting; `_ci95` is half the width of the interval.
+    ///
+    /// The last columns say under what conditions the numbers hold.
     package var summaryCSV: String {
         var text = """
             setting,pictures,seconds_mean,seconds_ci95,speed_up,psnr_db_mean,psnr_db_ci95,\
             ssim_mean,ssim_ci95,psnr_db_gain_mean,psnr_db_gain_ci95,ssim_gain_mean,ssim_gain_ci95,\
-            tokens_left,plans_computed,plans_reused
+            tokens_left,plans_computed,plans_reused,precision,guidance_scale,model,unet_sha256,\
+            vae_sha256
 
             """
+        let conditions = [
+            precision, guidanceScale.map { "\($0)" } ?? "", Self.quoted(model.name),
+            model.unetSHA256, model.vaeSHA256,
+        ]
         for summary in summaries {
             let intervals = [summary.psnr, summary.ssim, summary.psnrGain, summary.ssimGain]
             let fields =
@@ -96,7 +115,7 @@ package struct ComparisonTable: Sendable {
                 + [
                     "\(summary.tokensLeft)", "\(summary.computedPlanCount)",
                     "\(summary.reusedPlanCount)",
-                ]
+                ] + conditions
             text += fields.joined(separator: ",") + "\n"
         }
         return text

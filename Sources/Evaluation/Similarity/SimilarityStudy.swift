@@ -3,6 +3,7 @@
 package import GenerationTypes
 package import ImageCodec
 package import StableDiffusion
+internal import TensorKit
 package import TokenMerging
 
 /// How token similarities change over the steps of unmerged pictures: the evidence for caching
@@ -59,7 +60,7 @@ package struct SimilarityStudy {
         request.tokenMerging = .none
         request.tokenMerging.featureSource = merger.featureSource
         let limit = merger.configuration.maximumDownsample
-        let recorder = TokenRecorder(halves: request.usesClassifierFreeGuidance ? 2 : 1) {
+        let recorder = TokenRecorder(halves: pipeline.description.halves(of: request)) {
             $0.downsample <= limit
         }
         let run = try pipeline.begin(request, observer: recorder)
@@ -69,7 +70,7 @@ package struct SimilarityStudy {
         var history: [[PlanChoices]] = []
         while let done = try run.next() {
             let recordings = recorder.all
-            history.append(try choices(recordings, call: done - 1, of: timesteps.count, request))
+            history.append(try choices(recordings, call: done - 1, request))
             note(history, recordings, timestep: timesteps[done - 1])
             if heatMaps.isEmpty, shown.contains(done - 1) {
                 cosines.append(recordings.map(heatMap))
@@ -98,19 +99,19 @@ package struct SimilarityStudy {
 
     /// Plans of all blocks from one call's features.
     private mutating func choices(
-        _ recordings: [TokenRecorder.Recording], call: Int, of callCount: Int,
-        _ request: GenerationRequest
+        _ recordings: [TokenRecorder.Recording], call: Int, _ request: GenerationRequest
     ) throws -> [PlanChoices] {
         try recordings.map { recording in
             // A cache of its own, so that the plan is fresh.
-            let cache = TokenMergePlanCache(merger: merger, seed: request.seed)
-            let features = TokenFeatures(recording.features)
-            let plan = try cache.plan(
-                at: recording.site,
-                call: TokenMergeCall(
-                    index: call, count: callCount, isGuided: features.sampleCount == 2),
-                features: features)
-            guard let plan else { throw SimilarityStudyError() }
+            let tokens = recording.features
+            let cache = try TokenMergePlanCache(
+                merger: merger, sites: [recording.site], seed: request.seed,
+                halves: tokens.shape.batch)
+            guard cache.mergesAnything else { throw SimilarityStudyError() }
+            cache.begin(callIndex: call)
+            let compared = cache.sharesPlans ? tokens : tokens.batch(0..<1)
+            cache.refresh(0, half: 0, features: TokenFeatures(compared))
+            let plan = cache.plan(0, half: 0)
             let layout = plan.layout
             windowTokenCounts[recording.site.index] =
                 layout.tokenCount / max(layout.groupCount, 1)

@@ -52,9 +52,7 @@ package final class TokenRecorder: TokenObserver {
     private static func memory(for shape: TensorShape, halves: Int) -> Tensor? {
         var shape = shape
         shape.batch = halves
-        let byteCount = shape.elementCount * MemoryLayout<Float>.stride + 256
-        guard let storage = try? TensorStorage(byteCount: byteCount) else { return nil }
-        return Tensor(storage: storage, shape: shape, elementType: .float32)
+        return try? Tensor(allocating: shape)
     }
 
     private static func copy(_ source: Tensor, into target: Tensor) {

@@ -2,7 +2,7 @@
 
 /// JSON with ToMeSD's key names; a missing key keeps its default, bad values are refused.
 extension TokenMergeConfiguration: Codable {
-    private enum CodingKeys: String, CodingKey {
+    private enum CodingKeys: String, CodingKey, CaseIterable {
         case method, ratio, period, scope, sharing, window, alpha, destination, linkage
         case maximumDownsample = "max_downsample"
         case refreshCalls = "refresh_calls"
@@ -12,6 +12,7 @@ extension TokenMergeConfiguration: Codable {
         case mergesCrossAttention = "merge_crossattn"
         case mergesFeedForward = "merge_mlp"
         case sourceRanking = "source_ranking"
+        case slicesSources = "slice"
         case shiftsWindows = "shift_windows"
         case strideX = "sx"
         case strideY = "sy"
@@ -20,6 +21,9 @@ extension TokenMergeConfiguration: Codable {
         case importanceWarmupCallCount = "importance_warmup"
         case downsampleFactor = "downsample_factor"
     }
+
+    /// Every key, for readers that refuse others.
+    public static var keys: [String] { CodingKeys.allCases.map(\.rawValue) }
 
     /// Reads a configuration and checks its values; the method's name is `TokenMerger`'s to check.
     public init(from decoder: any Decoder) throws {
@@ -44,6 +48,7 @@ extension TokenMergeConfiguration: Codable {
         try read(.alpha, &alpha)
         try read(.destination, &destination)
         try read(.sourceRanking, &sourceRanking)
+        try read(.slicesSources, &slicesSources)
         try read(.shiftsWindows, &shiftsWindows)
         try read(.strideX, &strideX)
         try read(.strideY, &strideY)
@@ -74,6 +79,7 @@ extension TokenMergeConfiguration: Codable {
         try container.encode(alpha, forKey: .alpha)
         try container.encode(destination, forKey: .destination)
         try container.encode(sourceRanking, forKey: .sourceRanking)
+        try container.encode(slicesSources, forKey: .slicesSources)
         try container.encode(shiftsWindows, forKey: .shiftsWindows)
         try container.encode(strideX, forKey: .strideX)
         try container.encode(strideY, forKey: .strideY)

@@ -45,6 +45,10 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     public var destination = TokenMergeDestination.representative
     /// By what sources are ranked (ReToM).
     public var sourceRanking = TokenMergeSourceRanking.average
+    /// Whether line 14 of Algorithm 1, `sim[1 : r]`, is read as Python reads it: r − 1 sources (ReToM).
+    ///
+    /// For studies of the paper; its text and figures say r sources.
+    public var slicesSources = false
     /// Whether every second refresh shifts the windows by half their side, cyclically (ReToM).
     ///
     /// Not in the paper; it keeps the same tokens from merging in every step.
@@ -71,10 +75,13 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     /// Side of the cells that one key stands for (ToDo).
     public var downsampleFactor = 2
 
-    /// The defaults: ReToM at R = 0.5, p = 5, on the highest resolution.
+    /// The default of the command line, of settings and of requests alike: ReToM at R = 0.5,
+    /// p = 5, on the highest resolution.
+    ///
+    /// What merges nothing says so: `.none`.
     public init() {}
 
-    /// The defaults with another method.
+    /// The default with another method.
     public init(method: String) { self.method = method }
 
     /// Plain Stable Diffusion: every token stays.

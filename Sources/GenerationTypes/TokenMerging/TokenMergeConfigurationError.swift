@@ -28,11 +28,16 @@ public enum TokenMergeConfigurationError: Error, Equatable, CustomStringConverti
             "a maximum downsample of \(value): choose 1 (top level), 2, 4 or 8 (all levels)"
         case .period(let period):
             "a merge period of \(period): choose 1 (every step) or more with --merge-period"
-        case .refreshCalls: "the list of refreshes is a list of step indices, 0 or more each"
+        case .refreshCalls:
+            """
+            a list of refreshes names U-Net calls from 0, as in --merge-refresh 0,5,12; at most \
+            \(TokenMergeConfiguration.refreshCallCountMax) of them
+            """
         case .window(let text):
             """
             a merge window of \"\(text)\": choose adaptive, adaptive-literal, a side in tokens \
-            (2, 8, 16) or one side per level (2,4,8,8) with --merge-window
+            (2, 8, 16), one side per level (2,4,8,8) or per stage (down:2,mid:8,up:2) with \
+            --merge-window
             """
         case .alpha(let text):
             "a merge alpha of \"\(text)\": choose mean or a number from 0 to 1 with --merge-alpha"
@@ -52,13 +57,14 @@ public enum TokenMergeConfigurationError: Error, Equatable, CustomStringConverti
             """
         case .needsGuidance(let method):
             """
-            --merge \(method) weighs tokens by what guidance changes and needs a guidance scale \
-            above 1; raise --cfg-scale or choose another method
+            --merge \(method) weighs tokens by what classifier-free guidance changes: raise \
+            --cfg-scale above 1 or choose another method (models distilled with guidance, such as \
+            LCM, have none)
             """
         case .tooManyTokens(let method, let count, let limit):
             """
             --merge \(method) compares all pairs of tokens; \(count) tokens are more than its \
-            limit of \(limit): use a smaller picture or --merge retom
+            limit of \(limit): choose a smaller picture with -W and -H, or --merge retom
             """
         }
     }

@@ -10,20 +10,49 @@ public enum TokenMergeWindow: Sendable, Hashable {
     case fixed(Int)
     /// One side per level, at downsample 1, 2, 4, …; the last also for all deeper levels.
     case levels([Int])
+    /// On the way down and up likewise, and one side in the bottleneck.
+    case stages(down: [Int], mid: Int, up: [Int])
 
-    /// Reads the value of `--merge-window`: `adaptive`, `adaptive-literal`, `8` or `2,4,8,8`.
+    /// Reads the value of `--merge-window`: `adaptive`, `adaptive-literal`, `8`, `2,4,8,8`,
+    /// `down:2,mid:8,up:2` or, with sides per level, `down:2/4/8,mid:8,up:2/4`.
     public init(parsing text: String) throws(TokenMergeConfigurationError) {
         switch text {
         case "adaptive": self = .adaptive
         case "adaptive-literal": self = .adaptiveLiteral
         default:
-            var sides: [Int] = []
-            for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-                guard let side = Int(part), side > 0 else { throw .window(text) }
-                sides.append(side)
+            if text.contains(":") {
+                self = try Self.stages(text)
+                return
             }
+            guard let sides = Self.sides(text, separator: ",") else { throw .window(text) }
             self = sides.count == 1 ? .fixed(sides[0]) : .levels(sides)
         }
+    }
+
+    private static func stages(
+        _ text: String
+    ) throws(TokenMergeConfigurationError) -> TokenMergeWindow {
+        var stages: [Substring: [Int]] = [:]
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let words = part.split(separator: ":", omittingEmptySubsequences: false)
+            guard words.count == 2, let sides = sides(words[1], separator: "/"),
+                stages.updateValue(sides, forKey: words[0]) == nil
+            else { throw .window(text) }
+        }
+        guard stages.count == 3, let down = stages["down"], let up = stages["up"],
+            let mid = stages["mid"], mid.count == 1
+        else { throw .window(text) }
+        return .stages(down: down, mid: mid[0], up: up)
+    }
+
+    /// Numbers above 0 with separators between them; none where there is anything else.
+    private static func sides(_ text: some StringProtocol, separator: Character) -> [Int]? {
+        var sides: [Int] = []
+        for part in text.split(separator: separator, omittingEmptySubsequences: false) {
+            guard let side = Int(part), side > 0 else { return nil }
+            sides.append(side)
+        }
+        return sides
     }
 
     /// Sides that make sense: no map is larger.
@@ -31,13 +60,17 @@ public enum TokenMergeWindow: Sendable, Hashable {
     /// Most levels that a list may name.
     public static let levelCountMax = 8
 
+    private static func areValid(_ sides: [Int]) -> Bool {
+        (1...levelCountMax).contains(sides.count) && sides.allSatisfy(Self.sides.contains)
+    }
+
     var isValid: Bool {
         switch self {
         case .adaptive, .adaptiveLiteral: true
         case .fixed(let side): Self.sides.contains(side)
-        case .levels(let sides):
-            (1...Self.levelCountMax).contains(sides.count)
-                && sides.allSatisfy(Self.sides.contains)
+        case .levels(let sides): Self.areValid(sides)
+        case .stages(let down, let mid, let up):
+            Self.areValid(down) && Self.areValid([mid]) && Self.areValid(up)
         }
     }
 }
@@ -49,8 +82,16 @@ extension TokenMergeWindow: CustomStringConvertible {
         case .adaptive: "adaptive"
         case .adaptiveLiteral: "adaptive-literal"
         case .fixed(let side): "\(side)"
-        case .levels(let sides): sides.map { "\($0)" }.joined(separator: ",")
+        case .levels(let sides): Self.text(sides, separator: ",")
+        case .stages(let down, let mid, let up):
+            "down:\(Self.text(down, separator: "/")),mid:\(mid),up:\(Self.text(up, separator: "/"))"
         }
+    }
+}
+
+extension TokenMergeWindow {
+    private static func text(_ sides: [Int], separator: String) -> String {
+        sides.map { "\($0)" }.joined(separator: separator)
     }
 }
 

@@ -86,7 +86,7 @@ package final class DenoisingRun {
         scheduler.scaleModelInput(
             UnsafeBufferPointer(buffers.latents), into: buffers.scaled, at: callIndex)
         buffers.fillSample()
-        try merging?.begin(callIndex: callIndex)
+        merging?.begin(callIndex: callIndex)
         lanes.predict(
             unet, sample: buffers.sample, timestep: scheduler.timesteps[callIndex],
             guidance: guidance, texts: texts, merging: merging, outputs: buffers.outputs)

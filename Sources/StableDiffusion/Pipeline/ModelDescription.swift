@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+package import TensorKit
+package import TokenMerging
 
 /// What can be said of a model from its configuration files alone, without loading weights.
 package struct ModelDescription: Sendable {
@@ -15,6 +17,10 @@ package struct ModelDescription: Sendable {
     package let defaultHeight: Int
     /// Picture sizes that halve evenly at every level are multiples of this, in pixels.
     package let evenGranularity: Int
+    /// Whether the guidance scale is an input of the U-Net, as in models distilled with guidance
+    /// (LCM): they run no unconditional half.
+    package let isGuidanceDistilled: Bool
+    private let transformers: [TransformerShape]
 
     /// Reads the configurations of the U-Net and the VAE.
     ///
@@ -28,7 +34,12 @@ package struct ModelDescription: Sendable {
             throw ConfigurationError(
                 path: "\(try model.component("unet"))/config.json", problem: problem)
         }
-        self.init(unet: unet, vae: vae)
+        do {
+            try self.init(unet: unet, vae: vae)
+        } catch {
+            throw ConfigurationError(
+                path: "\(try model.component("unet"))/config.json", problem: error)
+        }
     }
 
     /// What keeps components that are fine by themselves from working together.
@@ -56,7 +67,11 @@ package struct ModelDescription: Sendable {
         return nil
     }
 
-    private init(unet: UNetConfiguration, vae: VAEConfiguration) {
+    private init(
+        unet: UNetConfiguration, vae: VAEConfiguration
+    ) throws(ConfigurationProblem) {
+        transformers = try unet.transformerShapes()
+        isGuidanceDistilled = unet.timeConditionProjectionDimension != nil
         vaeScaleFactor = vae.scaleFactor
         latentChannels = vae.latentChannels
         // diffusers' fallback for a U-Net that doesn't say.
@@ -66,8 +81,35 @@ package struct ModelDescription: Sendable {
         evenGranularity = vaeScaleFactor << (unet.blockOutputChannels.count - 1)
     }
 
-    /// Checks what the request's own `validate` can't know: that the model can draw this size.
-    package func check(_ request: GenerationRequest) throws(PictureSizeError) {
+    /// Samples per call of the U-Net: 2 with classifier-free guidance, which models distilled with
+    /// guidance don't use, as in diffusers.
+    package func halves(of request: GenerationRequest) -> Int {
+        request.usesClassifierFreeGuidance && !isGuidanceDistilled ? 2 : 1
+    }
+
+    /// `[1, height, width, channels]` of the latents of a picture.
+    package func latentsShape(of request: GenerationRequest) -> TensorShape {
+        TensorShape(
+            height: request.height / vaeScaleFactor, width: request.width / vaeScaleFactor,
+            channels: latentChannels)
+    }
+
+    /// The places where tokens of a picture can merge.
+    package func mergeSites(of request: GenerationRequest) -> [TokenMergeSite] {
+        transformers.mergeSites(for: latentsShape(of: request))
+    }
+
+    /// Checks what the request's own `validate` can't know: that the model can draw this size, and
+    /// merge its tokens in this way.
+    ///
+    /// - Throws: `PictureSizeError`, `TokenMergeConfigurationError`.
+    package func check(_ request: GenerationRequest) throws {
+        try checkSize(request)
+        let merger = try TokenMerger(request.tokenMerging)
+        _ = try merger.layouts(at: mergeSites(of: request), halves: halves(of: request))
+    }
+
+    private func checkSize(_ request: GenerationRequest) throws(PictureSizeError) {
         let sides = [request.width, request.height]
         guard sides.allSatisfy({ $0.isMultiple(of: vaeScaleFactor) }) else {
             throw PictureSizeError(

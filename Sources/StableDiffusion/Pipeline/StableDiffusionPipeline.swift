@@ -59,19 +59,13 @@ package final class StableDiffusionPipeline {
     ) throws -> DenoisingRun {
         try request.validate()
         try description.check(request)
-        // Models distilled with guidance take the scale as an input instead, as in diffusers.
-        let isDistilled = unet.configuration.timeConditionProjectionDimension != nil
-        let halves = request.usesClassifierFreeGuidance && !isDistilled ? 2 : 1
-        let grid = TensorShape(
-            height: request.height / description.vaeScaleFactor,
-            width: request.width / description.vaeScaleFactor, channels: description.latentChannels)
+        let halves = description.halves(of: request)
+        let grid = description.latentsShape(of: request)
         let scheduler = try schedulerConfiguration.makeScheduler(
             request.samplingMethod, sigmaSchedule: request.sigmaSchedule,
             inferenceStepCount: request.inferenceStepCount, eta: request.eta,
             sampleCount: grid.elementCount)
-        let merging = try mergeRun(
-            request, grid: grid, callCount: scheduler.timesteps.count, halves: halves,
-            observer: observer)
+        let merging = try mergeRun(request, grid: grid, halves: halves, observer: observer)
         let lanes = try plannedLanes(halves: halves, grid: grid, merging: merging)
         return try DenoisingRun(
             request, pipeline: self, lanes: lanes, grid: grid, scheduler: scheduler,
@@ -80,12 +74,12 @@ package final class StableDiffusionPipeline {
 
     /// The image's merging; none where it would leave every token alone and nobody looks on.
     private func mergeRun(
-        _ request: GenerationRequest, grid: TensorShape, callCount: Int, halves: Int,
+        _ request: GenerationRequest, grid: TensorShape, halves: Int,
         observer: (any TokenObserver)?
     ) throws -> TokenMergeRun? {
         let run = try TokenMergeRun(
             request.tokenMerging, for: unet, sample: grid, backend: backend, seed: request.seed,
-            callCount: callCount, halves: halves)
+            halves: halves)
         run.observer = observer
         return run.mergesAnything || observer != nil ? run : nil
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import TensorKit
+internal import TokenMerging
 
 /// The numbers that shape the transformers of one level.
 struct TransformerShape {
@@ -11,8 +12,8 @@ struct TransformerShape {
     var groupCount: Int
     /// Halvings between the network's input and this level.
     var level: Int
-    /// Whether it lies between the down and the up blocks.
-    var isBottleneck: Bool
+    /// Where on the way through the network they lie.
+    var stage: TokenMergeStage
 }
 
 /// diffusers' `Transformer2DModel`: transformer blocks on the pixels of a feature map.

@@ -73,16 +73,7 @@ package final class UNet2DConditionModel: Sendable {
     ///
     /// - Parameter sample: `[batch, height, width, channels]`.
     package func mergeSites(for sample: TensorShape) -> [TokenMergeSite] {
-        let input = TokenGrid(height: sample.height, width: sample.width)
-        return blocks.enumerated().map { index, block in
-            // Downsamplers halve, rounded up.
-            let side = 1 << block.level
-            let grid = TokenGrid(
-                height: (sample.height + side - 1) / side, width: (sample.width + side - 1) / side)
-            return TokenMergeSite(
-                index: index, grid: grid, channels: block.channels, input: input,
-                isBottleneck: block.isBottleneck)
-        }
+        blocks.mergeSites(for: sample)
     }
 
     /// Does everything that depends on the text alone, once for all steps.

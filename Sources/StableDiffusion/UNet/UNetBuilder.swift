@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import TensorKit
+internal import TokenMerging
 
 /// Makes the parts of a U-Net and numbers its cross-attention layers as it goes.
 final class UNetBuilder {
@@ -53,8 +54,9 @@ final class UNetBuilder {
     func midBlock() throws -> UNetMidBlock? {
         guard let type = configuration.midBlockType, let level = levels.last else { return nil }
         return try UNetMidBlock(
-            shape(of: level, at: levels.count - 1, isBottleneck: true),
-            transformerLayers: type == "UNetMidBlock2DCrossAttn"
+            configuration.transformerShape(
+                of: level, at: levels.count - 1, .mid),
+            transformerLayers: type == UNetConfiguration.midBlockWithAttention
                 ? try configuration.midTransformerLayers() : nil,
             options: resnetOptions(level: levels.count - 1), builder: self,
             loader: loader.scoped("mid_block"))
@@ -75,16 +77,6 @@ final class UNetBuilder {
         return max(grid.height >> level, 1) * max(grid.width >> level, 1)
     }
 
-    private func shape(
-        of level: UNetLevel, at index: Int, isBottleneck: Bool = false
-    ) -> TransformerShape {
-        TransformerShape(
-            channels: level.channels, headCount: level.headCount,
-            textChannels: level.crossAttentionDimension,
-            onlyCrossAttention: level.onlyCrossAttention && !isBottleneck,
-            groupCount: configuration.groupCount, level: index, isBottleneck: isBottleneck)
-    }
-
     /// Step 0 is the entry of the level, step j its layer j − 1.
     private func stage(level index: Int, step: Int) throws -> UNetStage {
         let level = levels[index]
@@ -95,7 +87,8 @@ final class UNetBuilder {
         let skipChannels = step > 0 || index == 0 ? level.channels : levels[index - 1].channels
         let arriving = upLayer == 0 && upIndex > 0 ? levels[index + 1].channels : level.channels
         let decoder = try UNetLayer(
-            inputChannels: arriving + skipChannels, shape: shape(of: level, at: index),
+            inputChannels: arriving + skipChannels,
+            shape: configuration.transformerShape(of: level, at: index, .up),
             transformerLayers: level.upHasAttention ? level.upTransformerLayers[upLayer] : nil,
             options: resnetOptions(level: index), index: upLayer, builder: self, loader: upLoader)
         let upsampler =
@@ -117,7 +110,7 @@ final class UNetBuilder {
                 try UNetLayer(
                     inputChannels: step == 1 && index > 0
                         ? levels[index - 1].channels : level.channels,
-                    shape: shape(of: level, at: index),
+                    shape: configuration.transformerShape(of: level, at: index, .down),
                     transformerLayers: level.downHasAttention
                         ? level.downTransformerLayers[step - 1] : nil,
                     options: resnetOptions(level: index), index: step - 1, builder: self,

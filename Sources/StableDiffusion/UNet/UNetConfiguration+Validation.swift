@@ -6,7 +6,7 @@ extension UNetConfiguration {
     /// Block types of Stable Diffusion 1.x and 2.x.
     static let supportedDownBlocks = ["CrossAttnDownBlock2D", "DownBlock2D"]
     static let supportedUpBlocks = ["CrossAttnUpBlock2D", "UpBlock2D"]
-    static let supportedMidBlocks = ["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"]
+    static let supportedMidBlocks = [midBlockWithAttention, "UNetMidBlock2D"]
 
     package func validate() throws(ConfigurationProblem) {
         guard className == "UNet2DConditionModel" else {

@@ -36,7 +36,9 @@ package struct TokenImportanceMap: Sendable {
         }
     }
 
-    /// Writes the map at another size, as `torch.nn.functional.interpolate(mode="area")`.
+    /// Writes the map at another size, as `torch.nn.functional.interpolate(mode="area")`, rounded to
+    /// multiples of 2⁻¹⁶, so that tokens that guidance changed alike go by their index and not by
+    /// rounding errors of the predictions.
     func write(resizedTo size: TokenGrid, to output: UnsafeMutablePointer<Double>) {
         for y in 0..<size.height {
             let rows = Self.span(y, of: size.height, over: grid.height)
@@ -46,10 +48,14 @@ package struct TokenImportanceMap: Sendable {
                 for row in rows {
                     for column in columns { sum += Double(values[row * grid.width + column]) }
                 }
-                output[y * size.width + x] = sum / Double(rows.count * columns.count)
+                // The spacing of f64 values between 2³⁶ and 2³⁷ is 2⁻¹⁶.
+                let mean = sum / Double(rows.count * columns.count)
+                output[y * size.width + x] = mean + Self.rounding - Self.rounding
             }
         }
     }
+
+    private static let rounding = 1.5 * Double(1 << 36)
 
     private static func span(_ index: Int, of count: Int, over size: Int) -> Range<Int> {
         (index * size / count)..<(((index + 1) * size + count - 1) / count)

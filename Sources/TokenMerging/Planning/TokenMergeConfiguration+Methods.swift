@@ -17,6 +17,17 @@ extension TokenMergeConfiguration {
         }
     }
 
+    /// The same, with a ratio that says what the method will do: some have one of their own, which
+    /// only 0 (nothing merges) overrides.
+    package var withRatioInForce: TokenMergeConfiguration {
+        guard ratio > 0, let strategy = try? TokenMergeRegistry.standard.strategy(for: self),
+            let ownRatio = strategy.ownRatio
+        else { return self }
+        var configuration = self
+        configuration.ratio = ownRatio
+        return configuration
+    }
+
     /// Checks what depends on the request.
     ///
     /// - Parameter isGuided: whether classifier-free guidance is on.
@@ -33,9 +44,15 @@ extension TokenMergeWindow {
     package func side(at site: TokenMergeSite) -> Int {
         switch self {
         case .adaptive: 2 * site.downsample
-        case .adaptiveLiteral: site.isBottleneck ? 8 : 2
+        case .adaptiveLiteral: site.stage == .mid ? 8 : 2
         case .fixed(let side): side
         case .levels(let sides): sides[min(site.level, sides.count - 1)]
+        case .stages(let down, let mid, let up):
+            switch site.stage {
+            case .down: down[min(site.level, down.count - 1)]
+            case .mid: mid
+            case .up: up[min(site.level, up.count - 1)]
+            }
         }
     }
 }

@@ -17,20 +17,4 @@ extension TokenMergePlan {
             (0..<layout.tokenCount).map { Int(indices.slots[$0]) }
         }
     }
-
-    /// Address of the indices: unchanged as long as nothing was allocated.
-    package var storageAddress: UInt {
-        withIndices(part: 0) { UInt(bitPattern: $0.members) }
-    }
-
-    /// Whether two plans have the same shape and indices.
-    package func isIdentical(to other: TokenMergePlan) -> Bool {
-        guard layout == other.layout, alpha == other.alpha else { return false }
-        return (0..<layout.partCount).allSatisfy { part in
-            mergedRows(part: part) == other.mergedRows(part: part)
-                && (0..<layout.mergedCount).allSatisfy {
-                    members(ofRow: $0, part: part) == other.members(ofRow: $0, part: part)
-                }
-        }
-    }
 }

@@ -32,25 +32,8 @@ extension TokenMergePlan {
         }
     }
 
-    /// Gives every token its merged row: `[batch, M, C]` → `[batch, N, C]`.
-    ///
-    /// - Parameters: as for `merge`.
-    package func unmerge(
-        _ input: Tensor, into output: Tensor, firstSample: Int = 0, lane: ComputeLane
-    ) {
-        checkShapes(whole: output, merged: input, firstSample: firstSample)
-        for sample in 0..<input.shape.batch {
-            withIndices(part: layout.part(of: firstSample + sample)) { indices in
-                lane.gather(
-                    input.batch(sample..<(sample + 1)),
-                    index: UnsafeBufferPointer(start: indices.slots, count: layout.tokenCount),
-                    into: output.batch(sample..<(sample + 1)))
-            }
-        }
-    }
-
-    /// `output += unmerge(input)`: the residual connection in the same pass; the two may differ in
-    /// type.
+    /// Gives every token its merged row and adds it, the residual connection of a block: `[batch, M,
+    /// C]` → `[batch, N, C]`; the two may differ in type.
     ///
     /// - Parameters: as for `merge`.
     package func unmergeAdding(

@@ -11,7 +11,7 @@ package import GenerationTypes
 /// The storage is allocated once and filled again by `fill`, as long as no copy is alive.
 package struct TokenMergePlan: Sendable {
     /// The plan's shape.
-    package private(set) var layout: TokenMergeLayout
+    package let layout: TokenMergeLayout
     /// α of equation 2, or the mean.
     package private(set) var alpha: TokenMergeAlpha
     /// `[parts, N]`: the tokens in merged order; row j has `members[offsets[j]..<offsets[j + 1]]`.
@@ -28,23 +28,6 @@ package struct TokenMergePlan: Sendable {
         members = Array(repeating: 0, count: layout.partCount * layout.tokenCount)
         offsets = Array(repeating: 0, count: layout.partCount * (layout.mergedCount + 1))
         slots = Array(repeating: 0, count: layout.partCount * layout.tokenCount)
-    }
-
-    /// Takes another shape; allocates only for a larger grid or more samples than ever before.
-    package mutating func reshape(to layout: TokenMergeLayout) {
-        guard layout != self.layout else { return }
-        self.layout = layout
-        Self.resize(&members, layout.partCount * layout.tokenCount)
-        Self.resize(&offsets, layout.partCount * (layout.mergedCount + 1))
-        Self.resize(&slots, layout.partCount * layout.tokenCount)
-    }
-
-    private static func resize(_ array: inout [Int32], _ count: Int) {
-        if array.count > count {
-            array.removeLast(array.count - count)
-        } else {
-            while array.count < count { array.append(0) }
-        }
     }
 
     /// Bytes of the indices.

@@ -6,142 +6,112 @@ package import TensorKit
 /// The plans of one image: one per block, made anew every p calls and reused in between (Algorithm
 /// 1, lines 5 and 9–11).
 ///
-/// It dies with the image.
+/// It dies with the image. What is cached are indices, not similarities: unchanged similarities sort
+/// to the same order. All memory is got at the beginning; calls allocate nothing.
 ///
-/// What is cached are indices, not similarities: unchanged similarities sort to the same order.
-/// A plan is also made anew when its shape changes (another size or batch). After the first
-/// call nothing is allocated.
+///     cache.begin(callIndex: t)
+///     if cache.isStale(block, half: 0) { cache.refresh(block, half: 0, features: …) }
+///     let plan = cache.plan(block, half: 0)
 ///
-/// Where each lane runs a half of the batch, lanes with plans of their own use different `lane`
-/// indices, which touch different memory; a shared plan is refreshed by one lane while the others
-/// wait.
+/// Where both halves of a guided batch share plans, `half` makes no difference. Plans of different
+/// halves may be refreshed at the same time; a shared plan is refreshed by one lane while the other
+/// waits.
 package final class TokenMergePlanCache {
     package let merger: TokenMerger
-    private var seed: UInt64
-    private let laneCount: Int
-    private var slots: [Slot?]
-    /// One per lane.
+    /// The network's blocks; methods below name them by their place in this list.
+    package let sites: [TokenMergeSite]
+    /// The shapes of their plans.
+    package let layouts: [TokenMergeLayout]
+    /// Whether one plan serves both halves.
+    package let sharesPlans: Bool
+    private let seed: UInt64
+    private var call: TokenMergeCall
+    /// By site and half, or one for both; none where nothing merges.
+    private let slots: [[Slot]]
+    /// By half, or one for both.
     private let scratches: [TokenMergeScratch]
 
     /// - Parameters:
     ///   - seed: the image's; random choices depend on it, on the call and on the block.
-    ///   - laneCount: lanes that make plans of their own.
-    ///   - siteCount: blocks of the network.
+    ///   - halves: 2 with classifier-free guidance, else 1.
+    /// - Throws: `TokenMergeConfigurationError` where the method can't handle a map or lacks
+    ///   guidance, `TensorStorageError` where memory runs out.
     package init(
-        merger: TokenMerger, seed: UInt64, laneCount: Int = 1, siteCount: Int = 256
-    ) {
-        precondition(laneCount > 0, "\(laneCount) lanes")
+        merger: TokenMerger, sites: [TokenMergeSite], seed: UInt64, halves: Int
+    ) throws {
+        let layouts = try merger.layouts(at: sites, halves: halves)
+        let merging = layouts.filter { !$0.isIdentity }
         self.merger = merger
+        self.sites = sites
+        self.layouts = layouts
         self.seed = seed
-        self.laneCount = laneCount
-        scratches = (0..<laneCount).map { _ in TokenMergeScratch() }
-        slots = Array(repeating: nil, count: siteCount * laneCount)
+        sharesPlans = halves == 2 && merger.sharesPlans
+        call = TokenMergeCall(index: 0, isGuided: halves == 2)
+        let planCount = sharesPlans ? 1 : halves
+        slots = layouts.map { layout in
+            layout.isIdentity ? [] : (0..<planCount).map { _ in Slot(layout) }
+        }
+        let scratchByteCount = merging.map(\.scratchByteCount).max() ?? 0
+        scratches = try (0..<planCount).map { _ in
+            let scratch = TokenMergeScratch()
+            if scratchByteCount > 0 { try scratch.prepare(byteCount: scratchByteCount) }
+            return scratch
+        }
     }
 
-    /// Whether `plan` would make the plan anew.
-    package func isStale(
-        at site: TokenMergeSite, call: TokenMergeCall, sampleCount: Int, lane: Int = 0
-    ) throws(TokenMergeConfigurationError) -> Bool {
-        let layout = try merger.layout(at: site, sampleCount: sampleCount)
-        guard !layout.isIdentity else { return false }
-        guard let slot = slots[slotIndex(site, lane)], slot.isFilled else { return true }
-        return slot.lastCallIndex != call.index && merger.refreshes(at: call.index)
-            || slot.plan.layout != layout
+    /// Whether any block merges at any time.
+    package var mergesAnything: Bool { slots.contains { !$0.isEmpty } }
+
+    /// Begins a call of the network: decides which plans it makes anew, and counts.
+    package func begin(callIndex: Int) {
+        call = TokenMergeCall(index: callIndex, isGuided: call.isGuided)
+        let isDue = merger.refreshes(at: callIndex)
+        for slot in slots.joined() {
+            if isDue { slot.isStale = true }
+            if !slot.isStale { slot.statistics.reusedPlanCount += 1 }
+            let layout = slot.plan.layout
+            slot.statistics.tokenCountBefore += layout.sampleCount * layout.tokenCount
+            slot.statistics.tokenCountAfter += layout.sampleCount * layout.mergedCount
+        }
     }
 
-    /// The plan of one block for this call; none where nothing merges.
+    /// Whether a block's plan is to be made anew before it is used in this call.
+    package func isStale(_ index: Int, half: Int) -> Bool { slot(index, half).isStale }
+
+    /// Makes a block's plan anew.
     ///
     /// - Parameters:
-    ///   - features: the rows to compare, of all samples of the plan; read only when it is stale.
-    ///   - importance: what guidance changed in the previous call, for strategies that need it.
-    ///   - lane: who calls, where lanes make plans of their own.
+    ///   - features: the rows to compare, of all samples of the plan.
+    ///   - importance: what guidance changed in the call before, for strategies that ask.
     ///   - team: threads that share the work.
-    /// - Throws: `TokenMergeConfigurationError` when the method can't handle the grid or lacks
-    ///   guidance, `TensorStorageError` when memory runs out.
-    package func plan(
-        at site: TokenMergeSite, call: TokenMergeCall, features: TokenFeatures,
-        importance: TokenImportanceMap? = nil, lane: Int = 0,
-        team: ThreadTeam = ThreadTeam(threadCount: 1)
-    ) throws -> TokenMergePlan? {
-        if merger.needsImportance, !call.isGuided {
-            throw TokenMergeConfigurationError.needsGuidance(method: merger.configuration.method)
-        }
-        let layout = try merger.layout(at: site, sampleCount: features.sampleCount)
-        guard !layout.isIdentity else { return nil }
-        if try isStale(at: site, call: call, sampleCount: features.sampleCount, lane: lane) {
-            try reserve(layout, at: site, lane: lane)
-            refresh(
-                at: site, layout: layout, call: call, features: features, importance: importance,
-                lane: lane, team: team)
-        } else {
-            noteReuse(at: site, call: call, lane: lane)
-        }
-        return heldPlan(at: site, lane: lane)
-    }
-
-    /// Gets all memory that plans of one shape take, so that `refresh` needs none.
-    ///
-    /// - Throws: `TensorStorageError`.
-    package func reserve(_ layout: TokenMergeLayout, at site: TokenMergeSite, lane: Int) throws {
-        let scratch = scratches[lane]
-        if layout.scratchByteCount > scratch.byteCount {
-            try scratch.prepare(byteCount: layout.scratchByteCount)
-        }
-        let index = slotIndex(site, lane)
-        if slots[index] == nil { slots[index] = Slot(plan: TokenMergePlan(layout: layout)) }
-    }
-
-    /// Makes a stale plan anew, in memory that `reserve` got; lanes may do this at the same time.
-    ///
-    /// - Parameters: as for `plan`.
     package func refresh(
-        at site: TokenMergeSite, layout: TokenMergeLayout, call: TokenMergeCall,
-        features: TokenFeatures, importance: TokenImportanceMap?, lane: Int, team: ThreadTeam
+        _ index: Int, half: Int, features: TokenFeatures, importance: TokenImportanceMap? = nil,
+        team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) {
+        let site = sites[index]
+        let slot = slot(index, half)
         precondition(
-            features.tokenCount == layout.tokenCount && features.channels == site.channels,
+            features.tokenCount == slot.plan.layout.tokenCount
+                && features.sampleCount == slot.plan.layout.sampleCount
+                && features.channels == site.channels,
             "features of \(features.tokenCount) × \(features.channels) at \(site)")
-        let slot = slot(site, lane)
-        let scratch = scratches[lane]
+        let scratch = scratches[sharesPlans ? 0 : half]
         scratch.reuse()
-        slot.plan.reshape(to: layout)
         let context = TokenMergeContext(
             site: site, call: call, refreshIndex: slot.statistics.computedPlanCount, seed: seed,
             importance: importance, products: merger.products, team: team)
         merger.strategy.fill(&slot.plan, from: features, context: context, scratch: scratch)
-        slot.isFilled = true
+        slot.isStale = false
         slot.statistics.computedPlanCount += 1
-        slot.note(call)
     }
 
-    /// Counts a call that uses the plan it finds.
-    package func noteReuse(at site: TokenMergeSite, call: TokenMergeCall, lane: Int) {
-        let slot = slot(site, lane)
-        guard slot.lastCallIndex != call.index else { return }
-        slot.statistics.reusedPlanCount += 1
-        slot.note(call)
-    }
-
-    /// The plan made last; lanes may read it at the same time.
-    package func heldPlan(at site: TokenMergeSite, lane: Int) -> TokenMergePlan {
-        slot(site, lane).plan
-    }
-
-    /// Forgets everything about the image; only memory stays, for the next one.
-    ///
-    /// - Parameter seed: the next image's.
-    package func reset(seed: UInt64) {
-        self.seed = seed
-        for case .some(let slot) in slots { slot.reset() }
-    }
-
-    /// Whether memory was got for any plan.
-    package var hasPlans: Bool { slots.contains { $0 != nil } }
+    /// A block's plan; lanes may read it at the same time.
+    package func plan(_ index: Int, half: Int) -> TokenMergePlan { slot(index, half).plan }
 
     /// What the plans of this image came to.
     package var statistics: TokenMergeStatistics {
         var total = TokenMergeStatistics()
-        for case .some(let slot) in slots {
+        for slot in slots.joined() {
             total.computedPlanCount += slot.statistics.computedPlanCount
             total.reusedPlanCount += slot.statistics.reusedPlanCount
             total.tokenCountBefore += slot.statistics.tokenCountBefore
@@ -152,42 +122,14 @@ package final class TokenMergePlanCache {
         return total
     }
 
-    private func slotIndex(_ site: TokenMergeSite, _ lane: Int) -> Int {
-        precondition(
-            site.index < slots.count / laneCount && lane >= 0 && lane < laneCount,
-            "site \(site.index), lane \(lane) of \(laneCount)")
-        return site.index * laneCount + lane
-    }
-
-    private func slot(_ site: TokenMergeSite, _ lane: Int) -> Slot {
-        guard let slot = slots[slotIndex(site, lane)] else {
-            preconditionFailure("no memory was reserved for site \(site.index)")
-        }
-        return slot
-    }
+    private func slot(_ index: Int, _ half: Int) -> Slot { slots[index][sharesPlans ? 0 : half] }
 
     /// One block's plan and its history.
     private final class Slot {
         var plan: TokenMergePlan
-        var isFilled = false
-        var lastCallIndex = -1
+        var isStale = true
         var statistics = TokenMergeStatistics()
 
-        init(plan: TokenMergePlan) { self.plan = plan }
-
-        /// Counts the tokens of a call, once.
-        func note(_ call: TokenMergeCall) {
-            guard lastCallIndex != call.index else { return }
-            lastCallIndex = call.index
-            let layout = plan.layout
-            statistics.tokenCountBefore += layout.sampleCount * layout.tokenCount
-            statistics.tokenCountAfter += layout.sampleCount * layout.mergedCount
-        }
-
-        func reset() {
-            isFilled = false
-            lastCallIndex = -1
-            statistics = TokenMergeStatistics()
-        }
+        init(_ layout: TokenMergeLayout) { plan = TokenMergePlan(layout: layout) }
     }
 }

@@ -86,6 +86,25 @@ package struct TokenMerger: Sendable {
         return try strategy.layout(at: site, ratio: ratio, sampleCount: sampleCount)
     }
 
+    /// The plans' shapes at all places of a network, for one image: whatever a request can ask for
+    /// that no worker can do shows here.
+    ///
+    /// - Parameter halves: 2 with classifier-free guidance, else 1.
+    /// - Throws: `needsGuidance`, and what the method says of a map.
+    package func layouts(
+        at sites: [TokenMergeSite], halves: Int
+    ) throws(TokenMergeConfigurationError) -> [TokenMergeLayout] {
+        try configuration.validate(isGuided: halves == 2)
+        var layouts: [TokenMergeLayout] = []
+        for site in sites {
+            layouts.append(try layout(at: site, sampleCount: samplesPerPlan(halves: halves)))
+        }
+        return layouts
+    }
+
+    /// Samples that one plan is for.
+    package func samplesPerPlan(halves: Int) -> Int { sharesPlans ? halves : 1 }
+
     /// Whether the plan is due: `t mod p = 0`, or listed.
     package func refreshes(at callIndex: Int) -> Bool {
         if let listed = configuration.refreshCalls { return listed.contains(callIndex) }

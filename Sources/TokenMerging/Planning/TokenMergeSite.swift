@@ -15,6 +15,14 @@ package struct TokenGrid: Sendable, Hashable {
     package var tokenCount: Int { height * width }
 }
 
+/// A part of a U-Net.
+package enum TokenMergeStage: Sendable, Hashable {
+    case down
+    /// Between the down and the up blocks: the bottleneck.
+    case mid
+    case up
+}
+
 /// One place of a network where tokens are merged: a transformer block.
 package struct TokenMergeSite: Sendable, Hashable {
     /// The block's index in the network, from 0; plans are kept and numbers drawn per index.
@@ -25,11 +33,11 @@ package struct TokenMergeSite: Sendable, Hashable {
     package let channels: Int
     /// How much smaller the map is than the network's input, at least 1.
     package let downsample: Int
-    /// Whether the block lies between the down and the up blocks.
-    package let isBottleneck: Bool
+    /// Where on the way through the network the block lies.
+    package let stage: TokenMergeStage
 
     package init(
-        index: Int, grid: TokenGrid, channels: Int, downsample: Int, isBottleneck: Bool = false
+        index: Int, grid: TokenGrid, channels: Int, downsample: Int, stage: TokenMergeStage = .down
     ) {
         precondition(
             index >= 0 && channels > 0 && downsample >= 1,
@@ -38,19 +46,19 @@ package struct TokenMergeSite: Sendable, Hashable {
         self.grid = grid
         self.channels = channels
         self.downsample = downsample
-        self.isBottleneck = isBottleneck
+        self.stage = stage
     }
 
     /// A block that sees `grid` of a network whose input is `input`; downsample by ToMeSD's rule,
     /// ⌈√⌊HW / N⌋⌉.
     package init(
-        index: Int, grid: TokenGrid, channels: Int, input: TokenGrid, isBottleneck: Bool = false
+        index: Int, grid: TokenGrid, channels: Int, input: TokenGrid, stage: TokenMergeStage = .down
     ) {
         let quotient = max(input.tokenCount / grid.tokenCount, 1)
         let downsample = Int(Double(quotient).squareRoot().rounded(.up))
         self.init(
             index: index, grid: grid, channels: channels, downsample: downsample,
-            isBottleneck: isBottleneck)
+            stage: stage)
     }
 
     /// Halvings between the network's input and this map.
@@ -63,15 +71,12 @@ package struct TokenMergeCall: Sendable, Hashable {
     ///
     /// Not a timestep, and not a step: PNDM makes 51 calls in 50 steps.
     package let index: Int
-    /// Calls that the whole image takes.
-    package let count: Int
     /// Whether unconditional and conditional halves run together.
     package let isGuided: Bool
 
-    package init(index: Int, count: Int, isGuided: Bool) {
-        precondition(index >= 0 && count >= 0, "call \(index) of \(count)")
+    package init(index: Int, isGuided: Bool) {
+        precondition(index >= 0, "call \(index)")
         self.index = index
-        self.count = count
         self.isGuided = isGuided
     }
 }

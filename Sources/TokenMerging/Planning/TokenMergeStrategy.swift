@@ -13,6 +13,9 @@ package protocol TokenMergeStrategy: Sendable {
     /// Whether one plan serves all samples of a batch and is made from the features of all.
     var sharesPlans: Bool { get }
 
+    /// The ratio that follows from other options, where the method takes none.
+    var ownRatio: Double? { get }
+
     /// Takes its options from a validated configuration.
     init(configuration: TokenMergeConfiguration)
 
@@ -32,12 +35,30 @@ package protocol TokenMergeStrategy: Sendable {
 extension TokenMergeStrategy {
     /// Most look at one sample at a time, or at none.
     package var sharesPlans: Bool { false }
+    /// Most do as the configuration says.
+    package var ownRatio: Double? { nil }
+}
+
+/// A part of a configuration that some methods read and others don't.
+package enum TokenMergeOption: Sendable, Hashable, CaseIterable {
+    case ratio, layers, refreshes, features, scope, proportionalAttention, modules
+    case window, alpha, destination, sourceRanking, slice, shift, sharing
+    case strides, randomDestinations, linkage, importance, downsampleFactor
+
+    /// What every method reads that compares tokens.
+    package static let common: Set<TokenMergeOption> = [
+        .ratio, .layers, .refreshes, .features, .scope, .proportionalAttention, .modules,
+    ]
 }
 
 /// What a method is called and what it needs.
 package struct TokenMergeStrategyTraits: Sendable, Hashable {
     /// Its name on the command line.
     package var name: String
+    /// Its name in texts for people.
+    package var displayName: String
+    /// What of a configuration it reads.
+    package var options: Set<TokenMergeOption>
     /// p unless configured.
     package var defaultPeriod: Int
     /// What similarities are computed from unless configured.
@@ -48,11 +69,13 @@ package struct TokenMergeStrategyTraits: Sendable, Hashable {
     package var needsGuidance: Bool
 
     package init(
-        name: String, defaultPeriod: Int = 1,
+        name: String, displayName: String, options: Set<TokenMergeOption>, defaultPeriod: Int = 1,
         defaultFeatureSource: TokenMergeFeatureSource = .hiddenStates,
         scopes: [TokenMergeScope] = [.queriesKeysValues, .keysValues], needsGuidance: Bool = false
     ) {
         self.name = name
+        self.displayName = displayName
+        self.options = options
         self.defaultPeriod = defaultPeriod
         self.defaultFeatureSource = defaultFeatureSource
         self.scopes = scopes

@@ -8,7 +8,8 @@ internal import TensorKit
 ///
 /// Slow by nature; it is here to be compared with.
 package struct AgglomerativeTokenClustering: TokenMergeStrategy {
-    package static let traits = TokenMergeStrategyTraits(name: "atc")
+    package static let traits = TokenMergeStrategyTraits(
+        name: "atc", displayName: "ATC", options: TokenMergeOption.common.union([.linkage]))
 
     /// More tokens would take more than 340 MB of distances.
     package static let tokenCountMax = 96 * 96

@@ -9,7 +9,10 @@ package import GenerationTypes
 /// destinations, shared by both halves; tokens outside the pool are merged before all others. The
 /// first calls, whose importance says little, match as ToMeSD does but prune instead of averaging.
 package struct ImportanceMerging: TokenMergeStrategy {
-    package static let traits = TokenMergeStrategyTraits(name: "importance", needsGuidance: true)
+    package static let traits = TokenMergeStrategyTraits(
+        name: "importance", displayName: "Importance",
+        options: TokenMergeOption.common.union([.strides, .randomDestinations, .importance]),
+        needsGuidance: true)
 
     private let strideX: Int
     private let strideY: Int
@@ -85,7 +88,11 @@ package struct ImportanceMerging: TokenMergeStrategy {
         }
     }
 
-    /// Draws the destinations from the most important tokens without replacement.
+    /// Draws the destinations from the most important tokens without replacement: those with the
+    /// highest random numbers of their own.
+    ///
+    /// A number belongs to a token, not to a rank: where rounding moves a token in or out of the
+    /// pool, all others are drawn as before.
     ///
     /// - Returns: the importance of the least important token of the pool.
     private func drawDestinations(
@@ -99,12 +106,14 @@ package struct ImportanceMerging: TokenMergeStrategy {
         let wanted = Int(Double(layout.mergedCount) * pool)
         let poolCount = min(max(wanted, count), layout.tokenCount)
         let threshold = heat[Int(order[poolCount - 1])]
-        // Fisher and Yates, as far as needed.
-        for index in 0..<count {
-            let other = index + random.index(below: poolCount - index, counter: index)
-            (order[index], order[other]) = (order[other], order[index])
-            matching.destinations[index] = order[index]
+        // Matching overwrites them with scores.
+        let lots = matching.scores
+        for index in 0..<poolCount {
+            let token = Int(order[index])
+            lots[token] = Double(random.bits(token) >> 11)
         }
+        rankTokens(order, count: poolCount, scores: lots)
+        for index in 0..<count { matching.destinations[index] = order[index] }
         matching.split(destinationCount: count)
         return threshold
     }

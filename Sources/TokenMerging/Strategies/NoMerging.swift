@@ -4,7 +4,8 @@ package import GenerationTypes
 
 /// Plain Stable Diffusion: every token stays.
 package struct NoMerging: TokenMergeStrategy {
-    package static let traits = TokenMergeStrategyTraits(name: "none")
+    package static let traits = TokenMergeStrategyTraits(
+        name: "none", displayName: "none", options: [])
 
     package init(configuration: TokenMergeConfiguration) {}
 
@@ -18,9 +19,6 @@ package struct NoMerging: TokenMergeStrategy {
         _ plan: inout TokenMergePlan, from features: TokenFeatures, context: TokenMergeContext,
         scratch: TokenMergeScratch
     ) {
-        let tokenCount = plan.layout.tokenCount
-        plan.fill(part: 0, alpha: .mean) { writer in
-            for token in 0..<tokenCount { writer.keep(Int32(token)) }
-        }
+        preconditionFailure("a layout that changes nothing has no plan")
     }
 }

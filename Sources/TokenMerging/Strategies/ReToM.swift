@@ -8,12 +8,16 @@ package import GenerationTypes
 /// and the cache) are `TokenMergePlanCache`'s, line 15 (equation 2) is `TokenMergePlan.merge`.
 package struct ReToM: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
-        name: "retom", defaultPeriod: 5, defaultFeatureSource: .attentionInput)
+        name: "retom", displayName: "ReToM",
+        options: TokenMergeOption.common.union([
+            .window, .alpha, .destination, .sourceRanking, .slice, .shift, .sharing,
+        ]), defaultPeriod: 5, defaultFeatureSource: .attentionInput)
 
     private let window: TokenMergeWindow
     private let alpha: TokenMergeAlpha
     private let destination: TokenMergeDestination
     private let ranking: TokenMergeSourceRanking
+    private let slicesSources: Bool
     private let shiftsWindows: Bool
     private let isShared: Bool
 
@@ -22,6 +26,7 @@ package struct ReToM: TokenMergeStrategy {
         alpha = configuration.alpha
         destination = configuration.destination
         ranking = configuration.sourceRanking
+        slicesSources = configuration.slicesSources
         shiftsWindows = configuration.shiftsWindows
         isShared = configuration.sharing == .shared
     }
@@ -31,9 +36,11 @@ package struct ReToM: TokenMergeStrategy {
 
     /// Line 4: r ← N_W · R.
     ///
-    /// One token is left at least, so that it can receive the others.
-    static func sourceCount(_ windowTokenCount: Int, ratio: Double) -> Int {
-        min(Int(Double(windowTokenCount) * ratio), windowTokenCount - 1)
+    /// One token is left at least, so that it can receive the others. Line 14 as Python's slice
+    /// takes one source less.
+    private func sourceCount(_ windowTokenCount: Int, ratio: Double) -> Int {
+        let count = min(Int(Double(windowTokenCount) * ratio), windowTokenCount - 1)
+        return slicesSources ? max(count - 1, 0) : count
     }
 
     /// M = Σ (N_W − r) over the windows.
@@ -43,7 +50,7 @@ package struct ReToM: TokenMergeStrategy {
         let windows = TokenWindows(grid: site.grid, side: window.side(at: site))
         var sourceTotal = 0
         windows.forEachClass { tokenCount, windowCount in
-            sourceTotal += windowCount * Self.sourceCount(tokenCount, ratio: ratio)
+            sourceTotal += windowCount * sourceCount(tokenCount, ratio: ratio)
         }
         return TokenMergeLayout(
             grid: site.grid, ratio: ratio, sampleCount: sampleCount, isShared: isShared,
@@ -74,7 +81,7 @@ package struct ReToM: TokenMergeStrategy {
             let ratio = plan.layout.ratio
             plan.fill(part: part, alpha: alpha) { writer in
                 for index in 0..<windows.count {
-                    let sourceCount = Self.sourceCount(
+                    let sourceCount = sourceCount(
                         windows.tokenCount(of: index), ratio: ratio)
                     selectTokens(windows, index, sourceCount, rows, context, &writer)
                 }

@@ -8,7 +8,9 @@ package import GenerationTypes
 /// edges are each sample's own. Differences: the random numbers come from the image's own merging
 /// stream, ties go to the lowest index, and a zero token has similarity 0 instead of NaN.
 package struct ToMe: TokenMergeStrategy {
-    package static let traits = TokenMergeStrategyTraits(name: "tome")
+    package static let traits = TokenMergeStrategyTraits(
+        name: "tome", displayName: "ToMeSD",
+        options: TokenMergeOption.common.union([.strides, .randomDestinations]))
 
     private let strideX: Int
     private let strideY: Int

@@ -7,11 +7,17 @@ package import GenerationTypes
 ///
 /// The grid decides everything: no features, no ratio, no randomness.
 package struct TokenDownsampling: TokenMergeStrategy {
-    package static let traits = TokenMergeStrategyTraits(name: "todo", scopes: [.keysValues])
+    package static let traits = TokenMergeStrategyTraits(
+        name: "todo", displayName: "ToDo",
+        options: [.layers, .scope, .proportionalAttention, .downsampleFactor], scopes: [.keysValues]
+    )
 
     private let factor: Int
 
     package init(configuration: TokenMergeConfiguration) { factor = configuration.downsampleFactor }
+
+    /// One key stands for f² tokens.
+    package var ownRatio: Double? { 1 - 1 / Double(factor * factor) }
 
     package func layout(
         at site: TokenMergeSite, ratio: Double, sampleCount: Int

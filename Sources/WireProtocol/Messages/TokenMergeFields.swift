@@ -52,7 +52,7 @@ extension ByteReader {
         }
         let windowKind = try read(UInt8.self, "merge window")
         let sideCount = try read(
-            UInt8.self, "merge window sides", in: 0...TokenMergeWindow.levelCountMax)
+            UInt8.self, "merge window sides", in: 0...TokenMergeWindow.wireSideCountMax)
         merging.ratio = try readDouble("merge ratio")
         let weight = try readFloat("merge alpha")
         let period = Int(try read(UInt32.self, "merge period"))
@@ -105,7 +105,7 @@ extension ByteReader {
 
 extension TokenMergeConfiguration {
     /// Flags that are in use; the others are zero.
-    static let wireFlagCount = 8
+    static let wireFlagCount = 9
 
     fileprivate var wireFlags: UInt16 {
         var isWeight = false
@@ -113,7 +113,7 @@ extension TokenMergeConfiguration {
         let flags = [
             usesProportionalAttention, mergesSelfAttention, mergesCrossAttention,
             mergesFeedForward, shiftsWindows, usesRandomDestinations,
-            isWeight, refreshCalls != nil,
+            isWeight, refreshCalls != nil, slicesSources,
         ]
         return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt16($1.offset) : 0) }
     }
@@ -130,6 +130,7 @@ extension TokenMergeConfiguration {
         usesRandomDestinations = isSet(5)
         alpha = isSet(6) ? .weight(weight) : .mean
         refreshCalls = isSet(7) ? refreshes : nil
+        slicesSources = isSet(8)
     }
 }
 
@@ -149,8 +150,12 @@ extension TokenMergeWindow {
         case .adaptiveLiteral: (2, [])
         case .fixed(let side): (3, [side])
         case .levels(let sides): (4, sides)
+        case .stages(let down, let mid, let up): (5, [down.count] + down + [mid] + up)
         }
     }
+
+    /// How many levels lead down, the sides down, in the middle and up.
+    fileprivate static let wireSideCountMax = 2 * levelCountMax + 2
 
     fileprivate init?(wireKind: UInt8, sides: [Int]) {
         switch (wireKind, sides.count) {
@@ -158,6 +163,10 @@ extension TokenMergeWindow {
         case (2, 0): self = .adaptiveLiteral
         case (3, 1): self = .fixed(sides[0])
         case (4, 1...): self = .levels(sides)
+        case (5, 4...) where (1...sides.count - 3).contains(sides[0]):
+            let mid = sides[0] + 1
+            self = .stages(
+                down: Array(sides[1..<mid]), mid: sides[mid], up: Array(sides[(mid + 1)...]))
         default: return nil
         }
     }

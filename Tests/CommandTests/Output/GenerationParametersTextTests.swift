@@ -34,14 +34,28 @@ import Testing
                 Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 42, \
                 Size: 512x768, Model hash: 6ce0161689, Model: postcards, VAE hash: abababab\
                 ab, Clip skip: 2, ENSD: 31337, Token merging ratio: 0.5, RNG: CPU, \
-                Token merging method: retom, Version: retom 0.1.0
+                Token merging method: ReToM, Version: retom 0.1.0
                 """)
+    }
+
+    /// Methods by the names that people know them by; ToDo's ratio is its factor's.
+    @Test(
+        arguments: [
+            ("tome", "ToMeSD", "0.5"), ("atc", "ATC", "0.5"), ("importance", "Importance", "0.5"),
+            ("todo", "ToDo", "0.75"), ("later", "later", "0.5"),
+        ])
+    func mergingIsNamed(method: String, name: String, ratio: String) {
+        let request = GenerationRequest(
+            prompt: "a", seed: 1, width: 64, height: 64,
+            tokenMerging: TokenMergeConfiguration(method: method))
+        #expect(text(request)["Token merging method"] == name)
+        #expect(text(request)["Token merging ratio"] == ratio)
     }
 
     @Test func defaultsAreLeftOut() {
         let request = GenerationRequest(
             prompt: "a house", seed: 1, width: 64, height: 64, guidanceScale: 7.5,
-            samplingMethod: .ddim, clipSkip: 1)
+            samplingMethod: .ddim, clipSkip: 1, tokenMerging: .none)
         #expect(
             text(request).text == """
                 a house

@@ -2,17 +2,20 @@
 
 import CommandSupport
 import Glibc
+import TestSupport
 import Testing
 
 @Suite struct RunDirectoryTests {
-    private let temporary = TemporaryDirectory()
+    private let temporary: TemporaryDirectory
     private var path: String { temporary.path + "/out" }
+
+    init() throws { temporary = try TemporaryDirectory() }
 
     @Test func theDirectoryIsMadeAndNothingIsLeftInIt() throws {
         let directory = try RunDirectory(preparing: temporary.path + "/a/b/out/")
         #expect(directory.path == temporary.path + "/a/b/out")
         #expect(try directory.existingRunFiles().isEmpty)
-        #expect(temporary.names == ["a"])
+        #expect(temporary.contents == ["a"])
     }
 
     @Test func filesAppearWholeUnderTheirNames() throws {
@@ -33,7 +36,7 @@ import Testing
 
     @Test func aPictureIsNeverOverwritten() throws {
         let directory = try RunDirectory(preparing: path)
-        try temporary.write("out/00000-42.png", "mine")
+        try temporary.write("mine", to: "out/00000-42.png")
         #expect(throws: RunDirectoryError.fileExists(path: path + "/00000-42.png")) {
             try directory.writeNew("00000-42.png", bytes: [1])
         }
@@ -72,7 +75,7 @@ import Testing
 
     @Test func otherFilesDoNotMakeARun() throws {
         _ = try RunDirectory(preparing: path)
-        try temporary.write("out/holiday.png", "mine")
+        try temporary.write("mine", to: "out/holiday.png")
         _ = try RunDirectory(preparing: path)
     }
 
@@ -88,7 +91,7 @@ import Testing
     }
 
     @Test func aFileInTheWayIsNamed() throws {
-        try temporary.write("file", "x")
+        try temporary.write("x", to: "file")
         let inside = temporary.path + "/file/out"
         #expect(throws: RunDirectoryError.notADirectory(path: temporary.path + "/file")) {
             try RunDirectory(preparing: inside)
@@ -148,7 +151,7 @@ import Testing
         for name in ["00000-7.png", "grid-0000.png", "report.json"] {
             try directory.writeNew(name, bytes: [1])
         }
-        try temporary.write("out/holiday.png", "mine")
-        try temporary.write("out/grid-notes.txt", "mine")
+        try temporary.write("mine", to: "out/holiday.png")
+        try temporary.write("mine", to: "out/grid-notes.txt")
     }
 }

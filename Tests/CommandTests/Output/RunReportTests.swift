@@ -61,18 +61,21 @@ import Testing
         #expect(
             Set(request.keys) == [
                 "prompt", "negative_prompt", "seed", "width", "height", "steps", "cfg_scale",
-                "sampler_name", "scheduler", "eta",
+                "sampler_name", "scheduler", "eta", "token_merging",
             ])
     }
 
     /// A report's request is a valid line of a prompt file: runs can be repeated from reports.
-    @Test func aRecordedRequestIsAPromptLine() throws {
+    @Test(
+        arguments: [.none, TokenMergeConfiguration(), TokenMergeProfile.quality.configuration])
+    func aRecordedRequestIsAPromptLine(_ merging: TokenMergeConfiguration) throws {
         var request = SampleRun.request("a \"red\" house\n雪", seed: .max, negativePrompt: "blur")
         request.samplingMethod = .dpmPlusPlus2M
         request.sigmaSchedule = .sgmUniform
         request.eta = 0.5
         request.clipSkip = 2
         request.guidanceScale = 6.1
+        request.tokenMerging = merging
         let line = try JSONText.line(RequestRecord(request))
         #expect(!line.contains("\n"))
         let entries = try PromptList.parse(Array(line.utf8), source: "x")

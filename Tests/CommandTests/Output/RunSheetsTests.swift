@@ -2,10 +2,13 @@
 
 import CommandSupport
 import ImageCodec
+import TestSupport
 import Testing
 
 @Suite struct RunSheetsTests {
-    private let temporary = TemporaryDirectory()
+    private let temporary: TemporaryDirectory
+
+    init() throws { temporary = try TemporaryDirectory() }
 
     private func run() throws -> (RunDirectory, [ImageRecord]) {
         let directory = try RunDirectory(preparing: temporary.path + "/out")

@@ -18,7 +18,8 @@ enum SampleRun {
         -> GenerationRequest
     {
         GenerationRequest(
-            prompt: prompt, negativePrompt: negativePrompt, seed: seed, width: 48, height: 32)
+            prompt: prompt, negativePrompt: negativePrompt, seed: seed, width: 48, height: 32,
+            tokenMerging: .none)
     }
 
     static let timings = ImageTimings(

@@ -3,6 +3,7 @@
 import CommandSupport
 import GenerationTypes
 import Glibc
+import TestSupport
 import Testing
 
 @Suite struct PromptListTests {
@@ -141,6 +142,25 @@ import Testing
         }
     }
 
+    @Test func unknownKeysOfTokenMergingAreReported() {
+        let found = problems(
+            """
+            {"prompt": "a", "token_merging": {"method": "tome", "ratoi": 0.3, "window": 8}}
+            {"prompt": "a", "token_merging": {"token_merging_strength": 1, "alpha": 2}}
+            {"prompt": "a", "token_merging": 0.5}
+            """)
+        let expected = [
+            "list.txt:1: unknown setting 'token_merging.ratoi'; did you mean 'ratio'?",
+            "list.txt:2: unknown setting 'token_merging.token_merging_strength'",
+            "list.txt:2: token_merging: a merge alpha of",
+            "list.txt:3: token_merging must be an object as in report.json",
+        ]
+        #expect(found.count == expected.count, "\(found)")
+        for (found, expected) in zip(found, expected) {
+            #expect(found.hasPrefix(expected), "\(found)")
+        }
+    }
+
     @Test func bytesThatAreNoTextAreNamed() {
         let latin1 = Array("a house\na caf".utf8) + [0xE9, 0x0A]
         #expect(throws: PromptListError.notUTF8(source: "f", byteOffset: 13, line: 2)) {
@@ -161,8 +181,8 @@ import Testing
     }
 
     @Test func filesAreReadAndMissingOnesNamed() throws {
-        let directory = TemporaryDirectory()
-        try directory.write("p.txt", "a house\n")
+        let directory = try TemporaryDirectory()
+        try directory.write("a house\n", to: "p.txt")
         let path = directory.path + "/p.txt"
         #expect(try PromptList.read(path: path).map(\.origin) == ["\(path):1"])
         #expect(

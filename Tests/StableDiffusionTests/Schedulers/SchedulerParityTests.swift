@@ -3,6 +3,7 @@
 import Foundation
 import GenerationTypes
 import StableDiffusion
+import TestSupport
 import Testing
 
 @Suite struct SchedulerParityTests {

@@ -39,13 +39,3 @@ struct SyntheticNetwork {
         }
     }
 }
-
-/// ‖a - b‖ / ‖b‖.
-func relativeL2(_ a: [Float], _ b: [Float]) -> Double {
-    var (difference, norm) = (0.0, 0.0)
-    for (x, y) in zip(a, b) {
-        difference += (Double(x) - Double(y)) * (Double(x) - Double(y))
-        norm += Double(y) * Double(y)
-    }
-    return (difference / norm).squareRoot()
-}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import TensorKit
+import TestSupport
 import Testing
 
 /// One layer, one input, one epilogue: everything that a backend must get right at once.
@@ -82,12 +83,12 @@ struct PreparedLayer {
         func seen(_ values: [Float]) -> [Float] {
             seesBFloat16 ? values.map(roundedToBFloat16) : values
         }
-        var generator = SeededGenerator(seed: 1)
+        var generator = SplitMix64(state: 1)
         let taps = geometry.kernelSize * geometry.kernelSize * geometry.inputChannels
         let weight = seen(generator.floats(taps * geometry.outputChannels))
         let bias = generator.floats(geometry.outputChannels)
         let otherBias = generator.floats(geometry.outputChannels)
-        generator = SeededGenerator(seed: 1000 + inputSeed)
+        generator = SplitMix64(state: UInt64(1000 + inputSeed))
         let inputValues = seen(generator.floats(layerCase.input.elementCount))
         let outputType = layerCase.outputType ?? .float32
         var addend = generator.floats(outputShape.elementCount)

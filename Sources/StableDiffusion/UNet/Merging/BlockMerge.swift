@@ -12,6 +12,8 @@ struct BlockMerge {
     let plan: TokenMergePlan?
     /// Whose configuration holds.
     let run: TokenMergeRun
+    /// The first half that the pass runs.
+    let half: Int
 
     /// Which part of a block merges.
     enum Part { case selfAttention, crossAttention, feedForward }
@@ -33,7 +35,9 @@ struct BlockMerge {
         let shape = TensorShape(
             batch: tokens.shape.batch, tokens: layout.mergedCount, channels: tokens.shape.channels)
         let result = lane.workspace.tensor(shape, tokens.elementType)
-        plan?.merge(tokens, into: result, lane: lane)
+        if let plan {
+            run.timed(.applying, half: half) { plan.merge(tokens, into: result, lane: lane) }
+        }
         return result
     }
 
@@ -49,7 +53,11 @@ struct BlockMerge {
             let merged = merged(tokens, lane: lane)
             let result = lane.workspace.tensor(merged.shape, .float32)
             part(merged, result)
-            plan?.unmergeAdding(result, into: hidden, lane: lane)
+            if let plan {
+                run.timed(.applying, half: half) {
+                    plan.unmergeAdding(result, into: hidden, lane: lane)
+                }
+            }
         }
     }
 
@@ -60,7 +68,9 @@ struct BlockMerge {
         let byteCount = layout.mergedCount * MemoryLayout<Float>.stride
         let counts = lane.workspace.bytes(byteCount)
             .bindMemory(to: Float.self, capacity: layout.mergedCount)
-        plan?.writeLogCounts(to: counts, scale: scale)
+        if let plan {
+            run.timed(.applying, half: half) { plan.writeLogCounts(to: counts, scale: scale) }
+        }
         return UnsafePointer(counts)
     }
 }

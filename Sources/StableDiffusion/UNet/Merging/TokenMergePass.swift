@@ -27,11 +27,14 @@ package struct TokenMergePass {
             run.observer?.observe(features, at: run.sites[index], firstHalf: firstHalf)
         }
         guard !layout.isIdentity else { return nil }
-        guard !lane.isMeasuring else { return BlockMerge(layout: layout, plan: nil, run: run) }
+        guard !lane.isMeasuring else {
+            return BlockMerge(layout: layout, plan: nil, run: run, half: firstHalf)
+        }
         if run.isStale(index, half: firstHalf) {
             refresh(index, features: features, lane: lane)
         }
-        return BlockMerge(layout: layout, plan: run.plan(index, half: firstHalf), run: run)
+        return BlockMerge(
+            layout: layout, plan: run.plan(index, half: firstHalf), run: run, half: firstHalf)
     }
 
     /// Makes a plan anew.
@@ -40,16 +43,20 @@ package struct TokenMergePass {
     /// it is made, all go on.
     private func refresh(_ index: Int, features: Tensor, lane: ComputeLane) {
         guard run.sharesPlans, let meeting else {
-            run.refresh(
-                index, half: firstHalf, features: TokenFeatures(features), team: lane.team)
+            run.timed(.planning, half: firstHalf) {
+                run.refresh(
+                    index, half: firstHalf, features: TokenFeatures(features), team: lane.team)
+            }
             return
         }
         run.publish(features, half: firstHalf)
-        meeting.meet()
+        run.timed(.meeting, half: firstHalf) { meeting.meet() }
         if firstHalf == 0 {
-            run.refresh(index, half: 0, features: run.publishedFeatures, team: lane.team)
+            run.timed(.planning, half: 0) {
+                run.refresh(index, half: 0, features: run.publishedFeatures, team: lane.team)
+            }
         }
-        meeting.meet()
+        run.timed(.meeting, half: firstHalf) { meeting.meet() }
     }
 }
 

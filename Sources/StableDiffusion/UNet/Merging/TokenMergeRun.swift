@@ -11,23 +11,11 @@ package import TokenMerging
 /// as one batch. Both ways compare the same features, so how threads are split decides about rounding
 /// only, as it does without merging. Every other plan belongs to its half.
 package final class TokenMergeRun {
-    /// What decides.
-    package let merger: TokenMerger
-    /// The network's transformer blocks.
-    package let sites: [TokenMergeSite]
-    /// Whether one plan serves both halves.
-    package let sharesPlans: Bool
     /// Who looks on, if anybody does.
     package var observer: (any TokenObserver)?
-    /// The shapes of the plans, by site.
-    package let layouts: [TokenMergeLayout]
-    /// U-Net calls that the image takes.
-    package let callCount: Int
-    private let halves: Int
+    /// Where to note what merging takes, if anybody asks.
+    package var times: TokenMergeTimes?
     private let cache: TokenMergePlanCache
-    private var call: TokenMergeCall
-    /// By site and half (or just site where halves share).
-    private var staleness: [Bool]
     private var importance: TokenImportanceMap?
     private var knowsImportance = false
     /// Features on their way from lane to lane, by half; written before a meeting, read after it.
@@ -37,32 +25,15 @@ package final class TokenMergeRun {
     ///   - sites: the network's, for the image's size.
     ///   - latents: the latents' grid, for methods that look at the guidance's effect.
     ///   - seed: the image's; random choices depend on it, the call and the block alone.
-    ///   - callCount: U-Net calls that the image takes.
     ///   - halves: 2 with classifier-free guidance.
     /// - Throws: `TokenMergeConfigurationError`, `TensorStorageError`.
     package init(
-        merger: TokenMerger, sites: [TokenMergeSite], latents: TokenGrid, seed: UInt64,
-        callCount: Int, halves: Int
+        merger: TokenMerger, sites: [TokenMergeSite], latents: TokenGrid, seed: UInt64, halves: Int
     ) throws {
-        try merger.configuration.validate(isGuided: halves == 2)
-        self.merger = merger
-        self.sites = sites
-        self.callCount = callCount
-        self.halves = halves
-        sharesPlans = halves == 2 && merger.sharesPlans
-        let planCount = sharesPlans ? 1 : halves
-        cache = TokenMergePlanCache(
-            merger: merger, seed: seed, laneCount: planCount, siteCount: sites.count)
-        call = TokenMergeCall(index: 0, count: callCount, isGuided: halves == 2)
-        let sampleCount = sharesPlans ? halves : 1
-        layouts = try sites.map { try merger.layout(at: $0, sampleCount: sampleCount) }
-        staleness = Array(repeating: false, count: sites.count * planCount)
+        cache = try TokenMergePlanCache(merger: merger, sites: sites, seed: seed, halves: halves)
         importance = merger.needsImportance ? TokenImportanceMap(grid: latents) : nil
         published = .allocate(capacity: 2)
         published.initialize(repeating: nil, count: 2)
-        for (site, layout) in zip(sites, layouts) where !layout.isIdentity {
-            for plan in 0..<planCount { try cache.reserve(layout, at: site, lane: plan) }
-        }
     }
 
     /// The merging of one image of a network.
@@ -72,13 +43,13 @@ package final class TokenMergeRun {
     ///   - backend: multiplies for methods that compare all pairs of tokens.
     package convenience init(
         _ configuration: TokenMergeConfiguration, for unet: UNet2DConditionModel,
-        sample: TensorShape, backend: any ComputeBackend, seed: UInt64, callCount: Int, halves: Int
+        sample: TensorShape, backend: any ComputeBackend, seed: UInt64, halves: Int
     ) throws {
         try self.init(
             merger: TokenMerger(configuration, products: BackendTokenProducts(backend: backend)),
             sites: unet.mergeSites(for: sample),
             latents: TokenGrid(height: sample.height, width: sample.width), seed: seed,
-            callCount: callCount, halves: halves)
+            halves: halves)
     }
 
     deinit {
@@ -86,27 +57,26 @@ package final class TokenMergeRun {
         published.deallocate()
     }
 
+    /// What decides.
+    package var merger: TokenMerger { cache.merger }
+
+    /// The network's transformer blocks.
+    package var sites: [TokenMergeSite] { cache.sites }
+
+    /// The shapes of the plans, by site.
+    package var layouts: [TokenMergeLayout] { cache.layouts }
+
+    /// Whether one plan serves both halves.
+    package var sharesPlans: Bool { cache.sharesPlans }
+
     /// Whether any block merges at any time.
-    package var mergesAnything: Bool { cache.hasPlans }
+    package var mergesAnything: Bool { cache.mergesAnything }
 
     /// What came of it so far.
     package var statistics: TokenMergeStatistics { cache.statistics }
 
     /// Begins a U-Net call: decides which plans it makes anew.
-    ///
-    /// - Throws: `TokenMergeConfigurationError`.
-    package func begin(callIndex: Int) throws(TokenMergeConfigurationError) {
-        call = TokenMergeCall(index: callIndex, count: callCount, isGuided: halves == 2)
-        let planCount = sharesPlans ? 1 : halves
-        for index in sites.indices where !layouts[index].isIdentity {
-            for plan in 0..<planCount {
-                let isStale = try cache.isStale(
-                    at: sites[index], call: call, sampleCount: sampleCount, lane: plan)
-                staleness[index * planCount + plan] = isStale
-                if !isStale { cache.noteReuse(at: sites[index], call: call, lane: plan) }
-            }
-        }
-    }
+    package func begin(callIndex: Int) { cache.begin(callIndex: callIndex) }
 
     /// Ends a U-Net call: takes note of what guidance changed, for methods that ask.
     ///
@@ -128,28 +98,20 @@ package final class TokenMergeRun {
         TokenMergePass(run: self, firstHalf: firstHalf, meeting: meeting)
     }
 
-    /// Samples that one plan is for.
-    private var sampleCount: Int { sharesPlans ? halves : 1 }
-
     // What passes ask; lanes may do so at the same time.
 
-    func isStale(_ index: Int, half: Int) -> Bool {
-        sharesPlans ? staleness[index] : staleness[index * halves + half]
-    }
+    func isStale(_ index: Int, half: Int) -> Bool { cache.isStale(index, half: half) }
 
     /// The plan that one block uses for one half.
-    package func plan(_ index: Int, half: Int) -> TokenMergePlan {
-        cache.heldPlan(at: sites[index], lane: sharesPlans ? 0 : half)
-    }
+    package func plan(_ index: Int, half: Int) -> TokenMergePlan { cache.plan(index, half: half) }
 
     /// Makes one block's plan anew.
     package func refresh(
         _ index: Int, half: Int, features: TokenFeatures, team: ThreadTeam
     ) {
         cache.refresh(
-            at: sites[index], layout: layouts[index], call: call, features: features,
-            importance: knowsImportance ? importance : nil, lane: sharesPlans ? 0 : half,
-            team: team)
+            index, half: half, features: features,
+            importance: knowsImportance ? importance : nil, team: team)
     }
 
     func publish(_ features: Tensor, half: Int) { published[half] = features }

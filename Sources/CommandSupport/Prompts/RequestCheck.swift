@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import StableDiffusion
+package import GenerationTypes
+package import StableDiffusion
 
 /// What a model says of requests before any weights are loaded: what no worker could draw is
 /// refused here, once.
-final class RequestCheck {
+package final class RequestCheck {
     private struct Sampling: Hashable {
         var method: SamplingMethod
         var sigmaSchedule: SigmaSchedule
@@ -14,21 +14,21 @@ final class RequestCheck {
     }
 
     /// The model's sizes.
-    let description: ModelDescription
+    package let description: ModelDescription
     private let schedulers: SchedulerConfiguration
     /// Long prompt files repeat a few settings.
     private var possible: Set<Sampling> = []
 
     /// - Throws: `ConfigurationError`, `SchedulerFileError`.
-    init(of model: ModelDirectory) throws {
+    package init(of model: ModelDirectory) throws {
         description = try ModelDescription(of: model)
         schedulers = try SchedulerConfiguration.load(from: model)
     }
 
-    /// Checks size and sampler.
+    /// Checks size, merging and sampler.
     ///
-    /// - Throws: `PictureSizeError`, `SchedulerError`.
-    func check(_ request: GenerationRequest) throws {
+    /// - Throws: `PictureSizeError`, `TokenMergeConfigurationError`, `SchedulerError`.
+    package func check(_ request: GenerationRequest) throws {
         try description.check(request)
         let sampling = Sampling(
             method: request.samplingMethod, sigmaSchedule: request.sigmaSchedule,

@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
+package import ArgumentParser
 
 /// Where the prompts come from.
-struct PromptOptions: ParsableArguments {
+package struct PromptOptions: ParsableArguments {
     @Option(
         name: [.customShort("p"), .long],
         help: ArgumentHelp("What a picture shows; give it again for more.", valueName: "text"))
-    var prompt: [String] = []
+    package var prompt: [String] = []
 
     @Option(
         help: ArgumentHelp(
             "A file with one prompt per line, or JSON lines; - is standard input.",
             valueName: "file"))
-    var prompts: String?
+    package var prompts: String?
 
-    func validate() throws {
+    package init() {}
+
+    package mutating func validate() throws {
         guard !prompt.isEmpty || prompts != nil else {
             throw ValidationError("nothing to draw: give a prompt with -p or a file with --prompts")
         }
     }
 
-    /// All prompts: those of the command line first.
-    func entries() throws(PromptListError) -> [PromptEntry] {
+    /// All prompts, those of the command line first; or just the first few of them.
+    package func entries(first count: Int? = nil) throws(PromptListError) -> [PromptEntry] {
         var entries = PromptList.entries(arguments: prompt)
         if let prompts { entries += try PromptList.read(path: prompts) }
-        return entries
+        return count.map { Array(entries.prefix($0)) } ?? entries
     }
 }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+internal import StableDiffusion
+
+extension GenerationOptions {
+    /// The images of a run, each checked against the model.
+    ///
+    /// - Parameters:
+    ///   - entries: the prompts.
+    ///   - model: what the model says of requests.
+    ///   - tokenMerging: which tokens merge unless a prompt says otherwise.
+    ///   - alternatives: other ways to merge that every picture will be drawn with, too.
+    ///   - check: what else must hold of a request.
+    /// - Throws: `PromptListError`.
+    package func plan(
+        _ entries: [PromptEntry], for model: RequestCheck, tokenMerging: TokenMergeConfiguration,
+        alternatives: [TokenMergeConfiguration] = [],
+        check: (GenerationRequest) throws -> Void = { _ in }
+    ) throws(PromptListError) -> RequestPlan {
+        var generator = SystemRandomNumberGenerator()
+        return try RequestPlan(
+            entries: entries,
+            settings: settings(
+                defaultWidth: model.description.defaultWidth,
+                defaultHeight: model.description.defaultHeight, tokenMerging: tokenMerging),
+            seed: seedChoice ?? .random, batchCount: batchCount,
+            check: { request in
+                try model.check(request)
+                for alternative in alternatives {
+                    var request = request
+                    request.tokenMerging = alternative
+                    try model.check(request)
+                }
+                try check(request)
+            }, using: &generator)
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+
+extension ComparisonTable.Row {
+    /// How much faster a picture was drawn than the unmerged one of its row.
+    package func speedUp(of record: ComparisonRecord) -> Double {
+        records[0].seconds / record.seconds
+    }
+
+    /// What merging did to one picture, for people: `1.21 s · 1.3× · 31.4 dB · SSIM 0.947`.
+    package func detail(of record: ComparisonRecord) -> String {
+        let psnr =
+            record.psnr.isFinite
+            ? TerminalText.decimal(record.psnr, digits: 1) + " dB" : "the same picture"
+        return [
+            TerminalText.decimal(record.seconds, digits: 2) + " s",
+            TerminalText.decimal(speedUp(of: record), digits: 1) + "×", psnr,
+            "SSIM " + TerminalText.decimal(record.ssim, digits: 3),
+        ].joined(separator: " · ")
+    }
+}
