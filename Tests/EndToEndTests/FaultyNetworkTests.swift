@@ -23,6 +23,8 @@ extension EndToEndTests {
         @Test func badNetworksChangeNoByte() async throws {
             let studio = try Studio()
             let workers = [try await studio.worker(), try await studio.worker()]
+            // A worker ends with its last reference.
+            defer { withExtendedLifetime(workers) {} }
             let proxies = try workers.map { try FaultyProxy(to: $0.port, plan: plan) }
             defer { for proxy in proxies { proxy.stop() } }
             let arguments = ["-p", "a red house", "-b", "8", "--steps", "8", "--save-latents"]
@@ -37,6 +39,7 @@ extension EndToEndTests {
                 .ending()
             withExtendedLifetime(workers) {}
             #expect(quiet.code == 0, "\(quiet)")
+            // Pictures say which worker drew them, at which attempt and how fast; latents do not.
             for index in 0..<8 {
                 let name = "0000\(index)-\(100 + index).safetensors"
                 #expect(try studio.bytes(name) == studio.bytes(name, out: "quiet"), "\(name)")

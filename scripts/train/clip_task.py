@@ -8,22 +8,21 @@ from scene import BACKS, CEL_NAMES, COLOURED, COLOURS, LANDS, OBJECTS, POSITIONS
 KINDS, HUES = list(OBJECTS), list(COLOURS)
 GLOBALS = {"sky": SKIES, "land": LANDS, "background": BACKS, "celestial": CEL_NAMES}
 NO_OBJECT, NO_COLOUR, NOTHING = len(KINDS), len(HUES), -100
-HEADS = {name: len(values) for name, values in GLOBALS.items()}  # of the probe
-HEADS |= {f"object_{p}": len(KINDS) + 1 for p in POSITIONS}
-HEADS |= {f"colour_{p}": len(HUES) + 1 for p in POSITIONS}
-ABSENT = {"object": NO_OBJECT, "colour": NO_COLOUR}
+# The probe's outputs: one of n for each of the first four, any number of the last two.
+HEADS = {name: len(values) for name, values in GLOBALS.items()}
+HEADS |= {"object": len(KINDS), "colour": len(HUES)}
 
 
 def targets(row):
-    """The class of every probe head; an object without a named colour has NO_COLOUR."""
-    said = {name: values.index(row[name]) for name, values in GLOBALS.items()}
-    for position in POSITIONS:
-        said[f"object_{position}"], said[f"colour_{position}"] = NO_OBJECT, NO_COLOUR
-    for thing in row["objects"]:
-        said["object_" + thing["position"]] = KINDS.index(thing["object"])
-        if thing["colour"]:
-            said["colour_" + thing["position"]] = HUES.index(thing["colour"])
-    return [said[name] for name in HEADS]
+    """The class of each of the probe's first four heads."""
+    return [values.index(row[name]) for name, values in GLOBALS.items()]
+
+
+def presence(row):
+    """0 or 1 for each kind of object, then for each colour that an object has."""
+    kinds = {thing["object"] for thing in row["objects"]}
+    hues = {thing["colour"] for thing in row["objects"]}
+    return [float(kind in kinds) for kind in KINDS] + [float(hue in hues) for hue in HUES]
 
 
 def change_colour(things, thing, draw):

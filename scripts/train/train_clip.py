@@ -36,9 +36,10 @@ from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 import judge_net
 import scene
-from clip_task import ABSENT, HEADS, HUES, KINDS, NOTHING, altered, targets, token_targets
+from clip_task import (
+    GLOBALS, HEADS, HUES, KINDS, NOTHING, altered, presence, targets, token_targets,
+)
 from common import edit_config, open_images, read_rows, save_atomically
-from scene import POSITIONS
 
 PROBE_SCALE = 10
 HELD_OUT = 2000
@@ -118,16 +119,17 @@ def heads(probe, embedding):
     return probe(embedding.float() * PROBE_SCALE).split(list(HEADS.values()), 1)
 
 
-def columns(table, kind):
-    """The columns of a row's classes that say the objects, or the colours, at each position."""
-    return table[:, [list(HEADS).index(f"{kind}_{position}") for position in POSITIONS]]
+def found(logits, there):
+    """Of the things that are there, the share among the equally many most likely ones."""
+    order = logits.argsort(1, descending=True).argsort(1)
+    return float((order < there.sum(1, keepdim=True))[there > 0].float().mean())
 
 
 @torch.no_grad()
 def evaluate(model, probe, images, rows, text):
     """Retrieval among 100, preference over an altered caption, accuracy of the probe."""
     model.eval()
-    draw, retrieved, preferred, right = random.Random(1), [], [], []
+    draw, retrieved, preferred, said = random.Random(1), [], [], []
     for i in range(0, len(images), 100):
         part = rows[i:i + 100]
         other = [scene.caption(altered(r, draw), random.Random(r["seed"] * 7 + 3), True)
@@ -139,21 +141,18 @@ def evaluate(model, probe, images, rows, text):
         likeness, own = image @ true.T, torch.arange(len(part))
         retrieved.append([float((likeness.argmax(d) == own).float().mean()) for d in (1, 0)])
         preferred.append(((image * true).sum(1) > (image * false).sum(1)).float())
-        said = torch.stack([logits.argmax(1) for logits in heads(probe, image)], 1)
-        right.append(said == torch.tensor([targets(r) for r in part]))
+        said.append(torch.cat(heads(probe, image), 1))
     model.train()
-    right = torch.cat(right).float()
-    classes = torch.tensor([targets(r) for r in rows])
-    there = {kind: columns(classes, kind) != none for kind, none in ABSENT.items()}
+    said = dict(zip(HEADS, torch.cat(said).split(list(HEADS.values()), 1)))
+    classes = dict(zip(GLOBALS, torch.tensor([targets(r) for r in rows]).T))
+    shares = {k: float((said[k].argmax(1) == y).float().mean()) for k, y in classes.items()}
+    there = torch.tensor([presence(r) for r in rows]).split([len(KINDS), len(HUES)], 1)
+    shares |= {k: found(said[k], y) for k, y in zip(("object", "colour"), there)}
     return dict(
         image_to_text=round(float(np.mean(retrieved, 0)[0]), 4),
         text_to_image=round(float(np.mean(retrieved, 0)[1]), 4),
         prefers_true=round(float(torch.cat(preferred).mean()), 4),
-        probe={name: round(share, 4) for name, share in zip(HEADS, right.mean(0).tolist())},
-        probe_of_those_there={
-            kind: round(float(columns(right, kind)[mask].mean()), 4)
-            for kind, mask in there.items()
-        },
+        probe={name: round(share, 4) for name, share in shares.items()},
     )
 
 
@@ -169,6 +168,7 @@ class Run:
         self.images = open_images(options.data, "train")
         self.rows = read_rows(options.data, "train")
         self.classes = torch.tensor([targets(row) for row in self.rows])
+        self.there = torch.tensor([presence(row) for row in self.rows])
         self.text = Text(CLIPTokenizer.from_pretrained(options.tokenizer))
         self.model = build(len(self.text.tokenizer))
         self.probe = nn.Linear(128, sum(HEADS.values()))
@@ -177,11 +177,16 @@ class Run:
         self.seer = nn.Linear(192, judge_net.NARROW)
         if options.init:
             self.model = CLIPModel.from_pretrained(options.init).float()
-            self.probe.load_state_dict(load_file(f"{options.init}/attribute_probe.safetensors"))
+            saved = load_file(f"{options.init}/attribute_probe.safetensors")
+            if saved["weight"].shape == self.probe.weight.shape:  # else of an older release
+                self.probe.load_state_dict(saved)
         self.parts = {"model": self.model, "probe": self.probe, "namer": self.namer}
         if self.judge:
             self.parts["seer"] = self.seer
-        self.weights = [p for part in self.parts.values() for p in part.parameters()]
+        if options.images_only:
+            self.model.text_model.requires_grad_(False)
+        weights = [p for part in self.parts.values() for p in part.parameters()]
+        self.weights = [p for p in weights if p.requires_grad]
         decayed = [p for p in self.weights if p.ndim > 1]
         plain = [p for p in self.weights if p.ndim < 2]
         self.optimizer = torch.optim.AdamW(
@@ -219,7 +224,8 @@ class Run:
         ids, said = self.text(true + false)
         with torch.autocast("cpu", torch.bfloat16):
             image, patches = encode_patches(self.model, to_input(self.images[picked]))
-            text, states = encode_text(self.model, ids)
+            with torch.set_grad_enabled(not self.options.images_only):
+                text, states = encode_text(self.model, ids)
             named = self.namer(states).float().flatten(0, 1)
         logits = self.model.logit_scale.exp().clamp(max=100) * image @ text.T
         # Where the changed attribute was not in the sentence, the negative is the caption itself.
@@ -228,12 +234,18 @@ class Run:
         own = torch.arange(size)
         contrastive = F.cross_entropy(logits.masked_fill(mask, -1e4), own)
         contrastive = (contrastive + F.cross_entropy(logits[:, :size].T, own)) / 2
-        classes = self.classes[picked].T
-        image_loss = sum(F.cross_entropy(l, y) for l, y in zip(heads(self.probe, image), classes))
         kinds, hues = named.split([len(KINDS), len(HUES) + 1], 1)
         said = said.flatten(0, 1)
         token_loss = F.cross_entropy(kinds, said[:, 0]) + F.cross_entropy(hues, said[:, 1])
-        return contrastive, image_loss, token_loss, self.seen_loss(picked, patches)
+        seen_loss = self.seen_loss(picked, patches)
+        return contrastive, self.attribute_loss(picked, image), token_loss, seen_loss
+
+    def attribute_loss(self, picked, image):
+        """Cross entropies of the probe's answers."""
+        *one, object_logits, colour_logits = heads(self.probe, image)
+        total = sum(F.cross_entropy(l, y) for l, y in zip(one, self.classes[picked].T))
+        many, there = torch.cat([object_logits, colour_logits], 1), self.there[picked]
+        return total + there.shape[1] * F.binary_cross_entropy_with_logits(many, there)
 
     def seen_loss(self, picked, patches):
         """How badly the patches' states tell the judge's features at the same places."""
@@ -308,6 +320,7 @@ def main():
     parser.add_argument("--out", default="work/ckpt/clip")
     parser.add_argument("--init", default="", help="start from this exported CLIPModel")
     parser.add_argument("--judge", default="", help="directory of a judge to learn from")
+    parser.add_argument("--images-only", action="store_true", help="leave the text tower alone")
     parser.add_argument("--attributes", type=float, default=0.3, help="weight of the probe's loss")
     parser.add_argument("--samples", type=int, default=60000, help="image-caption pairs in all")
     parser.add_argument("--batch", type=int, default=96)
