@@ -37,7 +37,6 @@ extension EndToEndTests {
             let calm = try studio.hosts(workers[0].address, name: "calm.txt")
             let quiet = try await studio.start(arguments + ["--workers", calm], out: "quiet")
                 .ending()
-            withExtendedLifetime(workers) {}
             #expect(quiet.code == 0, "\(quiet)")
             // Pictures say which worker drew them, at which attempt and how fast; latents do not.
             for index in 0..<8 {
