@@ -43,7 +43,7 @@ extension CoordinatorStateMachine {
             if item.liveCount != holders[index] {
                 return "image \(index) has \(holders[index]) leases, not \(item.liveCount)"
             }
-            if item.failures.count > tolerance.attemptCountMax + 1 {
+            if item.chargedCount > tolerance.attemptCountMax + 1 {
                 return "image \(index) failed \(item.failures.count) times"
             }
             switch item.status {

@@ -111,7 +111,7 @@ extension CoordinatorStateMachine {
 
     /// Books a failed attempt: the image waits for another, or has had its last.
     mutating func attemptFailed(
-        _ held: HeldLease, by index: Int, reason: String, now: Duration
+        _ held: HeldLease, by index: Int, reason: String, isLoss: Bool = false, now: Duration
     ) {
         let item = held.item
         guard items[item].status == .leased else { return }
@@ -119,12 +119,18 @@ extension CoordinatorStateMachine {
             worker: workers[index].name, attempt: held.lease.attempt, reason: reason)
         items[item].failedWorkers.insert(index)
         // A worker on probation is more likely to blame than the image.
-        if !held.isProbe { items[item].failures.append(failure) }
+        if !held.isProbe {
+            items[item].failures.append(failure)
+            if isLoss { items[item].lostAttempts.insert(held.lease.attempt) }
+        }
         items[item].liveCount -= 1
         guard items[item].liveCount == 0 else { return }
-        if items[item].failures.count >= tolerance.attemptCountMax, !has(.retryForever) {
-            items[item].failures.removeLast()
-            fail(item, failure)
+        let isExhausted =
+            items[item].chargedCount >= tolerance.attemptCountMax
+            || items[item].lostAttempts.count >= tolerance.lossCountMax
+        if isExhausted, !has(.retryForever) {
+            let last = items[item].failures.removeLast()
+            fail(item, last)
             return
         }
         items[item].notBefore = retryTime(of: item, now: now)

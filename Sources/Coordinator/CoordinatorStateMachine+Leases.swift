@@ -80,8 +80,9 @@ extension CoordinatorStateMachine {
         }
         retries.remove(at: position)
         // The attempt goes on, so it did not fail.
-        let name = workers[index].name
-        items[item].failures.removeAll { $0.worker == name && $0.attempt == old.attempt }
+        if items[item].lostAttempts.remove(old.attempt) != nil {
+            items[item].failures.removeAll { $0.attempt == old.attempt }
+        }
         lease(item, to: index, now: now)
     }
 
@@ -205,7 +206,7 @@ extension CoordinatorStateMachine {
                 continue
             }
             noteLoss(of: index, with: held.item, at: held.step)
-            attemptFailed(held, by: index, reason: reason, now: now)
+            attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
         }
     }
 }

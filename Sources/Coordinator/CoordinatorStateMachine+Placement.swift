@@ -182,7 +182,7 @@ extension CoordinatorStateMachine {
     /// Copies are attempts too: no image gets more of them than may fail.
     private func mayCopy(_ item: Int, to thief: Int) -> Bool {
         items[item].status == .leased && (items[item].liveCount == 1 || has(.copyWithoutEnd))
-            && items[item].failures.count + 2 <= tolerance.attemptCountMax
+            && items[item].chargedCount + 2 <= tolerance.attemptCountMax
             && items[item].kills.isEmpty && items[item].openLosses.isEmpty
             && !items[item].failedWorkers.contains(thief)
     }

@@ -124,11 +124,43 @@ extension CoordinatorStateMachine {
         }
     }
 
+    /// Whether a result of a worker is still being stored.
+    private func awaitsOurWord(_ index: Int) -> Bool {
+        storing.values.contains { stored in
+            stored.waiting.contains { $0.connection == workers[index].connection }
+        }
+    }
+
+    /// Lets workers go that are being stopped and hold nothing any more.
+    mutating func releaseDrained() {
+        for index in workers.indices
+        where workers[index].isDraining && workers[index].phase == .ready
+            && workers[index].leases.isEmpty && !awaitsOurWord(index)
+        {
+            let reason = WireReason(.draining, "it was stopped")
+            if let id = workers[index].connection {
+                actions.append(.send(id, .goodbye(reason)))
+                actions.append(.finish(id))
+            }
+            workers[index].connection = nil
+            workers[index].phase = .gone(reason: reason.text)
+            actions.append(
+                .report(
+                    .workerLost(
+                        worker: workers[index].name, reason: reason.text, willRetry: false)))
+        }
+    }
+
     private mutating func check(_ index: Int, now: Duration) {
         if let until = workers[index].pausedUntil, now >= until { workers[index].pausedUntil = nil }
         let patience = workers[index].patience(timeouts: timeouts, requests: requests)
         if !workers[index].leases.isEmpty, now >= workers[index].lastProgress + patience {
-            expireLeases(of: index, patience: patience, now: now)
+            if awaitsOurWord(index), workers[index].runningLease?.isStarted == false {
+                // It begins nothing new while too many of its results are not acknowledged.
+                workers[index].lastProgress = now
+            } else {
+                expireLeases(of: index, patience: patience, now: now)
+            }
         }
         guard workers[index].phase == .ready else { return }
         switch workers[index].watch.check(now: now) {

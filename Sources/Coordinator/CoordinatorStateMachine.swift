@@ -64,6 +64,8 @@ package struct CoordinatorStateMachine {
         var status = Status.pending
         var attemptCount = 0
         var failures: [AttemptFailure] = []
+        /// Attempts that ended because the worker was lost; they are in `failures` too.
+        var lostAttempts: Set<Int> = []
         /// Workers that failed it.
         var failedWorkers: Set<Int> = []
         /// Leases that may bring its result.
@@ -78,6 +80,8 @@ package struct CoordinatorStateMachine {
         var sha256: [UInt8] = []
         var maker: Int?
 
+        /// Failures that may be its own fault.
+        var chargedCount: Int { failures.count - lostAttempts.count }
         /// Whether it may still get a result.
         var isOpen: Bool { status == .pending || status == .leased }
         /// Whether it has no outcome yet.
@@ -240,6 +244,7 @@ package struct CoordinatorStateMachine {
 
     private mutating func settle(now: Duration) {
         tailCheck = nil
+        releaseDrained()
         if openCount > 0, hasNoWorkers { failAllOpen() }
         if openCount > 0 {
             grant(now: now)

@@ -4,6 +4,8 @@
 package struct FaultTolerance: Sendable {
     /// Attempts that may fail before an image does.
     package var attemptCountMax = 3
+    /// Workers that may be lost while they sample an image before it fails: seldom its own fault.
+    package var lossCountMax = 10
     /// Pause before the second attempt; doubled for each further one.
     package var retryPause: Duration = .milliseconds(500)
     /// Longest such pause.

@@ -82,7 +82,8 @@ extension SimulatedCluster {
         if !isExhausted, !isForsaken, !isPoisonous, !isHopeless {
             note("image \(item) failed early: \(failures)")
         }
-        if attempts > scenario.configuration.tolerance.attemptCountMax {
+        let tolerance = scenario.configuration.tolerance
+        if attempts > tolerance.attemptCountMax + tolerance.lossCountMax {
             note("image \(item) failed \(attempts) times")
         }
         if scenario.weather == .calm { note("image \(item) failed in calm weather") }

@@ -118,18 +118,27 @@ extension SimulatedCluster {
             observed.decoded.insert(item)
         }
         coordinator = Self.coordinator(
-            of: scenario,
+            of: scenario, addresses: otherAddresses(),
             resumed: ResumedRun(completed: completed, tokenBase: UInt64(life) << 32))
         feedCoordinator(.start)
     }
 
+    /// The hosts file of a resumed run may have fewer lines, or those that were left out before.
+    private mutating func otherAddresses() -> [Int] {
+        let all = Array(scenario.addresses.indices)
+        guard random.oneIn(2) else { return all }
+        let some = random.shuffled(all.count).prefix(random.between(1...all.count))
+        let immortal = all.filter { scenario.addresses[$0] == scenario.immortal }
+        return all.filter { some.contains($0) || immortal.contains($0) }
+    }
+
     static func coordinator(
-        of scenario: Scenario, resumed: ResumedRun
+        of scenario: Scenario, addresses: [Int], resumed: ResumedRun
     ) -> CoordinatorStateMachine {
         CoordinatorStateMachine(
             node: node(.coordinator, instance: 0, credits: 0, kernelClass: "a"),
             configuration: scenario.configuration,
-            workers: scenario.addresses.indices.map { WorkerAddress(host: "w", port: $0 + 1) },
+            workers: addresses.map { WorkerAddress(host: "w", port: $0 + 1) },
             requests: scenario.requests, resumed: resumed)
     }
 }

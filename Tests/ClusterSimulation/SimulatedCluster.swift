@@ -75,7 +75,8 @@ package struct SimulatedCluster {
     package init(_ scenario: Scenario) {
         self.scenario = scenario
         random = SplitMix64(seed: ~scenario.seed)
-        coordinator = Self.coordinator(of: scenario, resumed: ResumedRun())
+        coordinator = Self.coordinator(
+            of: scenario, addresses: Array(scenario.addresses.indices), resumed: ResumedRun())
         observed.imageCounts = Array(repeating: 0, count: scenario.machines.count)
         observed.expected = scenario.requests.map { Self.latents(for: $0, kernelClass: "a") }
         for index in scenario.machines.indices {

@@ -298,8 +298,9 @@ import WireProtocol
         _ = subject.hear(1, .drain(WireReason(.draining, "stopping")))
         let actions = subject.hear(1, .nak(drained, WireReason(.draining, "stopping")))
         #expect(Subject.leases(actions).isEmpty)
-        let gone = subject.hear(1, .goodbye(WireReason(.draining, "drained")))
-        #expect(gone.last == .end)
+        // It holds nothing any more, and nobody else is there.
+        #expect(Subject.types(actions) == [.goodbye])
+        #expect(actions.last == .end)
     }
 
     @Test func messagesOfAnotherRunBreakTheConnection() throws {

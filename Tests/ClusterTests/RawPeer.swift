@@ -14,8 +14,15 @@ final class RawPeer: Sendable {
     private let stream = Mutex(
         (buffer: ByteBuffer(), decoder: FrameChannelDecoder(receiver: .coordinator)))
 
-    init?(_ address: WorkerAddress) {
+    /// Connects.
+    ///
+    /// - Parameter receiveByteCount: size of the buffer for what it does not read.
+    init?(_ address: WorkerAddress, receiveByteCount: Int32? = nil) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        if var size = receiveByteCount {
+            setsockopt(
+                descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        }
         var place = sockaddr_in()
         place.sin_family = sa_family_t(AF_INET)
         place.sin_port = in_port_t(address.port).bigEndian
@@ -33,8 +40,10 @@ final class RawPeer: Sendable {
 
     deinit { Glibc.close(descriptor) }
 
-    func say(_ bytes: [UInt8]) {
-        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    /// Sends bytes; tells whether the connection took them all.
+    @discardableResult
+    func say(_ bytes: [UInt8]) -> Bool {
+        Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 
     func say(_ message: Message) { say(message.frame().encoded()) }

@@ -130,6 +130,27 @@ import Worker
         }
     }
 
+    /// It asks and asks, and never takes an answer.
+    @Test func aPeerThatDoesNotReadIsDropped() async throws {
+        let worker = TestWorker()
+        try await withWorkers([worker]) { addresses in
+            let peer = try #require(RawPeer(addresses[0], receiveByteCount: 4096))
+            peer.say(.hello(coordinatorNode()))
+            let pings = Array(repeating: Message.ping(1).frame().encoded(), count: 1000)
+            let bytes = pings.flatMap(\.self)
+            var count = 0
+            while count < 3000, peer.say(bytes) { count += 1 }
+            #expect(count < 3000, "three million answers do not wait in memory")
+            let reason = await worker.events.first { event -> String? in
+                if case .coordinatorLeft(_, let reason) = event { reason } else { nil }
+            }
+            #expect(reason == "it does not read what is sent to it")
+            let record = try await TestCluster.coordinator(addresses)
+                .record(TestCluster.requests(2))
+            #expect(record.summary.completedCount == 2)
+        }
+    }
+
     @Test func silentHandshakesEnd() async throws {
         let worker = TestWorker { $0.timeouts.handshake = .milliseconds(20) }
         try await withWorkers([worker]) { addresses in

@@ -51,18 +51,21 @@ package final class FaultyProxy: Sendable {
         }
 
         func release() {
-            let left = userCount.withLock { count in
+            userCount.withLock { count in
                 count -= 1
-                return count
+                guard count == 0 else { return }
+                close(client)
+                close(target)
             }
-            guard left == 0 else { return }
-            close(client)
-            close(target)
         }
 
         func shutDown() {
-            shutdown(client, Int32(SHUT_RDWR))
-            shutdown(target, Int32(SHUT_RDWR))
+            userCount.withLock { count in
+                // Numbers of closed descriptors may be somebody else's by now.
+                guard count > 0 else { return }
+                shutdown(client, Int32(SHUT_RDWR))
+                shutdown(target, Int32(SHUT_RDWR))
+            }
         }
 
         /// Ends both with RST: closing then drops what was not sent.
