@@ -58,9 +58,14 @@ extension CoordinatorStateMachine {
     // MARK: Poisonous images
 
     /// A worker was lost while it sampled an image; whether it ended is told when it comes back.
-    mutating func noteLoss(of index: Int, with item: Int, at step: Int) {
+    ///
+    /// - Parameter step: how far it was; -1 when it is not known to have begun.
+    mutating func noteLoss(of index: Int, with item: Int, at step: Int, now: Duration) {
         workers[index].lostItems.append((item, step))
         items[item].openLosses.append(step)
+        if Self.likeness(items[item].kills + items[item].openLosses) >= tolerance.killCountMax {
+            items[item].notBefore = max(items[item].notBefore, now + tolerance.verdictPause)
+        }
     }
 
     /// It is known now whether a lost worker had ended.

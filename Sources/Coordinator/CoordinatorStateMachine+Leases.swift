@@ -198,15 +198,24 @@ extension CoordinatorStateMachine {
     /// Takes back what a worker held when its connection ended.
     mutating func takeBackLeases(of index: Int, reason: String, now: Duration) {
         let leases = workers[index].leases
+        let head = leases.first(where: \.isLive)
         workers[index].leases = []
         for held in leases where held.isLive {
-            // A worker that never began an image is not to blame for it, nor is the image.
-            guard held.isStarted && held.recall == nil || has(.chargeInnocent) else {
-                if !has(.forgetWaiting) { letGo(held.item) }
+            if held.isStarted, held.recall == nil {
+                noteLoss(of: index, with: held.item, at: held.step, now: now)
+                attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
                 continue
             }
-            noteLoss(of: index, with: held.item, at: held.step)
-            attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
+            // A worker that never began an image is not to blame for it, nor is the image. Unless
+            // word of the beginning was lost with the worker: the next in line is remembered.
+            if held == head, !held.isStarted {
+                noteLoss(of: index, with: held.item, at: -1, now: now)
+            }
+            if has(.chargeInnocent) {
+                attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
+            } else if !has(.forgetWaiting) {
+                letGo(held.item)
+            }
         }
     }
 }

@@ -185,6 +185,7 @@ extension SimulatedCluster {
         nodes[index].frozen = nil
         nodes[index].cancelled = []
         nodes[index].runningCount = 0
+        nodes[index].announced = nil
         for link in links.indices where links[link].worker == index {
             close(link, byWorker: true, isAbrupt: true)
         }

@@ -93,6 +93,25 @@ import WireProtocol
         #expect(failures.last?.reason == "given up: 2 workers ended at the same step of it")
     }
 
+    /// It ends them so soon that they don't even say that they begin.
+    @Test func anImageThatEndsWorkersAtOnceIsGivenUpToo() throws {
+        var subject = Subject(workers: 2, images: 2)
+        _ = subject(.start)
+        var actions = subject.join(1)
+        for (old, new) in [(UInt64(1), UInt64(3)), (3, 4)] {
+            #expect(Subject.leases(actions).first?.lease.item == 0)
+            _ = subject(.disconnected(old, reason: "reset"))
+            subject.now += .seconds(1)
+            _ = subject(.tick)
+            actions = subject.join(new, instance: UInt8(100 + new))
+        }
+        guard case .failed(0, let failures) = Subject.reports(actions).first else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(failures.map(\.reason) == ["given up: 2 workers ended at the same step of it"])
+    }
+
     @Test func workersThatEndAnywhereAreNotTheImagesFault() throws {
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
