@@ -40,6 +40,10 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
+let tls: [Target.Dependency] = [
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+]
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -68,7 +72,7 @@ let cluster: [Target] = [
     .target(
         name: "WireProtocol", dependencies: ["GenerationTypes", "CZstd", "CZlib", crypto],
         exclude: ["Protocol.md"], swiftSettings: settings),
-    library("ClusterTransport", ["WireProtocol", logging] + nio),
+    library("ClusterTransport", ["GenerationTypes", "WireProtocol", logging] + nio + tls),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
 ]
@@ -81,16 +85,24 @@ let executables: [Target] = [
             "ImageCodec", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             logging, crypto,
         ]),
+    library(
+        "NodeSupport",
+        [
+            "ClusterTransport", "WireProtocol",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
     executable(
         "retom-coord",
         [
-            "Coordinator", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
+            "Coordinator", "NodeSupport", "WireProtocol", "ClusterTransport", "CommandSupport",
+            "StableDiffusion", "TensorKit",
             "SafeTensors", "ImageCodec", "GenerationTypes", logging,
         ] + nio),
     executable(
         "retom-worker",
         [
-            "Worker", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
+            "Worker", "NodeSupport", "ClusterTransport", "CommandSupport", "StableDiffusion",
+            "TensorKit",
             "GenerationTypes", logging,
         ] + nio),
     library(
@@ -158,7 +170,8 @@ let testTargets: [Target] = [
     tests(
         "CommandTests",
         [
-            "CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors",
+            "CommandSupport", "NodeSupport", "GenerationTypes", "TestSupport", "ImageCodec",
+            "SafeTensors",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     tests(
@@ -183,6 +196,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: leaves + compute + cluster + executables + testTargets,
     cLanguageStandard: .gnu17

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ClusterTransport
+package import ClusterTransport
 package import GenerationTypes
 package import Logging
 package import NIOCore
@@ -17,6 +17,7 @@ package final class Coordinator: Sendable {
 
     private let configuration: CoordinatorConfiguration
     private let workers: [WorkerAddress]
+    private let security: ClusterSecurity
     private let group: any EventLoopGroup
     private let logger: Logger
     private let events: AsyncStream<CoordinatorStateMachine.Event>
@@ -24,10 +25,13 @@ package final class Coordinator: Sendable {
     private let counter = TrafficCounter()
 
     /// Names the workers of a run; nothing is connected yet.
+    ///
+    /// - Parameter security: what is shown to every worker and asked of it.
     package init(
         configuration: CoordinatorConfiguration, workers: [WorkerAddress],
-        group: any EventLoopGroup, logger: Logger
+        security: ClusterSecurity = .none, group: any EventLoopGroup, logger: Logger
     ) {
+        self.security = security
         self.configuration = configuration
         self.workers = workers
         self.group = group
@@ -102,15 +106,15 @@ package final class Coordinator: Sendable {
 
     /// Dials and serves connections until the run has ended and all of them are closed.
     private func dial(_ dials: AsyncStream<Dial>, _ engine: CoordinatorEngine) async {
-        let (configuration, counter, group) = (configuration, counter, group)
+        let (counter, group, security) = (counter, group, security)
+        let timeouts = configuration.timeouts
         await withDiscardingTaskGroup { connections in
             for await (id, address) in dials {
                 connections.addTask {
                     await engine.serve(id) { attempt in
                         try await ClusterChannels.connect(
-                            id: id, host: address.host, port: address.port,
-                            timeout: configuration.timeouts.connect, counter: counter,
-                            attempt: attempt, group: group)
+                            id: id, host: address.host, port: address.port, security: security,
+                            timeouts: timeouts, counter: counter, attempt: attempt, group: group)
                     }
                 }
             }

@@ -74,7 +74,8 @@ actor CoordinatorEngine {
         do {
             connection = try await connect(await makeAttempt(id))
         } catch {
-            await failed(id, reason: "\(error)")
+            let isFinal = (error as? TransportError)?.isFinal ?? false
+            await failed(id, reason: "\(error)", isFinal: isFinal)
             return
         }
         await open(connection)
@@ -110,9 +111,9 @@ actor CoordinatorEngine {
         return attempt
     }
 
-    private func failed(_ id: Machine.ConnectionID, reason: String) {
+    private func failed(_ id: Machine.ConnectionID, reason: String, isFinal: Bool) {
         attempts[id] = nil
-        handle(.connectFailed(id, reason: reason))
+        handle(.connectFailed(id, reason: reason, isFinal: isFinal))
     }
 
     private func open(_ connection: PeerConnection) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ClusterTransport
 internal import CommandSupport
 internal import Coordinator
 internal import Foundation
@@ -9,6 +10,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import StableDiffusion
 internal import TensorKit
+internal import WireProtocol
 
 /// One run on the cluster: workers found or started, images drawn, files written.
 struct ClusterRun: Sendable {
@@ -54,10 +56,10 @@ struct ClusterRun: Sendable {
     ) async throws -> ProgramExit {
         let preparing = Task { try await prepare() }
         do {
-            return try await withWorkers(group) { workers in
+            return try await withWorkers(group) { workers, security in
                 let prepared = try await preparing.value
                 let session = makeSession(prepared.fingerprint)
-                return try await draw(on: workers, prepared, session, group)
+                return try await draw(on: workers, security, prepared, session, group)
             }
         } catch {
             // Where the model itself is at fault, that says more than what its workers died of.
@@ -78,19 +80,21 @@ struct ClusterRun: Sendable {
 
     private func withWorkers(
         _ group: MultiThreadedEventLoopGroup,
-        _ body: ([WorkerAddress]) async throws -> ProgramExit
+        _ body: ([WorkerAddress], ClusterSecurity) async throws -> ProgramExit
     ) async throws -> ProgramExit {
         switch pool {
-        case .hosts(let addresses): return try await body(addresses)
+        case .hosts(let addresses, let security): return try await body(addresses, security)
         case .local(let count, let arguments):
+            // Other users of this machine can reach the workers' ports, too.
+            let (key, keyText) = AuthenticationKey.random()
             let local = try await LocalWorkers.start(
                 count: count, executable: "\(SystemInfo.executableDirectory)/retom-worker",
-                arguments: arguments,
+                arguments: arguments, input: Array("\(keyText)\n".utf8),
                 environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
                 group: group,
                 onExit: { [progress] in progress.report(.warning($0)) })
             do {
-                let exit = try await body(local.addresses)
+                let exit = try await body(local.addresses, ClusterSecurity(key: key))
                 await local.stop()
                 return exit
             } catch {
@@ -101,8 +105,8 @@ struct ClusterRun: Sendable {
     }
 
     private func draw(
-        on workers: [WorkerAddress], _ prepared: Prepared, _ session: RunSession,
-        _ group: MultiThreadedEventLoopGroup
+        on workers: [WorkerAddress], _ security: ClusterSecurity, _ prepared: Prepared,
+        _ session: RunSession, _ group: MultiThreadedEventLoopGroup
     ) async throws -> ProgramExit {
         var configuration = CoordinatorConfiguration(
             name: SystemInfo.hostName, build: ProgramVersion.text,
@@ -111,7 +115,7 @@ struct ClusterRun: Sendable {
         // Nobody starts a local worker again.
         if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
-            configuration: configuration, workers: workers, group: group,
+            configuration: configuration, workers: workers, security: security, group: group,
             logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })
         stop.onRequest { coordinator.cancel() }
         do {

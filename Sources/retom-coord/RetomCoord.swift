@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import CommandSupport
 internal import Coordinator
 internal import GenerationTypes
+internal import NodeSupport
 internal import StableDiffusion
 internal import TensorKit
 
@@ -31,6 +32,7 @@ struct RetomCoord: AsyncParsableCommand {
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
     @OptionGroup(title: "Token merging") var merging: MergeOptions
     @OptionGroup(title: "Workers") var workers: WorkerOptions
+    @OptionGroup(title: "Security") var security: SecurityOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Computing") var compute: ComputeOptions
     @OptionGroup(title: "Output") var output: OutputOptions
@@ -44,7 +46,7 @@ struct RetomCoord: AsyncParsableCommand {
         let plan = try generation.plan(
             prompts.entries(), for: RequestCheck(of: directory),
             tokenMerging: merging.configuration)
-        let pool = try workers.pool(compute: compute, model: model)
+        let pool = try workers.pool(compute: compute, model: model, security: security)
         let runDirectory = try RunDirectory(
             preparing: output.output, policy: output.overwrite ? .replace : .refuse)
         let progress = output.progress(for: plan)
