@@ -4,6 +4,7 @@ import ClusterTransport
 import NIOCore
 import TestSupport
 import Testing
+import WireFuzzing
 import WireProtocol
 
 /// The handshake that proves a shared key, without sockets.
