@@ -42,7 +42,9 @@ final class ListenerDoor: Sendable {
     func admit(_ channel: any Channel, id: UInt64) async -> PeerConnection? {
         // A closed socket tells its address no more.
         let (peer, source) = (channel.peerName, channel.sourceName)
-        guard ledger.withLock({ $0.enter(source, now: now) }) else {
+        // Where nothing is asked, nobody is a stranger.
+        let isGuarded = rules.security.admitsOtherMachines
+        guard !isGuarded || ledger.withLock({ $0.enter(source, now: now) }) else {
             await turnAway(channel)
             return nil
         }
@@ -50,10 +52,10 @@ final class ListenerDoor: Sendable {
             let candidate = try await configure(channel)
             let connection = PeerConnection(
                 id: id, channel: try await candidate.admitted.get(), counter: counter)
-            ledger.withLock { $0.leave(source) }
+            if isGuarded { ledger.withLock { $0.leave(source) } }
             return connection
         } catch {
-            ledger.withLock { $0.fail(source, now: now) }
+            if isGuarded { ledger.withLock { $0.fail(source, now: now) } }
             if let error = error as? AdmissionError { reject(peer, error.reason) }
             channel.close(promise: nil)
             return nil
