@@ -88,9 +88,10 @@ let executables: [Target] = [
     library(
         "NodeSupport",
         [
-            "ClusterTransport", "WireProtocol",
+            "ClusterTransport", "WireProtocol", "CommandSupport", logging,
+            .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]),
+        ] + nio),
     executable(
         "retom-coord",
         [
@@ -196,7 +197,7 @@ let testTargets: [Target] = [
         "CommandTests",
         [
             "CommandSupport", "NodeSupport", "GenerationTypes", "TestSupport", "ImageCodec",
-            "SafeTensors",
+            "SafeTensors", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     tests(

@@ -24,7 +24,7 @@ extension TransportError: CustomStringConvertible {
         case .portInUse(let host, let port):
             """
             port \(port) on \(host) is in use; stop the program that has it or choose another \
-            with --port
+            port
             """
         case .portNotPermitted(let host, let port):
             "port \(port) on \(host) may not be opened by this user; choose one above 1023"
@@ -35,7 +35,7 @@ extension TransportError: CustomStringConvertible {
     }
 
     /// Maps what NIO throws from `bind`.
-    static func listening(_ error: any Error, host: String, port: Int) -> TransportError {
+    package static func listening(_ error: any Error, host: String, port: Int) -> TransportError {
         switch (error as? IOError)?.errnoCode {
         case EADDRINUSE: .portInUse(host: host, port: port)
         case EACCES: .portNotPermitted(host: host, port: port)

@@ -39,6 +39,9 @@ package final class Coordinator: Sendable {
         (events, input) = AsyncStream.makeStream()
     }
 
+    /// Bytes on all connections so far.
+    package var traffic: ClusterTraffic { counter.snapshot }
+
     /// Gives up: workers are told, and `run` throws `CoordinatorError.cancelled`.
     ///
     /// Cancelling the task of `run` instead cuts all connections without a word.
@@ -80,8 +83,12 @@ package final class Coordinator: Sendable {
                 pictureInput.finish()
                 input.finish()
             })
+        let instance = Self.makeInstance()
+        var logger = logger
+        logger[metadataKey: "job.id"] = "\(Hexadecimal.text(instance.prefix(8)))"
         let engine = CoordinatorEngine(
-            machine: machine(for: requests), outputs: outputs, loop: group.next(), logger: logger)
+            machine: machine(for: requests, instance: instance), outputs: outputs,
+            loop: group.next(), logger: logger)
 
         async let dialled: Void = dial(dials, engine)
         async let consumed = Self.consume(pictures, engine, consume)
@@ -153,12 +160,18 @@ package final class Coordinator: Sendable {
         await engine.abandon()
     }
 
-    private func machine(for requests: [GenerationRequest]) -> CoordinatorStateMachine {
+    /// Names this run among all that a worker may ever meet.
+    private static func makeInstance() -> [UInt8] {
         var random = SystemRandomNumberGenerator()
+        return (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
+    }
+
+    private func machine(
+        for requests: [GenerationRequest], instance: [UInt8]
+    ) -> CoordinatorStateMachine {
         let node = NodeDescription(
-            role: .coordinator,
-            instance: (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) },
-            name: configuration.name, build: configuration.build,
+            role: .coordinator, instance: instance, name: configuration.name,
+            build: configuration.build,
             kernelClass: configuration.kernelClass, coreCount: configuration.coreCount,
             memoryByteCount: configuration.memoryByteCount, model: configuration.model, credits: 0)
         return CoordinatorStateMachine(

@@ -58,6 +58,7 @@ actor CoordinatorEngine {
 
     /// Feeds one event and performs the answers; nothing in here waits.
     func handle(_ event: Machine.Event) {
+        if case .received(let id, let message) = event { log("received", message, id) }
         if case .tick = event { timer = nil }
         for action in machine.handle(event, now: ContinuousClock.now - origin) {
             perform(action)
@@ -134,17 +135,27 @@ actor CoordinatorEngine {
     private func perform(_ action: Machine.Action) {
         switch action {
         case .connect(let id, let address): outputs.dial(id, address)
-        case .send(let id, let message): connections[id]?.send(message)
+        case .send(let id, let message):
+            log("sent", message, id)
+            connections[id]?.send(message)
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
         case .store(let result, _, _): outputs.emit(.stored(item: Int(result.lease.item)))
         case .decode(let result, let worker, let kernelClass):
             outputs.decode(result, worker, kernelClass)
         case .report(let event):
-            logger.debug("\(event)")
+            logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
             outputs.report(event)
         case .end: outputs.end()
         }
+    }
+
+    private func log(_ what: Logger.Message, _ message: Message, _ id: Machine.ConnectionID) {
+        logger.debug(
+            what,
+            metadata: message.logFields.mapValues { "\($0)" }.merging(["connection": "\(id)"]) {
+                $1
+            })
     }
 
     private func end(_ id: Machine.ConnectionID, _ body: (PeerConnection) -> Void) {

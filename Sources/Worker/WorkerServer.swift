@@ -63,16 +63,20 @@ package final class WorkerServer: Sendable {
         guard let listener = opened else { return }
         let input = input
         let relay = EventRelay(onEvent)
+        let report = { @Sendable [logger] (event: WorkerEvent) in
+            logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
+            relay.send(event)
+        }
         let thread = GenerationThread(generator: generator) { input.yield($0) }
         let engine = WorkerEngine(
             machine: WorkerStateMachine(
                 node: node(port: listener.port), timeouts: configuration.timeouts),
             thread: thread, loop: group.next(), logger: logger, emit: { input.yield($0) },
-            report: relay.send, onStop: { input.finish() })
-        relay.send(.listening(host: configuration.host, port: listener.port))
+            report: report, onStop: { input.finish() })
+        report(.listening(host: configuration.host, port: listener.port))
         let result = await Result {
             try await work(listener, engine) { peer, reason in
-                relay.send(.strangerRejected(peer: peer, reason: reason))
+                report(.strangerRejected(peer: peer, reason: reason))
             }
         }
         await engine.abandon()

@@ -8,6 +8,7 @@ internal import GenerationTypes
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import NodeSupport
 internal import StableDiffusion
 internal import TensorKit
 internal import WireProtocol
@@ -20,7 +21,9 @@ struct ClusterRun: Sendable {
     /// How this process decodes.
     let decoding: ComputeConfiguration
     let stop: StopRequest
-    let progress: ProgressFeed
+    let observers: Observers
+
+    private var progress: ProgressFeed { observers.progress }
 
     /// What this process needs of the model.
     private struct Prepared: Sendable {
@@ -40,7 +43,11 @@ struct ClusterRun: Sendable {
             progress.report(
                 .runStarted(
                     stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
+            let page = try await observers.metrics.start(
+                group: group, logger: observers.logger
+            ) { [numbers = observers.numbers] in numbers.page }
             let exit = try await prepareAndDraw(group, makeSession)
+            await page?.stop()
             try? await group.shutdownGracefully()
             return exit
         } catch {
@@ -116,12 +123,19 @@ struct ClusterRun: Sendable {
         if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, security: security, group: group,
-            logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })
+            logger: observers.logger)
+        let numbers = observers.numbers
+        numbers.count { coordinator.traffic }
         stop.onRequest { coordinator.cancel() }
         do {
             let summary = try await coordinator.run(
-                plan.requests, decoder: prepared.decoder, onEvent: { session.note($0) },
+                plan.requests, decoder: prepared.decoder,
+                onEvent: {
+                    numbers.note($0)
+                    session.note($0)
+                },
                 consume: { finished in
+                    numbers.note(finished)
                     try await DedicatedThread.run(named: "write") { try session.write(finished) }
                 })
             try session.finish(summary)

@@ -40,7 +40,7 @@ struct OutputOptions: ParsableArguments {
     }
 
     /// The display that suits the terminal and these options.
-    func progress(for plan: RequestPlan) -> ProgressFeed {
+    func progress(for plan: RequestPlan, monitor: RunMonitor) -> ProgressFeed {
         let mode =
             quiet
             ? ProgressDisplay.Mode.silent
@@ -50,6 +50,6 @@ struct OutputOptions: ParsableArguments {
                 style: terminalStyle)
         let display = ProgressDisplay(
             mode: mode, json: json, prompts: plan.requests.map(\.prompt), console: .standard)
-        return ProgressFeed(display, console: .standard)
+        return ProgressFeed(display, console: .standard, monitor: monitor)
     }
 }

@@ -21,7 +21,8 @@ struct RetomCoord: AsyncParsableCommand {
             Without --workers it starts a worker on this machine; without --model it draws with \
             the small embedded model. The output directory receives the pictures \
             (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
-            (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn.
+            (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn. \
+            'retom-coord status DIRECTORY' tells how a run is getting on.
 
             Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
             3 no usable worker.
@@ -36,8 +37,16 @@ struct RetomCoord: AsyncParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Computing") var compute: ComputeOptions
     @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Observing") var logs: LogOptions
+    @OptionGroup(title: "Observing") var metrics: MetricsOptions
 
-    static func main() { runWatchingSignals() }
+    static func main() {
+        // All options but one word of its own: they stay what `--help` shows.
+        if CommandLine.arguments.dropFirst().first == "status" {
+            StatusCommand.runWatchingSignals(Array(CommandLine.arguments.dropFirst(2)))
+        }
+        runWatchingSignals()
+    }
 
     func run() async throws {
         let stop = StopRequest()
@@ -49,12 +58,19 @@ struct RetomCoord: AsyncParsableCommand {
         let pool = try workers.pool(compute: compute, model: model, security: security)
         let runDirectory = try RunDirectory(
             preparing: output.output, policy: output.overwrite ? .replace : .refuse)
-        let progress = output.progress(for: plan)
+        let monitor = RunMonitor(seconds: ConsoleStreams.standard.seconds)
+        let progress = output.progress(for: plan, monitor: monitor)
+        let status = StatusFile(in: runDirectory, of: monitor)
         let exit: ProgramExit
         do {
             exit = try await draw(
-                plan, model: (directory, modelName), pool, runDirectory, progress, stop)
+                plan, model: (directory, modelName), pool, runDirectory,
+                Observers(
+                    progress: progress, numbers: RunMetrics(monitor: monitor),
+                    logger: logs.logger(label: "retom-coord"), metrics: metrics), stop)
+            status.finish()
         } catch {
+            status.finish()
             // What the display was told comes before the error that ends the program.
             await progress.finish()
             throw error
@@ -65,14 +81,15 @@ struct RetomCoord: AsyncParsableCommand {
 
     private func draw(
         _ plan: RequestPlan, model: (directory: ModelDirectory, name: String), _ pool: WorkerPool,
-        _ runDirectory: RunDirectory, _ progress: ProgressFeed, _ stop: StopRequest
+        _ runDirectory: RunDirectory, _ observers: Observers, _ stop: StopRequest
     ) async throws -> ProgramExit {
         let truncations = try TruncationWarnings.of(plan.requests, model: model.directory)
+        let progress = observers.progress
         for warning in pool.warnings + truncations { progress.report(.warning(warning)) }
         let run = ClusterRun(
             plan: plan, pool: pool, model: model.directory,
             decoding: compute.configuration(threadCount: pool.decodeThreadCount(of: compute)),
-            stop: stop, progress: progress)
+            stop: stop, observers: observers)
         return try await run.perform { fingerprint in
             RunSession(
                 directory: runDirectory, plan: plan, progress: progress,

@@ -5,7 +5,6 @@ internal import ClusterTransport
 internal import CommandSupport
 internal import GenerationTypes
 internal import Glibc
-internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import NodeSupport
@@ -55,6 +54,8 @@ struct RetomWorker: AsyncParsableCommand {
     var exitWithParent = false
 
     @OptionGroup(title: "Security") var security: SecurityOptions
+    @OptionGroup(title: "Observing") var logs: LogOptions
+    @OptionGroup(title: "Observing") var metrics: MetricsOptions
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
 
@@ -85,10 +86,17 @@ struct RetomWorker: AsyncParsableCommand {
             throw error
         }
         stop.onRequest { server.drain() }
+        let numbers = WorkerMetrics()
         do {
+            let logger = logs.logger(label: "retom-worker")
+            let page = try await metrics.start(group: group, logger: logger) {
+                numbers.page(server.traffic)
+            }
             try await server.run(on: listener) { event in
+                numbers.note(event)
                 ConsoleStreams.standard.writeOutput("\(event)\n")
             }
+            await page?.stop()
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -118,6 +126,6 @@ struct RetomWorker: AsyncParsableCommand {
 
         return WorkerServer(
             configuration: worker, security: security, generator: generator, group: group,
-            logger: Logger(label: "retom-worker") { StreamLogHandler.standardError(label: $0) })
+            logger: logs.logger(label: "retom-worker"))
     }
 }
