@@ -8,9 +8,9 @@ package import Logging
 package struct LogOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Log what happens to standard error, from this level on.",
+            "Log what happens to standard error, from this level on (default: no log).",
             valueName: Logger.Level.allCases.map(\.rawValue).joined(separator: "|")))
-    package var logLevel: String = "warning"
+    package var logLevel: String?
 
     @Option(
         help: ArgumentHelp(
@@ -21,7 +21,7 @@ package struct LogOptions: ParsableArguments {
     package init() {}
 
     package func validate() throws {
-        guard Logger.Level(rawValue: logLevel) != nil else {
+        if let logLevel, Logger.Level(rawValue: logLevel) == nil {
             let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--log-level \(logLevel): choose \(levels)")
         }
@@ -32,13 +32,16 @@ package struct LogOptions: ParsableArguments {
 
     /// A logger as these options ask for.
     package func logger(label: String) -> Logger {
+        guard let level = logLevel.flatMap(Logger.Level.init(rawValue:)) else {
+            return Logger(label: label) { _ in SwiftLogNoOpLogHandler() }
+        }
         let format = LogLine.Format(rawValue: logFormat) ?? .text
         var logger = Logger(label: label) { label in
             LineLogHandler(label: label, format: format) {
                 ConsoleStreams.standard.writeError($0 + "\n")
             }
         }
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .warning
+        logger.logLevel = level
         return logger
     }
 }
