@@ -58,7 +58,9 @@ actor CoordinatorEngine {
 
     /// Feeds one event and performs the answers; nothing in here waits.
     func handle(_ event: Machine.Event) {
-        if case .received(let id, let message) = event { log("received", message, id) }
+        if case .received(let id, let message) = event {
+            logger.debug("received", message, connection: id)
+        }
         if case .tick = event { timer = nil }
         for action in machine.handle(event, now: ContinuousClock.now - origin) {
             perform(action)
@@ -136,7 +138,7 @@ actor CoordinatorEngine {
         switch action {
         case .connect(let id, let address): outputs.dial(id, address)
         case .send(let id, let message):
-            log("sent", message, id)
+            logger.debug("sent", message, connection: id)
             connections[id]?.send(message)
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
@@ -148,14 +150,6 @@ actor CoordinatorEngine {
             outputs.report(event)
         case .end: outputs.end()
         }
-    }
-
-    private func log(_ what: Logger.Message, _ message: Message, _ id: Machine.ConnectionID) {
-        logger.debug(
-            what,
-            metadata: message.logFields.mapValues { "\($0)" }.merging(["connection": "\(id)"]) {
-                $1
-            })
     }
 
     private func end(_ id: Machine.ConnectionID, _ body: (PeerConnection) -> Void) {

@@ -39,7 +39,9 @@ actor WorkerEngine {
 
     /// Feeds one event and performs the answers; nothing in here waits.
     func handle(_ event: Machine.Event) {
-        if case .received(let id, let message) = event { log("received", message, id) }
+        if case .received(let id, let message) = event {
+            logger.debug("received", message, connection: id)
+        }
         if case .tick = event { timer = nil }
         for action in machine.handle(event, now: ContinuousClock.now - origin) {
             perform(action)
@@ -85,7 +87,7 @@ actor WorkerEngine {
     private func perform(_ action: Machine.Action) {
         switch action {
         case .send(let id, let message):
-            log("sent", message, id)
+            logger.debug("sent", message, connection: id)
             connections[id]?.send(message)
         case .finish(let id): connections[id]?.finish()
         case .abort(let id, let reason): connections[id]?.abort(reason)
@@ -95,14 +97,6 @@ actor WorkerEngine {
         case .report(let event): report(event)
         case .stop: onStop()
         }
-    }
-
-    private func log(_ what: Logger.Message, _ message: Message, _ id: Machine.ConnectionID) {
-        logger.debug(
-            what,
-            metadata: message.logFields.mapValues { "\($0)" }.merging(["connection": "\(id)"]) {
-                $1
-            })
     }
 
     private func scheduleTick() {
