@@ -40,6 +40,10 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
+let tls: [Target.Dependency] = [
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+]
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -68,7 +72,7 @@ let cluster: [Target] = [
     .target(
         name: "WireProtocol", dependencies: ["GenerationTypes", "CZstd", "CZlib", crypto],
         exclude: ["Protocol.md"], swiftSettings: settings),
-    library("ClusterTransport", ["WireProtocol", logging] + nio),
+    library("ClusterTransport", ["GenerationTypes", "WireProtocol", logging] + nio + tls),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library("RunStore", ["GenerationTypes", .product(name: "GRDB", package: "GRDB.swift")]),
@@ -82,16 +86,25 @@ let executables: [Target] = [
             "ImageCodec", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             logging, crypto,
         ]),
+    library(
+        "NodeSupport",
+        [
+            "ClusterTransport", "WireProtocol", "CommandSupport", logging,
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ] + nio),
     executable(
         "retom-coord",
         [
-            "Coordinator", "RunStore", "ClusterTransport", "WireProtocol", "CommandSupport",
-            "StableDiffusion", "TensorKit", "SafeTensors", "ImageCodec", "GenerationTypes", logging,
+            "Coordinator", "RunStore", "NodeSupport", "WireProtocol", "ClusterTransport",
+            "CommandSupport", "StableDiffusion", "TensorKit", "SafeTensors", "ImageCodec",
+            "GenerationTypes", logging,
         ] + nio),
     executable(
         "retom-worker",
         [
-            "Worker", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
+            "Worker", "NodeSupport", "ClusterTransport", "CommandSupport", "StableDiffusion",
+            "TensorKit",
             "GenerationTypes", logging,
         ] + nio),
     library(
@@ -185,7 +198,8 @@ let testTargets: [Target] = [
     tests(
         "CommandTests",
         [
-            "CommandSupport", "GenerationTypes", "TestSupport", "ImageCodec", "SafeTensors",
+            "CommandSupport", "NodeSupport", "GenerationTypes", "TestSupport", "ImageCodec",
+            "SafeTensors", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     tests(
@@ -211,6 +225,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: leaves + compute + cluster + executables + testTargets,
     cLanguageStandard: .gnu17

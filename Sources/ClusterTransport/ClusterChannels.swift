@@ -9,13 +9,42 @@ package enum ClusterChannels {
     /// Bytes in a socket's outgoing buffer above which writing waits.
     static let writeBufferByteCountMax = 1 << 20
 
+    /// A connection that stands, and whether its other end may come in.
+    struct Candidate: Sendable {
+        let channel: any Channel
+        /// The connection as tasks use it, once the other end was admitted.
+        let admitted: EventLoopFuture<NIOAsyncChannel<Frame, ByteBuffer>>
+    }
+
+    /// Adds the handlers of a connection; runs on its event loop.
+    ///
+    /// - Parameter host: what the coordinator calls the worker; `nil` at the worker's end.
     static func configure(
-        _ channel: any Channel, receiver: PeerRole, counter: TrafficCounter
+        _ channel: any Channel, role: PeerRole, host: String?, security: ClusterSecurity,
+        timeout: Duration, counter: TrafficCounter
+    ) throws -> Candidate {
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(TrafficHandler(counter: counter))
+        if let tls = security.tls {
+            if let host {
+                try pipeline.addHandler(tls.clientHandler(host: host))
+            } else {
+                try pipeline.addHandlers([PlainPeerHandler(), tls.serverHandler()])
+            }
+        }
+        let admission = channel.eventLoop.makePromise(of: Void.self)
+        let admitted = admission.futureResult.flatMapThrowing { try wrap(channel, role: role) }
+        try pipeline.addHandler(
+            AdmissionHandler(
+                role: role, security: security, timeout: timeout, admission: admission))
+        return Candidate(channel: channel, admitted: admitted)
+    }
+
+    private static func wrap(
+        _ channel: any Channel, role: PeerRole
     ) throws -> NIOAsyncChannel<Frame, ByteBuffer> {
         try channel.pipeline.syncOperations.addHandlers([
-            TrafficHandler(counter: counter),
-            ByteToMessageHandler(FrameChannelDecoder(receiver: receiver)),
-            StrangerHandler(),
+            ByteToMessageHandler(FrameChannelDecoder(receiver: role)), StrangerHandler(),
         ])
         return try NIOAsyncChannel(
             wrappingChannelSynchronously: channel,
@@ -24,19 +53,19 @@ package enum ClusterChannels {
                 inboundType: Frame.self, outboundType: ByteBuffer.self))
     }
 
-    /// Connects to a worker.
+    /// Connects to a worker, and shows and asks for what `security` says.
     ///
     /// - Parameters:
     ///   - id: what the caller wants the connection to be called.
     ///   - attempt: lets the caller give up before the connection stands.
     /// - Throws: `TransportError.cannotConnect`.
     package static func connect(
-        id: UInt64, host: String, port: Int, timeout: Duration, counter: TrafficCounter,
-        attempt: ConnectionAttempt, group: any EventLoopGroup
+        id: UInt64, host: String, port: Int, security: ClusterSecurity, timeouts: ClusterTimeouts,
+        counter: TrafficCounter, attempt: ConnectionAttempt, group: any EventLoopGroup
     ) async throws -> PeerConnection {
         do {
-            let channel = try await ClientBootstrap(group: group)
-                .connectTimeout(TimeAmount(timeout))
+            let candidate = try await ClientBootstrap(group: group)
+                .connectTimeout(TimeAmount(timeouts.connect))
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.socketOption(.so_keepalive), value: 1)
                 .channelOption(
@@ -46,12 +75,35 @@ package enum ClusterChannels {
                 .connect(host: host, port: port) { channel in
                     attempt.began(channel)
                     return channel.eventLoop.makeCompletedFuture {
-                        try configure(channel, receiver: .coordinator, counter: counter)
+                        try configure(
+                            channel, role: .coordinator, host: host, security: security,
+                            timeout: timeouts.handshake, counter: counter)
                     }
                 }
-            return PeerConnection(id: id, channel: channel, counter: counter)
+            return PeerConnection(
+                id: id, channel: try await candidate.admitted.get(), counter: counter)
         } catch {
             throw TransportError.connecting(error, host: host, port: port)
+        }
+    }
+}
+
+extension Channel {
+    /// Address of the other end, for people.
+    var peerName: String {
+        remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "unknown"
+    }
+
+    /// What counts as one source of connections: an IPv4 address or a /64 network.
+    var sourceName: String {
+        guard let place = remoteAddress, let address = place.ipAddress else { return "" }
+        guard case .v6 = place else { return address }
+        return place.withSockAddr { pointer, _ in
+            // Behind family, port and flow; 16 bytes.
+            let network = UnsafeRawBufferPointer(
+                start: UnsafeRawPointer(pointer) + 8, count: 8)
+            // Loopback and mapped IPv4 addresses begin with zeros; they stay whole.
+            return network.contains { $0 != 0 } ? "\(Array(network))" : address
         }
     }
 }

@@ -56,52 +56,36 @@ package struct ClusterListener: Sendable {
     /// Accepts until the task is cancelled or `close` is called.
     ///
     /// - Parameters:
-    ///   - connectionCountMax: connections at a time; more are refused with a reason.
+    ///   - rules: who may come in.
     ///   - counter: counts the bytes of all connections.
+    ///   - reject: told of each connection that was not let in, with its address and the reason.
     ///   - serve: serves one connection to its end.
     package func run(
-        connectionCountMax: Int, counter: TrafficCounter,
+        rules: ListenerRules, counter: TrafficCounter,
+        reject: @escaping @Sendable (_ peer: String, _ reason: String) -> Void,
         _ serve: @escaping @Sendable (PeerConnection) async -> Void
     ) async throws {
         // Connections that were accepted but not yet served when the loop ends.
         defer { waiting.closeAll() }
         let open = ConnectionCount()
+        let door = ListenerDoor(rules: rules, counter: counter, reject: reject)
         var identifier: UInt64 = 0
         try await server.executeThenClose { accepted in
             try await withThrowingDiscardingTaskGroup { tasks in
                 for try await child in accepted {
                     identifier += 1
-                    let isWelcome = open.value.load(ordering: .relaxed) < connectionCountMax
-                    open.value.wrappingAdd(1, ordering: .relaxed)
+                    waiting.remove(child)
                     tasks.addTask { [identifier] in
-                        if let connection = await connection(identifier, child, counter) {
-                            await isWelcome ? serve(connection) : Self.turnAway(connection)
+                        guard let connection = await door.admit(child, id: identifier) else {
+                            return
                         }
+                        let count = open.value.wrappingAdd(1, ordering: .relaxed).oldValue
+                        let isWelcome = count < rules.connectionCountMax
+                        await isWelcome ? serve(connection) : Self.turnAway(connection)
                         open.value.wrappingSubtract(1, ordering: .relaxed)
                     }
                 }
             }
-        }
-    }
-
-    /// Wraps an accepted channel and begins to read from it; `nil` when it is closed already.
-    private func connection(
-        _ id: UInt64, _ channel: any Channel, _ counter: TrafficCounter
-    ) async -> PeerConnection? {
-        waiting.remove(channel)
-        do {
-            let wrapped = try await channel.eventLoop.submit {
-                // On a closed channel the handlers would wait for an end that was there before.
-                guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
-                let wrapped = try ClusterChannels.configure(
-                    channel, receiver: .worker, counter: counter)
-                channel.setOption(.autoRead, value: true).whenComplete { _ in channel.read() }
-                return wrapped
-            }.get()
-            return PeerConnection(id: id, channel: wrapped, counter: counter)
-        } catch {
-            channel.close(promise: nil)
-            return nil
         }
     }
 

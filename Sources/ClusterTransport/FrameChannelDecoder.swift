@@ -10,11 +10,16 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
     package typealias InboundOut = Frame
 
     private let receiver: PeerRole
+    private let types: Set<MessageType>?
     private var header: FrameHeader?
 
     /// Makes a decoder for the end of a connection that reads.
-    package init(receiver: PeerRole) {
+    ///
+    /// - Parameter types: the only ones that have a meaning now; `nil` for all. Others are refused
+    ///   before their payload is buffered.
+    package init(receiver: PeerRole, types: Set<MessageType>? = nil) {
         self.receiver = receiver
+        self.types = types
     }
 
     package mutating func decode(buffer: inout ByteBuffer) throws(WireError) -> Frame? {
@@ -25,7 +30,14 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
                 try FrameHeader.checkBeginning(beginning ?? [])
                 return nil
             }
-            header = try FrameHeader.decode(bytes, receiver: receiver)
+            let decoded = try FrameHeader.decode(bytes, receiver: receiver)
+            if let types {
+                guard let type = decoded.type, types.contains(type) else {
+                    throw decoded.type.map { .outOfOrder($0) }
+                        ?? .unknownMessageType(decoded.typeByte)
+                }
+            }
+            header = decoded
         }
         guard let header, let payload = buffer.readBytes(length: header.payloadByteCount) else {
             return nil

@@ -37,8 +37,7 @@ package final class PeerConnection: Sendable {
         self.id = id
         self.channel = channel
         self.counter = counter
-        let address = channel.channel.remoteAddress
-        peer = address.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "unknown"
+        peer = channel.channel.peerName
         (outbox, outboxInput) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingOldest(Self.outboxCountMax))
     }

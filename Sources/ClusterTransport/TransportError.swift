@@ -9,6 +9,13 @@ package enum TransportError: Error, Equatable {
     case portNotPermitted(host: String, port: Int)
     case cannotListen(host: String, port: Int, reason: String)
     case cannotConnect(host: String, port: Int, reason: String)
+    /// The worker will not have us, now or later.
+    case refused(host: String, port: Int, reason: String)
+
+    /// Whether trying again is of no use.
+    package var isFinal: Bool {
+        if case .refused = self { true } else { false }
+    }
 }
 
 extension TransportError: CustomStringConvertible {
@@ -17,18 +24,18 @@ extension TransportError: CustomStringConvertible {
         case .portInUse(let host, let port):
             """
             port \(port) on \(host) is in use; stop the program that has it or choose another \
-            with --port
+            port
             """
         case .portNotPermitted(let host, let port):
             "port \(port) on \(host) may not be opened by this user; choose one above 1023"
         case .cannotListen(let host, let port, let reason):
             "cannot listen on \(host), port \(port): \(reason)"
-        case .cannotConnect(_, _, let reason): reason
+        case .cannotConnect(_, _, let reason), .refused(_, _, let reason): reason
         }
     }
 
     /// Maps what NIO throws from `bind`.
-    static func listening(_ error: any Error, host: String, port: Int) -> TransportError {
+    package static func listening(_ error: any Error, host: String, port: Int) -> TransportError {
         switch (error as? IOError)?.errnoCode {
         case EADDRINUSE: .portInUse(host: host, port: port)
         case EACCES: .portNotPermitted(host: host, port: port)
@@ -38,12 +45,16 @@ extension TransportError: CustomStringConvertible {
 
     /// Maps what NIO throws from `connect`.
     static func connecting(_ error: any Error, host: String, port: Int) -> TransportError {
-        .cannotConnect(host: host, port: port, reason: reason(of: error))
+        if let error = error as? AdmissionError, error.isFinal {
+            return .refused(host: host, port: port, reason: error.reason)
+        }
+        return .cannotConnect(host: host, port: port, reason: reason(of: error))
     }
 
     /// One short phrase for an error of the network.
     static func reason(of error: any Error) -> String {
         switch error {
+        case let error as AdmissionError: error.reason
         case let error as NIOConnectionError:
             error.connectionErrors.first.map { reason(of: $0.error) }
                 ?? "the host name is not known"
@@ -52,7 +63,7 @@ extension TransportError: CustomStringConvertible {
             "no answer within \(Double(limit.nanoseconds / 1_000_000) / 1000) s"
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed, ChannelError.eof:
             "the connection is closed"
-        default: "\(error)"
+        default: TLSProblem.sentence(for: error) ?? "\(error)"
         }
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ClusterTransport
+package import ClusterTransport
 package import GenerationTypes
 package import Logging
 package import NIOCore
@@ -17,6 +17,7 @@ package final class Coordinator: Sendable {
 
     private let configuration: CoordinatorConfiguration
     private let workers: [WorkerAddress]
+    private let security: ClusterSecurity
     private let group: any EventLoopGroup
     private let logger: Logger
     private let events: AsyncStream<CoordinatorStateMachine.Event>
@@ -24,16 +25,22 @@ package final class Coordinator: Sendable {
     private let counter = TrafficCounter()
 
     /// Names the workers of a run; nothing is connected yet.
+    ///
+    /// - Parameter security: what is shown to every worker and asked of it.
     package init(
         configuration: CoordinatorConfiguration, workers: [WorkerAddress],
-        group: any EventLoopGroup, logger: Logger
+        security: ClusterSecurity = .none, group: any EventLoopGroup, logger: Logger
     ) {
+        self.security = security
         self.configuration = configuration
         self.workers = workers
         self.group = group
         self.logger = logger
         (events, input) = AsyncStream.makeStream()
     }
+
+    /// Bytes on all connections so far.
+    package var traffic: ClusterTraffic { counter.snapshot }
 
     /// Gives up: workers are told, and `run` throws `CoordinatorError.cancelled`.
     ///
@@ -92,9 +99,12 @@ package final class Coordinator: Sendable {
                 pictureInput.finish()
                 input.finish()
             })
+        let instance = resumed.instance ?? Self.makeInstance()
+        var logger = logger
+        logger[metadataKey: "job.id"] = "\(Hexadecimal.text(instance.prefix(8)))"
         let engine = CoordinatorEngine(
-            machine: machine(for: requests, resumed), outputs: outputs, loop: group.next(),
-            logger: logger)
+            machine: machine(for: requests, resumed, instance: instance), outputs: outputs,
+            loop: group.next(), logger: logger)
 
         async let dialled: Void = dial(dials, engine)
         async let consumed = Self.consume(pictures, engine, consume)
@@ -121,15 +131,15 @@ package final class Coordinator: Sendable {
 
     /// Dials and serves connections until the run has ended and all of them are closed.
     private func dial(_ dials: AsyncStream<Dial>, _ engine: CoordinatorEngine) async {
-        let (configuration, counter, group) = (configuration, counter, group)
+        let (counter, group, security) = (counter, group, security)
+        let timeouts = configuration.timeouts
         await withDiscardingTaskGroup { connections in
             for await (id, address) in dials {
                 connections.addTask {
                     await engine.serve(id) { attempt in
                         try await ClusterChannels.connect(
-                            id: id, host: address.host, port: address.port,
-                            timeout: configuration.timeouts.connect, counter: counter,
-                            attempt: attempt, group: group)
+                            id: id, host: address.host, port: address.port, security: security,
+                            timeouts: timeouts, counter: counter, attempt: attempt, group: group)
                     }
                 }
             }
@@ -176,11 +186,11 @@ package final class Coordinator: Sendable {
     }
 
     private func machine(
-        for requests: [GenerationRequest], _ resumed: ResumedRun
+        for requests: [GenerationRequest], _ resumed: ResumedRun, instance: [UInt8]
     ) -> CoordinatorStateMachine {
         let node = NodeDescription(
-            role: .coordinator, instance: resumed.instance ?? Self.makeInstance(),
-            name: configuration.name, build: configuration.build,
+            role: .coordinator, instance: instance, name: configuration.name,
+            build: configuration.build,
             kernelClass: configuration.kernelClass, coreCount: configuration.coreCount,
             memoryByteCount: configuration.memoryByteCount, model: configuration.model, credits: 0)
         return CoordinatorStateMachine(

@@ -59,6 +59,9 @@ actor CoordinatorEngine {
 
     /// Feeds one event and performs the answers; nothing in here waits.
     func handle(_ event: Machine.Event) {
+        if case .received(let id, let message) = event {
+            logger.debug("received", message, connection: id)
+        }
         if case .tick = event { timer = nil }
         for action in machine.handle(event, now: ContinuousClock.now - origin) {
             perform(action)
@@ -75,7 +78,8 @@ actor CoordinatorEngine {
         do {
             connection = try await connect(await makeAttempt(id))
         } catch {
-            await failed(id, reason: "\(error)")
+            let isFinal = (error as? TransportError)?.isFinal ?? false
+            await failed(id, reason: "\(error)", isFinal: isFinal)
             return
         }
         await open(connection)
@@ -111,9 +115,9 @@ actor CoordinatorEngine {
         return attempt
     }
 
-    private func failed(_ id: Machine.ConnectionID, reason: String) {
+    private func failed(_ id: Machine.ConnectionID, reason: String, isFinal: Bool) {
         attempts[id] = nil
-        handle(.connectFailed(id, reason: reason))
+        handle(.connectFailed(id, reason: reason, isFinal: isFinal))
     }
 
     private func open(_ connection: PeerConnection) {
@@ -134,7 +138,9 @@ actor CoordinatorEngine {
     private func perform(_ action: Machine.Action) {
         switch action {
         case .connect(let id, let address): outputs.dial(id, address)
-        case .send(let id, let message): connections[id]?.send(message)
+        case .send(let id, let message):
+            logger.debug("sent", message, connection: id)
+            connections[id]?.send(message)
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
         case .store(let result, let worker, let kernelClass):
@@ -142,7 +148,7 @@ actor CoordinatorEngine {
         case .decode(let result, let worker, let kernelClass):
             outputs.decode(result, worker, kernelClass)
         case .report(let event):
-            logger.debug("\(event)")
+            logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
             outputs.report(event)
         case .end: outputs.end()
         }

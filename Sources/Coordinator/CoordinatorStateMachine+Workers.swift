@@ -249,7 +249,7 @@ extension CoordinatorStateMachine {
         workers[index].phase = .waiting(until: now + pause)
     }
 
-    private mutating func retire(_ index: Int, reason: String, now: Duration) {
+    mutating func retire(_ index: Int, reason: String, now: Duration) {
         let spoke = workers[index].connection != nil
         workers[index].connection = nil
         takeBackLeases(of: index, reason: reason, now: now)

@@ -17,7 +17,8 @@ package struct CoordinatorStateMachine {
     package enum Event: Sendable {
         case start
         case connected(ConnectionID)
-        case connectFailed(ConnectionID, reason: String)
+        /// `isFinal`: the worker will not have us, now or later.
+        case connectFailed(ConnectionID, reason: String, isFinal: Bool = false)
         case received(ConnectionID, Message)
         case malformed(ConnectionID, WireError)
         case disconnected(ConnectionID, reason: String)
@@ -171,7 +172,9 @@ package struct CoordinatorStateMachine {
         switch event {
         case .start: start(now: now)
         case .connected(let id): withWorker(id) { $0.connected(id, $1, now: now) }
-        case .connectFailed(let id, let reason), .disconnected(let id, let reason):
+        case .connectFailed(let id, let reason, isFinal: true):
+            withWorker(id) { $0.retire($1, reason: reason, now: now) }
+        case .connectFailed(let id, let reason, isFinal: false), .disconnected(let id, let reason):
             withWorker(id) { $0.lose($1, reason: reason, now: now) }
             workerOfConnection[id] = nil
         case .received(let id, let message):

@@ -8,6 +8,8 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case hello = 0x01
     case welcome = 0x02
     case refuse = 0x03
+    case challenge = 0x04
+    case proof = 0x05
     case assign = 0x10
     case progress = 0x11
     /// Reserved for mid-trajectory resume; not sent or accepted in protocol 1.0.
@@ -31,7 +33,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         switch self {
         case .hello, .assign, .resultAck, .cancel: .coordinator
         case .welcome, .progress, .checkpoint, .result, .ackConfirm, .nak, .term: .worker
-        case .refuse, .drain, .ping, .pong, .goodbye: nil
+        case .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: nil
         }
     }
 
@@ -41,7 +43,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term,
             .cancel:
             true
-        case .hello, .welcome, .refuse, .drain, .ping, .pong, .goodbye: false
+        case .hello, .welcome, .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: false
         }
     }
 
@@ -49,6 +51,8 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     package var payloadByteCountMax: Int {
         switch self {
         case .hello, .welcome: WireLimits.handshakeByteCountMax
+        case .challenge: WireLimits.nonceByteCount
+        case .proof: WireLimits.proofByteCount
         case .assign: WireLimits.assignByteCountMax
         case .result: WireLimits.resultByteCountMax
         case .checkpoint: 0

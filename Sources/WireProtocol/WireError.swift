@@ -38,6 +38,11 @@ extension WireError: CustomStringConvertible {
             """
         case .unknownMessageType(let type): "message type \(type) is not known to this build"
         case .wrongDirection(let type): "\(type) came from the wrong end of the connection"
+        case .outOfOrder(.challenge):
+            """
+            the other end asks for a key, and this one has none; give retom-coord and \
+            retom-worker the same --auth-key-file
+            """
         case .outOfOrder(let type): "\(type) came at a time when it has no meaning"
         case .unknownFlags(let flags): "a frame has unknown flags (\(flags))"
         case .reservedFieldNotZero(let field): "the reserved field '\(field)' is not zero"
@@ -65,6 +70,7 @@ extension WireError: CustomStringConvertible {
         case .unsupportedProtocol: .protocolMismatch
         case .headerChecksumMismatch, .payloadChecksumMismatch, .digestMismatch: .checksumMismatch
         case .payloadTooLong, .decompressedSizeMismatch: .frameTooLong
+        case .outOfOrder(.challenge): .authenticationRequired
         case .unknownMessageType, .wrongDirection, .outOfOrder: .unexpectedMessage
         case .stranger, .unknownFlags, .reservedFieldNotZero, .streamOutOfRange,
             .compressionNotAllowed, .badCompression, .truncated, .trailingBytes, .fieldOutOfRange,

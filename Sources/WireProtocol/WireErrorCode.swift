@@ -15,7 +15,7 @@ package enum WireErrorCode: UInt16, Sendable, CaseIterable {
     case tooManyConnections = 104
     case wrongRole = 105
     case kernelClassMismatch = 106
-    /// Reserved for the shared-secret handshake.
+    /// No proof of the shared key, a wrong one, or no TLS where it is wanted.
     case authenticationRequired = 107
     case handshakeTimeout = 108
 

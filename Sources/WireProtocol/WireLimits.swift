@@ -24,6 +24,10 @@ package enum WireLimits {
     package static let retryAfterMillisecondsMax = 3_600_000
     /// Largest zstd window a peer may make us hold, as a power of two: 16 MiB.
     package static let zstdWindowLogMax = 24
+    /// Bytes of the random number of a CHALLENGE.
+    package static let nonceByteCount = 32
+    /// Bytes of a PROOF: HMAC-SHA256.
+    package static let proofByteCount = 32
     /// Payloads shorter than this many bytes are never compressed.
     package static let compressionByteCountMin = 256
 

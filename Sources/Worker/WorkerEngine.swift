@@ -39,6 +39,9 @@ actor WorkerEngine {
 
     /// Feeds one event and performs the answers; nothing in here waits.
     func handle(_ event: Machine.Event) {
+        if case .received(let id, let message) = event {
+            logger.debug("received", message, connection: id)
+        }
         if case .tick = event { timer = nil }
         for action in machine.handle(event, now: ContinuousClock.now - origin) {
             perform(action)
@@ -83,15 +86,15 @@ actor WorkerEngine {
 
     private func perform(_ action: Machine.Action) {
         switch action {
-        case .send(let id, let message): connections[id]?.send(message)
+        case .send(let id, let message):
+            logger.debug("sent", message, connection: id)
+            connections[id]?.send(message)
         case .finish(let id): connections[id]?.finish()
         case .abort(let id, let reason): connections[id]?.abort(reason)
         case .begin(let job, let request):
             flags = [job: thread.begin(job, request)]
         case .cancel(let job): flags[job]?.set()
-        case .report(let event):
-            logger.debug("\(event)")
-            report(event)
+        case .report(let event): report(event)
         case .stop: onStop()
         }
     }

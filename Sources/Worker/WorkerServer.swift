@@ -11,6 +11,7 @@ package final class WorkerServer: Sendable {
     private static let goodbyeTimeout = Duration.seconds(2)
 
     private let configuration: WorkerConfiguration
+    private let security: ClusterSecurity
     private let generator: any LatentGenerating
     private let group: any EventLoopGroup
     private let logger: Logger
@@ -19,11 +20,14 @@ package final class WorkerServer: Sendable {
     private let counter = TrafficCounter()
 
     /// Prepares a worker; nothing is opened yet.
+    ///
+    /// - Parameter security: what a coordinator must show.
     package init(
-        configuration: WorkerConfiguration, generator: any LatentGenerating,
-        group: any EventLoopGroup, logger: Logger
+        configuration: WorkerConfiguration, security: ClusterSecurity = .none,
+        generator: any LatentGenerating, group: any EventLoopGroup, logger: Logger
     ) {
         self.configuration = configuration
+        self.security = security
         self.generator = generator
         self.group = group
         self.logger = logger
@@ -59,14 +63,22 @@ package final class WorkerServer: Sendable {
         guard let listener = opened else { return }
         let input = input
         let relay = EventRelay(onEvent)
+        let report = { @Sendable [logger] (event: WorkerEvent) in
+            logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
+            relay.send(event)
+        }
         let thread = GenerationThread(generator: generator) { input.yield($0) }
         let engine = WorkerEngine(
             machine: WorkerStateMachine(
                 node: node(port: listener.port), timeouts: configuration.timeouts),
             thread: thread, loop: group.next(), logger: logger, emit: { input.yield($0) },
-            report: relay.send, onStop: { input.finish() })
-        relay.send(.listening(host: configuration.host, port: listener.port))
-        let result = await Result { try await work(listener, engine) }
+            report: report, onStop: { input.finish() })
+        report(.listening(host: configuration.host, port: listener.port))
+        let result = await Result {
+            try await work(listener, engine) { peer, reason in
+                report(.strangerRejected(peer: peer, reason: reason))
+            }
+        }
         await engine.abandon()
         await thread.shutDown()
         await relay.finish()
@@ -75,13 +87,16 @@ package final class WorkerServer: Sendable {
 
     private enum Ended { case listener, drained, patience }
 
-    private func work(_ listener: ClusterListener, _ engine: WorkerEngine) async throws {
+    private func work(
+        _ listener: ClusterListener, _ engine: WorkerEngine,
+        reject: @escaping @Sendable (_ peer: String, _ reason: String) -> Void
+    ) async throws {
+        let rules = ListenerRules(
+            connectionCountMax: configuration.connectionCountMax, security: security,
+            handshake: configuration.timeouts.handshake)
         try await withThrowingTaskGroup(of: Ended.self) { tasks in
             tasks.addTask {
-                try await listener.run(
-                    connectionCountMax: self.configuration.connectionCountMax,
-                    counter: self.counter
-                ) {
+                try await listener.run(rules: rules, counter: self.counter, reject: reject) {
                     await engine.serve($0)
                 }
                 return .listener

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ClusterTransport
 internal import CommandSupport
 internal import Coordinator
 internal import Foundation
@@ -7,9 +8,11 @@ internal import GenerationTypes
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import NodeSupport
 internal import RunStore
 internal import StableDiffusion
 internal import TensorKit
+internal import WireProtocol
 
 /// One life of a run on the cluster: workers found or started, images drawn, files written.
 struct ClusterRun: Sendable {
@@ -19,7 +22,9 @@ struct ClusterRun: Sendable {
     let decoding: ComputeConfiguration
     let decodePlace: DecodePlace
     let stop: StopRequest
-    let progress: ProgressFeed
+    let observers: Observers
+
+    private var progress: ProgressFeed { observers.progress }
 
     /// Performs the run and leaves its files behind, however it ends.
     ///
@@ -31,7 +36,11 @@ struct ClusterRun: Sendable {
                 .runStarted(
                     stepCounts: job.plan.requests.map(\.inferenceStepCount),
                     baseSeed: job.plan.baseSeed))
+            let page = try await observers.metrics.start(
+                group: group, logger: observers.logger
+            ) { [numbers = observers.numbers] in numbers.page }
             let exit = try await prepareAndDraw(group)
+            await page?.stop()
             try? await group.shutdownGracefully()
             return exit
         } catch {
@@ -51,10 +60,10 @@ struct ClusterRun: Sendable {
             return try await finish(session, prepared, CoordinatorSummary(of: session.history))
         }
         do {
-            return try await withWorkers(group) { workers in
+            return try await withWorkers(group) { workers, security in
                 let prepared = try await preparing.value
                 let session = try job.begin(with: prepared.fingerprint, progress: progress)
-                return try await draw(on: workers, prepared, session, group)
+                return try await draw(on: workers, security, prepared, session, group)
             }
         } catch {
             // Where the model itself is at fault, that says more than what its workers died of.
@@ -65,19 +74,21 @@ struct ClusterRun: Sendable {
 
     private func withWorkers(
         _ group: MultiThreadedEventLoopGroup,
-        _ body: ([WorkerAddress]) async throws -> ProgramExit
+        _ body: ([WorkerAddress], ClusterSecurity) async throws -> ProgramExit
     ) async throws -> ProgramExit {
         switch pool {
-        case .hosts(let addresses): return try await body(addresses)
+        case .hosts(let addresses, let security): return try await body(addresses, security)
         case .local(let count, let arguments):
+            // Other users of this machine can reach the workers' ports, too.
+            let (key, keyText) = AuthenticationKey.random()
             let local = try await LocalWorkers.start(
                 count: count, executable: "\(SystemInfo.executableDirectory)/retom-worker",
-                arguments: arguments,
+                arguments: arguments, input: Array("\(keyText)\n".utf8),
                 environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
                 group: group,
                 onExit: { [progress] in progress.report(.warning($0)) })
             do {
-                let exit = try await body(local.addresses)
+                let exit = try await body(local.addresses, ClusterSecurity(key: key))
                 await local.stop()
                 return exit
             } catch {
@@ -88,8 +99,8 @@ struct ClusterRun: Sendable {
     }
 
     private func draw(
-        on workers: [WorkerAddress], _ prepared: PreparedModel, _ session: RunSession,
-        _ group: MultiThreadedEventLoopGroup
+        on workers: [WorkerAddress], _ security: ClusterSecurity, _ prepared: PreparedModel,
+        _ session: RunSession, _ group: MultiThreadedEventLoopGroup
     ) async throws -> ProgramExit {
         var configuration = CoordinatorConfiguration(
             name: SystemInfo.hostName, build: ProgramVersion.text,
@@ -98,15 +109,22 @@ struct ClusterRun: Sendable {
         // Nobody starts a local worker again.
         if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
-            configuration: configuration, workers: workers, group: group,
-            logger: Logger(label: "retom-coord") { StreamLogHandler.standardError(label: $0) })
+            configuration: configuration, workers: workers, security: security, group: group,
+            logger: observers.logger)
+        let numbers = observers.numbers
+        numbers.count { coordinator.traffic }
         stop.onRequest { coordinator.cancel() }
         do {
             let summary = try await coordinator.run(
                 job.plan.requests,
                 decoder: decodePlace == .coordinator ? prepared.decoder : nil, store: session,
-                resumed: session.resumed, onEvent: { session.note($0) },
+                resumed: session.resumed,
+                onEvent: {
+                    numbers.note($0)
+                    session.note($0)
+                },
                 consume: { finished in
+                    numbers.note(finished)
                     try await DedicatedThread.run(named: "write") { try session.write(finished) }
                 })
             return try await finish(session, prepared, summary)

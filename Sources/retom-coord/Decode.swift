@@ -36,7 +36,9 @@ struct Decode: AsyncParsableCommand {
         let stop = StopRequest()
         var warnings: [String] = []
         let job = try RunJob.opening(directory, model: model) { warnings.append($0) }
-        let progress = ProgressFeed.make(for: job.plan, json: json, quiet: quiet)
+        let progress = ProgressFeed.make(
+            for: job.plan, json: json, quiet: quiet,
+            monitor: RunMonitor(seconds: ConsoleStreams.standard.seconds))
         for warning in warnings { progress.report(.warning(warning)) }
         let exit: ProgramExit
         do {

@@ -17,7 +17,9 @@ extension ProgressFeed {
     }
 
     /// The display that suits the terminal and these options.
-    static func make(for plan: RequestPlan, json: Bool, quiet: Bool) -> ProgressFeed {
+    static func make(
+        for plan: RequestPlan, json: Bool, quiet: Bool, monitor: RunMonitor
+    ) -> ProgressFeed {
         let mode =
             quiet
             ? ProgressDisplay.Mode.silent
@@ -27,6 +29,6 @@ extension ProgressFeed {
                 style: terminalStyle)
         let display = ProgressDisplay(
             mode: mode, json: json, prompts: plan.requests.map(\.prompt), console: .standard)
-        return ProgressFeed(display, console: .standard)
+        return ProgressFeed(display, console: .standard, monitor: monitor)
     }
 }

@@ -5,6 +5,7 @@ internal import CommandSupport
 internal import Coordinator
 internal import Foundation
 internal import GenerationTypes
+internal import NodeSupport
 internal import RunStore
 internal import StableDiffusion
 internal import TensorKit
@@ -24,20 +25,24 @@ struct RetomCoord: AsyncParsableCommand {
             the small embedded model. The output directory receives the pictures \
             (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
             (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn; \
-            --resume goes on with it, also after a crash.
+            --resume goes on with it, also after a crash. 'retom-coord status DIRECTORY' tells how \
+            a run is getting on.
 
             Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
             3 no usable worker.
             """,
-        version: ProgramVersion.text, subcommands: [Decode.self])
+        version: ProgramVersion.text, subcommands: [Decode.self, StatusCommand.self])
 
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
     @OptionGroup(title: "Token merging") var merging: MergeOptions
     @OptionGroup(title: "Workers") var workers: WorkerOptions
+    @OptionGroup(title: "Security") var security: SecurityOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Computing") var compute: ComputeOptions
     @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Observing") var logs: LogOptions
+    @OptionGroup(title: "Observing") var metrics: MetricsOptions
 
     static func main() { runWatchingSignals() }
 
@@ -47,8 +52,12 @@ struct RetomCoord: AsyncParsableCommand {
         let job = output.resume ? try resumedJob { warnings.append($0) } : try newJob()
         var compute = compute
         if case .stored(_, let history) = job.account { compute.follow(history.run.settings) }
-        let pool = try workers.pool(compute: compute, modelDirectory: job.modelDirectory)
-        let progress = ProgressFeed.make(for: job.plan, json: output.json, quiet: output.quiet)
+        let pool = try workers.pool(
+            compute: compute, modelDirectory: job.modelDirectory, security: security)
+        let monitor = RunMonitor(seconds: ConsoleStreams.standard.seconds)
+        let progress = ProgressFeed.make(
+            for: job.plan, json: output.json, quiet: output.quiet, monitor: monitor)
+        let status = StatusFile(in: job.directory, of: monitor)
         let exit: ProgramExit
         do {
             warnings += pool.warnings
@@ -61,9 +70,14 @@ struct RetomCoord: AsyncParsableCommand {
                 decoding: compute.configuration(
                     threadCount: job.hasOpenImages
                         ? pool.decodeThreadCount(of: compute) : compute.threads),
-                decodePlace: output.decodeOn, stop: stop, progress: progress)
+                decodePlace: output.decodeOn, stop: stop,
+                observers: Observers(
+                    progress: progress, numbers: RunMetrics(monitor: monitor),
+                    logger: logs.logger(label: "retom-coord"), metrics: metrics))
             exit = try await run.perform()
+            status.finish()
         } catch {
+            status.finish()
             // What the display was told comes before the error that ends the program.
             await progress.finish()
             throw error

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import ClusterTransport
 internal import CommandSupport
 internal import Coordinator
 internal import Foundation
+internal import NodeSupport
 
 /// Who draws.
 struct WorkerOptions: ParsableArguments {
@@ -32,21 +34,32 @@ struct WorkerOptions: ParsableArguments {
 
     /// The workers to use: those of the hosts file, or processes to be started here.
     ///
-    /// - Throws: `HostsFileError`, `HostsFileUnreadable`.
-    func pool(compute: ComputeOptions, modelDirectory: String?) throws -> WorkerPool {
+    /// - Throws: `HostsFileError`, `HostsFileUnreadable`, and what `SecurityOptions` throws.
+    func pool(
+        compute: ComputeOptions, modelDirectory: String?, security: SecurityOptions
+    ) throws -> WorkerPool {
         let model = modelDirectory.map { ["--model", $0] } ?? []
         guard let workers else {
+            guard !security.isGiven else {
+                throw ValidationError(
+                    """
+                    --auth-key-file and --tls-… are for the workers of --workers; workers that \
+                    are started here get a key of their own
+                    """)
+            }
             let count = localWorkers ?? 1
             let threads = max(1, compute.threads / count)
             return .local(
                 count: count,
-                arguments: ["--port", "0", "--exit-with-parent"] + model
+                arguments: ["--port", "0", "--exit-with-parent", "--auth-key-file", "-"] + model
                     + compute.arguments(threadCount: threads))
         }
         guard let data = FileManager.default.contents(atPath: workers) else {
             throw HostsFileUnreadable(path: workers)
         }
-        return .hosts(try HostsFile.parse(Array(data), name: workers))
+        let addresses = try HostsFile.parse(Array(data), name: workers)
+        try security.check(addresses.map(\.host), .connecting)
+        return .hosts(addresses, try security.load())
     }
 }
 
@@ -63,12 +76,12 @@ struct HostsFileUnreadable: Error, CustomStringConvertible {
 enum WorkerPool: Sendable {
     /// Processes of this machine, started for this run.
     case local(count: Int, arguments: [String])
-    /// Workers that run already.
-    case hosts([WorkerAddress])
+    /// Workers that run already, and what they are shown and asked for.
+    case hosts([WorkerAddress], ClusterSecurity)
 
     /// What in the hosts file has no effect, one sentence per key.
     var warnings: [String] {
-        guard case .hosts(let addresses) = self else { return [] }
+        guard case .hosts(let addresses, _) = self else { return [] }
         let keys = Set(addresses.flatMap(\.options.keys)).sorted()
         return keys.map { key in
             let hosts = addresses.filter { $0.options[key] != nil }.map(\.description)

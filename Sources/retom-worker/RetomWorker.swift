@@ -5,9 +5,9 @@ internal import ClusterTransport
 internal import CommandSupport
 internal import GenerationTypes
 internal import Glibc
-internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import NodeSupport
 internal import StableDiffusion
 internal import TensorKit
 internal import Worker
@@ -23,10 +23,13 @@ struct RetomWorker: AsyncParsableCommand {
             prints 'listening on HOST:PORT' on standard output when it is ready. Ctrl-C or SIGTERM \
             lets it finish the image at hand; a second one ends it at once.
 
-            On every machine that is to draw:  retom-worker --host 0.0.0.0
-            Then list the machines in a file:  retom-coord --workers hosts.txt -p "a red house"
+            One key for the cluster:           (umask 077; openssl rand -hex 32 > retom.key)
+            On every machine that is to draw:  retom-worker --host 0.0.0.0 --auth-key-file retom.key
+            Then list the machines in a file:  retom-coord --workers hosts.txt \
+                                                 --auth-key-file retom.key -p "a red house"
 
-            Whoever reaches the port can use the worker: keep it inside a network you trust.
+            The key keeps strangers out; certificates (--tls-cert, --tls-key, --tls-ca) encrypt as \
+            well. Without either the worker takes connections of its own machine only.
 
             Exit codes: 0 stopped on request; 2 wrong usage, unusable model or port in use.
             """,
@@ -50,6 +53,9 @@ struct RetomWorker: AsyncParsableCommand {
     @Flag(help: "End when standard input does: for workers that another program starts.")
     var exitWithParent = false
 
+    @OptionGroup(title: "Security") var security: SecurityOptions
+    @OptionGroup(title: "Observing") var logs: LogOptions
+    @OptionGroup(title: "Observing") var metrics: MetricsOptions
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
 
@@ -64,6 +70,9 @@ struct RetomWorker: AsyncParsableCommand {
     func run() async throws {
         // While the model loads there is nothing to finish.
         let stop = StopRequest(idleExitCode: ProgramExit.success.rawValue)
+        try security.check([host], .listening)
+        // The key may be the first line of standard input; the watch reads on from there.
+        let protection = try security.load()
         if exitWithParent { ParentWatch.onStandardInputEnd { _exit(0) } }
         let directory = try ModelDirectory(path: try model.resolve().directory)
         // A port in use is told before seconds of loading; who connects meanwhile waits.
@@ -71,16 +80,23 @@ struct RetomWorker: AsyncParsableCommand {
         let listener = try await ClusterListener.bind(host: host, port: port, group: group)
         let server: WorkerServer
         do {
-            server = try await self.server(for: directory, group)
+            server = try await self.server(for: directory, protection, group)
         } catch {
             await listener.abandon()
             throw error
         }
         stop.onRequest { server.drain() }
+        let numbers = WorkerMetrics()
         do {
+            let logger = logs.logger(label: "retom-worker")
+            let page = try await metrics.start(group: group, logger: logger) {
+                numbers.page(server.traffic)
+            }
             try await server.run(on: listener) { event in
+                numbers.note(event)
                 ConsoleStreams.standard.writeOutput("\(event)\n")
             }
+            await page?.stop()
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -90,7 +106,7 @@ struct RetomWorker: AsyncParsableCommand {
 
     /// Loads the model.
     private func server(
-        for directory: ModelDirectory, _ group: any EventLoopGroup
+        for directory: ModelDirectory, _ security: ClusterSecurity, _ group: any EventLoopGroup
     ) async throws -> WorkerServer {
         async let fingerprint = DedicatedThread.run(named: "hash") {
             try ModelFingerprint(of: directory)
@@ -109,7 +125,7 @@ struct RetomWorker: AsyncParsableCommand {
         worker.name = name ?? (port == 0 ? nil : "\(SystemInfo.hostName):\(port)")
 
         return WorkerServer(
-            configuration: worker, generator: generator, group: group,
-            logger: Logger(label: "retom-worker") { StreamLogHandler.standardError(label: $0) })
+            configuration: worker, security: security, generator: generator, group: group,
+            logger: logs.logger(label: "retom-worker"))
     }
 }

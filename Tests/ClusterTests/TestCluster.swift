@@ -58,13 +58,14 @@ enum TestCluster {
     }
 
     static func coordinator(
-        _ workers: [WorkerAddress],
+        _ workers: [WorkerAddress], security: ClusterSecurity = .none,
         _ configure: (inout CoordinatorConfiguration) -> Void = { _ in }
     ) -> Coordinator {
         var configuration = coordinatorConfiguration()
         configure(&configuration)
         return Coordinator(
-            configuration: configuration, workers: workers, group: group, logger: logger)
+            configuration: configuration, workers: workers, security: security, group: group,
+            logger: logger)
     }
 }
 
@@ -76,13 +77,14 @@ final class TestWorker: Sendable {
 
     init(
         _ generator: HashChainGenerator = HashChainGenerator(),
+        security: ClusterSecurity = .none,
         _ configure: (inout WorkerConfiguration) -> Void = { _ in }
     ) {
         var configuration = TestCluster.workerConfiguration()
         configure(&configuration)
         server = WorkerServer(
-            configuration: configuration, generator: generator, group: TestCluster.group,
-            logger: TestCluster.logger)
+            configuration: configuration, security: security, generator: generator,
+            group: TestCluster.group, logger: TestCluster.logger)
     }
 
     /// Starts it and waits for its port.

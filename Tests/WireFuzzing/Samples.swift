@@ -79,6 +79,7 @@ package enum Samples {
 
     package static let messages: [Message] = [
         .hello(node(.coordinator)), .welcome(node(.worker)), .refuse(reason),
+        .challenge([UInt8](0..<32)), .proof([UInt8](32..<64)),
         .assign(lease, request),
         .progress(ProgressReport(lease: lease, step: 3, stepCount: 30, seconds: 0.75)),
         .result(result), .resultAck(lease), .ackConfirm(lease), .nak(lease, reason),

@@ -22,6 +22,7 @@ package final class ProgressFeed: Sendable {
     }
 
     private let display: ProgressDisplay
+    private let monitor: RunMonitor?
     private let seconds: @Sendable () -> Double
     private let state = Mutex(State())
     /// Counts the changes of `state` that the thread has not seen.
@@ -32,8 +33,12 @@ package final class ProgressFeed: Sendable {
     /// - Parameters:
     ///   - display: what shows the events; nobody else should use it.
     ///   - console: the display's, for its clock.
-    package init(_ display: ProgressDisplay, console: ConsoleStreams) {
+    ///   - monitor: told of every event at once, however slow the display is.
+    package init(
+        _ display: ProgressDisplay, console: ConsoleStreams, monitor: RunMonitor? = nil
+    ) {
         self.display = display
+        self.monitor = monitor
         seconds = console.seconds
         let thread = Thread { [self] in work() }
         thread.name = "progress"
@@ -43,6 +48,7 @@ package final class ProgressFeed: Sendable {
     /// Queues an event; never blocks.
     package func report(_ event: RunEvent) {
         let time = seconds()
+        monitor?.note(event)
         state.withLock { state in
             if case .imageProgress = event, state.waiting.count >= Self.backlogMax { return }
             state.waiting.append((event, time))

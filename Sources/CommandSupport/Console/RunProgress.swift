@@ -40,7 +40,7 @@ package struct RunProgress: Sendable {
     // Running totals: a run may have a million images, and the display asks often.
     private var totalStepCount = 0
     private var finishedStepCount = 0
-    private var queuedCount = 0
+    private(set) var queuedCount = 0
     private var queuedStepCount = 0
     /// Seconds from latents to picture, smoothed.
     private var decodingSeconds: Double = 0

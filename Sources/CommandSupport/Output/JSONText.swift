@@ -24,7 +24,7 @@ package enum JSONText {
     }
 
     /// A string as JSON spells it, characters beyond ASCII as they are.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -132,6 +132,11 @@ package final class RunDirectory: Sendable {
         try file.commit(replacing: true)
     }
 
+    /// Removes a file if it is there.
+    package func remove(_ name: String) {
+        unlink(path(of: name))
+    }
+
     /// Reads a file of this run back, for the contact sheet.
     package func read(_ name: String) throws(RunDirectoryError) -> [UInt8] {
         let path = path(of: name)

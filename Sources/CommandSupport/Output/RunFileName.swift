@@ -4,6 +4,8 @@
 package enum RunFileName {
     /// The machine-readable account of the run.
     package static let report = "report.json"
+    /// What the run is doing, while it does; no part of what it leaves.
+    package static let status = "status.json"
     /// The page that shows the run.
     package static let gallery = "index.html"
 

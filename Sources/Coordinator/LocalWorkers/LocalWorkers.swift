@@ -14,12 +14,15 @@ package final class LocalWorkers: Sendable {
     ///   - executable: path of `retom-worker`.
     ///   - arguments: must make it listen on a port of its choice, announce that in its first line
     ///     and end with its standard input (`--port 0 --exit-with-parent`).
+    ///   - input: what each finds on its standard input, 4096 bytes at most; secrets belong there,
+    ///     for command lines are public.
     ///   - environment: `KEY=value` strings.
     ///   - startTimeout: how long loading the model may take.
     ///   - onExit: called with an obituary when one ends without being told to.
     /// - Throws: `LocalWorkersError`; whatever was started is ended first.
     package static func start(
-        count: Int, executable: String, arguments: [String], environment: [String],
+        count: Int, executable: String, arguments: [String], input: [UInt8] = [],
+        environment: [String],
         startTimeout: Duration = .seconds(180), group: any EventLoopGroup,
         onExit: @escaping @Sendable (String) -> Void
     ) async throws -> LocalWorkers {
@@ -28,8 +31,8 @@ package final class LocalWorkers: Sendable {
             for _ in 0..<count {
                 processes.append(
                     try WorkerProcess(
-                        executable: executable, arguments: arguments, environment: environment,
-                        loop: group.next(), onExit: onExit))
+                        executable: executable, arguments: arguments, input: input,
+                        environment: environment, loop: group.next(), onExit: onExit))
             }
             var addresses: [WorkerAddress] = []
             for process in processes {

@@ -5,7 +5,7 @@ import Synchronization
 
 /// A child process whose standard streams are pipes of ours.
 ///
-/// Its standard input stays open and empty for as long as we live: the kernel closes it however we
+/// Its standard input holds a few bytes and stays open for as long as we live: the kernel closes it however we
 /// end, and the child takes that as its sign to go. It gets a process group of its own, so that a
 /// Ctrl-C at the terminal reaches only us and we can end it in order.
 final class SpawnedProcess: Sendable {
@@ -13,6 +13,9 @@ final class SpawnedProcess: Sendable {
         var input: Int32?
         var isReaped = false
     }
+
+    /// What every pipe has room for.
+    private static let inputByteCountMax = 4096
 
     let processIdentifier: pid_t
     /// Read ends of standard output and standard error; whoever reads them closes them.
@@ -24,10 +27,12 @@ final class SpawnedProcess: Sendable {
     ///
     /// - Parameters:
     ///   - executable: a path.
+    ///   - input: what it finds on its standard input; must fit into the smallest pipe.
     ///   - environment: `KEY=value` strings.
     init(
-        executable: String, arguments: [String], environment: [String]
+        executable: String, arguments: [String], input: [UInt8], environment: [String]
     ) throws(LocalWorkersError) {
+        precondition(input.count <= Self.inputByteCountMax, "a pipe may not hold so much")
         var pipes: [(read: Int32, write: Int32)] = []
         func failure(_ code: Int32) -> LocalWorkersError {
             for pipe in pipes {
@@ -43,6 +48,8 @@ final class SpawnedProcess: Sendable {
             // No other child may inherit these, or the end of one would go unnoticed.
             for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         }
+        // While both ends are ours the write can neither block nor fail.
+        _ = write(pipes[0].write, input, input.count)
         var identifier: pid_t = 0
         let code = Self.spawn(
             &identifier, executable, arguments, environment,

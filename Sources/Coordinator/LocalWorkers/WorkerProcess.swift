@@ -32,11 +32,12 @@ final class WorkerProcess: Sendable {
     ///
     /// - Parameter onExit: called with an obituary if it ends without being told to.
     init(
-        executable: String, arguments: [String], environment: [String], loop: any EventLoop,
+        executable: String, arguments: [String], input: [UInt8], environment: [String],
+        loop: any EventLoop,
         onExit: @escaping @Sendable (String) -> Void
     ) throws(LocalWorkersError) {
         process = try SpawnedProcess(
-            executable: executable, arguments: arguments, environment: environment)
+            executable: executable, arguments: arguments, input: input, environment: environment)
         let addressPromise = loop.makePromise(of: WorkerAddress.self)
         let exitPromise = loop.makePromise(of: String.self)
         address = addressPromise.futureResult

@@ -23,6 +23,9 @@ extension Message {
         case .hello: .hello(try reader.readNode(role: .coordinator))
         case .welcome: .welcome(try reader.readNode(role: .worker))
         case .refuse: .refuse(try reader.readReason())
+        case .challenge:
+            .challenge(try reader.readBytes(WireLimits.nonceByteCount, "random number"))
+        case .proof: .proof(try reader.readBytes(WireLimits.proofByteCount, "proof"))
         case .assign: .assign(try reader.readLease(item), try reader.readRequest())
         case .progress: .progress(try reader.readProgress(item))
         case .checkpoint: throw .unknownMessageType(type.rawValue)

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Logging
+package import WireProtocol
+
+extension Logger {
+    /// Notes that a message was sent or received.
+    package func debug(
+        _ what: Logger.Message, _ message: WireProtocol.Message, connection: UInt64
+    ) {
+        debug(
+            what,
+            metadata: message.logFields.mapValues { "\($0)" }
+                .merging(["connection": "\(connection)"]) { $1 })
+    }
+}

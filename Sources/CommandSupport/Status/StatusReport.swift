@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Foundation
+internal import Glibc
+
+/// What can be found out about the run of a directory, from outside.
+package struct StatusReport: Sendable, Equatable {
+    /// Whether somebody works on it.
+    package enum State: String, Codable, Sendable {
+        /// A coordinator holds the directory.
+        case running
+        /// It ended in order: `report.json` is there.
+        case ended
+        /// It ended without an account: it was killed.
+        case gone
+        /// There was none.
+        case none
+    }
+
+    /// Which of them.
+    package var state: State
+    /// The last that the coordinator wrote; `nil` if it wrote nothing or removed it.
+    package var status: RunStatus?
+
+    /// Looks at a directory.
+    package init(directory path: String) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        // The coordinator holds the lock for as long as it lives; a shared one of ours is let go at
+        // once, and a coordinator that starts this very moment would say that the directory is in use.
+        let isHeld =
+            descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        status = FileManager.default.contents(atPath: "\(path)/\(RunFileName.status)")
+            .flatMap { try? JSONText.decode(RunStatus.self, from: $0) }
+        let hasReport = access("\(path)/\(RunFileName.report)", F_OK) == 0
+        state = isHeld ? .running : status != nil ? .gone : hasReport ? .ended : .none
+    }
+
+    /// Lines for people.
+    ///
+    /// - Parameter now: for how long nothing was heard.
+    package func text(now: Date) -> String {
+        guard let status else {
+            return switch state {
+            case .running: "a coordinator is starting or ending\n"
+            case .ended: "the run has ended: report.json has its account\n"
+            case .gone, .none: "no run is or was here\n"
+            }
+        }
+        var lines: [String] = []
+        let age = Int(now.timeIntervalSince(status.updatedAt))
+        if state == .gone {
+            lines.append(
+                "the coordinator is gone without an account; its last word was \(age) s ago:")
+        } else if age > 10 {
+            lines.append(
+                "the coordinator (process \(status.processIdentifier)) is silent for \(age) s:")
+        }
+        let images = status.images
+        lines.append(
+            "\(images.written) of \(images.total) images written, \(images.failed) failed, "
+                + "\(images.sampling) drawn now, \(images.decoding) to decode, \(images.queued) queued"
+        )
+        let left =
+            status.remainingSeconds.map { "\(TerminalText.duration($0)) left" }
+            ?? "time left unknown"
+        lines.append(
+            "\(Self.rounded(status.stepsPerSecond)) steps/s, \(status.retries) of "
+                + "\(status.attempts) attempts retried, \(left)")
+        lines += status.workers.map(Self.line)
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func line(_ worker: RunStatus.Worker) -> String {
+        let pace = worker.secondsPerStep.map { ", \(rounded($0)) s per step" } ?? ""
+        let doing =
+            switch worker.state {
+            case .drawing:
+                "draws image \(worker.image ?? 0), step \(worker.step ?? 0) of \(worker.steps ?? 0)"
+            case .idle: "is idle"
+            case .lost: "is lost: \(worker.reason ?? "")"
+            }
+        return "  \(worker.name): \(worker.images) images\(pace); \(doing)"
+    }
+
+    private static func rounded(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
+}

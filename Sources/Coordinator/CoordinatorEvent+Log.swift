@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import Logging
+
+/// Events as records of a log: one per change, and no text of a prompt.
+extension CoordinatorEvent {
+    var logLevel: Logger.Level {
+        switch self {
+        case .progress: .trace
+        case .workerJoined, .workerBusy, .workerReturned, .assigned, .completed: .info
+        case .workerRefused, .workerLost, .workerQuarantined, .retried: .warning
+        case .failed: .error
+        case .resultsDiffer: .critical
+        }
+    }
+
+    var logMessage: Logger.Message {
+        switch self {
+        case .workerJoined: "worker joined"
+        case .workerRefused: "worker refused"
+        case .workerBusy: "worker busy"
+        case .workerLost: "worker lost"
+        case .workerQuarantined: "worker rests"
+        case .workerReturned: "worker works again"
+        case .assigned: "image assigned"
+        case .progress: "step done"
+        case .retried: "attempt failed"
+        case .completed: "image completed"
+        case .failed: "image failed"
+        case .resultsDiffer: "results differ"
+        }
+    }
+
+    var logMetadata: Logger.Metadata {
+        switch self {
+        case .workerJoined(let worker, let description):
+            [
+                "worker.id": "\(worker)", "name": "\(description.name)",
+                "build": "\(description.build)", "kernel.class": "\(description.kernelClass)",
+                "cores": "\(description.coreCount)",
+            ]
+        case .workerRefused(let worker, let reason), .workerBusy(let worker, let reason):
+            ["worker.id": "\(worker)", "reason": "\(reason)"]
+        case .workerLost(let worker, let reason, let willRetry):
+            ["worker.id": "\(worker)", "reason": "\(reason)", "retry": "\(willRetry)"]
+        case .workerQuarantined(let worker, let reason, let seconds):
+            ["worker.id": "\(worker)", "reason": "\(reason)", "seconds": "\(seconds)"]
+        case .workerReturned(let worker): ["worker.id": "\(worker)"]
+        case .assigned(let item, let worker, let attempt):
+            ["image": "\(item)", "worker.id": "\(worker)", "attempt": "\(attempt)"]
+        case .progress(let item, let worker, let step, let stepCount, let seconds):
+            [
+                "image": "\(item)", "worker.id": "\(worker)", "step": "\(step)",
+                "steps": "\(stepCount)", "seconds": "\(seconds)",
+            ]
+        case .retried(let item, let failure):
+            [
+                "image": "\(item)", "worker.id": "\(failure.worker)",
+                "attempt": "\(failure.attempt)", "reason": "\(failure.reason)",
+            ]
+        case .completed(let item, let worker, let attempt, let timings, let sha256):
+            [
+                "image": "\(item)", "worker.id": "\(worker)", "attempt": "\(attempt)",
+                "seconds": "\(timings.samplingSeconds)", "sha256": "\(sha256)",
+            ]
+        case .failed(let item, let failures):
+            [
+                "image": "\(item)",
+                "reason": "\(failures.map(\.description).joined(separator: "; "))",
+            ]
+        case .resultsDiffer(let item, let worker, let firstWorker):
+            ["image": "\(item)", "worker.id": "\(worker)", "first.worker.id": "\(firstWorker)"]
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+package import Logging
+
+/// One record of a log, and what it looks like.
+package struct LogLine: Sendable {
+    /// For whom.
+    package enum Format: String, Sendable {
+        /// `TIME LEVEL LABEL MESSAGE key=value …`
+        case text
+        /// An object with `time`, `level`, `label`, `message` and the metadata's keys.
+        case json
+    }
+
+    /// When, as ISO 8601.
+    package var time: String
+    /// How bad.
+    package var level: Logger.Level
+    /// Which program.
+    package var label: String
+    /// What.
+    package var message: String
+    /// To which image, which lease, which worker.
+    package var metadata: Logger.Metadata
+
+    /// Makes a record.
+    package init(
+        time: String, level: Logger.Level, label: String, message: String,
+        metadata: Logger.Metadata
+    ) {
+        self.time = time
+        self.level = level
+        self.label = label
+        self.message = message
+        self.metadata = metadata
+    }
+
+    /// The line, without its end; metadata sorted by key.
+    package func text(as format: Format) -> String {
+        let pairs = metadata.sorted { $0.key < $1.key }
+        switch format {
+        case .text:
+            let words = pairs.map { "\($0.key)=\(Self.word("\($0.value)"))" }
+            return ([time, level.rawValue, label, Self.oneLine(message)] + words)
+                .joined(separator: " ")
+        case .json:
+            let fixed = [
+                ("time", time), ("level", level.rawValue), ("label", label), ("message", message),
+            ]
+            let fields = (fixed + pairs.map { ($0.key, "\($0.value)") }).map { key, value in
+                "\(JSONText.quoted(key)):\(JSONText.quoted(value))"
+            }
+            return "{\(fields.joined(separator: ","))}"
+        }
+    }
+
+    /// A value that a reader can tell from the next one.
+    private static func word(_ value: String) -> String {
+        let isPlain =
+            !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x22 && $0 < 0x7F }
+        return isPlain ? value : JSONText.quoted(value)
+    }
+
+    /// Whatever a peer says, it begins no line of its own.
+    private static func oneLine(_ text: String) -> String {
+        text.contains(where: \.isNewline) ? JSONText.quoted(text) : text
+    }
+}

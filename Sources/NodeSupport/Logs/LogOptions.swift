@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+internal import CommandSupport
+package import Logging
+
+/// What is written to standard error for whoever runs the programs; the same for both.
+package struct LogOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Log what happens to standard error, from this level on (default: no log).",
+            valueName: Logger.Level.allCases.map(\.rawValue).joined(separator: "|")))
+    package var logLevel: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How log lines look: for people or one JSON object each.",
+            valueName: "text|json"))
+    package var logFormat: String = "text"
+
+    package init() {}
+
+    package func validate() throws {
+        if let logLevel, Logger.Level(rawValue: logLevel) == nil {
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--log-level \(logLevel): choose \(levels)")
+        }
+        guard LogLine.Format(rawValue: logFormat) != nil else {
+            throw ValidationError("--log-format \(logFormat): choose text or json")
+        }
+    }
+
+    /// A logger as these options ask for.
+    package func logger(label: String) -> Logger {
+        guard let level = logLevel.flatMap(Logger.Level.init(rawValue:)) else {
+            return Logger(label: label) { _ in SwiftLogNoOpLogHandler() }
+        }
+        let format = LogLine.Format(rawValue: logFormat) ?? .text
+        var logger = Logger(label: label) { label in
+            LineLogHandler(label: label, format: format) {
+                ConsoleStreams.standard.writeError($0 + "\n")
+            }
+        }
+        logger.logLevel = level
+        return logger
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+package import Logging
+package import NIOCore
+
+/// Numbers for Prometheus; the same options for coordinator and worker.
+package struct MetricsOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Serve metrics for Prometheus on this port, at /metrics; 0 lets the system choose.",
+            valueName: "number"))
+    package var metricsPort: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Address of the metrics; they hold no prompts and no keys, but anybody may read them.",
+            valueName: "address"))
+    package var metricsHost = "127.0.0.1"
+
+    package init() {}
+
+    package func validate() throws {
+        if let metricsPort, !(0...65535).contains(metricsPort) {
+            throw ValidationError("--metrics-port \(metricsPort): choose from 0 to 65535")
+        }
+    }
+
+    /// Opens the port, if one is wanted.
+    ///
+    /// - Throws: `TransportError`.
+    package func start(
+        group: any EventLoopGroup, logger: Logger, page: @escaping @Sendable () -> PrometheusText
+    ) async throws -> MetricsServer? {
+        guard let metricsPort else { return nil }
+        let server = try await MetricsServer.start(
+            host: metricsHost, port: metricsPort, group: group, page: page)
+        logger.info("metrics", metadata: ["host": "\(metricsHost)", "port": "\(server.port)"])
+        return server
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Builds a page of metrics in Prometheus' text format 0.0.4.
+package struct PrometheusText: Sendable {
+    /// What readers must be told about the page.
+    package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    /// How a number behaves.
+    package enum Kind: String, Sendable {
+        /// Only grows.
+        case counter
+        /// Goes up and down.
+        case gauge
+    }
+
+    /// The page so far.
+    package private(set) var text = ""
+
+    /// An empty page.
+    package init() {}
+
+    /// Adds a metric of one number.
+    package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double) {
+        add(name, kind, help, [([:], value)])
+    }
+
+    /// Adds a metric with a number for each set of labels; nothing when there is none.
+    package mutating func add(
+        _ name: String, _ kind: Kind, _ help: String,
+        _ values: [(labels: [String: String], value: Double)]
+    ) {
+        guard !values.isEmpty else { return }
+        head(name, kind.rawValue, help)
+        for (labels, value) in values { sample(name, labels, value) }
+    }
+
+    /// Adds a histogram.
+    package mutating func add(_ name: String, _ help: String, _ histogram: Histogram) {
+        head(name, "histogram", help)
+        var count = 0
+        for (bound, more) in zip(histogram.bounds + [.infinity], histogram.counts) {
+            count += more
+            sample("\(name)_bucket", ["le": Self.number(bound)], Double(count))
+        }
+        sample("\(name)_sum", [:], histogram.sum)
+        sample("\(name)_count", [:], Double(count))
+    }
+
+    private mutating func head(_ name: String, _ kind: String, _ help: String) {
+        let escaped = help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+        text += "# HELP \(name) \(escaped)\n# TYPE \(name) \(kind)\n"
+    }
+
+    private mutating func sample(_ name: String, _ labels: [String: String], _ value: Double) {
+        let pairs = labels.sorted { $0.key < $1.key }.map { key, value in
+            let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+                .replacing("\n", with: "\\n")
+            return "\(key)=\"\(escaped)\""
+        }
+        let list = pairs.isEmpty ? "" : "{\(pairs.joined(separator: ","))}"
+        text += "\(name)\(list) \(Self.number(value))\n"
+    }
+
+    private static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        return Int(exactly: value).map(String.init) ?? "\(value)"
+    }
+}
+
+/// How many values lie below each of some bounds.
+package struct Histogram: Sendable, Equatable {
+    /// Upper bounds, growing; one more bucket takes the rest.
+    package let bounds: [Double]
+    /// Values in each bucket.
+    package private(set) var counts: [Int]
+    /// Of all values.
+    package private(set) var sum = 0.0
+
+    /// No value yet.
+    package init(bounds: [Double]) {
+        self.bounds = bounds
+        counts = Array(repeating: 0, count: bounds.count + 1)
+    }
+
+    /// Bounds for what takes from milliseconds to minutes.
+    package static var seconds: Histogram {
+        Histogram(bounds: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100])
+    }
+
+    /// Counts a value.
+    package mutating func add(_ value: Double) {
+        sum += value
+        counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ArgumentParser
+package import ClusterTransport
+internal import Glibc
+internal import WireProtocol
+
+/// What keeps strangers out; the same options for coordinator and worker.
+package struct SecurityOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Use the cluster's key in this file: both programs must have it. 'openssl rand -hex 32' \
+            makes one; only its owner may read the file; - takes a line of standard input.
+            """, valueName: "file"))
+    package var authKeyFile: String?
+
+    @Option(
+        help: ArgumentHelp("Use TLS with this certificate (PEM).", valueName: "file"))
+    package var tlsCert: String?
+
+    @Option(help: ArgumentHelp("The certificate's private key (PEM).", valueName: "file"))
+    package var tlsKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The authority that all certificates of the cluster are signed by (PEM).",
+            valueName: "file"))
+    package var tlsCa: String?
+
+    package init() {}
+
+    package func validate() throws {
+        let count = [tlsCert, tlsKey, tlsCa].count { $0 != nil }
+        guard count == 0 || count == 3 else {
+            throw ValidationError(
+                """
+                --tls-cert, --tls-key and --tls-ca go together; cluster/make-certificates makes \
+                all three
+                """)
+        }
+    }
+
+    /// Whether any of the options is given.
+    package var isGiven: Bool { authKeyFile != nil || tlsCert != nil }
+
+    /// Reads the files.
+    ///
+    /// - Throws: `KeyFileError`, `SecretFileError`, `TLSIdentityError`.
+    package func load() throws -> ClusterSecurity {
+        var security = ClusterSecurity()
+        if let path = authKeyFile {
+            let content = try SecretFile.read(path)
+            do {
+                security.key = try AuthenticationKey(fileContent: content)
+            } catch {
+                throw KeyFileError(path: path, problem: error)
+            }
+        }
+        if let tlsCert, let tlsKey, let tlsCa {
+            security.tls = try TLSIdentity(
+                certificatePath: tlsCert, key: try SecretFile.read(tlsKey), keyPath: tlsKey,
+                authorityPath: tlsCa, now: time(nil))
+        }
+        return security
+    }
+
+    /// Refuses to speak to other machines without a key or TLS.
+    ///
+    /// - Parameter hosts: addresses that are listened on or connected to.
+    /// - Throws: `UnprotectedHostError`.
+    package func check(
+        _ hosts: [String], _ use: UnprotectedHostError.Use
+    ) throws(UnprotectedHostError) {
+        guard !isGiven, let host = hosts.first(where: { !ClusterSecurity.isLoopback($0) }) else {
+            return
+        }
+        throw UnprotectedHostError(host: host, use: use)
+    }
+}
+
+/// A key file whose content is no key.
+package struct KeyFileError: Error, CustomStringConvertible {
+    let path: String
+    let problem: AuthenticationKeyError
+
+    package var description: String { "\(path): \(problem)" }
+}
+
+/// Another machine, and nothing that keeps strangers out.
+package struct UnprotectedHostError: Error, Equatable, CustomStringConvertible {
+    /// What for.
+    package enum Use: Sendable {
+        case listening
+        case connecting
+    }
+
+    let host: String
+    let use: Use
+
+    package var description: String {
+        let problem =
+            switch use {
+            case .listening:
+                """
+                --host \(host) lets other machines in, and whoever reaches the port could use \
+                this worker.
+                """
+            case .connecting:
+                """
+                the worker \(host) is another machine, and whoever answers there would get the \
+                prompts.
+                """
+            }
+        return """
+            \(problem) Give all machines one key:
+              (umask 077; openssl rand -hex 32 > retom.key)   # copy it to every machine, then
+              --auth-key-file retom.key                       # with retom-worker and retom-coord
+            or certificates, which encrypt as well: cluster/make-certificates makes the files for \
+            --tls-cert, --tls-key and --tls-ca.
+            """
+    }
+}

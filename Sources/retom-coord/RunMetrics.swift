@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ClusterTransport
+internal import CommandSupport
+internal import Coordinator
+internal import GenerationTypes
+internal import NodeSupport
+internal import Synchronization
+
+/// A run in numbers, for Prometheus.
+final class RunMetrics: Sendable {
+    private struct State {
+        var stepSeconds = Histogram.seconds
+        var samplingSeconds = 0.0
+        var decodeSeconds = 0.0
+        var traffic: (@Sendable () -> ClusterTraffic)?
+    }
+
+    private let monitor: RunMonitor
+    private let state = Mutex(State())
+
+    init(monitor: RunMonitor) { self.monitor = monitor }
+
+    /// Says who counts the bytes.
+    func count(_ traffic: @escaping @Sendable () -> ClusterTraffic) {
+        state.withLock { $0.traffic = traffic }
+    }
+
+    /// Takes notice of an event of the cluster.
+    func note(_ event: CoordinatorEvent) {
+        guard case .progress(_, _, let step, _, let seconds) = event, step > 0 else { return }
+        state.withLock { $0.stepSeconds.add(seconds) }
+    }
+
+    /// Takes notice of a picture.
+    func note(_ finished: FinishedImage) {
+        state.withLock {
+            $0.samplingSeconds += finished.timings.samplingSeconds
+            $0.decodeSeconds += finished.decodeSeconds
+        }
+    }
+
+    /// The page as it is now.
+    var page: PrometheusText {
+        let status = monitor.status
+        let state = state.withLock { $0 }
+        var page = PrometheusText()
+        Self.add(status, to: &page)
+        page.add("retom_step_seconds", "Time of one denoising step.", state.stepSeconds)
+        page.add(
+            "retom_sampling_seconds_total", .counter,
+            "Workers' time for the pictures that are here.",
+            state.samplingSeconds)
+        page.add(
+            "retom_decode_seconds_total", .counter, "This process's time for decoding them.",
+            state.decodeSeconds)
+        let sum = state.samplingSeconds + state.decodeSeconds
+        page.add(
+            "retom_decode_share_ratio", .gauge, "Decoding's part of both.",
+            sum > 0 ? state.decodeSeconds / sum : 0)
+        if let traffic = state.traffic?() {
+            page.add(
+                "retom_wire_bytes_total", .counter, "Bytes on all connections to workers.",
+                [
+                    (["direction": "received"], Double(traffic.receivedByteCount)),
+                    (["direction": "sent"], Double(traffic.sentByteCount)),
+                ])
+        }
+        ProcessMetrics.add(to: &page)
+        return page
+    }
+
+    private static func add(_ status: RunStatus, to page: inout PrometheusText) {
+        let images = status.images
+        page.add(
+            "retom_images", .gauge, "Images that are asked for and not finished.",
+            [
+                (["state": "queued"], Double(images.queued)),
+                (["state": "sampling"], Double(images.sampling)),
+                (["state": "decoding"], Double(images.decoding)),
+            ])
+        page.add(
+            "retom_images_total", .counter, "Images that are finished, by outcome.",
+            [
+                (["outcome": "written"], Double(images.written)),
+                (["outcome": "failed"], Double(images.failed)),
+            ])
+        page.add(
+            "retom_attempts_total", .counter, "Times that an image was given to a worker.",
+            Double(status.attempts))
+        page.add(
+            "retom_retries_total", .counter, "Attempts that failed and were followed by another.",
+            Double(status.retries))
+        page.add(
+            "retom_workers", .gauge, "Workers, by what they do.",
+            RunStatus.Worker.State.allCases.map { state in
+                (["state": state.rawValue], Double(status.workers.count { $0.state == state }))
+            })
+        page.add(
+            "retom_steps_per_second", .gauge, "Denoising steps of all workers.",
+            status.stepsPerSecond)
+        if let seconds = status.remainingSeconds {
+            page.add("retom_remaining_seconds", .gauge, "Until all images are finished.", seconds)
+        }
+    }
+}

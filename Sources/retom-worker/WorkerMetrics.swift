@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ClusterTransport
+internal import NodeSupport
+internal import Synchronization
+internal import Worker
+
+/// A worker in numbers, for Prometheus.
+final class WorkerMetrics: Sendable {
+    private struct State {
+        var isSampling = false
+        var hasCoordinator = false
+        var finishedCount = 0
+        var failedCount = 0
+        var strangerCount = 0
+        var imageSeconds = Histogram.seconds
+    }
+
+    private let state = Mutex(State())
+
+    /// Takes notice of an event.
+    func note(_ event: WorkerEvent) {
+        state.withLock { state in
+            switch event {
+            case .coordinatorJoined: state.hasCoordinator = true
+            case .coordinatorLeft: state.hasCoordinator = false
+            case .strangerRejected: state.strangerCount += 1
+            case .imageBegan: state.isSampling = true
+            case .imageFinished(_, _, let seconds):
+                state.isSampling = false
+                state.finishedCount += 1
+                state.imageSeconds.add(seconds)
+            case .imageFailed:
+                state.isSampling = false
+                state.failedCount += 1
+            case .listening, .coordinatorRefused, .drained: break
+            }
+        }
+    }
+
+    /// The page as it is now.
+    func page(_ traffic: ClusterTraffic) -> PrometheusText {
+        let state = state.withLock { $0 }
+        var page = PrometheusText()
+        page.add(
+            "retom_worker_images_total", .counter, "Images, by outcome.",
+            [
+                (["outcome": "sampled"], Double(state.finishedCount)),
+                (["outcome": "given_back"], Double(state.failedCount)),
+            ])
+        page.add(
+            "retom_worker_image_seconds", "Time of one image, text and steps.", state.imageSeconds)
+        page.add(
+            "retom_worker_sampling", .gauge, "1 while it samples an image.",
+            state.isSampling ? 1 : 0)
+        page.add(
+            "retom_worker_coordinator", .gauge, "1 while it works for a coordinator.",
+            state.hasCoordinator ? 1 : 0)
+        page.add(
+            "retom_worker_rejections_total", .counter, "Connections that were not let in.",
+            Double(state.strangerCount))
+        page.add(
+            "retom_wire_bytes_total", .counter, "Bytes on all connections.",
+            [
+                (["direction": "received"], Double(traffic.receivedByteCount)),
+                (["direction": "sent"], Double(traffic.sentByteCount)),
+            ])
+        ProcessMetrics.add(to: &page)
+        return page
+    }
+}
