@@ -66,14 +66,14 @@ package final class RunDirectory: Sendable {
     /// Removes an earlier run's files, and only those; does nothing unless the policy is `replace`.
     package func removeExistingRun() throws(RunDirectoryError) {
         guard policy == .replace else { return }
-        for name in try Self.runFiles(in: path) { try remove(self.path(of: name)) }
+        for name in try Self.runFiles(in: path) { try removeFile(self.path(of: name)) }
         let folder = self.path(of: RunFileName.latentsFolder)
         for name in (try? Self.names(in: folder)) ?? [] where RunFileName.isArchivedLatents(name) {
-            try remove("\(folder)/\(name)")
+            try removeFile("\(folder)/\(name)")
         }
     }
 
-    private func remove(_ path: String) throws(RunDirectoryError) {
+    private func removeFile(_ path: String) throws(RunDirectoryError) {
         guard unlink(path) == 0 || errno == ENOENT else {
             throw RunDirectoryError(errno: errno, path: path)
         }
