@@ -75,6 +75,7 @@ let cluster: [Target] = [
     library("ClusterTransport", ["GenerationTypes", "WireProtocol", logging] + nio + tls),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
+    library("RunStore", ["GenerationTypes", .product(name: "GRDB", package: "GRDB.swift")]),
 ]
 
 let executables: [Target] = [
@@ -95,9 +96,9 @@ let executables: [Target] = [
     executable(
         "retom-coord",
         [
-            "Coordinator", "NodeSupport", "WireProtocol", "ClusterTransport", "CommandSupport",
-            "StableDiffusion", "TensorKit",
-            "SafeTensors", "ImageCodec", "GenerationTypes", logging,
+            "Coordinator", "RunStore", "NodeSupport", "ClusterTransport", "WireProtocol",
+            "CommandSupport", "StableDiffusion", "TensorKit", "SafeTensors", "ImageCodec",
+            "GenerationTypes", logging,
         ] + nio),
     executable(
         "retom-worker",
@@ -143,6 +144,7 @@ let testTargets: [Target] = [
         "TokenMergingTests",
         ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
+    tests("RunStoreTests", ["RunStore", "GenerationTypes", "WireProtocol", "TestSupport"]),
     tests("ImageCodecTests", ["ImageCodec", "TestSupport"]),
     .target(
         name: "WireFuzzing",
@@ -223,6 +225,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: leaves + compute + cluster + executables + testTargets,
     cLanguageStandard: .gnu17

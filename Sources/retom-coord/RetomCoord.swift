@@ -3,8 +3,10 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import Coordinator
+internal import Foundation
 internal import GenerationTypes
 internal import NodeSupport
+internal import RunStore
 internal import StableDiffusion
 internal import TensorKit
 
@@ -17,17 +19,19 @@ struct RetomCoord: AsyncParsableCommand {
         usage: "retom-coord -p <text> ... [-b <count>] [-o <directory>] [<options>]",
         discussion: """
               retom-coord -p "a red house in the snow" -b 4 -o out
+              retom-coord --resume -o out
 
             Without --workers it starts a worker on this machine; without --model it draws with \
             the small embedded model. The output directory receives the pictures \
             (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
-            (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn. \
-            'retom-coord status DIRECTORY' tells how a run is getting on.
+            (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn; \
+            --resume goes on with it, also after a crash. 'retom-coord status DIRECTORY' tells how \
+            a run is getting on.
 
             Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
             3 no usable worker.
             """,
-        version: ProgramVersion.text)
+        version: ProgramVersion.text, subcommands: [Decode.self, StatusCommand.self])
 
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
@@ -40,34 +44,37 @@ struct RetomCoord: AsyncParsableCommand {
     @OptionGroup(title: "Observing") var logs: LogOptions
     @OptionGroup(title: "Observing") var metrics: MetricsOptions
 
-    static func main() {
-        // All options but one word of its own: they stay what `--help` shows.
-        if CommandLine.arguments.dropFirst().first == "status" {
-            StatusCommand.runWatchingSignals(Array(CommandLine.arguments.dropFirst(2)))
-        }
-        runWatchingSignals()
-    }
+    static func main() { runWatchingSignals() }
 
     func run() async throws {
         let stop = StopRequest()
-        let (path, modelName) = try model.resolve()
-        let directory = try ModelDirectory(path: path)
-        let plan = try generation.plan(
-            prompts.entries(), for: RequestCheck(of: directory),
-            tokenMerging: merging.configuration)
-        let pool = try workers.pool(compute: compute, model: model, security: security)
-        let runDirectory = try RunDirectory(
-            preparing: output.output, policy: output.overwrite ? .replace : .refuse)
+        var warnings: [String] = []
+        let job = output.resume ? try resumedJob { warnings.append($0) } : try newJob()
+        var compute = compute
+        if case .stored(_, let history) = job.account { compute.follow(history.run.settings) }
+        let pool = try workers.pool(
+            compute: compute, modelDirectory: job.modelDirectory, security: security)
         let monitor = RunMonitor(seconds: ConsoleStreams.standard.seconds)
-        let progress = output.progress(for: plan, monitor: monitor)
-        let status = StatusFile(in: runDirectory, of: monitor)
+        let progress = ProgressFeed.make(
+            for: job.plan, json: output.json, quiet: output.quiet, monitor: monitor)
+        let status = StatusFile(in: job.directory, of: monitor)
         let exit: ProgramExit
         do {
-            exit = try await draw(
-                plan, model: (directory, modelName), pool, runDirectory,
-                Observers(
+            warnings += pool.warnings
+            if job.hasOpenImages {
+                warnings += try TruncationWarnings.of(job.plan.requests, model: job.model)
+            }
+            for warning in warnings { progress.report(.warning(warning)) }
+            let run = ClusterRun(
+                job: job, pool: pool,
+                decoding: compute.configuration(
+                    threadCount: job.hasOpenImages
+                        ? pool.decodeThreadCount(of: compute) : compute.threads),
+                decodePlace: output.decodeOn, stop: stop,
+                observers: Observers(
                     progress: progress, numbers: RunMetrics(monitor: monitor),
-                    logger: logs.logger(label: "retom-coord"), metrics: metrics), stop)
+                    logger: logs.logger(label: "retom-coord"), metrics: metrics))
+            exit = try await run.perform()
             status.finish()
         } catch {
             status.finish()
@@ -79,24 +86,39 @@ struct RetomCoord: AsyncParsableCommand {
         guard exit == .success else { throw exit.code }
     }
 
-    private func draw(
-        _ plan: RequestPlan, model: (directory: ModelDirectory, name: String), _ pool: WorkerPool,
-        _ runDirectory: RunDirectory, _ observers: Observers, _ stop: StopRequest
-    ) async throws -> ProgramExit {
-        let truncations = try TruncationWarnings.of(plan.requests, model: model.directory)
-        let progress = observers.progress
-        for warning in pool.warnings + truncations { progress.report(.warning(warning)) }
-        let run = ClusterRun(
-            plan: plan, pool: pool, model: model.directory,
-            decoding: compute.configuration(threadCount: pool.decodeThreadCount(of: compute)),
-            stop: stop, observers: observers)
-        return try await run.perform { fingerprint in
-            RunSession(
-                directory: runDirectory, plan: plan, progress: progress,
-                model: ModelRecord(name: model.name, fingerprint: fingerprint),
-                settings: settings, batchCount: generation.batchCount,
-                savesLatents: output.saveLatents)
+    private func newJob() throws -> RunJob {
+        try prompts.requireSome()
+        let (path, modelName) = try model.resolve()
+        let directory = try ModelDirectory(path: path)
+        let plan = try generation.plan(
+            prompts.entries(), for: RequestCheck(of: directory),
+            tokenMerging: merging.configuration)
+        return RunJob(
+            plan: plan,
+            directory: try RunDirectory(
+                preparing: output.output, policy: output.overwrite ? .replace : .refuse),
+            account: .new(
+                batchCount: generation.batchCount, settings: settings,
+                savesLatents: output.saveLatents),
+            model: directory, modelName: modelName,
+            // Whoever goes on with the run may stand elsewhere.
+            modelDirectory: model.model.map { URL(fileURLWithPath: $0).path })
+    }
+
+    /// - Throws: also when options are given that the run has settled already.
+    private func resumedJob(warn: (String) -> Void) throws -> RunJob {
+        let isSettled =
+            try prompts.isEmpty && generation.isDefault && !output.saveLatents
+            && merging.configuration == MergeOptions.parse([]).configuration
+        guard isSettled else {
+            throw ValidationError(
+                """
+                --resume goes on with the prompts and picture settings that the run began with; \
+                leave them out, or begin another run in another directory
+                """)
         }
+        return try RunJob.opening(
+            output.output, model: model, retriesFailures: output.retryFailed, warn: warn)
     }
 
     /// Options that are no part of a request, for the report.
@@ -105,5 +127,13 @@ struct RetomCoord: AsyncParsableCommand {
             "precision": compute.precision, "backend": compute.backend,
             "merge": merging.configuration.summary,
         ]
+    }
+}
+
+extension ComputeOptions {
+    /// Computes as the run did before, where nothing else is asked for.
+    fileprivate mutating func follow(_ settings: [String: String]) {
+        if precision == "auto" { precision = settings["precision"] ?? precision }
+        if backend == "auto" { backend = settings["backend"] ?? backend }
     }
 }

@@ -7,7 +7,7 @@ internal import Foundation
 /// Tells what the run of a directory is doing.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "retom-coord status",
+        commandName: "status",
         abstract: "Tells what the run of a directory is doing: workers, speed, queue, time left.",
         discussion: """
             It reads status.json, which a running coordinator replaces every second, and looks \

@@ -36,8 +36,9 @@ struct WorkerOptions: ParsableArguments {
     ///
     /// - Throws: `HostsFileError`, `HostsFileUnreadable`, and what `SecurityOptions` throws.
     func pool(
-        compute: ComputeOptions, model: ModelOptions, security: SecurityOptions
+        compute: ComputeOptions, modelDirectory: String?, security: SecurityOptions
     ) throws -> WorkerPool {
+        let model = modelDirectory.map { ["--model", $0] } ?? []
         guard let workers else {
             guard !security.isGiven else {
                 throw ValidationError(
@@ -50,8 +51,8 @@ struct WorkerOptions: ParsableArguments {
             let threads = max(1, compute.threads / count)
             return .local(
                 count: count,
-                arguments: ["--port", "0", "--exit-with-parent", "--auth-key-file", "-"]
-                    + model.arguments + compute.arguments(threadCount: threads))
+                arguments: ["--port", "0", "--exit-with-parent", "--auth-key-file", "-"] + model
+                    + compute.arguments(threadCount: threads))
         }
         guard let data = FileManager.default.contents(atPath: workers) else {
             throw HostsFileUnreadable(path: workers)
