@@ -19,17 +19,19 @@ struct RetomCoord: AsyncParsableCommand {
         discussion: """
               retom-coord -p "a red house in the snow" -b 4 -o out
               retom-coord --resume -o out
+              retom-coord decode out
 
             Without --workers it starts a worker on this machine; without --model it draws with \
             the small embedded model. The output directory receives the pictures \
             (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
             (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn; \
-            --resume goes on with it, also after a crash.
+            --resume goes on with it, also after a crash; 'retom-coord decode --help' tells how \
+            its latents are decoded again.
 
             Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
             3 no usable worker.
             """,
-        version: ProgramVersion.text, subcommands: [Decode.self])
+        version: ProgramVersion.text)
 
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
@@ -39,7 +41,12 @@ struct RetomCoord: AsyncParsableCommand {
     @OptionGroup(title: "Computing") var compute: ComputeOptions
     @OptionGroup(title: "Output") var output: OutputOptions
 
-    static func main() { runWatchingSignals() }
+    static func main() {
+        let words = CommandLine.arguments.dropFirst()
+        // Of a subcommand's options this command would take all that it knows too for itself.
+        if words.first == "decode" { Decode.runWatchingSignals(Array(words.dropFirst())) }
+        runWatchingSignals()
+    }
 
     func run() async throws {
         let stop = StopRequest()
@@ -104,7 +111,8 @@ struct RetomCoord: AsyncParsableCommand {
                 """)
         }
         return try RunJob.opening(
-            output.output, model: model, retriesFailures: output.retryFailed, warn: warn)
+            output.output, model: model, prefersSuccessor: true,
+            retriesFailures: output.retryFailed, warn: warn)
     }
 
     /// Options that are no part of a request, for the report.
