@@ -81,6 +81,17 @@ extension EndToEndTests {
             #expect(try studio.images().allSatisfy { $0["status"] as? String == "written" })
         }
 
+        /// Nobody was there to draw them: they have not failed.
+        @Test func imagesThatNobodyDrewAreStillOpen() async throws {
+            let studio = try Studio()
+            let nobody = try studio.hosts("127.0.0.1:1")
+            let lonely = try await studio.draw("-p", "a", "-b", "2", "--workers", nobody)
+            #expect(lonely.code == 3, "\(lonely)")
+            let ending = try await studio.resume().ending()
+            #expect(ending.code == 0, "\(ending)")
+            #expect(try studio.images().allSatisfy { $0["status"] as? String == "written" })
+        }
+
         @Test func failedImagesStayFailedUnlessTriedAgain() async throws {
             let studio = try Studio()
             let model = try studio.model(changing: "unet")
