@@ -75,6 +75,10 @@ package struct AttemptFailure: Sendable, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// Why images are left when all workers are gone: no fault of theirs, a later life may draw them.
+    static let noWorkerLeft = AttemptFailure(
+        worker: "", attempt: 0, reason: "no usable worker is left")
+
     /// As people read it: `host:7400, attempt 2: no step progress for 60 s`.
     package var description: String {
         worker.isEmpty ? reason : "\(worker), attempt \(attempt): \(reason)"

@@ -276,7 +276,7 @@ package struct CoordinatorStateMachine {
         for index in items.indices
         where items[index].isOpen || items[index].isUnsettled && has(.failWhileStoring) {
             ranOutOfWorkers = true
-            fail(index, AttemptFailure(worker: "", attempt: 0, reason: "no usable worker is left"))
+            fail(index, .noWorkerLeft)
         }
     }
 

@@ -147,7 +147,9 @@ extension StoreStage.Input {
             [.failure(item: item, failure, isFinal: false)]
         // Earlier failures of the image were booked when they happened.
         case .event(.failed(let item, let failures)):
-            failures.last.map { [.failure(item: item, $0, isFinal: true)] } ?? []
+            failures.last.map { failure in
+                failure == .noWorkerLeft ? [] : [.failure(item: item, failure, isFinal: true)]
+            } ?? []
         case .event, .broken: []
         }
     }

@@ -46,8 +46,10 @@ package final class RunStore: Sendable {
     ) throws -> RunStore {
         let name = isSuccessor ? successorName : fileName
         let path = "\(directory)/\(name)"
-        // A leftover of a run that came to nothing; SQLite would go on with it.
-        for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+        // Leftovers of runs that came to nothing; SQLite would go on with them.
+        for leftover in [path, "\(directory)/\(successorName)"] {
+            for suffix in ["", "-wal", "-shm"] { unlink(leftover + suffix) }
+        }
         do {
             let queue = try connect(path)
             let store = RunStore(directory: directory, name: name, queue: queue)
@@ -65,31 +67,50 @@ package final class RunStore: Sendable {
 
     /// Opens the account of an earlier run.
     ///
+    /// - Parameter prefersSuccessor: whether a run that was to replace it, and was accepted, is
+    ///   opened rather: it was killed before it had anything to show.
     /// - Throws: `RunStoreError`.
-    package static func open(directory: String) throws -> RunStore {
+    package static func open(directory: String, prefersSuccessor: Bool = false) throws -> RunStore {
         let path = "\(directory)/\(fileName)"
-        if access(path, F_OK) != 0 {
-            // Killed after it removed the earlier run, before it took its place.
-            let successor = "\(directory)/\(successorName)"
-            guard access(successor, F_OK) == 0 else { throw RunStoreError.noRun(path: directory) }
-            do {
-                try connect(successor).close()
-            } catch {
-                throw RunStoreError(error, path: successor)
-            }
-            guard rename(successor, path) == 0 else {
-                throw RunStoreError(errno: errno, path: path)
+        let successor = "\(directory)/\(successorName)"
+        if access(successor, F_OK) == 0 {
+            if access(path, F_OK) != 0 {
+                try recover(successor, as: path)
+            } else if prefersSuccessor,
+                let store = try openAccepted(successorName, directory: directory)
+            {
+                return store
             }
         }
+        guard access(path, F_OK) == 0,
+            let store = try openAccepted(fileName, directory: directory)
+        else { throw RunStoreError.noRun(path: directory) }
+        return store
+    }
+
+    /// Ends what `takePlace` began: killed after the earlier run was removed.
+    private static func recover(_ successor: String, as path: String) throws {
+        // Of the earlier run: SQLite would read them into this one.
+        for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
+        do {
+            try connect(successor).close()
+        } catch {
+            throw RunStoreError(error, path: successor)
+        }
+        guard rename(successor, path) == 0 else { throw RunStoreError(errno: errno, path: path) }
+    }
+
+    /// - Returns: `nil` if it was made by a process that was killed before anything was accepted.
+    private static func openAccepted(_ name: String, directory: String) throws -> RunStore? {
+        let path = "\(directory)/\(name)"
         do {
             let queue = try connect(path)
             let found = try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
-            // Made by a process that was killed before anything was accepted.
-            guard found != 0 else { throw RunStoreError.noRun(path: directory) }
+            guard found != 0 else { return nil }
             guard found == layout else {
                 throw RunStoreError.otherVersion(path: path, found: found, expected: layout)
             }
-            let store = RunStore(directory: directory, name: fileName, queue: queue)
+            let store = RunStore(directory: directory, name: name, queue: queue)
             try store.archive.create()
             return store
         } catch {

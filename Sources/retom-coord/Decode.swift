@@ -10,6 +10,7 @@ internal import StableDiffusion
 /// Decodes the latents of a run again, without sampling.
 struct Decode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "retom-coord decode",
         abstract: "Makes pictures of the latents that a run has stored.",
         discussion: """
               retom-coord decode out

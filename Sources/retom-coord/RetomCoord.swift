@@ -20,18 +20,19 @@ struct RetomCoord: AsyncParsableCommand {
         discussion: """
               retom-coord -p "a red house in the snow" -b 4 -o out
               retom-coord --resume -o out
+              retom-coord decode out
 
             Without --workers it starts a worker on this machine; without --model it draws with \
             the small embedded model. The output directory receives the pictures \
             (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
             (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn; \
             --resume goes on with it, also after a crash. 'retom-coord status DIRECTORY' tells how \
-            a run is getting on.
+            a run is getting on, 'retom-coord decode DIRECTORY' decodes its latents again.
 
             Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
             3 no usable worker.
             """,
-        version: ProgramVersion.text, subcommands: [Decode.self, StatusCommand.self])
+        version: ProgramVersion.text)
 
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
@@ -44,7 +45,16 @@ struct RetomCoord: AsyncParsableCommand {
     @OptionGroup(title: "Observing") var logs: LogOptions
     @OptionGroup(title: "Observing") var metrics: MetricsOptions
 
-    static func main() { runWatchingSignals() }
+    static func main() {
+        let words = CommandLine.arguments.dropFirst()
+        // Of a subcommand's options this command would take all that it knows too for itself.
+        switch words.first {
+        case "decode": Decode.runWatchingSignals(Array(words.dropFirst()))
+        case "status": StatusCommand.runWatchingSignals(Array(words.dropFirst()))
+        default: break
+        }
+        runWatchingSignals()
+    }
 
     func run() async throws {
         let stop = StopRequest()
@@ -118,7 +128,8 @@ struct RetomCoord: AsyncParsableCommand {
                 """)
         }
         return try RunJob.opening(
-            output.output, model: model, retriesFailures: output.retryFailed, warn: warn)
+            output.output, model: model, prefersSuccessor: true,
+            retriesFailures: output.retryFailed, warn: warn)
     }
 
     /// Options that are no part of a request, for the report.

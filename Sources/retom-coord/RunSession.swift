@@ -147,8 +147,10 @@ final class RunSession: Sendable {
     private func takeDirectory() throws {
         try state.withLock { state in
             guard !state.isDirectoryOurs else { return }
-            try directory.removeExistingRun()
-            try store.takePlace()
+            if store.isSuccessor {
+                try directory.removeExistingRun()
+                try store.takePlace()
+            }
             state.isDirectoryOurs = true
         }
     }

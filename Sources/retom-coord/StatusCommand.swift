@@ -7,14 +7,15 @@ internal import Foundation
 /// Tells what the run of a directory is doing.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status",
+        commandName: "retom-coord status",
         abstract: "Tells what the run of a directory is doing: workers, speed, queue, time left.",
         discussion: """
             It reads status.json, which a running coordinator replaces every second, and looks \
             whether a coordinator holds the directory.
 
             Exit codes: 0 a run is going on or has ended; 1 its coordinator is gone; 2 there is none.
-            """)
+            """,
+        version: ProgramVersion.text)
 
     @Argument(help: ArgumentHelp("The run's output directory.", valueName: "directory"))
     var directory = "out"

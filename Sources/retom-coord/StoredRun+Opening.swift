@@ -14,15 +14,19 @@ extension RunJob {
     ///
     /// - Parameters:
     ///   - model: another place of the model than the run was begun with.
+    ///   - prefersSuccessor: whether a run goes on that was to replace the one in the directory.
+    ///   - retriesFailures: whether failed images are opened again.
     ///   - warn: is told what was found damaged.
     /// - Throws: `RunDirectoryError`, `RunStoreError`.
     static func opening(
-        _ path: String, model: ModelOptions, retriesFailures: Bool = false,
-        warn: (String) -> Void
+        _ path: String, model: ModelOptions, prefersSuccessor: Bool = false,
+        retriesFailures: Bool = false, warn: (String) -> Void
     ) throws -> RunJob {
         guard access(path, F_OK) == 0 else { throw RunStoreError.noRun(path: path) }
-        let directory = try RunDirectory(preparing: path, policy: .keep)
-        let store = try RunStore.open(directory: directory.path)
+        let directory = try RunDirectory(preparing: path, policy: .replace)
+        try directory.removeUnfinishedFiles()
+        let store = try RunStore.open(
+            directory: directory.path, prefersSuccessor: prefersSuccessor)
         if retriesFailures { try store.reopenFailures() }
         var history = try store.history()
         for (item, picture) in history.pictures

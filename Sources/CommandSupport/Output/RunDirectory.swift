@@ -73,6 +73,18 @@ package final class RunDirectory: Sendable {
         }
     }
 
+    /// Removes what a killed process had begun to write.
+    package func removeUnfinishedFiles() throws(RunDirectoryError) {
+        for name in try Self.runFiles(in: path) where name.hasPrefix(".") {
+            try removeFile(self.path(of: name))
+        }
+        let folder = self.path(of: RunFileName.latentsFolder)
+        for name in (try? Self.names(in: folder)) ?? []
+        where name.hasPrefix(".") && RunFileName.isArchivedLatents(name) {
+            try removeFile("\(folder)/\(name)")
+        }
+    }
+
     private func removeFile(_ path: String) throws(RunDirectoryError) {
         guard unlink(path) == 0 || errno == ENOENT else {
             throw RunDirectoryError(errno: errno, path: path)

@@ -29,13 +29,15 @@ extension ParsableCommand {
     ///
     /// It blocks the signals while there is one thread only; the command's `run` makes a
     /// `StopRequest`. The command itself runs on the cooperative pool.
-    package static func runWatchingSignals() -> Never {
+    ///
+    /// - Parameter arguments: the words to parse; `nil` for those that the program was given.
+    package static func runWatchingSignals(_ arguments: [String]? = nil) -> Never {
         // A reader that left and a file that grew too long are errors of a write, not the end.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         SignalWatcher.block()
         reserveStandardStreams()
-        Task { await runAndExit() }
+        Task { await runAndExit(arguments) }
         while true { pause() }
     }
 
@@ -51,9 +53,9 @@ extension ParsableCommand {
     ///
     /// Where the argument parser would end with 64 for wrong usage, this ends with 2, as
     /// `ProgramExit` promises; errors that a command throws are one message and 2 as well.
-    package static func runAndExit() async -> Never {
+    package static func runAndExit(_ arguments: [String]? = nil) async -> Never {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
