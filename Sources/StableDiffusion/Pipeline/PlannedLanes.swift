@@ -71,7 +71,7 @@ package final class PlannedLanes {
     package func plan(
         for sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel,
         merging: TokenMergeRun? = nil, byteCountMax: Int? = nil, makeRoom: () -> Void = {},
-        measureMore: (ComputeLane) -> Void = { _ in }
+        measureMore: (ComputeLane) throws -> Void = { _ in }
     ) throws {
         let key = PlanKey(sample: sample, merging: merging?.merger.configuration)
         guard planned != key else { return }
@@ -80,7 +80,7 @@ package final class PlannedLanes {
         let passes = passes(merging: merging)
         for lane in lanes.lanes {
             try lane.measure {
-                measureMore(lane)
+                try measureMore(lane)
                 try measure(
                     sample, text: text, unet: unet, batch: passes.halvesPerPass,
                     merging: merging?.pass(firstHalf: 0, meeting: nil), lane: lane)

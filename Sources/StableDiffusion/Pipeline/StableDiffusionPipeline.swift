@@ -102,7 +102,7 @@ package final class StableDiffusionPipeline {
                 // One plan at a time: another would hold memory, and weights in other layouts.
                 for other in lanes.values where other !== planned { other.forgetPlan() }
             },
-            measureMore: { prompts.measure(lane: $0) })
+            measureMore: { try prompts.measure(promptCount: halves, lane: $0) })
         return planned
     }
 }
