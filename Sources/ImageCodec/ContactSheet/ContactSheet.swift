@@ -93,8 +93,9 @@ package struct ContactSheet: Sendable {
         for column in 0..<layout.columnCount {
             let index = row * layout.columnCount + column
             let x = layout.padding + column * (layout.cellWidth + layout.padding)
-            band.fill(x: x, y: 0, width: layout.cellWidth, height: layout.cellHeight, with: .black)
+            // Beyond the last picture the sheet's ground shows; black is for pictures that failed.
             guard index < layout.count else { continue }
+            band.fill(x: x, y: 0, width: layout.cellWidth, height: layout.cellHeight, with: .black)
             if let image = try picture(index) {
                 let fitted = cropped(image)
                 band.draw(
