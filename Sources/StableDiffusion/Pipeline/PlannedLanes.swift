@@ -36,10 +36,13 @@ package final class PlannedLanes {
 
     /// Starts the threads.
     ///
+    /// - Parameter instructionSet: whose kernels they use.
     /// - Throws: `ComputeLanesError`.
-    package init(threadCount: Int, halves: Int) throws(ComputeLanesError) {
+    package init(
+        threadCount: Int, halves: Int, instructionSet: InstructionSet
+    ) throws(ComputeLanesError) {
         let split = LaneSplit(threadCount: threadCount, halves: halves)
-        lanes = try ComputeLanes(split: split, kernels: KernelTable.best())
+        lanes = try ComputeLanes(split: split, kernels: KernelTable.of(instructionSet))
         self.halves = halves
         runLane = { [unowned self] lane, index in self.run(lane: lane, index: index) }
     }
