@@ -21,8 +21,8 @@ struct StepPace {
     }
 
     /// Longest usual step of an image, in seconds; 0 before the first.
-    func stepSeconds(of request: GenerationRequest) -> Double {
-        min(peak * request.stepWork, Self.secondsMax)
+    func stepSeconds(ofWork stepWork: Double) -> Double {
+        min(peak * stepWork, Self.secondsMax)
     }
 }
 
