@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a user asks for with `--backend`, `--precision` and `--threads`.
+/// What a user asks for with `--backend`, `--precision`, `--threads` and `--instruction-set`.
 ///
 /// Nil means automatic.
 package struct ComputeConfiguration: Sendable, Hashable {
@@ -8,13 +8,17 @@ package struct ComputeConfiguration: Sendable, Hashable {
     package var precision: Precision?
     /// Threads in all; nil means one per usable core.
     package var threadCount: Int?
+    /// The best instruction set that may be used; nil means the best that there is.
+    package var instructionSetMax: InstructionSet?
 
     package init(
-        backend: BackendKind? = nil, precision: Precision? = nil, threadCount: Int? = nil
+        backend: BackendKind? = nil, precision: Precision? = nil, threadCount: Int? = nil,
+        instructionSetMax: InstructionSet? = nil
     ) {
         self.backend = backend
         self.precision = precision
         self.threadCount = threadCount
+        self.instructionSetMax = instructionSetMax
     }
 
     /// Most threads that can be asked for.
@@ -41,12 +45,17 @@ package struct ComputeConfiguration: Sendable, Hashable {
         let isFast = oneDNNHasBFloat16 && (cpu.hasAVX512BF16 || cpu.hasAMXBF16)
         let automatic = backend == .onednn && isFast ? Precision.bfloat16 : .float32
         return ResolvedComputeConfiguration(
-            backend: backend, precision: precision ?? automatic, threadCount: threads)
+            backend: backend, precision: precision ?? automatic, threadCount: threads, cpu: cpu)
     }
 
     /// Decides for the machine that this runs on.
+    ///
+    /// A limit on instructions holds for the whole process; the first one counts.
     package func resolve() throws(ComputeConfigurationError) -> ResolvedComputeConfiguration {
-        try resolve(cpu: .detect(), oneDNNHasBFloat16: OneDNNLibrary.supportsBFloat16)
+        if let instructionSetMax { OneDNNLibrary.limit(to: instructionSetMax) }
+        return try resolve(
+            cpu: CPUInfo.detect().limited(to: instructionSetMax),
+            oneDNNHasBFloat16: OneDNNLibrary.supportsBFloat16)
     }
 }
 
@@ -55,13 +64,14 @@ package struct ResolvedComputeConfiguration: Sendable, Hashable {
     package let backend: BackendKind
     package let precision: Precision
     package let threadCount: Int
+    /// The processor, without what may not be used.
+    package let cpu: CPUInfo
 
     /// Starts the backend.
     ///
     /// Call it once, before there are threads that read the environment.
     /// - Throws: `OpenBLASError` or `OneDNNError`.
     package func makeBackend() throws -> any ComputeBackend {
-        let cpu = CPUInfo.detect()
         switch backend {
         case .openblas: return OpenBLASBackend(library: try OpenBLASLibrary(cpu: cpu), cpu: cpu)
         case .onednn:

@@ -82,6 +82,18 @@ package struct Tensor {
             shape: part, elementType: elementType, rowStride: rowStride)
     }
 
+    /// Some rows of the `[rows, channels]` matrix that the tensor is.
+    package func rows(_ range: Range<Int>) -> Tensor {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= shape.rowCount && !range.isEmpty,
+            "rows \(range) of \(shape)")
+        return Tensor(
+            storage: storage,
+            byteOffset: byteOffset + range.lowerBound * rowStride * elementType.byteCount,
+            shape: TensorShape(tokens: range.count, channels: shape.channels),
+            elementType: elementType, rowStride: rowStride)
+    }
+
     /// The same rows on another grid of the same size.
     package func reshaped(height: Int, width: Int) -> Tensor {
         precondition(height * width == shape.tokenCount, "\(shape) as \(height)×\(width)")

@@ -43,6 +43,11 @@ package final class TensorStorage: @unchecked Sendable {
         mappedByteCount = 0
     }
 
+    /// Gives the memory back to the system: it is zero when next touched.
+    func discard() {
+        if mappedByteCount > 0 { madvise(base, mappedByteCount, MADV_DONTNEED) }
+    }
+
     deinit {
         if mappedByteCount > 0 { munmap(base, mappedByteCount) }
     }

@@ -47,6 +47,12 @@ package final class Workspace {
         isMeasuring = false
     }
 
+    /// Gives the memory back to the system until it is written again; nothing may be in use.
+    package func discard() {
+        precondition(used == 0, "tensors are still in use")
+        storage.discard()
+    }
+
     /// A tensor of unspecified content, valid until the enclosing `scope` ends.
     package func tensor(_ shape: TensorShape, _ elementType: ElementType) -> Tensor {
         let byteCount = shape.elementCount * elementType.byteCount

@@ -70,7 +70,8 @@ struct UNetCalls {
         merging configuration: TokenMergeConfiguration
     ) throws {
         self.unet = unet
-        lanes = try PlannedLanes(threadCount: threadCount, halves: 2)
+        lanes = try PlannedLanes(
+            threadCount: threadCount, halves: 2, instructionSet: backend.instructionSet)
         var sampleShape = TensorShape(
             height: side, width: side, channels: unet.configuration.inputChannels)
         var textShape = TensorShape(tokens: 77, channels: unet.textChannels ?? 768)

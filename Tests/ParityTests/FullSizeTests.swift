@@ -30,7 +30,7 @@ struct FullSizeTests {
         let encoder = try CLIPTextModel.load(from: model, backend: backend)
         let tokens = try goldens.tokens("text.tokens")
         let states = try Tensor.make(encoder.outputShape(tokenCount: tokens.count))
-        try lane.run { encoder.forward(tokens: tokens, into: states, lane: $0) }
+        try lane.run { try encoder.forward(sequences: [tokens], into: [states], lane: $0) }
         let textError = relativeL2(states.values, try goldens.floats("text.output"))
         print("\(path) \(machine.testDescription) text encoder: \(textError)")
         #expect(textError <= (isFloat ? 1e-5 : TextEncoderParityTests.bfloat16Bound))

@@ -24,6 +24,30 @@ import Testing
         try check(model, machine, bound: Self.bfloat16Bound)
     }
 
+    /// Layers that are packed for every prompt, one at a time, are the same layers.
+    @Test(arguments: Machine.float32 + Machine.bfloat16, [1, 3])
+    func layersThatAreNotKept(_ machine: Machine, threadCount: Int) throws {
+        let goldens = try Goldens("tiny2")
+        let tokens = try goldens.tokens("text.tokens")
+        let other = Array(tokens.reversed())
+        let kept = try load("tiny2", machine)
+        let deferred = try load("tiny2", machine, keptWeightCountMax: 0)
+        let lane = try machine.makeLane(threadCount: threadCount)
+        func states(_ encoder: CLIPTextModel) throws -> [[Float]] {
+            let outputs = try (0..<2).map { _ in
+                try Tensor.make(encoder.outputShape(tokenCount: tokens.count))
+            }
+            try lane.run { lane in
+                try encoder.forward(sequences: [tokens, other], into: outputs, lane: lane)
+            }
+            return outputs.map(\.values)
+        }
+        let expected = try states(kept)
+        #expect(expected[0] != expected[1])
+        #expect(try states(deferred) == expected)
+        #expect(try states(deferred) == expected)
+    }
+
     @Test func checksItsInput() throws {
         let encoder = try load("tiny", Machine.standard)
         let count = encoder.configuration.layerCount
@@ -45,10 +69,13 @@ import Testing
         try encoder.check(tokens: [0, 299], clipSkip: count)
     }
 
-    private func load(_ model: String, _ machine: Machine) throws -> CLIPTextModel {
+    private func load(
+        _ model: String, _ machine: Machine, keptWeightCountMax: Int? = nil
+    ) throws -> CLIPTextModel {
         try CLIPTextModel.load(
             from: try ModelDirectory(path: try modelPath(model)),
-            backend: try machine.makeBackend())
+            backend: try machine.makeBackend(), team: ThreadTeam(threadCount: 2),
+            keptWeightCountMax: keptWeightCountMax)
     }
 
     private func check(_ model: String, _ machine: Machine, bound: Double) throws {
@@ -63,8 +90,8 @@ import Testing
             let layers = LayerComparison(try goldens.layers("text.layer."), bound: bound)
             try encoder.check(tokens: tokens, clipSkip: clipSkip)
             try lane.run { lane in
-                encoder.forward(
-                    tokens: tokens, clipSkip: clipSkip, into: output, lane: lane,
+                try encoder.forward(
+                    sequences: [tokens], clipSkip: clipSkip, into: [output], lane: lane,
                     observer: layers.check)
             }
             let error = relativeL2(output.values, try goldens.floats("text.\(name)"))

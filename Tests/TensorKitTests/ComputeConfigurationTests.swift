@@ -64,6 +64,22 @@ import Testing
         }
     }
 
+    /// A limit takes away what is newer, for every part that looks at the processor.
+    @Test(arguments: InstructionSet.allCases)
+    func limitsLeaveWhatIsOlder(_ limit: InstructionSet) throws {
+        let new = Self.cpu(avx512: true, bf16: true, amx: true)
+        #expect(new.limited(to: nil) == new)
+        let limited = new.limited(to: limit)
+        #expect(limited.instructionSet == limit)
+        #expect(!limited.hasAMXBF16 && limited.signature == new.signature)
+        let old = Self.cpu(avx2: false)
+        #expect(old.limited(to: limit) == old)
+        let automatic = try ComputeConfiguration().resolve(
+            cpu: limited, oneDNNHasBFloat16: limited.hasAVX512)
+        #expect((automatic.precision == .bfloat16) == (limit == .avx512BFloat16))
+        #expect(automatic.cpu == limited)
+    }
+
     @Test func coreTypeFitsTheProcessor() {
         #expect(OpenBLASLibrary.coreType(for: Self.cpu(avx512: true)) == "SkylakeX")
         #expect(OpenBLASLibrary.coreType(for: Self.cpu()) == "Haswell")

@@ -93,7 +93,8 @@ extension TokenMerger {
 /// A lane that computes at once, with the best kernels of this machine.
 func testLane(threadCount: Int = 1) throws -> ComputeLane {
     let lane = ComputeLane(
-        kernels: KernelTable.best(), team: ThreadTeam(threadCount: threadCount))
+        kernels: KernelTable.of(CPUInfo.detect().instructionSet),
+        team: ThreadTeam(threadCount: threadCount))
     try lane.finishDryRun()
     return lane
 }

@@ -21,6 +21,12 @@ package struct ComputeOptions: ParsableArguments {
             "Library for products: auto is onednn.", valueName: "auto|onednn|openblas"))
     package var backend: String = "auto"
 
+    @Option(
+        help: ArgumentHelp(
+            "Use no newer instructions than these: for comparing paths, or around a faulty one.",
+            valueName: "auto|\(InstructionSet.names)"))
+    package var instructionSet: String = "auto"
+
     package init() {}
 
     package mutating func validate() throws {
@@ -33,6 +39,10 @@ package struct ComputeOptions: ParsableArguments {
         guard backend == "auto" || BackendKind(rawValue: backend) != nil else {
             throw ValidationError("--backend \(backend): choose auto, onednn or openblas")
         }
+        guard instructionSet == "auto" || InstructionSet(rawValue: instructionSet) != nil else {
+            throw ValidationError(
+                "--instruction-set \(instructionSet): choose auto|\(InstructionSet.names)")
+        }
     }
 
     /// The chosen configuration; `auto` stays open until the backend is made.
@@ -42,11 +52,19 @@ package struct ComputeOptions: ParsableArguments {
     package func configuration(threadCount: Int) -> ComputeConfiguration {
         ComputeConfiguration(
             backend: BackendKind(rawValue: backend), precision: Precision(rawValue: precision),
-            threadCount: threadCount)
+            threadCount: threadCount, instructionSetMax: InstructionSet(rawValue: instructionSet))
     }
 
     /// The same choices as command-line words, for a worker process.
     package func arguments(threadCount: Int) -> [String] {
-        ["--threads", "\(threadCount)", "--precision", precision, "--backend", backend]
+        [
+            "--threads", "\(threadCount)", "--precision", precision, "--backend", backend,
+            "--instruction-set", instructionSet,
+        ]
     }
+}
+
+extension InstructionSet {
+    /// All of them, as a list to choose from.
+    fileprivate static var names: String { allCases.map(\.rawValue).joined(separator: "|") }
 }

@@ -37,7 +37,7 @@ package final class AttributeJudge {
             try JudgeNetwork(configuration, loader: loader)
         }
         lanes = try ComputeLanes(
-            split: LaneSplit(threadCount: resolved.threadCount), kernels: KernelTable.best())
+            split: LaneSplit(threadCount: resolved.threadCount), kernels: backend.kernels)
         picture = try Tensor(allocating: network.inputShape)
         output = try Tensor(
             allocating: TensorShape(tokens: 1, channels: configuration.outputCount))

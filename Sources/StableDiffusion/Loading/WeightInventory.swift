@@ -33,6 +33,11 @@ final class WeightInventory {
         precondition(previous == nil || previous == shape, "\(name) in two shapes")
     }
 
+    /// Notes that a part needs the tensors that it has noted by itself.
+    func expect(_ part: WeightInventory) {
+        for (name, shape) in part.shapes { expect(name, shape) }
+    }
+
     /// Compares with what a checkpoint has.
     ///
     /// - Returns: All differences, or nothing.

@@ -129,6 +129,33 @@ package struct WeightLoader {
         }
     }
 
+    /// A part whose weights stay in the mapped file: they are packed whenever it is asked for.
+    ///
+    /// - Parameter build: makes the part; it runs once to check, and again each time.
+    package func deferred<Part: Sendable>(
+        _ build: @escaping @Sendable (WeightLoader) throws -> Part
+    ) throws -> DeferredPart<Part> {
+        let (prefix, activationType) = (prefix, activationType)
+        let own = WeightInventory()
+        let placeholder = try build(
+            WeightLoader(mode: .checking(own), prefix: prefix, activationType: activationType))
+        switch mode {
+        case .checking(let inventory):
+            inventory.expect(own)
+            return DeferredPart { _ in placeholder }
+        case .handingOut(let packer, _):
+            let requests = own.requests
+            return DeferredPart { team in
+                let queue = PackedWeightQueue(
+                    requests: requests, answers: try packer.pack(requests, team: team))
+                return try build(
+                    WeightLoader(
+                        mode: .handingOut(packer, queue), prefix: prefix,
+                        activationType: activationType))
+            }
+        }
+    }
+
     /// The packed weights; nothing while names are checked.
     private func answer(_ request: WeightRequest) -> PackedWeights? {
         switch mode {
@@ -141,6 +168,20 @@ package struct WeightLoader {
     }
 
     private func path(_ name: String) -> String { prefix + name }
+}
+
+/// A part of a network that is in memory only while somebody holds it.
+package struct DeferredPart<Part: Sendable>: Sendable {
+    private let build: @Sendable (ThreadTeam) throws -> Part
+
+    fileprivate init(_ build: @escaping @Sendable (ThreadTeam) throws -> Part) {
+        self.build = build
+    }
+
+    /// Reads, converts and packs its weights, with the same result every time.
+    ///
+    /// - Parameter team: the threads that do it.
+    package func make(team: ThreadTeam) throws -> Part { try build(team) }
 }
 
 /// Stands for a product while names are checked; it never computes.

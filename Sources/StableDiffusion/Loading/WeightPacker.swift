@@ -19,12 +19,16 @@ struct WeightPacker: Sendable {
         let results = Mutex<[Result<PackedWeights, any Error>?]>(
             Array(repeating: nil, count: requests.count))
         let next = Atomic(0)
-        // Layers differ in size by a factor of a thousand: whoever is free takes the next one.
+        // Layers differ in size by a factor of a thousand: whoever is free takes the next one, the
+        // largest first. So the threads end together, and there is much scratch memory only while
+        // there are few packed weights.
+        let order = requests.indices.sorted { requests[$0].valueCount > requests[$1].valueCount }
         team.split(team.threadCount) { _ in
             var scratch = PackingScratch()
             while true {
-                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard index < requests.count else { return }
+                let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard place < order.count else { return }
+                let index = order[place]
                 let result = Result { try answer(requests[index], &scratch) }
                 results.withLock { $0[index] = result }
             }
@@ -82,7 +86,7 @@ private struct PackingScratch {
     var biases = Scratch()
 }
 
-/// A block of f32 memory that grows and is used again for every tensor.
+/// A block of f32 memory that fits and is used again for every tensor.
 private struct Scratch {
     private var storage: TensorStorage?
 
@@ -105,7 +109,7 @@ private struct Scratch {
     private mutating func reserve(_ count: Int) throws -> UnsafeMutableBufferPointer<Float> {
         let byteCount = count * MemoryLayout<Float>.stride
         let current: TensorStorage
-        if let storage, storage.byteCount >= byteCount {
+        if let storage, byteCount <= storage.byteCount, storage.byteCount <= 4 * byteCount {
             current = storage
         } else {
             storage = nil

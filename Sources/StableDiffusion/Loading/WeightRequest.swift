@@ -13,6 +13,19 @@ enum WeightRequest: Hashable, Sendable {
     case norm(scale: String, shift: String, channels: Int)
 }
 
+extension WeightRequest {
+    /// Values to read, biases apart.
+    var valueCount: Int {
+        switch self {
+        case .linear(_, _, _, let inputs, let outputs): inputs * outputs
+        case .convolution(_, _, let geometry, _):
+            geometry.inputChannels * geometry.outputChannels * geometry.kernelSize
+                * geometry.kernelSize
+        case .norm(_, _, let channels): channels
+        }
+    }
+}
+
 /// What a request is answered with.
 enum PackedWeights: Sendable {
     case linear(any PackedLinear)

@@ -42,9 +42,7 @@ package final class DenoisingRun {
         let first = lanes.lanes.lanes[0]
         // Another lane may have computed on this thread last, with another team.
         first.team.adopt()
-        let states = try sources.map {
-            try prompts.encode($0, clipSkip: request.clipSkip, lane: first)
-        }
+        let states = try prompts.encode(sources, clipSkip: request.clipSkip, lane: first)
         let passes = lanes.passes(merging: merging)
         texts =
             passes.passCount == states.count

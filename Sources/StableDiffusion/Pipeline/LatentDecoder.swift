@@ -24,11 +24,11 @@ package final class LatentDecoder {
     package init(model: ModelDirectory, compute: ComputeConfiguration) throws {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
-        kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(resolved.threadCount)"
+        kernelClass = backend.kernelClass(threadCount: resolved.threadCount)
         vae = try AutoencoderKL.load(
             from: model, backend: backend, team: ThreadTeam(threadCount: resolved.threadCount))
         lanes = try ComputeLanes(
-            split: LaneSplit(threadCount: resolved.threadCount), kernels: KernelTable.best())
+            split: LaneSplit(threadCount: resolved.threadCount), kernels: backend.kernels)
     }
 
     /// A picture as f32, and its bytes.

@@ -36,10 +36,13 @@ package final class PlannedLanes {
 
     /// Starts the threads.
     ///
+    /// - Parameter instructionSet: whose kernels they use.
     /// - Throws: `ComputeLanesError`.
-    package init(threadCount: Int, halves: Int) throws(ComputeLanesError) {
+    package init(
+        threadCount: Int, halves: Int, instructionSet: InstructionSet
+    ) throws(ComputeLanesError) {
         let split = LaneSplit(threadCount: threadCount, halves: halves)
-        lanes = try ComputeLanes(split: split, kernels: KernelTable.best())
+        lanes = try ComputeLanes(split: split, kernels: KernelTable.of(instructionSet))
         self.halves = halves
         runLane = { [unowned self] lane, index in self.run(lane: lane, index: index) }
     }
@@ -71,7 +74,7 @@ package final class PlannedLanes {
     package func plan(
         for sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel,
         merging: TokenMergeRun? = nil, byteCountMax: Int? = nil, makeRoom: () -> Void = {},
-        measureMore: (ComputeLane) -> Void = { _ in }
+        measureMore: (ComputeLane) throws -> Void = { _ in }
     ) throws {
         let key = PlanKey(sample: sample, merging: merging?.merger.configuration)
         guard planned != key else { return }
@@ -80,7 +83,7 @@ package final class PlannedLanes {
         let passes = passes(merging: merging)
         for lane in lanes.lanes {
             try lane.measure {
-                measureMore(lane)
+                try measureMore(lane)
                 try measure(
                     sample, text: text, unet: unet, batch: passes.halvesPerPass,
                     merging: merging?.pass(firstHalf: 0, meeting: nil), lane: lane)

@@ -33,11 +33,13 @@ final class PromptEncoder {
         model.outputShape(tokenCount: tokenizer.configuration.modelMaxLength)
     }
 
-    /// Takes the scratch memory that `encode` will need.
-    func measure(lane: ComputeLane) {
+    /// Takes the scratch memory that `encode` will need for as many new prompts.
+    func measure(promptCount: Int, lane: ComputeLane) throws {
         let tokens = [Int32](repeating: tokenizer.paddingID, count: shape.tokenCount)
         let output = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
-        model.forward(tokens: tokens, into: output, lane: lane)
+        try model.forward(
+            sequences: Array(repeating: tokens, count: promptCount),
+            into: Array(repeating: output, count: promptCount), lane: lane)
     }
 
     /// Whether `encode` would have to compute.
@@ -45,24 +47,38 @@ final class PromptEncoder {
         cache[Key(text: text, clipSkip: clipSkip ?? 1)] != nil
     }
 
-    /// The hidden states `[1, 77, hidden]`, f32, of a prompt cut to what the model reads.
+    /// The hidden states `[1, 77, hidden]`, f32, of prompts cut to what the model reads.
     ///
-    /// - Throws: `TextEncoderError`, `TensorStorageError`.
-    func encode(_ text: String, clipSkip: Int?, lane: ComputeLane) throws -> Tensor {
+    /// New prompts are encoded together: a layer that has to be packed for them is packed once.
+    /// - Throws: `TextEncoderError`, `TensorStorageError`, what packing throws.
+    func encode(_ texts: [String], clipSkip: Int?, lane: ComputeLane) throws -> [Tensor] {
         clock += 1
-        let key = Key(text: text, clipSkip: clipSkip ?? 1)
-        if let entry = cache[key] {
+        let keys = texts.map { Key(text: $0, clipSkip: clipSkip ?? 1) }
+        var states: [Key: Tensor] = [:]
+        for key in keys {
             cache[key]?.lastUse = clock
-            return entry.states
+            states[key] = cache[key]?.states
         }
-        let tokens = tokenizer.encode(text).ids
-        try model.check(tokens: tokens, clipSkip: clipSkip)
-        let states = try Tensor(allocating: shape)
-        lane.team.adopt()
-        model.forward(tokens: tokens, clipSkip: clipSkip, into: states, lane: lane)
-        forgetOldest()
-        cache[key] = Entry(states: states, lastUse: clock)
-        return states
+        let new = Set(keys).filter { states[$0] == nil }.sorted { $0.text < $1.text }
+        if !new.isEmpty {
+            let sequences = try new.map { key in
+                let tokens = tokenizer.encode(key.text).ids
+                try model.check(tokens: tokens, clipSkip: clipSkip)
+                return tokens
+            }
+            let outputs = try new.map { _ in try Tensor(allocating: shape) }
+            lane.team.adopt()
+            // Layers that are packed now take the place of what the last image used.
+            if !model.keepsLayers { lane.workspace.discard() }
+            try model.forward(
+                sequences: sequences, clipSkip: clipSkip, into: outputs, lane: lane)
+            for (key, output) in zip(new, outputs) {
+                forgetOldest()
+                cache[key] = Entry(states: output, lastUse: clock)
+                states[key] = output
+            }
+        }
+        return keys.compactMap { states[$0] }
     }
 
     private func forgetOldest() {

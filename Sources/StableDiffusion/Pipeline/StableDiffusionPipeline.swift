@@ -36,7 +36,7 @@ package final class StableDiffusionPipeline {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
         threadCount = resolved.threadCount
-        kernelClass = "\(backend.kernelClass)+\(KernelTable.bestName)-t\(threadCount)"
+        kernelClass = backend.kernelClass(threadCount: threadCount)
         description = try ModelDescription(of: model)
         self.backend = backend
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
@@ -92,7 +92,8 @@ package final class StableDiffusionPipeline {
         if let existing = lanes[halves] {
             planned = existing
         } else {
-            planned = try PlannedLanes(threadCount: threadCount, halves: halves)
+            planned = try PlannedLanes(
+                threadCount: threadCount, halves: halves, instructionSet: backend.instructionSet)
             lanes[halves] = planned
         }
         try planned.plan(
@@ -102,7 +103,7 @@ package final class StableDiffusionPipeline {
                 // One plan at a time: another would hold memory, and weights in other layouts.
                 for other in lanes.values where other !== planned { other.forgetPlan() }
             },
-            measureMore: { prompts.measure(lane: $0) })
+            measureMore: { try prompts.measure(promptCount: halves, lane: $0) })
         return planned
     }
 }

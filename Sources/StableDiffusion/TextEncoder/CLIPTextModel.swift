@@ -9,11 +9,18 @@ package final class CLIPTextModel: Sendable {
     package let configuration: TextEncoderConfiguration
     private let tokenEmbedding: Embedding
     private let positionEmbedding: Embedding
-    private let layers: [CLIPEncoderLayer]
+    private let layers: CLIPEncoderLayers
     private let finalLayerNorm: LayerNorm
 
     /// Builds all layers; the configuration has been validated.
-    package init(_ configuration: TextEncoderConfiguration, loader: WeightLoader) throws {
+    ///
+    /// - Parameters:
+    ///   - team: the threads that read and pack weights, now or for a prompt.
+    ///   - keptWeightCountMax: layers with more weights than this are packed anew for a prompt.
+    init(
+        _ configuration: TextEncoderConfiguration, loader: WeightLoader, team: ThreadTeam,
+        keptWeightCountMax: Int
+    ) throws {
         self.configuration = configuration
         let embeddings = loader.scoped("embeddings")
         tokenEmbedding = try embeddings.embedding(
@@ -22,9 +29,8 @@ package final class CLIPTextModel: Sendable {
         positionEmbedding = try embeddings.embedding(
             "position_embedding", rows: configuration.positionCountMax,
             channels: configuration.hiddenSize)
-        layers = try (0..<configuration.layerCount).map {
-            try CLIPEncoderLayer(configuration, loader: loader.scoped("encoder.layers", $0))
-        }
+        layers = try CLIPEncoderLayers(
+            configuration, loader: loader, team: team, keptWeightCountMax: keptWeightCountMax)
         finalLayerNorm = try LayerNorm(
             "final_layer_norm", channels: configuration.hiddenSize,
             epsilon: configuration.layerNormEpsilon, loader: loader)
@@ -32,11 +38,14 @@ package final class CLIPTextModel: Sendable {
 
     /// Loads `text_encoder/` of a model.
     ///
-    /// - Parameter team: the threads that read and pack the weights.
+    /// - Parameters:
+    ///   - team: the threads that read and pack weights, now or for a prompt.
+    ///   - keptWeightCountMax: layers with more weights than this are packed anew for a prompt;
+    ///     `nil` is what pays.
     /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
     package static func load(
         from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil,
-        team: ThreadTeam = ThreadTeam(threadCount: 1)
+        team: ThreadTeam = ThreadTeam(threadCount: 1), keptWeightCountMax: Int? = nil
     ) throws -> CLIPTextModel {
         let name = "text_encoder"
         let configuration = try model.configuration(
@@ -46,9 +55,14 @@ package final class CLIPTextModel: Sendable {
         return try WeightLoader.build(
             from: checkpoint, mapping: CheckpointKeys.textEncoder, backend: backend, team: team
         ) { loader in
-            try CLIPTextModel(configuration, loader: loader)
+            try CLIPTextModel(
+                configuration, loader: loader, team: team,
+                keptWeightCountMax: keptWeightCountMax ?? CLIPEncoderLayers.keptWeightCountMax)
         }
     }
+
+    /// Whether its layers are in memory all the time.
+    var keepsLayers: Bool { layers.areKept }
 
     /// The shape of the hidden states of a sequence of tokens.
     package func outputShape(tokenCount: Int) -> TensorShape {
@@ -68,26 +82,37 @@ package final class CLIPTextModel: Sendable {
         }
     }
 
-    /// Encodes one sequence that `check` accepts.
+    /// Encodes sequences of equal length that `check` accepts, each by itself.
     ///
     /// - Parameters:
     ///   - clipSkip: layers left out at the end plus one, as A1111 counts: 1 leaves out none, 2 is
     ///     diffusers' `clip_skip=1`. The final norm always runs. `nil` is 1.
-    ///   - output: `[1, tokens, hiddenSize]`, f32.
+    ///   - outputs: one per sequence, `[1, tokens, hiddenSize]`, f32.
     ///   - observer: is given each layer's result by name; for tests.
+    /// - Throws: what reading or packing weights that are not in memory throws.
     package func forward(
-        tokens: [Int32], clipSkip: Int? = nil, into output: Tensor, lane: ComputeLane,
+        sequences: [[Int32]], clipSkip: Int? = nil, into outputs: [Tensor], lane: ComputeLane,
         observer: ActivationObserver? = nil
-    ) {
-        lane.workspace.scope {
-            let hidden = lane.workspace.tensor(outputShape(tokenCount: tokens.count), .float32)
-            embed(tokens, into: hidden, lane: lane)
-            observer?("embeddings", hidden)
-            for index in 0..<layers.count - ((clipSkip ?? 1) - 1) {
-                layers[index].forward(hidden, lane: lane)
-                observer?("encoder.layers.\(index)", hidden)
+    ) throws {
+        precondition(sequences.count == outputs.count, "an output for every sequence")
+        try lane.workspace.scope {
+            let hidden = sequences.map { tokens in
+                let hidden = lane.workspace.tensor(
+                    outputShape(tokenCount: tokens.count), .float32)
+                embed(tokens, into: hidden, lane: lane)
+                observer?("embeddings", hidden)
+                return hidden
             }
-            finalLayerNorm.forward(hidden, into: output, lane: lane)
+            let count = layers.count - ((clipSkip ?? 1) - 1)
+            try layers.forEach(first: count, lane: lane) { index, layer in
+                for sequence in hidden {
+                    layer.forward(sequence, lane: lane)
+                    observer?("encoder.layers.\(index)", sequence)
+                }
+            }
+            for (sequence, output) in zip(hidden, outputs) {
+                finalLayerNorm.forward(sequence, into: output, lane: lane)
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import CKernels
+
 /// What runs the products of a network: it packs weights once and applies them many times.
 ///
 /// Implementations hold no per-call state: packed layers are shared by lanes that run at once.
@@ -10,6 +12,8 @@ package protocol ComputeBackend: Sendable {
     var precision: Precision { get }
     /// How the inputs of products are stored; norms and activations write this type.
     var activationType: ElementType { get }
+    /// What our own kernels beside it use.
+    var instructionSet: InstructionSet { get }
     /// Library, version and instruction set: equal kernel classes give equal bits for equal teams.
     var kernelClass: String { get }
 
@@ -28,6 +32,16 @@ package protocol ComputeBackend: Sendable {
     func multiply(
         _ left: UnsafePointer<Float>, _ leftCount: Int, _ right: UnsafePointer<Float>,
         _ rightCount: Int, depth: Int, into output: UnsafeMutablePointer<Float>, outputStride: Int)
+}
+
+extension ComputeBackend {
+    /// Our own kernels, for lanes that run its layers.
+    package var kernels: UnsafePointer<rt_kernels> { KernelTable.of(instructionSet) }
+
+    /// The class of results of a program that computes with it on a number of threads.
+    package func kernelClass(threadCount: Int) -> String {
+        "\(kernelClass)+\(String(cString: kernels.pointee.name))-t\(threadCount)"
+    }
 }
 
 /// Which library does the products.

@@ -56,7 +56,8 @@ struct MergedUNet {
 
     /// Operations of a call on both halves, from a dry run.
     func work(_ configuration: TokenMergeConfiguration?) throws -> WorkCount {
-        let lanes = try PlannedLanes(threadCount: threadCount, halves: 2)
+        let lanes = try PlannedLanes(
+            threadCount: threadCount, halves: 2, instructionSet: backend.instructionSet)
         try lanes.plan(
             for: sample, text: TensorShape(tokens: 77, channels: textChannels), unet: unet,
             merging: try configuration.map { try merging($0) })
@@ -77,7 +78,9 @@ struct MergedUNet {
         init(_ network: MergedUNet, _ merging: TokenMergeRun?) throws {
             self.merging = merging
             unet = network.unet
-            lanes = try PlannedLanes(threadCount: network.threadCount, halves: 2)
+            lanes = try PlannedLanes(
+                threadCount: network.threadCount, halves: 2,
+                instructionSet: network.backend.instructionSet)
             var textShape = TensorShape(tokens: 77, channels: network.textChannels)
             try lanes.plan(for: network.sample, text: textShape, unet: unet, merging: merging)
             let passes = lanes.passes(merging: merging)

@@ -5,6 +5,7 @@ package struct OneDNNBackend: ComputeBackend {
     package let kind = BackendKind.onednn
     package let precision: Precision
     package let kernelClass: String
+    package let instructionSet: InstructionSet
     private let library: OneDNNLibrary
     /// Whether activation and then accumulation in one pass is fast on this processor.
     ///
@@ -21,6 +22,7 @@ package struct OneDNNBackend: ComputeBackend {
     ) throws(OneDNNError) {
         self.precision = precision
         self.library = library
+        instructionSet = cpu.instructionSet
         winograd = WinogradChoice(
             type: precision == .bfloat16 ? .bfloat16 : .float32, cpu: cpu, isAllowed: usesWinograd)
         let probe = OneDNNPrimitiveKey(
@@ -46,7 +48,8 @@ package struct OneDNNBackend: ComputeBackend {
 
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
         if winograd.pays(parameters) {
-            return try WinogradConvolution(parameters, inputType: activationType)
+            return try WinogradConvolution(
+                parameters, inputType: activationType, instructionSet: instructionSet)
         }
         return OneDNNConvolution(
             layer: try layer(

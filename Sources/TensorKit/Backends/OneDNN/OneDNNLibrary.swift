@@ -21,6 +21,13 @@ package final class OneDNNLibrary: @unchecked Sendable {
 
     deinit { dnnl_engine_destroy(engine) }
 
+    /// Makes it use no instructions beyond a set, whatever the environment says.
+    ///
+    /// It decides once per process, when it is first asked for anything.
+    static func limit(to instructionSet: InstructionSet) {
+        _ = dnnl_set_max_cpu_isa(instructionSet.oneDNNSet)
+    }
+
     /// The version, such as `2.6.3`.
     package static var version: String {
         guard let version = dnnl_version()?.pointee else { return "unknown" }

@@ -8,12 +8,14 @@ package struct OpenBLASBackend: ComputeBackend {
     package let precision = Precision.float32
     package let activationType = ElementType.float32
     package let kernelClass: String
+    package let instructionSet: InstructionSet
     private let library: OpenBLASLibrary
     private let winograd: WinogradChoice
 
     /// - Parameter usesWinograd: false for direct convolutions only, to compare with.
     package init(library: OpenBLASLibrary, cpu: CPUInfo, usesWinograd: Bool = true) {
         self.library = library
+        instructionSet = cpu.instructionSet
         winograd = WinogradChoice(type: .float32, cpu: cpu, isAllowed: usesWinograd)
         kernelClass =
             "openblas-\(library.version)/f32/\(library.coreName.lowercased())/\(cpu.signature)"
@@ -25,7 +27,8 @@ package struct OpenBLASBackend: ComputeBackend {
 
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
         if winograd.pays(parameters) {
-            return try WinogradConvolution(parameters, inputType: activationType)
+            return try WinogradConvolution(
+                parameters, inputType: activationType, instructionSet: instructionSet)
         }
         return try OpenBLASConvolution(parameters, library: library)
     }

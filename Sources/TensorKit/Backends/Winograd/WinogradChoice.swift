@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
-
 /// Which convolutions are done by Winograd's algorithm.
 ///
 /// It depends on the layer and the processor alone, never on the picture, so that an image's bits
@@ -15,13 +13,12 @@ struct WinogradChoice: Sendable {
     ///   - isAllowed: false where the plain algorithm is wanted, for comparison.
     init(type: ElementType, cpu: CPUInfo, isAllowed: Bool) {
         self.type = type
-        let isa = KernelTable.best().pointee.isa
         isFast =
             switch type {
             case _ where !isAllowed: false
-            case .float32: isa != RT_ISA_SCALAR
+            case .float32: cpu.instructionSet != .scalar
             // Matrix units multiply several times as fast as our vectors.
-            case .bfloat16: isa == RT_ISA_AVX512_BF16 && !cpu.hasAMXBF16
+            case .bfloat16: cpu.instructionSet == .avx512BFloat16 && !cpu.hasAMXBF16
             }
     }
 

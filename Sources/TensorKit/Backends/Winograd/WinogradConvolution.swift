@@ -11,21 +11,24 @@ final class WinogradConvolution: PackedConvolution {
     let geometry: ConvolutionGeometry
     private let inputType: ElementType
     /// Whose packing the weights have; lanes with other kernels use these here all the same.
-    private let isa: rt_isa
+    private let instructionSet: InstructionSet
     private let weights: TensorStorage
     /// `[outputChannels]`, f32.
     private let bias: TensorStorage
 
-    /// Transforms and packs weights for the best kernels of this processor.
+    /// Transforms and packs weights.
     ///
-    /// - Parameter inputType: what inputs will be; products are of the same type.
+    /// - Parameters:
+    ///   - inputType: what inputs will be; products are of the same type.
+    ///   - instructionSet: whose kernels will compute.
     init(
-        _ parameters: ConvolutionParameters, inputType: ElementType
+        _ parameters: ConvolutionParameters, inputType: ElementType,
+        instructionSet: InstructionSet
     ) throws(TensorStorageError) {
         geometry = parameters.geometry
         self.inputType = inputType
-        let kernels = KernelTable.best()
-        isa = kernels.pointee.isa
+        self.instructionSet = instructionSet
+        let kernels = KernelTable.of(instructionSet)
         let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
         let floatSize = MemoryLayout<Float>.stride
         // Mapped memory is zero, so without a bias there is nothing to write.
@@ -50,9 +53,7 @@ final class WinogradConvolution: PackedConvolution {
 
     func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane) {
         LayerCheck.convolution(geometry, input, output, epilogue, type: inputType)
-        guard let kernels = rt_kernels_for(isa)?.pointee else {
-            preconditionFailure("the kernels that packed the weights are gone")
-        }
+        let kernels = KernelTable.of(instructionSet).pointee
         lane.work.convolutionFLOPs += geometry.operationCount(output: output.shape)
         var call = Self.call(
             geometry, on: input.shape, inputType: inputType, memory: output.rawPointer)
