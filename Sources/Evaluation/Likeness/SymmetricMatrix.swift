@@ -46,7 +46,7 @@ struct SymmetricMatrix {
         for _ in 0..<50 {
             var rest = 0.0
             for i in 0..<width {
-                for j in 0..<i { rest += matrix[i * width + j] * matrix[i * width + j] }
+                for j in i + 1..<width { rest += matrix[i * width + j] * matrix[i * width + j] }
             }
             guard rest > size * 1e-28 else { break }
             for p in 0..<width {
