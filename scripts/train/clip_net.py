@@ -61,7 +61,8 @@ class MiniCLIP(nn.Module):
 def export(model, out, statistics):
     """clip.safetensors in float16, but for the float32 `statistics` of renders, and clip.json."""
     weights = {k: v.detach().half().contiguous() for k, v in model.state_dict().items()}
-    save_file(weights | statistics, f"{out}/clip.safetensors", metadata={"format": "pt"})
+    weights |= {k: v.float().contiguous() for k, v in statistics.items()}
+    save_file(weights, f"{out}/clip.safetensors", metadata={"format": "pt"})
     data = {
         "image_features": FEATURES, "text_states": STATES, "hidden_width": HIDDEN,
         "embedding_width": WIDTH, "probe_scale": PROBE_SCALE, "probe": HEADS,
@@ -104,8 +105,8 @@ def statistics(embeddings):
     """Mean and covariance of embeddings that are not normalised, as Fréchet distances need them."""
     embeddings = embeddings.double()
     return {
-        "reference_mean": embeddings.mean(0).float(),
-        "reference_covariance": embeddings.T.cov().float().contiguous(),
+        "reference_mean": embeddings.mean(0),
+        "reference_covariance": embeddings.T.cov(),
     }
 
 
