@@ -64,7 +64,10 @@ let compute: [Target] = [
     library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors", "TokenMerging"]),
     library("TokenMerging", ["GenerationTypes", "TensorKit"]),
     library(
-        "EmbeddedModel", resources: [.copy("Resources/postcards"), .copy("Resources/judge")]),
+        "EmbeddedModel",
+        resources: [
+            .copy("Resources/postcards"), .copy("Resources/judge"), .copy("Resources/clip"),
+        ]),
     library("ImageCodec", ["CPNG"]),
 ]
 

@@ -25,6 +25,14 @@ public enum EmbeddedModel {
         try resource("judge", holding: "judge.json")
     }
 
+    /// The directory of the mini-CLIP, which says how alike a picture and a caption are:
+    /// `clip.json`, `clip.safetensors`.
+    ///
+    /// - Throws: `EmbeddedModelError` when the executable was moved without its resources.
+    public static func clipDirectory() throws(EmbeddedModelError) -> String {
+        try resource("clip", holding: "clip.json")
+    }
+
     private static func resource(
         _ name: String, holding file: String
     ) throws(EmbeddedModelError) -> String {

@@ -10,7 +10,10 @@ struct RetomEval: ParsableCommand {
         commandName: "retom-eval",
         abstract: "Measures speed and quality.",
         version: ProgramVersion.text,
-        subcommands: [Bench.self, Compare.self, Similarity.self, Attributes.self])
+        subcommands: [
+            Bench.self, Compare.self, Similarity.self, Attributes.self,
+            CLIPScore.self, FrechetDistance.self,
+        ])
 
     static func main() async { await runAndExit() }
 }

@@ -21,14 +21,15 @@ import os
 import random
 import shutil
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
-from transformers import CLIPImageProcessor, CLIPModel, CLIPTextConfig, CLIPTextModel
-from transformers import CLIPTokenizer
+from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 import unet
 from common import edit_config, read_rows
@@ -109,20 +110,6 @@ def prefix_text_weights(path):
     save_file(weights, file, metadata={"format": "pt"})
 
 
-def export_clip(options, target):
-    """The mini-CLIP with its preprocessor, tokenizer and probe."""
-    shutil.rmtree(target, ignore_errors=True)
-    CLIPModel.from_pretrained(options.clip).half().save_pretrained(target)
-    CLIPImageProcessor(
-        do_resize=True, size={"shortest_edge": 128}, resample=2, do_center_crop=True,
-        crop_size={"height": 128, "width": 128}, do_rescale=True, rescale_factor=1 / 255,
-        do_normalize=True, image_mean=[0.5] * 3, image_std=[0.5] * 3,
-    ).save_pretrained(target)
-    shutil.copy(f"{options.clip}/attribute_probe.safetensors", target)
-    edit_config(target, dtype="float32")  # or transformers loads them in half precision
-    copy_tokenizer(options.tokenizer, target, clean=False)
-
-
 def export(options):
     """The parts as a diffusers pipeline in float16, and the mini-CLIP beside it."""
     model = f"{options.out}/model"
@@ -141,8 +128,10 @@ def export(options):
     # Otherwise transformers loads these weights in half precision beside a float32 U-Net.
     edit_config(f"{model}/text_encoder", dtype="float32")
     copy_tokenizer(options.tokenizer, f"{model}/tokenizer", clean=True)
-    if os.path.exists(f"{options.clip}/attribute_probe.safetensors"):
-        export_clip(options, f"{options.out}/clip")
+    if os.path.exists(f"{options.clip}/clip.json"):
+        os.makedirs(f"{options.out}/clip", exist_ok=True)
+        for name in ("clip.json", "clip.safetensors"):
+            shutil.copy(f"{options.clip}/{name}", f"{options.out}/clip")
     files = [os.path.join(at, name) for at, _, names in os.walk(model) for name in names]
     print(f"{model}: {sum(map(os.path.getsize, files)) / 1e6:.1f} MB")
 
@@ -257,21 +246,19 @@ def changed(row, other):
     return next(name for name in names if any(a[name] != b[name] for a, b in pairs))
 
 
-def clip_scores(model, encode, images, rows, captions):
+def clip_scores(see, read, images, rows, captions):
     """CLIP score, retrieval, and preference for the true caption by changed attribute."""
     import clip_task
     import scene
-    import train_clip
 
-    image = train_clip.encode_image(model, train_clip.to_input(images))
-    text = encode(captions)
+    image, text = see(images), read(captions)
     likeness = (image * text).sum(1)
     choice, preferred = random.Random(2), {}
     for _ in range(3):
         for i, row in enumerate(rows):
             other = clip_task.altered(row, choice)
             caption = scene.caption(other, random.Random(row["seed"] * 7 + 3), True)
-            better = float(likeness[i] > image[i] @ encode([caption])[0])
+            better = float(likeness[i] > image[i] @ read([caption])[0])
             preferred.setdefault(changed(row, other), []).append(better)
     own = torch.arange(len(image))
     return dict(
@@ -286,15 +273,20 @@ def clip_scores(model, encode, images, rows, captions):
 @torch.no_grad()
 def score(options):
     """score.json for generated pictures and for the rendered originals."""
+    import clip_net
+    import judge_net
     import render
-    import train_clip
 
-    pipeline = load_pipeline(options)
-    model = CLIPModel.from_pretrained(f"{options.out}/clip").float().eval()
-    text = train_clip.Text(pipeline.tokenizer)
+    pipeline, model = load_pipeline(options), clip_net.load(f"{options.out}/clip")
+    eye = judge_net.load(options.judge)
 
-    def encode(texts):
-        return train_clip.encode_text(model, text(texts)[0])[0]
+    def see(images):
+        with ThreadPoolExecutor(options.threads) as pool:
+            return F.normalize(model.image(clip_net.features(eye, images, pool)), dim=-1)
+
+    def read(texts):
+        states = clip_net.states(pipeline.text_encoder, pipeline.tokenizer, texts)
+        return F.normalize(model.text(states), dim=-1)
 
     rows = read_rows(options.data, "val", options.count)
     captions = [row["captions"][0] for row in rows]
@@ -302,7 +294,7 @@ def score(options):
     generated = (images * 255).round().astype(np.uint8)
     rendered = np.stack([render.render(row["seed"])[0] for row in rows])
     report = {
-        name: clip_scores(model, encode, pixels, copy.deepcopy(rows), captions)
+        name: clip_scores(see, read, pixels, copy.deepcopy(rows), captions)
         for name, pixels in (("generated", generated), ("rendered", rendered))
     }
     print(json.dumps(report, indent=1))
@@ -321,6 +313,7 @@ def main():
     parser.add_argument("--text", help="CLIPModel or text encoder")
     parser.add_argument("--tokenizer")
     parser.add_argument("--clip", default=f"{work}/clip", help="mini-CLIP to export, if there")
+    parser.add_argument("--judge", default=f"{work}/judge", help="whose features it sees")
     parser.add_argument("--prediction", default="v_prediction", choices=["epsilon", "v_prediction"])
     parser.add_argument("--data", default="work/data")
     parser.add_argument("--steps", type=int, default=30)
@@ -329,7 +322,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     own = dict(
-        unet=f"{work}/unet/export", vae=f"{work}/vae_final", text=f"{work}/clip",
+        unet=f"{work}/unet/export", vae=f"{work}/vae_final", text=f"{work}/tower",
         tokenizer=f"{work}/tokenizer",
     )
     if options.init:

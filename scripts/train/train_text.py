@@ -8,7 +8,7 @@ Inputs: the text_encoder and tokenizer of the pipeline `--init`; captions are dr
 scenes, no picture is needed. Outputs in `--out`: a CLIPTextModel directory in float16, and
 state.pt (replaced atomically; a state that is there is continued). SIGTERM saves and ends.
 
-Why: the mini-CLIP's text tower learnt to name the object at each noun and at each position word,
+Why: the text tower (train_tower.py) learnt to name the object at each noun and at each position word,
 and with that forgot the word itself: its states for "left" and "right" differ by 0.6, where the
 states' norm is 12 and a changed colour moves them by 10 to 16. A U-Net cannot follow what it
 cannot see.

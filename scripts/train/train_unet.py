@@ -361,7 +361,7 @@ def parse_options():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     assert options.batch % options.part == 0, "--batch must be a multiple of --part"
-    given = dict(vae=f"{work}/vae_final", tokenizer=f"{work}/tokenizer", text=f"{work}/clip")
+    given = dict(vae=f"{work}/vae_final", tokenizer=f"{work}/tokenizer", text=f"{work}/tower")
     if options.init:
         given = {name: f"{options.init}/{name}" for name in ("unet", "vae", "tokenizer")}
         given["text"] = f"{options.init}/text_encoder"

@@ -15,6 +15,7 @@ package final class AttributeJudge {
     private let network: JudgeNetwork
     private let lanes: ComputeLanes
     private let picture: Tensor
+    private let featureRow: Tensor
     private let output: Tensor
 
     /// Loads `judge.json` and `judge.safetensors`.
@@ -39,25 +40,43 @@ package final class AttributeJudge {
         lanes = try ComputeLanes(
             split: LaneSplit(threadCount: resolved.threadCount), kernels: backend.kernels)
         picture = try Tensor(allocating: network.inputShape)
+        featureRow = try Tensor(allocating: network.featureShape)
         output = try Tensor(
             allocating: TensorShape(tokens: 1, channels: configuration.outputCount))
         let lane = lanes.lanes[0]
-        try lane.measure { network.forward(picture, into: output, lane: lane) }
+        try lane.measure {
+            network.forward(picture, features: featureRow, into: output, lane: lane)
+        }
         try lanes.finishDryRuns()
     }
+
+    /// Numbers that `features` returns.
+    package var featureCount: Int { network.featureShape.elementCount }
 
     /// The network's outputs for a picture, `configuration.outputCount` numbers.
     ///
     /// - Throws: `JudgeSizeError`: pictures are never scaled.
     package func logits(of image: RGBImage) throws(JudgeSizeError) -> [Float] {
+        try look(at: image)
+        return Array(UnsafeBufferPointer(start: output.floats, count: configuration.outputCount))
+    }
+
+    /// What the network's last layer sees of a picture, `featureCount` numbers.
+    ///
+    /// - Throws: `JudgeSizeError`.
+    package func features(of image: RGBImage) throws(JudgeSizeError) -> [Float] {
+        try look(at: image)
+        return Array(UnsafeBufferPointer(start: featureRow.floats, count: featureCount))
+    }
+
+    private func look(at image: RGBImage) throws(JudgeSizeError) {
         try configuration.check(width: image.width, height: image.height)
         for (index, byte) in image.bytes.enumerated() {
             picture.floats[index] = Float(byte) / 127.5 - 1
         }
-        lanes.run { [network, picture, output] lane, _ in
-            network.forward(picture, into: output, lane: lane)
+        lanes.run { [network, picture, featureRow, output] lane, _ in
+            network.forward(picture, features: featureRow, into: output, lane: lane)
         }
-        return Array(UnsafeBufferPointer(start: output.floats, count: configuration.outputCount))
     }
 
     /// What a picture shows.

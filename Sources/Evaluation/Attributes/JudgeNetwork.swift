@@ -19,6 +19,8 @@ final class JudgeNetwork: Sendable {
 
     /// `[1, height, width, 3]`.
     let inputShape: TensorShape
+    /// `[1, 1, 1, n]`, what the head sees.
+    let featureShape: TensorShape
     private let layers: [Layer]
     private let head: any PackedLinear
 
@@ -56,14 +58,19 @@ final class JudgeNetwork: Sendable {
             }
         }
         guard let head else { preconditionFailure("a configuration that was not validated") }
+        featureShape = TensorShape(tokens: 1, channels: shape.elementCount)
         self.layers = layers
         self.head = head
     }
 
     /// - Parameters:
     ///   - picture: `[1, height, width, 3]`, f32, −1…1.
+    ///   - features: `featureShape`, f32: one row of channels, then rows, then columns, the order that
+    ///     torch flattens in.
     ///   - logits: `[1, 1, 1, outputs]`, f32.
-    func forward(_ picture: Tensor, into logits: Tensor, lane: ComputeLane) {
+    func forward(
+        _ picture: Tensor, features: Tensor, into logits: Tensor, lane: ComputeLane
+    ) {
         lane.workspace.scope {
             var hidden = picture
             for layer in layers {
@@ -80,22 +87,19 @@ final class JudgeNetwork: Sendable {
                 }
                 hidden = result
             }
-            lane.linear(head, flattened(hidden, lane: lane), into: logits)
+            flatten(hidden, into: features, lane: lane)
+            lane.linear(head, features, into: logits)
         }
     }
 
-    /// One row of channels, then rows, then columns: the order that torch has them in.
-    private func flattened(_ map: Tensor, lane: ComputeLane) -> Tensor {
+    private func flatten(_ map: Tensor, into row: Tensor, lane: ComputeLane) {
+        guard !lane.isMeasuring else { return }
         let shape = map.shape
-        let row = lane.workspace.tensor(
-            TensorShape(tokens: 1, channels: shape.elementCount), .float32)
-        guard !lane.isMeasuring else { return row }
         for token in 0..<shape.tokenCount {
             for channel in 0..<shape.channels {
                 row.floats[channel * shape.tokenCount + token] =
                     map.floats[token * map.rowStride + channel]
             }
         }
-        return row
     }
 }

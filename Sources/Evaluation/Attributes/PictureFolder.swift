@@ -44,25 +44,45 @@ package struct PictureFolder: Sendable {
     /// - Throws: `PictureFolderError`.
     package func picture(of prompt: AttributePrompt) throws(PictureFolderError) -> RGBImage {
         let number = prompt.index
+        let contents = try contents(of: number)
+        if let text = contents.text("parameters") {
+            let drawn = GenerationParametersText(parsing: text).prompt
+            guard drawn == prompt.prompt else {
+                throw .otherPrompt(
+                    path: "\(path)/\(names[number] ?? "")", drawn: drawn, number: number,
+                    expected: prompt.prompt)
+            }
+        }
+        return contents.image
+    }
+
+    /// Reads a picture with its texts.
+    ///
+    /// - Throws: `PictureFolderError`.
+    package func contents(of number: Int) throws(PictureFolderError) -> PNG.Contents {
         guard let name = names[number] else { throw .missing(path: path, number: number) }
         let file = "\(path)/\(name)"
         guard let data = try? Data(contentsOf: URL(filePath: file)) else {
             throw .unreadable(path: file)
         }
-        let contents: PNG.Contents
         do throws(ImageCodecError) {
-            contents = try PNG.decode([UInt8](data))
+            return try PNG.decode([UInt8](data))
         } catch {
             throw .notAPicture(path: file, reason: error.description)
         }
-        if let text = contents.text("parameters") {
-            let drawn = GenerationParametersText(parsing: text).prompt
-            guard drawn == prompt.prompt else {
-                throw .otherPrompt(
-                    path: file, drawn: drawn, number: number, expected: prompt.prompt)
-            }
+    }
+
+    /// Reads a picture and the prompt that it says it was drawn from.
+    ///
+    /// - Throws: `PictureFolderError`.
+    package func captionedPicture(
+        _ number: Int
+    ) throws(PictureFolderError) -> (image: RGBImage, prompt: String) {
+        let contents = try contents(of: number)
+        guard let text = contents.text("parameters") else {
+            throw .noPrompt(path: "\(path)/\(names[number] ?? "")")
         }
-        return contents.image
+        return (contents.image, GenerationParametersText(parsing: text).prompt)
     }
 
     /// The number that a picture's name begins with.
@@ -80,6 +100,7 @@ package enum PictureFolderError: Error, Equatable, CustomStringConvertible {
     case missing(path: String, number: Int)
     case beyond(path: String, number: Int, promptCount: Int)
     case notAPicture(path: String, reason: String)
+    case noPrompt(path: String)
     case otherPrompt(path: String, drawn: String, number: Int, expected: String)
 
     /// What is wrong, and what to do.
@@ -107,6 +128,11 @@ package enum PictureFolderError: Error, Equatable, CustomStringConvertible {
             give the run's prompts with --prompts
             """
         case .notAPicture(let path, let reason): "\(path): \(reason)"
+        case .noPrompt(let path):
+            """
+            \(path) does not say what it was drawn from; it needs a text "parameters", as the \
+            pictures of retom-coord and retom-eval have
+            """
         case .otherPrompt(let path, let drawn, let number, let expected):
             """
             \(path) was drawn from "\(drawn)", but prompt \(number) is "\(expected)"; give the \
