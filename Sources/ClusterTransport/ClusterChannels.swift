@@ -14,7 +14,10 @@ package enum ClusterChannels {
     ) throws -> NIOAsyncChannel<Frame, ByteBuffer> {
         try channel.pipeline.syncOperations.addHandlers([
             TrafficHandler(counter: counter),
-            ByteToMessageHandler(FrameChannelDecoder(receiver: receiver)),
+            ByteToMessageHandler(
+                FrameChannelDecoder(
+                    receiver: receiver,
+                    firstPayloadByteCountMax: WireLimits.firstPayloadByteCountMax)),
             StrangerHandler(),
         ])
         return try NIOAsyncChannel(

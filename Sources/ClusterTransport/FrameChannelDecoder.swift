@@ -11,10 +11,15 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
 
     private let receiver: PeerRole
     private var header: FrameHeader?
+    /// Most payload bytes of the next frame, where its type does not say less.
+    private var payloadByteCountMax: Int
 
     /// Makes a decoder for the end of a connection that reads.
-    package init(receiver: PeerRole) {
+    ///
+    /// - Parameter firstPayloadByteCountMax: bounds the first frame, while nobody knows who sends.
+    package init(receiver: PeerRole, firstPayloadByteCountMax: Int = .max) {
         self.receiver = receiver
+        payloadByteCountMax = firstPayloadByteCountMax
     }
 
     package mutating func decode(buffer: inout ByteBuffer) throws(WireError) -> Frame? {
@@ -25,13 +30,22 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
                 try FrameHeader.checkBeginning(beginning ?? [])
                 return nil
             }
-            header = try FrameHeader.decode(bytes, receiver: receiver)
+            header = try accept(FrameHeader.decode(bytes, receiver: receiver))
         }
         guard let header, let payload = buffer.readBytes(length: header.payloadByteCount) else {
             return nil
         }
         self.header = nil
         return try Frame(header: header, payload: payload)
+    }
+
+    private mutating func accept(_ header: FrameHeader) throws(WireError) -> FrameHeader {
+        let byteCount = max(header.payloadByteCount, header.contentByteCount)
+        if let type = header.type, byteCount > payloadByteCountMax {
+            throw .payloadTooLong(type, byteCount: byteCount, max: payloadByteCountMax)
+        }
+        payloadByteCountMax = .max
+        return header
     }
 
     package mutating func decodeLast(

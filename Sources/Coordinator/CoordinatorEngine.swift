@@ -137,6 +137,8 @@ actor CoordinatorEngine {
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
         case .store(let result, _, _): outputs.emit(.stored(item: Int(result.lease.item)))
+        // Lives of a run that share no disk have nothing to go on from.
+        case .keep: break
         case .decode(let result, let worker, let kernelClass):
             outputs.decode(result, worker, kernelClass)
         case .report(let event):

@@ -112,7 +112,7 @@ extension CoordinatorStateMachine {
             else { continue }
             // Strictly before: of two equals one has to take it.
             let spare = seconds - secondsUntilFree(other, now: now)
-            let each = imageSeconds(requests[item], by: other)
+            let each = imageSeconds(like: requests[item], by: other)
             if spare > each { left -= (spare / each).rounded(.up) - 1 }
             if has(.deferToEquals), spare == each { left -= 1 }
             if left <= 0 { return false }
@@ -146,9 +146,7 @@ extension CoordinatorStateMachine {
                 guard !items[item].failedWorkers.contains(thief) else { continue }
                 let seconds = secondsUntilFree(index, through: position, now: now)
                 let limit = seconds * Self.gainMin
-                guard seconds > latest, imageSeconds(requests[item], by: thief) < limit else {
-                    continue
-                }
+                guard seconds > latest, imageSeconds(item, by: thief) < limit else { continue }
                 latest = seconds
                 choice = (index, position)
             }
@@ -170,9 +168,7 @@ extension CoordinatorStateMachine {
             guard mayCopy(item, to: thief) else { continue }
             let seconds = secondsUntilFree(index, through: position, now: now)
             let limit = seconds * Self.gainMin
-            guard seconds > latest, imageSeconds(requests[item], by: thief) < limit else {
-                continue
-            }
+            guard seconds > latest, imageSeconds(item, by: thief) < limit else { continue }
             latest = seconds
             choice = item
         }
@@ -198,14 +194,20 @@ extension CoordinatorStateMachine {
         return known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
     }
 
-    private func imageSeconds(_ request: GenerationRequest, by index: Int) -> Double {
+    /// Seconds for a whole image.
+    private func imageSeconds(like request: GenerationRequest, by index: Int) -> Double {
         unitSeconds(of: index) * request.stepWork * Double(request.inferenceStepCount)
+    }
+
+    /// Seconds for what is left of an image.
+    private func imageSeconds(_ item: Int, by index: Int) -> Double {
+        unitSeconds(of: index) * requests[item].stepWork * Double(stepsToDo(item, by: index))
     }
 
     private func finish(
         of request: GenerationRequest, by index: Int, now: Duration
     ) -> Double {
-        secondsUntilFree(index, now: now) + imageSeconds(request, by: index)
+        secondsUntilFree(index, now: now) + imageSeconds(like: request, by: index)
     }
 
     /// Seconds until a worker is done with its leases, up to one of them or with all.

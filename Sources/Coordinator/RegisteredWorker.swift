@@ -82,8 +82,8 @@ struct RegisteredWorker {
     func patience(timeouts: ClusterTimeouts, requests: [GenerationRequest]) -> Duration {
         guard let running = runningLease else { return timeouts.firstStep }
         let usual = pace.stepSeconds(of: requests[running.item]) * timeouts.stepTimeFactor
-        let isFirst = !running.isStarted || running.step == 0
-        return max(isFirst ? timeouts.firstStep : timeouts.stepTimeFloor, .seconds(usual))
+        return max(
+            running.isAtItsFirstStep ? timeouts.firstStep : timeouts.stepTimeFloor, .seconds(usual))
     }
 
     /// When the clock alone changes something about it.

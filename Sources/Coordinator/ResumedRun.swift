@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 import WireProtocol
 
 /// What a coordinator knows of an earlier life of its run.
@@ -8,11 +9,17 @@ package struct ResumedRun: Sendable {
     package var completed: [Int: [UInt8]]
     /// At least the largest fencing token that was granted before.
     package var tokenBase: UInt64
+    /// The newest checkpoints of images that were not done.
+    package var checkpoints: [Int: SamplingCheckpoint]
 
     /// A run that begins; or one that goes on with what was stored.
-    package init(completed: [Int: [UInt8]] = [:], tokenBase: UInt64 = 0) {
+    package init(
+        completed: [Int: [UInt8]] = [:], tokenBase: UInt64 = 0,
+        checkpoints: [Int: SamplingCheckpoint] = [:]
+    ) {
         self.completed = completed
         self.tokenBase = tokenBase
+        self.checkpoints = checkpoints
     }
 }
 

@@ -11,7 +11,7 @@ package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
     package var minor: UInt8
 
     /// What this build speaks.
-    package static let current = ProtocolVersion(major: 1, minor: 0)
+    package static let current = ProtocolVersion(major: 1, minor: 1)
 
     /// Makes a version.
     package init(major: UInt8, minor: UInt8) {
@@ -19,6 +19,6 @@ package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
         self.minor = minor
     }
 
-    /// As people write it, "1.0".
+    /// As people write it, "1.1".
     package var description: String { "\(major).\(minor)" }
 }

@@ -24,6 +24,12 @@ package enum WireLimits {
     package static let retryAfterMillisecondsMax = 3_600_000
     /// Largest zstd window a peer may make us hold, as a power of two: 16 MiB.
     package static let zstdWindowLogMax = 24
+    /// Most bytes of a checkpoint; images whose checkpoints are longer are drawn without.
+    package static let checkpointByteCountMax = 8 << 20
+    /// Most steps from one checkpoint to the next.
+    package static let checkpointIntervalMax = 2 * GenerationLimits.inferenceStepCountMax
+    /// Most payload bytes of the first frame of a connection: no stranger makes us hold more.
+    package static let firstPayloadByteCountMax = smallByteCountMax
     /// Payloads shorter than this many bytes are never compressed.
     package static let compressionByteCountMin = 256
 
@@ -35,6 +41,8 @@ package enum WireLimits {
     static let assignByteCountMax =
         256 + 2 * GenerationLimits.promptByteCountMax
         + 4 * TokenMergeConfiguration.refreshCallCountMax
+    /// Most payload bytes of CHECKPOINT and PREPARE: a checkpoint and the fixed fields.
+    static let checkpointPayloadByteCountMax = 512 + checkpointByteCountMax
     /// Most payload bytes of RESULT: the largest latents in f32 and the fixed fields.
     static let resultByteCountMax =
         256 + latentChannelCountMax * latentSideMax * latentSideMax * MemoryLayout<Float>.size

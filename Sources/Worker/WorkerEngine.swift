@@ -86,8 +86,8 @@ actor WorkerEngine {
         case .send(let id, let message): connections[id]?.send(message)
         case .finish(let id): connections[id]?.finish()
         case .abort(let id, let reason): connections[id]?.abort(reason)
-        case .begin(let job, let request):
-            flags = [job: thread.begin(job, request)]
+        case .begin(let job, let request, let preparation):
+            flags = [job: thread.begin(job, request, preparation)]
         case .cancel(let job): flags[job]?.set()
         case .report(let event):
             logger.debug("\(event)")

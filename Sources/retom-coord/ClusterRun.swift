@@ -15,6 +15,8 @@ struct ClusterRun: Sendable {
     let plan: RequestPlan
     let pool: WorkerPool
     let model: ModelDirectory
+    /// How often workers save their images.
+    let checkpoints: CheckpointPolicy
     /// How this process decodes.
     let decoding: ComputeConfiguration
     let stop: StopRequest
@@ -108,6 +110,7 @@ struct ClusterRun: Sendable {
             name: SystemInfo.hostName, build: ProgramVersion.text,
             kernelClass: prepared.decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
             memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint)
+        configuration.checkpoints = checkpoints
         // Nobody starts a local worker again.
         if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(

@@ -68,7 +68,7 @@ struct RetomCoord: AsyncParsableCommand {
         let truncations = try TruncationWarnings.of(plan.requests, model: model.directory)
         for warning in pool.warnings + truncations { progress.report(.warning(warning)) }
         let run = ClusterRun(
-            plan: plan, pool: pool, model: model.directory,
+            plan: plan, pool: pool, model: model.directory, checkpoints: workers.checkpoints,
             decoding: compute.configuration(threadCount: pool.decodeThreadCount(of: compute)),
             stop: stop, progress: progress)
         return try await run.perform { fingerprint in

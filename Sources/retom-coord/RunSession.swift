@@ -74,6 +74,8 @@ final class RunSession: Sendable {
             state.images[finished.item].latentsFile = latentsFile
             state.images[finished.item].worker = finished.worker
             state.images[finished.item].attempts = finished.attempt
+            state.images[finished.item].resumedFromStep =
+                finished.resumedStep > 0 ? finished.resumedStep : nil
             state.images[finished.item].timings = timings
             state.images[finished.item].latentSHA256 = finished.sha256
             state.images[finished.item].tokenMerging = TokenMergeRecord(finished.tokenMerging)

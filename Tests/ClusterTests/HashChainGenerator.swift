@@ -16,15 +16,19 @@ struct HashChainGenerator: LatentGenerating {
     /// Pretends to be a machine that computes something else.
     var salt: UInt64 = 0
 
-    func beginRun(for request: GenerationRequest) throws -> any LatentRun {
+    func beginRun(
+        for request: GenerationRequest, from checkpoint: [UInt8]?
+    ) throws -> any LatentRun {
         try request.validate()
         guard request.width.isMultiple(of: 64) else { throw SizeError(width: request.width) }
-        return HashChainRun(generator: self, request: request)
+        let run = HashChainRun(generator: self, request: request)
+        if let checkpoint { try run.restore(checkpoint) }
+        return run
     }
 
     /// The latents that any honest worker returns.
     static func latents(for request: GenerationRequest) throws -> GeneratedLatents {
-        let run = try HashChainGenerator().beginRun(for: request)
+        let run = try HashChainGenerator().beginRun(for: request, from: nil)
         while try run.next() != nil {}
         return try run.latents()
     }
@@ -40,6 +44,7 @@ final class HashChainRun: LatentRun {
     private let request: GenerationRequest
     private var state: UInt64
     private var step = 0
+    private(set) var resumedStep = 0
 
     let textEncodingSeconds = 0.25
     var mergeStatistics: TokenMergeStatistics {
@@ -66,6 +71,23 @@ final class HashChainRun: LatentRun {
                 "the latents are not finite after step \(step) of \(stepCount)")
         }
         return step
+    }
+
+    /// The step, and the chain so far.
+    func checkpoint() -> [UInt8] {
+        var writer = WordWriter()
+        writer.write(step)
+        writer.write(state)
+        return writer.finish()
+    }
+
+    func restore(_ checkpoint: [UInt8]) throws {
+        do {
+            var reader = try WordReader(checkpoint)
+            step = try reader.read(in: 1...stepCount)
+            state = try reader.readWide()
+            resumedStep = step
+        } catch { throw UnusableCheckpointError(error.description) }
     }
 
     func latents() throws -> GeneratedLatents {

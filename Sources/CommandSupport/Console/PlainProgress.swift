@@ -76,6 +76,8 @@ package enum RunMessage {
         case .warning(let message): "warning: \(message)"
         case .runFinished(let written, let failed, let seconds):
             finished(written: written, failed: failed, seconds: seconds)
+        case .imageResumed(let index, let worker, let step):
+            "image \(index) goes on at \(worker) from step \(step)"
         case .workerConnected, .imageStarted, .imageProgress, .imageSampled, .imageWritten: nil
         }
     }

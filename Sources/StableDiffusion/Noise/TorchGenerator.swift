@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 internal import Glibc
 
 /// A generator whose normal numbers equal those of torch's CPU generator for the same seed.
@@ -99,5 +100,27 @@ extension TorchGenerator {
         }
         self.engine = engine
         pendingNormal = state.pendingNormal
+    }
+}
+
+extension TorchGenerator {
+    /// Appends what the generator remembers.
+    package func save(to writer: inout WordWriter) {
+        writer.write(engine.words)
+        writer.write(engine.position)
+        writer.write(pendingNormal == nil ? 0 : 1)
+        writer.write(pendingNormal?.bitPattern ?? 0)
+    }
+
+    /// A generator that goes on where a saved one was.
+    package init(from reader: inout WordReader) throws(SavedStateError) {
+        let words = Array(try reader.read(MersenneTwister.wordCount))
+        let position = try reader.read(in: 0...MersenneTwister.wordCount)
+        let isPending = try reader.read(in: 0...1) == 1
+        let pending = Double(bitPattern: try reader.readWide())
+        let state = State(
+            words: words, position: position, pendingNormal: isPending ? pending : nil)
+        guard let generator = TorchGenerator(state: state) else { throw .damaged }
+        self = generator
     }
 }

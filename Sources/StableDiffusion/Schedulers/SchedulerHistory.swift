@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// What a scheduler remembers between steps: how many were done, and some earlier samples.
 ///
 /// All memory is there from the start. Copies are independent, so that a copy is a checkpoint.
@@ -62,6 +64,23 @@ package struct SchedulerHistory: Sendable, Hashable, Codable {
         fileprivate let sampleCount: Int
 
         subscript(index: Int) -> UnsafeMutablePointer<Float> { base + order[index] * sampleCount }
+    }
+
+    /// Appends what is remembered, newest first where it is a series.
+    package func save(to writer: inout WordWriter) {
+        writer.write(stepIndex)
+        for buffer in order {
+            writer.write(storage[buffer * sampleCount..<(buffer + 1) * sampleCount])
+        }
+    }
+
+    /// Takes what a history of the same scheduler saved.
+    package mutating func restore(
+        from reader: inout WordReader, stepCount: Int
+    ) throws(SavedStateError) {
+        stepIndex = try reader.read(in: 0...stepCount)
+        order = Array(names.indices)
+        storage = try reader.readFloats(names.count * sampleCount)
     }
 
     func check(against own: SchedulerHistory, stepCount: Int) throws(SchedulerError) {

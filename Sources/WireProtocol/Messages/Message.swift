@@ -14,8 +14,12 @@ package enum Message: Sendable, Equatable {
     case refuse(WireReason)
     /// Coordinator leases an image to the worker.
     case assign(Lease, GenerationRequest)
+    /// Coordinator says how the image of the ASSIGN that follows is to be drawn.
+    case prepare(Lease, Preparation)
     /// Worker began an image or finished a step.
     case progress(ProgressReport)
+    /// Worker saves what another one needs to go on with the image.
+    case checkpoint(Lease, SamplingCheckpoint)
     /// Worker delivers an image; it keeps it until RESULT-ACK.
     case result(LatentResult)
     /// Coordinator has the result in safety.
@@ -44,7 +48,9 @@ package enum Message: Sendable, Equatable {
         case .welcome: .welcome
         case .refuse: .refuse
         case .assign: .assign
+        case .prepare: .prepare
         case .progress: .progress
+        case .checkpoint: .checkpoint
         case .result: .result
         case .resultAck: .resultAck
         case .ackConfirm: .ackConfirm
@@ -62,7 +68,8 @@ package enum Message: Sendable, Equatable {
     package var lease: Lease? {
         switch self {
         case .assign(let lease, _), .resultAck(let lease), .ackConfirm(let lease),
-            .nak(let lease, _), .term(let lease, _), .cancel(let lease):
+            .nak(let lease, _), .term(let lease, _), .cancel(let lease), .prepare(let lease, _),
+            .checkpoint(let lease, _):
             lease
         case .progress(let report): report.lease
         case .result(let result): result.lease
