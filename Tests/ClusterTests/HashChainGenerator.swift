@@ -15,6 +15,8 @@ struct HashChainGenerator: LatentGenerating {
     var notANumberFromStep: Int?
     /// Pretends to be a machine that computes something else.
     var salt: UInt64 = 0
+    /// Writes checkpoints that nobody can read.
+    var spoilsCheckpoints = false
 
     func beginRun(
         for request: GenerationRequest, from checkpoint: [UInt8]?
@@ -78,7 +80,9 @@ final class HashChainRun: LatentRun {
         var writer = WordWriter()
         writer.write(step)
         writer.write(state)
-        return writer.finish()
+        var bytes = writer.finish()
+        if generator.spoilsCheckpoints { bytes[0] ^= 1 }
+        return bytes
     }
 
     func restore(_ checkpoint: [UInt8]) throws {

@@ -71,8 +71,7 @@ import WireProtocol
                 try decode(header.encoded() + Message.ping(1).frame().payload, receiver: .worker)
             }
         }
-        expect(.unsupportedProtocol(major: 2, minor: 0)) { $0.version.major = 2 }
-        expect(.unknownMessageType(0x12)) { $0.typeByte = 0x12 }
+        expect(.unsupportedProtocol(major: 2, minor: 1)) { $0.version.major = 2 }
         expect(.unknownMessageType(0x77)) { $0.typeByte = 0x77 }
         expect(.streamOutOfRange(.ping, stream: 3)) { $0.stream = 3 }
         expect(.compressionNotAllowed(.ping)) { $0.isCompressed = true }

@@ -70,39 +70,7 @@ package struct TorchGenerator: RandomSource, Sendable, Hashable {
     }
 }
 
-extension TorchGenerator {
-    /// Everything a generator remembers, so that a stream can go on elsewhere.
-    package struct State: Sendable, Hashable, Codable {
-        /// The twister's 624 words.
-        package var words: [UInt32]
-        /// The next word to hand out, 0…624.
-        package var position: Int
-        /// The normal number that waits for the next short draw.
-        package var pendingNormal: Double?
-
-        /// Makes a state of its parts.
-        package init(words: [UInt32], position: Int, pendingNormal: Double?) {
-            self.words = words
-            self.position = position
-            self.pendingNormal = pendingNormal
-        }
-    }
-
-    /// What the generator remembers now.
-    package var state: State {
-        State(words: engine.words, position: engine.position, pendingNormal: pendingNormal)
-    }
-
-    /// Goes on from a saved state; `nil` when it isn't one (624 words, position 0…624).
-    package init?(state: State) {
-        guard let engine = MersenneTwister(words: state.words, position: state.position) else {
-            return nil
-        }
-        self.engine = engine
-        pendingNormal = state.pendingNormal
-    }
-}
-
+// Everything a generator remembers, so that a stream can go on elsewhere.
 extension TorchGenerator {
     /// Appends what the generator remembers.
     package func save(to writer: inout WordWriter) {
@@ -116,11 +84,12 @@ extension TorchGenerator {
     package init(from reader: inout WordReader) throws(SavedStateError) {
         let words = Array(try reader.read(MersenneTwister.wordCount))
         let position = try reader.read(in: 0...MersenneTwister.wordCount)
+        guard let engine = MersenneTwister(words: words, position: position) else {
+            throw .damaged
+        }
+        self.engine = engine
         let isPending = try reader.read(in: 0...1) == 1
         let pending = Double(bitPattern: try reader.readWide())
-        let state = State(
-            words: words, position: position, pendingNormal: isPending ? pending : nil)
-        guard let generator = TorchGenerator(state: state) else { throw .damaged }
-        self = generator
+        pendingNormal = isPending ? pending : nil
     }
 }
