@@ -32,7 +32,7 @@ extension EndToEndTests {
             let run = try studio.start(
                 options + ["--workers", hosts, "--checkpoint-every", "20", "--json"])
             let seen = try await run.line {
-                Line($0).map { $0.event == "image_progress" && $0.step ?? 0 >= 45 } ?? false
+                Line(String($0)).map { $0.event == "image_progress" && $0.step ?? 0 >= 45 } ?? false
             }
             let victim = try #require(Line(seen)?.worker)
             try #require(workers.first { $0.address == victim }).program.send(SIGKILL)
