@@ -131,11 +131,25 @@ let testTargets: [Target] = [
         ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
     tests("ImageCodecTests", ["ImageCodec", "TestSupport"]),
+    .target(
+        name: "WireFuzzing",
+        dependencies: [
+            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZlib", "TestSupport",
+            .product(name: "NIOCore", package: "swift-nio"),
+        ],
+        path: "Tests/WireFuzzing", swiftSettings: settings),
+    .executableTarget(
+        name: "wire-fuzz",
+        dependencies: [
+            "WireFuzzing", "WireProtocol",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        path: "Tests/FuzzProgram", swiftSettings: settings),
     tests(
         "WireProtocolTests",
         [
-            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd", "TestSupport",
-            .product(name: "NIOTestUtils", package: "swift-nio"),
+            "WireProtocol", "ClusterTransport", "GenerationTypes", "CZstd", "WireFuzzing",
+            "TestSupport", .product(name: "NIOTestUtils", package: "swift-nio"),
         ] + nio),
     .target(
         name: "ClusterSimulation",
@@ -149,11 +163,22 @@ let testTargets: [Target] = [
             "ClusterSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         path: "Tests/SimulationProgram", swiftSettings: settings),
+    .target(
+        name: "HashChain", dependencies: ["GenerationTypes", "Worker"], path: "Tests/HashChain",
+        swiftSettings: settings),
+    .executableTarget(
+        name: "simulated-workers",
+        dependencies: [
+            "HashChain", "Coordinator", "Worker", "ClusterTransport", "CommandSupport",
+            "StableDiffusion", "ImageCodec", "GenerationTypes", logging,
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ] + nio,
+        path: "Tests/SimulatedWorkers", swiftSettings: settings),
     tests(
         "ClusterTests",
         [
             "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "ClusterSimulation",
-            "GenerationTypes", "TestSupport", logging,
+            "HashChain", "GenerationTypes", "TestSupport", logging,
         ] + nio),
     tests(
         "CommandTests",

@@ -9,6 +9,9 @@ import WireProtocol
 ///
 /// Connections wait from the moment it is open, and are answered once `run` is called.
 package struct ClusterListener: Sendable {
+    /// Connections that may wait to be accepted; of more the system forgets some for a second.
+    private static let backlogCount: Int32 = 512
+
     /// The port the system gave; differs from the wanted one when that was 0.
     package let port: Int
     private let server: NIOAsyncChannel<any Channel, Never>
@@ -23,7 +26,7 @@ package struct ClusterListener: Sendable {
         let waiting = WaitingChannels()
         do {
             let server = try await ServerBootstrap(group: group)
-                .serverChannelOption(.backlog, value: 64)
+                .serverChannelOption(.backlog, value: backlogCount)
                 // Lets a worker come back on its port while old connections linger; two live
                 // listeners still exclude each other.
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -28,7 +28,7 @@ extension CoordinatorStateMachine {
         else { return Preparation() }
         return Preparation(
             checkpointInterval: configuration.checkpoints.interval(
-                stepSeconds: workers[index].pace.usualSeconds(of: requests[item])),
+                stepSeconds: workers[index].pace.mean.map { $0 * stepWork[item] }),
             checkpoint: usableCheckpoint(of: item, for: index)?.checkpoint)
     }
 
@@ -36,8 +36,8 @@ extension CoordinatorStateMachine {
     ///
     /// A worker on probation has to show what it makes of the whole image.
     func usableCheckpoint(of item: Int, for index: Int) -> KeptCheckpoint? {
-        guard let node = workers[index].node, node.knowsCheckpoints,
-            !workers[index].isOnProbation, let kept = checkpoints[item],
+        guard let kept = checkpoints[item], let node = workers[index].node,
+            node.knowsCheckpoints, !workers[index].isOnProbation,
             kept.checkpoint.kernelClass == node.kernelClass || has(.resumeAcrossClasses)
         else { return nil }
         return kept

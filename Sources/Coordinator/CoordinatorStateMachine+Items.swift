@@ -84,7 +84,7 @@ extension CoordinatorStateMachine {
         guard let stored = storing.removeValue(forKey: item) else { return }
         items[item].status = .completed
         openCount -= 1
-        for (id, lease) in stored.waiting where workers.contains(where: { $0.connection == id }) {
+        for (id, lease) in stored.waiting where isOpen(id) {
             actions.append(.send(id, .resultAck(lease)))
         }
         announce(stored.result, of: stored.worker)

@@ -19,12 +19,17 @@ extension CoordinatorStateMachine {
     /// Gives pending images to workers with credit.
     mutating func grant(now: Duration) {
         guard undecodedCount < configuration.decodeBacklogMax || has(.ignoreBacklog) else { return }
-        checkDisputed(now: now)
+        // Most events free no worker, and then there is nothing to think about.
+        var free = freeWorkers(now: now)
+        guard !free.isEmpty else { return }
+        noteUsualPace()
+        checkDisputed(among: free, now: now)
         while let next = firstDue(now: now) {
-            guard let (item, index) = place(like: requests[next], now: now) else { break }
+            guard let (item, index) = place(like: next, among: free, now: now) else { break }
             lease(item, to: index, now: now)
+            if !isFree(index, now: now) { free.removeAll { $0 == index } }
         }
-        let idle = workers.indices.filter {
+        let idle = free.filter {
             workers[$0].leases.isEmpty && workers[$0].freeCredits(now: now) > 0
         }
         guard !idle.isEmpty else { return }
@@ -32,10 +37,19 @@ extension CoordinatorStateMachine {
         if firstDue(now: now) == nil { relieveOthers(idle, now: now) }
     }
 
+    private func isFree(_ index: Int, now: Duration) -> Bool {
+        workers[index].freeCredits(now: now) > 0
+            || has(.forgetCredits) && workers[index].isUsable(now: now)
+    }
+
+    private func freeWorkers(now: Duration) -> [Int] {
+        workers.indices.filter { isFree($0, now: now) }
+    }
+
     /// Workers that brought other latents than somebody else draw the same image again.
-    private mutating func checkDisputed(now: Duration) {
+    private mutating func checkDisputed(among free: [Int], now: Duration) {
         guard pendingCount > 0 else { return }
-        for index in workers.indices where workers[index].freeCredits(now: now) > 0 {
+        for index in free where workers[index].freeCredits(now: now) > 0 {
             if let item = workers[index].disputedItem { check(index, with: item, now: now) }
         }
     }
@@ -49,14 +63,12 @@ extension CoordinatorStateMachine {
 
     /// The next image and its worker: of those that would be worth it, the first to be done.
     private mutating func place(
-        like request: GenerationRequest, now: Duration
+        like next: Int, among free: [Int], now: Duration
     ) -> (item: Int, worker: Int)? {
         var candidates: [(seconds: Double, worker: Int)] = []
-        for index in workers.indices
-        where (workers[index].freeCredits(now: now) > 0 || has(.forgetCredits))
-            && workers[index].isUsable(now: now) && workers[index].disputedItem == nil
-        {
-            candidates.append((finish(of: request, by: index, now: now), index))
+        for index in free
+        where isFree(index, now: now) && workers[index].disputedItem == nil {
+            candidates.append((finish(of: next, by: index, now: now), index))
         }
         candidates.sort {
             ($0.seconds, workers[$0.worker].leases.count, $0.worker)
@@ -112,7 +124,7 @@ extension CoordinatorStateMachine {
             else { continue }
             // Strictly before: of two equals one has to take it.
             let spare = seconds - secondsUntilFree(other, now: now)
-            let each = imageSeconds(like: requests[item], by: other)
+            let each = imageSeconds(item, by: other)
             if spare > each { left -= (spare / each).rounded(.up) - 1 }
             if has(.deferToEquals), spare == each { left -= 1 }
             if left <= 0 { return false }
@@ -122,6 +134,13 @@ extension CoordinatorStateMachine {
 
     // MARK: The tail of a batch
 
+    /// A lease that others could take over, and when it should be done.
+    private struct Relief {
+        var worker: Int
+        var position: Int
+        var seconds: Double
+    }
+
     /// Idle workers take what waits behind other images, and copies of what is slowest.
     private mutating func relieveOthers(_ idle: [Int], now: Duration) {
         let moving = workers.reduce(0) { sum, worker in
@@ -130,26 +149,51 @@ extension CoordinatorStateMachine {
         let fastestFirst = idle.sorted {
             (unitSeconds(of: $0), $0) < (unitSeconds(of: $1), $1)
         }
+        // The same for all thieves until one of them takes something.
+        var reliefs: (waiting: [Relief], running: [Relief])?
         for thief in fastestFirst.dropFirst(moving) {
-            if !askForWaiting(thief, now: now) { copySlowest(to: thief, now: now) }
+            let latest = reliefs ?? (waitingLeases(now: now), runningLeases(now: now))
+            let hasTaken =
+                askForWaiting(latest.waiting, thief)
+                || copySlowest(latest.running, to: thief, now: now)
+            reliefs = hasTaken ? nil : latest
+        }
+    }
+
+    /// What waits behind other images, last to be done first.
+    private func waitingLeases(now: Duration) -> [Relief] {
+        reliefs(now: now) { leases in
+            leases.indices.dropFirst().filter { leases[$0].isWaiting }
+        }
+    }
+
+    /// What each worker is at, last to be done first.
+    private func runningLeases(now: Duration) -> [Relief] {
+        guard hasAnyPace else { return [] }
+        return reliefs(now: now) { leases in
+            leases.firstIndex { $0.recall == nil }.map { [$0] } ?? []
+        }
+    }
+
+    private func reliefs(now: Duration, _ choose: ([HeldLease]) -> [Int]) -> [Relief] {
+        var reliefs: [Relief] = []
+        for index in workers.indices where !workers[index].leases.isEmpty {
+            for position in choose(workers[index].leases) {
+                let seconds = secondsUntilFree(index, through: position, now: now)
+                reliefs.append(Relief(worker: index, position: position, seconds: seconds))
+            }
+        }
+        // Of equals the first.
+        return reliefs.sorted {
+            (-$0.seconds, $0.worker, $0.position) < (-$1.seconds, $1.worker, $1.position)
         }
     }
 
     /// Asks for the image that would otherwise be done last of those that have not begun.
-    private mutating func askForWaiting(_ thief: Int, now: Duration) -> Bool {
-        var latest = 0.0
-        var choice: (worker: Int, position: Int)?
-        for index in workers.indices where workers[index].leases.count > 1 {
-            let leases = workers[index].leases
-            for position in leases.indices.dropFirst() where leases[position].isWaiting {
-                let item = leases[position].item
-                guard !items[item].failedWorkers.contains(thief) else { continue }
-                let seconds = secondsUntilFree(index, through: position, now: now)
-                let limit = seconds * Self.gainMin
-                guard seconds > latest, imageSeconds(item, by: thief) < limit else { continue }
-                latest = seconds
-                choice = (index, position)
-            }
+    private mutating func askForWaiting(_ latest: [Relief], _ thief: Int) -> Bool {
+        let choice = latest.first { relief in
+            let item = workers[relief.worker].leases[relief.position].item
+            return isGain(relief, item, for: thief) && !items[item].failedWorkers.contains(thief)
         }
         guard let choice else { return false }
         recall(choice.position, of: choice.worker, .moved)
@@ -157,22 +201,22 @@ extension CoordinatorStateMachine {
     }
 
     /// Draws the image a second time that would otherwise be done last.
-    private mutating func copySlowest(to thief: Int, now: Duration) {
-        guard !workers[thief].isOnProbation, hasAnyPace else { return }
-        var latest = 0.0
-        var choice: Int?
-        for index in workers.indices where index != thief {
-            guard let position = workers[index].leases.firstIndex(where: { $0.recall == nil })
-            else { continue }
-            let item = workers[index].leases[position].item
-            guard mayCopy(item, to: thief) else { continue }
-            let seconds = secondsUntilFree(index, through: position, now: now)
-            let limit = seconds * Self.gainMin
-            guard seconds > latest, imageSeconds(item, by: thief) < limit else { continue }
-            latest = seconds
-            choice = item
+    private mutating func copySlowest(
+        _ latest: [Relief], to thief: Int, now: Duration
+    ) -> Bool {
+        guard !workers[thief].isOnProbation else { return false }
+        let choice = latest.first { relief in
+            let item = workers[relief.worker].leases[relief.position].item
+            return isGain(relief, item, for: thief) && mayCopy(item, to: thief)
         }
-        if let choice { lease(choice, to: thief, now: now) }
+        guard let choice else { return false }
+        let item = workers[choice.worker].leases[choice.position].item
+        lease(item, to: thief, now: now)
+        return true
+    }
+
+    private func isGain(_ relief: Relief, _ item: Int, for thief: Int) -> Bool {
+        relief.seconds > 0 && restSeconds(item, by: thief) < relief.seconds * Self.gainMin
     }
 
     /// Copies are attempts too: no image gets more of them than may fail.
@@ -189,25 +233,26 @@ extension CoordinatorStateMachine {
 
     /// Seconds per step and unit of work: seen, or as usual in this run, or just a number.
     private func unitSeconds(of index: Int) -> Double {
-        if let mean = workers[index].pace.mean { return mean }
+        workers[index].pace.mean ?? usualUnitSeconds
+    }
+
+    /// Workers that have done no step yet are taken for ordinary ones.
+    private mutating func noteUsualPace() {
         let known = workers.compactMap(\.pace.mean)
-        return known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
+        usualUnitSeconds = known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
     }
 
-    /// Seconds for a whole image.
-    private func imageSeconds(like request: GenerationRequest, by index: Int) -> Double {
-        unitSeconds(of: index) * request.stepWork * Double(request.inferenceStepCount)
+    /// Seconds for what an image still needs, from its checkpoint where this worker can use it.
+    private func restSeconds(_ item: Int, by index: Int) -> Double {
+        unitSeconds(of: index) * stepWork[item] * Double(stepsToDo(item, by: index))
     }
 
-    /// Seconds for what is left of an image.
     private func imageSeconds(_ item: Int, by index: Int) -> Double {
-        unitSeconds(of: index) * requests[item].stepWork * Double(stepsToDo(item, by: index))
+        unitSeconds(of: index) * stepWork[item] * Double(requests[item].inferenceStepCount)
     }
 
-    private func finish(
-        of request: GenerationRequest, by index: Int, now: Duration
-    ) -> Double {
-        secondsUntilFree(index, now: now) + imageSeconds(like: request, by: index)
+    private func finish(of item: Int, by index: Int, now: Duration) -> Double {
+        secondsUntilFree(index, now: now) + imageSeconds(item, by: index)
     }
 
     /// Seconds until a worker is done with its leases, up to one of them or with all.
@@ -219,7 +264,7 @@ extension CoordinatorStateMachine {
         let unit = unitSeconds(of: index)
         var seconds = 0.0
         for position in 0...(last ?? leases.count - 1) where leases[position].recall == nil {
-            let step = unit * requests[leases[position].item].stepWork
+            let step = unit * stepWork[leases[position].item]
             seconds += step * Double(leases[position].stepsLeft)
             guard leases[position].isStarted else { continue }
             // A step that should be over is likely to take as long again.

@@ -11,6 +11,7 @@ extension CoordinatorStateMachine {
         nextConnection += 1
         workers[index].phase = .connecting
         workers[index].connection = id
+        workerOfConnection[id] = index
         actions.append(.connect(id, workers[index].address))
     }
 
@@ -155,7 +156,7 @@ extension CoordinatorStateMachine {
 
     private mutating func check(_ index: Int, now: Duration) {
         if let until = workers[index].pausedUntil, now >= until { workers[index].pausedUntil = nil }
-        let patience = workers[index].patience(timeouts: timeouts, requests: requests)
+        let patience = workers[index].patience(timeouts: timeouts, stepWork: stepWork)
         if !workers[index].leases.isEmpty, now >= workers[index].lastProgress + patience {
             if awaitsOurWord(index), workers[index].runningLease?.isStarted == false {
                 // It begins nothing new while too many of its results are not acknowledged.

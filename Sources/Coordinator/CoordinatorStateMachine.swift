@@ -96,6 +96,10 @@ package struct CoordinatorStateMachine {
     var timeouts: ClusterTimeouts { configuration.timeouts }
     var tolerance: FaultTolerance { configuration.tolerance }
     let requests: [GenerationRequest]
+    /// What one step of each costs.
+    let stepWork: [Double]
+    /// Seconds per step and unit of work of workers of which it is not known yet.
+    var usualUnitSeconds = 1.0
     var items: [Item]
     var workers: [RegisteredWorker]
     /// The first item that was never leased; items before it were, or are not open any more.
@@ -119,6 +123,8 @@ package struct CoordinatorStateMachine {
     /// The time of the last event.
     var lastNow = Duration.zero
     var nextConnection: ConnectionID = 1
+    /// The worker of each connection that has not ended.
+    var workerOfConnection: [ConnectionID: Int] = [:]
     var isEnded = false
     /// The user gave up.
     package private(set) var wasCancelled = false
@@ -141,6 +147,7 @@ package struct CoordinatorStateMachine {
         self.node = node
         self.configuration = configuration
         self.requests = requests
+        stepWork = requests.map(\.stepWork)
         items = Array(repeating: Item(), count: requests.count)
         openCount = requests.count
         self.workers = workers.map {
@@ -170,6 +177,7 @@ package struct CoordinatorStateMachine {
         case .connected(let id): withWorker(id) { $0.connected(id, $1, now: now) }
         case .connectFailed(let id, let reason), .disconnected(let id, let reason):
             withWorker(id) { $0.lose($1, reason: reason, now: now) }
+            workerOfConnection[id] = nil
         case .received(let id, let message):
             withWorker(id) { $0.received(message, from: $1, on: id, now: now) }
         case .malformed(let id, let error):
@@ -191,10 +199,11 @@ package struct CoordinatorStateMachine {
     /// When `tick` has something to do; `nil` for never.
     package var nextDeadline: Duration? {
         var next = tailCheck
-        for worker in workers {
-            guard let time = worker.deadline(timeouts: timeouts, requests: requests) else {
-                continue
-            }
+        let timeouts = timeouts
+        // By index: copying a worker costs more than asking it, and this is done after each event.
+        for index in workers.indices {
+            guard let time = workers[index].deadline(timeouts: timeouts, stepWork: stepWork)
+            else { continue }
             next = min(next ?? time, time)
         }
         for item in retries where items[item].notBefore > lastNow {
@@ -276,7 +285,13 @@ package struct CoordinatorStateMachine {
         _ id: ConnectionID, _ body: (inout CoordinatorStateMachine, Int) -> Void
     ) {
         // Events of connections that were given up already are of no interest.
-        guard let index = workers.firstIndex(where: { $0.connection == id }) else { return }
+        guard isOpen(id), let index = workerOfConnection[id] else { return }
         body(&self, index)
+    }
+
+    /// Whether a connection is still a worker's.
+    func isOpen(_ id: ConnectionID) -> Bool {
+        guard let index = workerOfConnection[id] else { return false }
+        return workers[index].connection == id
     }
 }

@@ -61,9 +61,13 @@ struct RegisteredWorker {
         if case .gone = phase { true } else { false }
     }
 
+    private var isReady: Bool {
+        if case .ready = phase { true } else { false }
+    }
+
     /// Whether it takes images now or when it is done with those it has.
     func isUsable(now: Duration) -> Bool {
-        phase == .ready && !isDraining && now >= pausedUntil ?? .zero && !isStuck
+        isReady && !isDraining && now >= pausedUntil ?? .zero && !isStuck
     }
 
     /// Whether a lease expired and it has not said what became of it.
@@ -79,15 +83,17 @@ struct RegisteredWorker {
     var runningLease: HeldLease? { leases.first(where: \.isStarted) ?? leases.first }
 
     /// How long it may go without a step before its lease expires.
-    func patience(timeouts: ClusterTimeouts, requests: [GenerationRequest]) -> Duration {
+    ///
+    /// - Parameter stepWork: what a step of each image costs.
+    func patience(timeouts: ClusterTimeouts, stepWork: [Double]) -> Duration {
         guard let running = runningLease else { return timeouts.firstStep }
-        let usual = pace.stepSeconds(of: requests[running.item]) * timeouts.stepTimeFactor
+        let usual = pace.stepSeconds(ofWork: stepWork[running.item]) * timeouts.stepTimeFactor
         return max(
             running.isAtItsFirstStep ? timeouts.firstStep : timeouts.stepTimeFloor, .seconds(usual))
     }
 
     /// When the clock alone changes something about it.
-    func deadline(timeouts: ClusterTimeouts, requests: [GenerationRequest]) -> Duration? {
+    func deadline(timeouts: ClusterTimeouts, stepWork: [Double]) -> Duration? {
         switch phase {
         case .waiting(let until): return until
         case .connecting, .gone: return nil
@@ -95,7 +101,7 @@ struct RegisteredWorker {
         case .ready:
             var deadline = watch.deadline
             if !leases.isEmpty {
-                let patience = patience(timeouts: timeouts, requests: requests)
+                let patience = patience(timeouts: timeouts, stepWork: stepWork)
                 deadline = min(deadline, lastProgress + patience)
             }
             return pausedUntil.map { min(deadline, $0) } ?? deadline

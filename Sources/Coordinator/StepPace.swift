@@ -20,14 +20,9 @@ struct StepPace {
         peak = max(unit, peak * 0.8 + unit * 0.2)
     }
 
-    /// Usual seconds of one step of an image; `nil` before the first.
-    func usualSeconds(of request: GenerationRequest) -> Double? {
-        mean.map { $0 * request.stepWork }
-    }
-
     /// Longest usual step of an image, in seconds; 0 before the first.
-    func stepSeconds(of request: GenerationRequest) -> Double {
-        min(peak * request.stepWork, Self.secondsMax)
+    func stepSeconds(ofWork stepWork: Double) -> Double {
+        min(peak * stepWork, Self.secondsMax)
     }
 }
 

@@ -4,6 +4,7 @@ import ClusterTransport
 import Coordinator
 import GenerationTypes
 import Glibc
+import HashChain
 import Synchronization
 import Testing
 import WireProtocol

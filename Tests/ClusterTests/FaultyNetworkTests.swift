@@ -5,6 +5,7 @@ import ClusterTransport
 import Coordinator
 import GenerationTypes
 import Glibc
+import HashChain
 import TestSupport
 import Testing
 import Worker

@@ -3,6 +3,7 @@
 import ClusterTransport
 import Coordinator
 import GenerationTypes
+import HashChain
 import Logging
 import NIOCore
 import NIOPosix

@@ -65,4 +65,22 @@ struct ChartTests {
         let gap = chart([(0, 0.75), (0.5, .nan), (1, 0.75)])
         #expect(rows(gap, column: gap.width / 2).isEmpty)
     }
+
+    @Test func documentsSayWhatThePictureShows() {
+        let chart = LineChart(
+            title: "a < b & c",
+            xAxis: ChartAxis(title: "workers", range: 0...2, ticks: [0, 2], labels: ["1", "4"]),
+            yAxis: ChartAxis(title: "y", range: 0...1, ticks: [0, 1]),
+            series: [
+                .init(
+                    name: "one", color: LineChart.colors[0],
+                    points: [(0, 0), (1, 1), (1.5, .nan), (2, 0)])
+            ])
+        let document = chart.svg()
+        #expect(document.contains(">a &lt; b &amp; c</text>"))
+        // The corners of the plot; after the gap a line begins anew.
+        #expect(document.contains(#"d="M76.0 496.0L506.0 60.0M936.0 496.0""#))
+        #expect(document.contains(#"x="936.0" y="520" text-anchor="middle""#))
+        for text in [">1<", ">4<", ">one<", ">workers<"] { #expect(document.contains(text)) }
+    }
 }

@@ -4,6 +4,7 @@ import CZstd
 import GenerationTypes
 import TestSupport
 import Testing
+import WireFuzzing
 import WireProtocol
 
 @Suite struct CompressionTests {

@@ -4,6 +4,7 @@ import ClusterTransport
 import NIOCore
 import NIOTestUtils
 import Testing
+import WireFuzzing
 import WireProtocol
 
 @Suite struct FrameChannelDecoderTests {

@@ -1,96 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import TestSupport
 import Testing
+import WireFuzzing
 import WireProtocol
 
-/// Seeded mutations: whatever arrives, the decoder answers with a message or a typed error.
+/// Whatever arrives becomes a message or ends the connection with a named reason.
 @Suite struct FuzzTests {
-    /// Mutates whole frames; nearly all die at a checksum.
-    @Test func mutatedStreamsNeverTrap() {
-        var random = SplitMix64(state: 1)
-        let frames = Samples.messages.map { $0.frame().encoded() }
-        var errors = 0
-        for _ in 0..<50_000 {
-            var bytes = frames[Int.random(in: 0..<frames.count, using: &random)]
-            Self.mutate(&bytes, &random)
-            var decoder = FrameStream(
-                receiver: Bool.random(using: &random) ? .worker : .coordinator)
-            decoder.append(bytes)
-            do {
-                while let frame = try decoder.next() { _ = try Message(frame) }
-            } catch {
-                errors += 1
-            }
+    /// A tenth of the million that `scripts/fuzz` feeds.
+    @Test(arguments: 1...4 as ClosedRange<UInt64>)
+    func damagedFramesAreMessagesOrNamedErrors(seed: UInt64) throws {
+        let tallies = try FrameFuzzer.run(count: 25_000, seed: seed)
+        for kind in FrameMutator.Kind.allCases {
+            let tally = try #require(tallies[kind])
+            #expect(tally.frameCount > 4000)
+            #expect(tally.refusedCount > 1000, "\(kind): \(tally)")
         }
-        #expect(errors > 30_000)
-    }
-
-    /// Mutates payloads and repairs the checksum, so that the field readers get to see them.
-    @Test func mutatedPayloadsNeverTrap() throws {
-        var random = SplitMix64(state: 2)
-        let contents = Samples.messages.map { $0.frame(compressionLevel: nil).payload }
-        var accepted = 0
-        for _ in 0..<100_000 {
-            let index = Int.random(in: 0..<contents.count, using: &random)
-            var payload = contents[index]
-            Self.mutate(&payload, &random)
-            let message = Samples.messages[index]
-            guard payload.count <= message.type.payloadByteCountMax else { continue }
-            let header = Self.header(message, payload)
-            guard let frame = try? Frame(header: header, payload: payload) else {
-                Issue.record("the checksum was repaired")
-                return
-            }
-            if let decoded = try? Message(frame) {
-                // What was accepted must be sayable again.
-                accepted += 1
-                #expect(decoded.type == message.type)
-                _ = decoded.frame().encoded()
-            }
+        // The damage gets as far as it is meant to.
+        func reached(_ kind: FrameMutator.Kind, _ code: WireErrorCode) -> Int {
+            tallies[kind]?.refusedCounts[code] ?? 0
         }
-        #expect(accepted > 1000)
+        #expect(reached(.bytes, .checksumMismatch) > 1000)
+        #expect(reached(.header, .unexpectedMessage) > 100)
+        #expect(reached(.header, .frameTooLong) > 500)
+        #expect(reached(.header, .protocolMismatch) > 50)
+        #expect(reached(.payload, .malformedFrame) > 1000)
+        #expect(reached(.compressed, .malformedFrame) > 1000)
+        #expect(reached(.bomb, .frameTooLong) > 1000)
+        #expect(tallies[.payload]?.messageCount ?? 0 > 100, "some damage is only another message")
+        #expect(tallies[.splice]?.messageCount ?? 0 > 30)
     }
 
-    /// Mutates compressed bytes inside a frame whose checksum is right.
-    @Test func mutatedCompressedBytesNeverTrap() throws {
-        var random = SplitMix64(state: 3)
-        let request = Samples.messages[3]
-        let content = (0..<4000).map { UInt8(truncatingIfNeeded: $0 / 16) }
-        let compressed = try #require(Zstandard.compress(content, level: 3))
-        for _ in 0..<5_000 {
-            var payload = compressed
-            Self.mutate(&payload, &random)
-            let bytes = frame(
-                request, payload: payload, contentByteCount: content.count, isCompressed: true)
-            _ = try? decode(bytes, receiver: .worker)
-        }
-    }
-
-    private static func header(_ message: Message, _ payload: [UInt8]) -> FrameHeader {
-        var header = message.frame().header
-        header.isCompressed = false
-        header.payloadByteCount = payload.count
-        header.contentByteCount = payload.count
-        header.payloadChecksum = checksum(payload)
-        return header
-    }
-
-    private static func mutate(_ bytes: inout [UInt8], _ random: inout SplitMix64) {
-        for _ in 0..<Int.random(in: 1...4, using: &random) {
-            guard !bytes.isEmpty else { return }
-            let position = Int.random(in: 0..<bytes.count, using: &random)
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0: bytes[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            case 1: bytes[position] = UInt8.random(in: 0...255, using: &random)
-            case 2: bytes.removeSubrange(position...)
-            case 3: bytes.remove(at: position)
-            case 4: bytes.insert(UInt8.random(in: 0...255, using: &random), at: position)
-            default:
-                let end = min(position + 4, bytes.count)
-                bytes.replaceSubrange(
-                    position..<end, with: repeatElement(255, count: end - position))
-            }
+    /// Also when nothing is wrong: the rules are not always broken.
+    @Test func goodFramesKeepTheRules() throws {
+        for input in GuidedInput.corpus { try GuidedInput.check(input) }
+        for frame in FrameMutator.goodFrames {
+            let type = try #require(MessageType(rawValue: frame[6]))
+            let receiver: PeerRole = type.sender == .worker ? .coordinator : .worker
+            let outcome = try FrameCheck.feed(frame, receiver: receiver, pieceByteCount: 1)
+            #expect(outcome.messageCount == 1 && outcome.error == nil, "\(type)")
+            #expect(outcome.bufferedByteCountMax < frame.count)
         }
     }
 }

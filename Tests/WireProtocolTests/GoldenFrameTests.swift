@@ -2,6 +2,7 @@
 
 import GenerationTypes
 import Testing
+import WireFuzzing
 import WireProtocol
 
 /// Frames of protocol 1.1 as they are on the wire, byte for byte.

@@ -2,6 +2,7 @@
 
 import GenerationTypes
 import Testing
+import WireFuzzing
 import WireProtocol
 
 @Suite struct MessageTests {

@@ -29,12 +29,12 @@ package struct LineChart: Sendable {
     package let yAxis: ChartAxis
     package let series: [Series]
 
-    private static let width = 960
-    private static let height = 560
-    private static let left = 76
-    private static let top = 60
-    private static let right = 24
-    private static let bottom = 64
+    static let width = 960
+    static let height = 560
+    static let left = 76
+    static let top = 60
+    static let right = 24
+    static let bottom = 64
 
     package init(title: String, xAxis: ChartAxis, yAxis: ChartAxis, series: [Series]) {
         self.title = title
@@ -59,7 +59,8 @@ package struct LineChart: Sendable {
         return image
     }
 
-    private func place(_ point: (x: Double, y: Double)) -> (x: Double, y: Double) {
+    /// Where a point lies on the picture.
+    func place(_ point: (x: Double, y: Double)) -> (x: Double, y: Double) {
         let plotWidth = Double(Self.width - Self.left - Self.right)
         let plotHeight = Double(Self.height - Self.top - Self.bottom)
         return (
@@ -70,20 +71,18 @@ package struct LineChart: Sendable {
 
     private func drawGrid(into image: inout RGBImage, font: CaptionFont) {
         let bottom = Self.height - Self.bottom
-        for value in yAxis.ticks {
+        for (value, text) in yAxis.labelledTicks {
             let y = Int(place((xAxis.range.lowerBound, value)).y.rounded())
             image.fill(
                 x: Self.left, y: y, width: Self.width - Self.left - Self.right, height: 1,
                 with: .gray(225))
-            let text = ChartAxis.label(value, digits: yAxis.digits)
             font.draw(
                 text, into: &image, x: Self.left - 8 - Int(font.width(of: text)),
                 y: y - font.lineHeight / 2, color: .gray(60))
         }
-        for value in xAxis.ticks {
+        for (value, text) in xAxis.labelledTicks {
             let x = Int(place((value, yAxis.range.lowerBound)).x.rounded())
             image.fill(x: x, y: bottom, width: 1, height: 5, with: .gray(120))
-            let text = ChartAxis.label(value, digits: xAxis.digits)
             font.draw(
                 text, into: &image, x: x - Int(font.width(of: text) / 2), y: bottom + 8,
                 color: .gray(60))
@@ -137,13 +136,27 @@ package struct ChartAxis: Sendable {
     package var ticks: [Double]
     /// Decimals of the numbers.
     package var digits: Int
+    /// What stands there instead of the numbers, as on an axis of logarithms.
+    package var labels: [String]?
 
-    package init(title: String, range: ClosedRange<Double>, ticks: [Double], digits: Int = 0) {
+    package init(
+        title: String, range: ClosedRange<Double>, ticks: [Double], digits: Int = 0,
+        labels: [String]? = nil
+    ) {
         precondition(range.upperBound > range.lowerBound, "an axis of no length")
+        precondition(labels.map { $0.count == ticks.count } ?? true, "a label for each tick")
         self.title = title
         self.range = range
         self.ticks = ticks
         self.digits = digits
+        self.labels = labels
+    }
+
+    /// Where something stands, and what.
+    var labelledTicks: [(value: Double, text: String)] {
+        ticks.enumerated().map { index, value in
+            (value, labels?[index] ?? Self.label(value, digits: digits))
+        }
     }
 
     /// Where a value lies on the axis, 0…1.

@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import GenerationTypes
-import Glibc
-import Synchronization
-import WireProtocol
-import Worker
+package import GenerationTypes
+package import Worker
 
 /// A generator whose latents are a hash chain over request and step: equal requests give equal
 /// latents anywhere, different ones never do, and it takes no time.
-struct HashChainGenerator: LatentGenerating {
+package struct HashChainGenerator: LatentGenerating {
     /// Called before a step is computed; may wait or throw.
-    var beforeStep: @Sendable (GenerationRequest, _ step: Int) throws -> Void = { _, _ in }
+    package var beforeStep: @Sendable (GenerationRequest, _ step: Int) throws -> Void = { _, _ in }
     /// Spoils the latents from this step on.
-    var notANumberFromStep: Int?
+    package var notANumberFromStep: Int?
     /// Pretends to be a machine that computes something else.
-    var salt: UInt64 = 0
+    package var salt: UInt64 = 0
     /// Writes checkpoints that nobody can read.
-    var spoilsCheckpoints = false
+    package var spoilsCheckpoints = false
 
-    func beginRun(
+    /// Honest, and as fast as it gets, unless it is told otherwise.
+    package init(
+        beforeStep: @escaping @Sendable (GenerationRequest, _ step: Int) throws -> Void = { _, _ in
+        }, notANumberFromStep: Int? = nil, salt: UInt64 = 0, spoilsCheckpoints: Bool = false
+    ) {
+        self.beforeStep = beforeStep
+        self.notANumberFromStep = notANumberFromStep
+        self.salt = salt
+        self.spoilsCheckpoints = spoilsCheckpoints
+    }
+
+    package func beginRun(
         for request: GenerationRequest, from checkpoint: [UInt8]?
     ) throws -> any LatentRun {
         try request.validate()
@@ -29,32 +37,39 @@ struct HashChainGenerator: LatentGenerating {
     }
 
     /// The latents that any honest worker returns.
-    static func latents(for request: GenerationRequest) throws -> GeneratedLatents {
+    package static func latents(for request: GenerationRequest) throws -> GeneratedLatents {
         let run = try HashChainGenerator().beginRun(for: request, from: nil)
         while try run.next() != nil {}
         return try run.latents()
     }
 }
 
-struct SizeError: Error, CustomStringConvertible {
-    var width: Int
-    var description: String { "a width of \(width) is not a multiple of 64; try 256" }
+/// A size that no model of this kind can draw.
+package struct SizeError: Error, CustomStringConvertible {
+    /// Pixels.
+    package var width: Int
+
+    /// Makes an error.
+    package init(width: Int) { self.width = width }
+
+    /// For people.
+    package var description: String { "a width of \(width) is not a multiple of 64; try 256" }
 }
 
-final class HashChainRun: LatentRun {
+package final class HashChainRun: LatentRun {
     private let generator: HashChainGenerator
     private let request: GenerationRequest
     private var state: UInt64
     private var step = 0
-    private(set) var resumedStep = 0
+    package private(set) var resumedStep = 0
 
-    let textEncodingSeconds = 0.25
-    var mergeStatistics: TokenMergeStatistics {
+    package let textEncodingSeconds = 0.25
+    package var mergeStatistics: TokenMergeStatistics {
         var statistics = TokenMergeStatistics()
         statistics.computedPlanCount = step
         return statistics
     }
-    var stepCount: Int { request.inferenceStepCount }
+    package var stepCount: Int { request.inferenceStepCount }
 
     init(generator: HashChainGenerator, request: GenerationRequest) {
         self.generator = generator
@@ -63,7 +78,7 @@ final class HashChainRun: LatentRun {
         for byte in "\(request)".utf8 { mix(UInt64(byte)) }
     }
 
-    func next() throws -> Int? {
+    package func next() throws -> Int? {
         guard step < stepCount else { return nil }
         try generator.beforeStep(request, step + 1)
         step += 1
@@ -76,7 +91,7 @@ final class HashChainRun: LatentRun {
     }
 
     /// The step, and the chain so far.
-    func checkpoint() -> [UInt8] {
+    package func checkpoint() -> [UInt8] {
         var writer = WordWriter()
         writer.write(step)
         writer.write(state)
@@ -94,7 +109,7 @@ final class HashChainRun: LatentRun {
         } catch { throw UnusableCheckpointError(error.description) }
     }
 
-    func latents() throws -> GeneratedLatents {
+    package func latents() throws -> GeneratedLatents {
         let (height, width) = (request.height / 8, request.width / 8)
         let values = (0..<(4 * height * width)).map { index in
             Float(Int32(truncatingIfNeeded: (state &+ UInt64(index)) &* 0x9E37_79B9_7F4A_7C15))
@@ -106,19 +121,5 @@ final class HashChainRun: LatentRun {
     private func mix(_ value: UInt64) {
         state = (state ^ value) &* 0x100_0000_01B3
         state ^= state >> 29
-    }
-}
-
-/// A door that stops sampling threads until the test opens it.
-final class Gate: Sendable {
-    private let isOpen = Atomic(false)
-
-    func open() { isOpen.store(true, ordering: .releasing) }
-
-    /// Waits, looking a few times per millisecond; for threads that may block.
-    ///
-    /// After half a minute the door gives way, so that a test that failed ends.
-    func wait() {
-        for _ in 0..<150_000 where !isOpen.load(ordering: .acquiring) { usleep(200) }
     }
 }

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ClusterTransport
-import GenerationTypes
-import NIOCore
-import WireProtocol
+package import GenerationTypes
+package import WireProtocol
 
 /// One message of every kind, with every field different from its default.
-enum Samples {
-    static let lease = Lease(item: 7, attempt: 2, token: 0x0123_4567_89AB_CDEF)
-    static let model = ModelFingerprint(
+package enum Samples {
+    package static let lease = Lease(item: 7, attempt: 2, token: 0x0123_4567_89AB_CDEF)
+    package static let model = ModelFingerprint(
         unet: [UInt8](0..<32), textEncoder: [UInt8](32..<64), vae: [UInt8](64..<96))
-    static let request = GenerationRequest(
+    package static let request = GenerationRequest(
         prompt: "a red house in the snow, é", negativePrompt: "blurry", seed: 42, width: 256,
         height: 192, inferenceStepCount: 30, guidanceScale: 6.5, samplingMethod: .dpmPlusPlus2M,
         sigmaSchedule: .karras, eta: 0.25, clipSkip: 2, tokenMerging: merging)
-    static let merging = {
+    package static let merging = {
         var merging = TokenMergeConfiguration(method: "tome")
         merging.ratio = 0.75
         merging.maximumDownsample = 2
@@ -42,16 +40,16 @@ enum Samples {
         merging.downsampleFactor = 6
         return merging
     }()
-    static let reason = WireReason(.busy, "try later", retryAfterMilliseconds: 1500)
+    package static let reason = WireReason(.busy, "try later", retryAfterMilliseconds: 1500)
 
-    static func node(_ role: PeerRole) -> NodeDescription {
+    package static func node(_ role: PeerRole) -> NodeDescription {
         NodeDescription(
             role: role, instance: [UInt8](200..<216), name: "node", build: "0.1.0",
             kernelClass: "onednn-bf16-avx512", coreCount: 2, memoryByteCount: 1 << 34,
             model: model, credits: role == .worker ? 2 : 0)
     }
 
-    static let statistics = {
+    package static let statistics = {
         var statistics = TokenMergeStatistics()
         statistics.computedPlanCount = 15
         statistics.reusedPlanCount = 60
@@ -62,7 +60,7 @@ enum Samples {
         return statistics
     }()
 
-    static let result: LatentResult = {
+    package static let result: LatentResult = {
         let latents = GeneratedLatents(
             channels: 4, height: 2, width: 2, values: (0..<16).map { Float($0) * 0.125 - 1 })
         return LatentResult(
@@ -75,14 +73,14 @@ enum Samples {
         step: 12, kernelClass: "onednn-bf16-avx512", bytes: [UInt8](1...11))
 
     /// Latents that compress well, for frames with a zstd payload.
-    static let flatResult: LatentResult = {
+    package static let flatResult: LatentResult = {
         let latents = GeneratedLatents(
             channels: 4, height: 8, width: 8, values: [Float](repeating: 0.5, count: 256))
         return LatentResult(
             lease: lease, latents: latents, timings: GenerationTimings(), sha256: latents.sha256)
     }()
 
-    static let messages: [Message] = [
+    package static let messages: [Message] = [
         .hello(node(.coordinator)), .welcome(node(.worker)), .refuse(reason),
         .assign(lease, request),
         .prepare(lease, Preparation(checkpointInterval: 5, checkpoint: checkpoint)),
@@ -95,52 +93,7 @@ enum Samples {
     ]
 
     /// The end that reads a message.
-    static func receiver(of message: Message) -> PeerRole {
+    package static func receiver(of message: Message) -> PeerRole {
         message.type.sender == .worker ? .coordinator : .worker
     }
-}
-
-/// A stream that arrives in pieces, cut into frames as a connection does.
-struct FrameStream {
-    private var buffer = ByteBuffer()
-    private var decoder: FrameChannelDecoder
-
-    init(receiver: PeerRole) { decoder = FrameChannelDecoder(receiver: receiver) }
-
-    /// Bytes that wait for the rest of their frame.
-    var bufferedByteCount: Int { buffer.readableBytes }
-
-    mutating func append(_ bytes: some Sequence<UInt8>) { buffer.writeBytes(bytes) }
-
-    mutating func next() throws(WireError) -> Frame? { try decoder.decode(buffer: &buffer) }
-}
-
-/// Decodes one message the way a connection does.
-func decode(_ bytes: [UInt8], receiver: PeerRole) throws(WireError) -> Message? {
-    var decoder = FrameStream(receiver: receiver)
-    decoder.append(bytes)
-    guard let frame = try decoder.next() else { return nil }
-    return try Message(frame)
-}
-
-/// Puts another payload, with a right checksum, into the frame of a message.
-func frame(
-    _ message: Message, payload: [UInt8], contentByteCount: Int? = nil, isCompressed: Bool = false
-) -> [UInt8] {
-    var header = message.frame().header
-    header.payloadByteCount = payload.count
-    header.contentByteCount = contentByteCount ?? payload.count
-    header.isCompressed = isCompressed
-    header.payloadChecksum = checksum(payload)
-    return header.encoded() + payload
-}
-
-/// CRC-32 written out, independent of zlib.
-func checksum(_ bytes: [UInt8]) -> UInt32 {
-    var crc = UInt32.max
-    for byte in bytes {
-        crc ^= UInt32(byte)
-        for _ in 0..<8 { crc = crc & 1 == 1 ? (crc >> 1) ^ 0xEDB8_8320 : crc >> 1 }
-    }
-    return ~crc
 }

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ClusterTransport
+import CommandSupport
+import Coordinator
+import Foundation
+import GenerationTypes
+import Logging
+import NIOCore
+import NIOPosix
+import StableDiffusion
+import Synchronization
+
+/// Draws a batch with the real coordinator but for the decoder, and tells what it cost.
+struct DrawCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "draw",
+        abstract: "Draw a batch on the workers of a hosts file; pictures are not decoded.")
+
+    @Option(help: "The list of workers.")
+    var hosts: String
+    @Option(help: "Number of images.")
+    var images = 10
+    @Option(help: "Steps of each image.")
+    var steps = 4
+    @Option(help: "Width and height in pixels.")
+    var size = 256
+    @OptionGroup var model: ModelOptions
+
+    func run() async throws {
+        let stop = StopRequest()
+        let directory = try ModelDirectory(path: try model.resolve().directory)
+        let workers = try HostsFile.parse(
+            Array(Data(contentsOf: URL(fileURLWithPath: hosts))), name: hosts)
+        let configuration = CoordinatorConfiguration(
+            name: "scaling", build: ProgramVersion.text, kernelClass: "none", coreCount: 1,
+            memoryByteCount: SystemInfo.memoryByteCount,
+            model: try ModelFingerprint(of: directory))
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let coordinator = Coordinator(
+            configuration: configuration, workers: workers, group: group,
+            logger: Logger(label: "draw") { StreamLogHandler.standardError(label: $0) })
+        stop.onRequest { coordinator.cancel() }
+        let meter = DrawMeter(imageCount: images, workerCount: workers.count)
+        let requests = (0..<images).map { index in
+            GenerationRequest(
+                prompt: "image \(index)", seed: UInt64(index), width: size, height: size,
+                inferenceStepCount: steps)
+        }
+        let cpuBefore = ProcessStatus.cpuSeconds
+        let summary = try await coordinator.run(
+            requests, decoder: NoDecoder(), onEvent: meter.note, consume: { _ in meter.finished() })
+        let cpu = ProcessStatus.cpuSeconds - cpuBefore
+        try await group.shutdownGracefully()
+        print(meter.report(summary, cpuSeconds: cpu))
+        if !summary.failures.isEmpty { throw ExitCode(1) }
+    }
+}
+
+/// Shows that latents arrived; a picture of one pixel stands for the real one.
+private struct NoDecoder: LatentDecoding {
+    func decode(_ latents: GeneratedLatents) -> DecodedImage {
+        DecodedImage(width: 1, height: 1, pixels: [0, 0, 0])
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import WireProtocol
+
+/// What must hold for any bytes whatsoever: they become messages, or end the connection with a
+/// named reason, and no more of them is held than one message may have.
+package enum FrameCheck {
+    /// How a connection took the bytes.
+    package struct Outcome: Sendable, Equatable {
+        /// Messages in them.
+        package var messageCount = 0
+        /// Why the connection ends; `nil` when more bytes are awaited.
+        package var error: WireError?
+        /// Most bytes that were held at a time.
+        package var bufferedByteCountMax = 0
+    }
+
+    /// A rule that was broken.
+    package struct Finding: Error, Equatable, CustomStringConvertible {
+        package var description: String
+    }
+
+    /// Feeds bytes to a connection's decoder in pieces, as a network may.
+    package static func feed(
+        _ bytes: [UInt8], receiver: PeerRole, pieceByteCount: Int
+    ) throws(Finding) -> Outcome {
+        var stream = FrameStream(receiver: receiver)
+        var outcome = Outcome()
+        var messages: [Message] = []
+        for start in stride(from: 0, to: bytes.count, by: pieceByteCount) {
+            stream.append(bytes[start..<min(start + pieceByteCount, bytes.count)])
+            do throws(WireError) {
+                while let frame = try stream.next() {
+                    guard let message = try Message(frame) else { continue }
+                    outcome.messageCount += 1
+                    messages.append(message)
+                }
+            } catch {
+                outcome.error = error
+                try checkName(of: error)
+                break
+            }
+            outcome.bufferedByteCountMax = max(
+                outcome.bufferedByteCountMax, stream.bufferedByteCount)
+        }
+        for message in messages { try checkRepetition(of: message) }
+        let limit = byteCountMax(for: receiver)
+        guard outcome.bufferedByteCountMax < limit else {
+            throw Finding(description: "\(outcome.bufferedByteCountMax) bytes wait, not \(limit)")
+        }
+        return outcome
+    }
+
+    /// What was accepted can be said again, and means the same.
+    private static func checkRepetition(of message: Message) throws(Finding) {
+        let frame = message.frame(compressionLevel: nil)
+        let again = try? Message(frame)?.frame(compressionLevel: nil)
+        guard again == frame else {
+            throw Finding(description: "\(message) is another message when it is said again")
+        }
+    }
+
+    /// The peer is told a code that it can look up, and people a sentence.
+    private static func checkName(of error: WireError) throws(Finding) {
+        guard error.code != .unspecified, error.code != .finished, !error.description.isEmpty else {
+            throw Finding(description: "\(error) has no name")
+        }
+    }
+
+    /// Most bytes of one frame that this end may be sent.
+    private static func byteCountMax(for receiver: PeerRole) -> Int {
+        let types = MessageType.allCases.filter { $0.sender != receiver }
+        return WireLimits.headerByteCount + (types.map(\.payloadByteCountMax).max() ?? 0)
+    }
+}

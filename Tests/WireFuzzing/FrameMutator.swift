@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CZlib
+import GenerationTypes
+import TestSupport
+package import WireProtocol
+
+/// Damages good frames, each in one of six ways; what it does follows from its seed.
+package struct FrameMutator {
+    /// How far into the decoder the damage is to get.
+    package enum Kind: CaseIterable, Sendable {
+        /// Any bytes of a frame: nearly all end at a checksum.
+        case bytes
+        /// The header, with its checksum made right again.
+        case header
+        /// The payload, with all checksums made right again, so that the fields are read.
+        case payload
+        /// A payload that is compressed, likewise, so that zstd reads it.
+        case compressed
+        /// Up to 16 MiB of one byte, compressed to almost nothing, under a length that lies.
+        case bomb
+        /// The end of one frame behind the beginning of another.
+        case splice
+    }
+
+    private static let messages = Samples.messages + [.result(Samples.flatResult)]
+    private static let plain = messages.map { $0.frame(compressionLevel: nil).encoded() }
+    private static let compressed = [longAssign, .result(Samples.flatResult)]
+        .map { $0.frame().encoded() }
+    private static let bombs = [1 << 10, 1 << 14, 1 << 17, 1 << 24].map { byteCount in
+        Zstandard.compress([UInt8](repeating: 0, count: byteCount), level: 3) ?? []
+    }
+
+    /// One frame of every kind, and the compressed ones.
+    package static var goodFrames: [[UInt8]] { plain + compressed }
+
+    /// With a prompt that is worth compressing.
+    private static var longAssign: Message {
+        var request = Samples.request
+        request.prompt = String(repeating: "a red house in the snow, ", count: 40)
+        return .assign(Samples.lease, request)
+    }
+
+    private var random: SplitMix64
+
+    /// Starts at a seed.
+    package init(seed: UInt64) { random = SplitMix64(state: seed) }
+
+    /// A number below a bound, for the caller's own choices.
+    package mutating func number(below bound: Int) -> Int {
+        Int.random(in: 0..<bound, using: &random)
+    }
+
+    /// One frame with something wrong; now and then the damage cancels out.
+    package mutating func frame(_ kind: Kind) -> [UInt8] {
+        let headerCount = WireLimits.headerByteCount
+        switch kind {
+        case .bytes:
+            var bytes = pick(Self.plain)
+            damage(&bytes, in: 0..<bytes.count)
+            return bytes
+        case .header:
+            var bytes = pick(Self.plain)
+            // The magic number stays: without it nothing else is looked at.
+            damage(&bytes, in: FrameHeader.magic.count..<28, keepsLength: true)
+            Self.repairHeader(&bytes)
+            return bytes
+        case .payload:
+            var bytes = pick(Self.plain)
+            damage(&bytes, in: headerCount..<bytes.count)
+            Self.repair(&bytes)
+            return bytes
+        case .compressed:
+            var bytes = pick(Self.compressed)
+            damage(&bytes, in: headerCount..<bytes.count)
+            Self.repair(&bytes, keepsContentByteCount: true)
+            return bytes
+        case .bomb:
+            var bytes = Array(pick(Self.compressed).prefix(headerCount)) + pick(Self.bombs)
+            let declared = number(below: 1 << (number(below: 25) + 1))
+            Self.write(UInt32(declared), at: 16, into: &bytes)
+            Self.repair(&bytes, keepsContentByteCount: true)
+            return bytes
+        case .splice:
+            let (first, second) = (pick(Self.plain), pick(Self.plain))
+            return Array(first.prefix(number(below: first.count + 1)))
+                + second.suffix(number(below: second.count + 1))
+        }
+    }
+
+    /// The end that reads such a frame; sometimes the one that never should.
+    package mutating func receiver(of bytes: [UInt8]) -> PeerRole {
+        let type = bytes.count > 6 ? MessageType(rawValue: bytes[6]) : nil
+        let isRight = number(below: 8) > 0
+        switch type?.sender {
+        case .coordinator: return isRight ? .worker : .coordinator
+        case .worker: return isRight ? .coordinator : .worker
+        case nil: return isRight ? .worker : .coordinator
+        }
+    }
+
+    private mutating func pick(_ frames: [[UInt8]]) -> [UInt8] {
+        frames[number(below: frames.count)]
+    }
+
+    private mutating func damage(
+        _ bytes: inout [UInt8], in range: Range<Int>, keepsLength: Bool = false
+    ) {
+        var end = range.upperBound
+        for _ in 0...number(below: 4) where end > range.lowerBound {
+            let position = range.lowerBound + number(below: end - range.lowerBound)
+            let countBefore = bytes.count
+            switch number(below: keepsLength ? 3 : 6) {
+            case 0: bytes[position] ^= 1 << number(below: 8)
+            case 1: bytes[position] = UInt8(number(below: 256))
+            case 2:
+                let word = position..<min(position + 4, end)
+                bytes.replaceSubrange(word, with: repeatElement(255, count: word.count))
+            case 3: bytes.removeSubrange(position..<end)
+            case 4: bytes.remove(at: position)
+            default: bytes.insert(UInt8(number(below: 256)), at: position)
+            }
+            end += bytes.count - countBefore
+        }
+    }
+
+    /// Makes lengths and checksums of a frame fit its payload.
+    package static func repair(_ bytes: inout [UInt8], keepsContentByteCount: Bool = false) {
+        guard bytes.count >= WireLimits.headerByteCount else { return }
+        let payload = bytes[WireLimits.headerByteCount...]
+        write(UInt32(payload.count), at: 12, into: &bytes)
+        if !keepsContentByteCount { write(UInt32(payload.count), at: 16, into: &bytes) }
+        write(checksum(payload), at: 20, into: &bytes)
+        repairHeader(&bytes)
+    }
+
+    private static func repairHeader(_ bytes: inout [UInt8]) {
+        write(checksum(bytes[..<28]), at: 28, into: &bytes)
+    }
+
+    private static func write(_ word: UInt32, at offset: Int, into bytes: inout [UInt8]) {
+        withUnsafeBytes(of: word.littleEndian) {
+            bytes.replaceSubrange(offset..<offset + 4, with: $0)
+        }
+    }
+
+    private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+        bytes.withUnsafeBufferPointer {
+            UInt32(truncatingIfNeeded: crc32(0, $0.baseAddress, UInt32($0.count)))
+        }
+    }
+}

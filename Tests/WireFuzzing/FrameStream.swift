@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import NIOCore
+package import WireProtocol
+
+/// A stream that arrives in pieces, cut into frames as a connection does.
+package struct FrameStream {
+    private var buffer = ByteBuffer()
+    private var decoder: FrameChannelDecoder
+
+    /// Nothing has arrived yet.
+    package init(receiver: PeerRole) { decoder = FrameChannelDecoder(receiver: receiver) }
+
+    /// Bytes that wait for the rest of their frame.
+    package var bufferedByteCount: Int { buffer.readableBytes }
+
+    /// More bytes arrive.
+    package mutating func append(_ bytes: some Sequence<UInt8>) { buffer.writeBytes(bytes) }
+
+    /// The next frame, `nil` when more bytes are needed.
+    package mutating func next() throws(WireError) -> Frame? { try decoder.decode(buffer: &buffer) }
+}
