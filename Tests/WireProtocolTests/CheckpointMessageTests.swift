@@ -5,6 +5,7 @@ import GenerationTypes
 import NIOCore
 import TestSupport
 import Testing
+import WireFuzzing
 import WireProtocol
 
 /// CHECKPOINT and PREPARE, protocol 1.1.
