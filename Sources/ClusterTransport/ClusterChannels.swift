@@ -44,7 +44,11 @@ package enum ClusterChannels {
         _ channel: any Channel, role: PeerRole
     ) throws -> NIOAsyncChannel<Frame, ByteBuffer> {
         try channel.pipeline.syncOperations.addHandlers([
-            ByteToMessageHandler(FrameChannelDecoder(receiver: role)), StrangerHandler(),
+            ByteToMessageHandler(
+                FrameChannelDecoder(
+                    receiver: role,
+                    firstPayloadByteCountMax: WireLimits.firstPayloadByteCountMax)),
+            StrangerHandler(),
         ])
         return try NIOAsyncChannel(
             wrappingChannelSynchronously: channel,

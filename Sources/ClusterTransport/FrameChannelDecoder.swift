@@ -12,14 +12,21 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
     private let receiver: PeerRole
     private let types: Set<MessageType>?
     private var header: FrameHeader?
+    /// Most payload bytes of the next frame, where its type does not say less.
+    private var payloadByteCountMax: Int
 
     /// Makes a decoder for the end of a connection that reads.
     ///
-    /// - Parameter types: the only ones that have a meaning now; `nil` for all. Others are refused
-    ///   before their payload is buffered.
-    package init(receiver: PeerRole, types: Set<MessageType>? = nil) {
+    /// - Parameters:
+    ///   - types: the only ones that have a meaning now; `nil` for all. Others are refused before
+    ///     their payload is buffered.
+    ///   - firstPayloadByteCountMax: bounds the first frame, while nobody knows who sends.
+    package init(
+        receiver: PeerRole, types: Set<MessageType>? = nil, firstPayloadByteCountMax: Int = .max
+    ) {
         self.receiver = receiver
         self.types = types
+        payloadByteCountMax = firstPayloadByteCountMax
     }
 
     package mutating func decode(buffer: inout ByteBuffer) throws(WireError) -> Frame? {
@@ -37,13 +44,22 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
                         ?? .unknownMessageType(decoded.typeByte)
                 }
             }
-            header = decoded
+            header = try accept(decoded)
         }
         guard let header, let payload = buffer.readBytes(length: header.payloadByteCount) else {
             return nil
         }
         self.header = nil
         return try Frame(header: header, payload: payload)
+    }
+
+    private mutating func accept(_ header: FrameHeader) throws(WireError) -> FrameHeader {
+        let byteCount = max(header.payloadByteCount, header.contentByteCount)
+        if let type = header.type, byteCount > payloadByteCountMax {
+            throw .payloadTooLong(type, byteCount: byteCount, max: payloadByteCountMax)
+        }
+        payloadByteCountMax = .max
+        return header
     }
 
     package mutating func decodeLast(

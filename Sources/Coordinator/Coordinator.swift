@@ -86,6 +86,7 @@ package final class Coordinator: Sendable {
         let outputs = CoordinatorEngine.Outputs(
             dial: { dialInput.yield(($0, $1)) },
             store: { storeStage.submit($0, worker: $1, kernelClass: $2) },
+            keep: { storeStage.keep($0, $1) },
             decode: { result, worker, kernelClass in
                 guard let stage else {
                     pictureInput.yield(.undecoded(item: Int(result.lease.item)))

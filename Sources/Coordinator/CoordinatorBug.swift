@@ -42,6 +42,12 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case renewByRepetition
     /// A resumed run draws again what was stored.
     case forgetStored
+    /// A checkpoint is gone on from under any kernels.
+    case resumeAcrossClasses
+    /// A checkpoint is kept for the image beside its own.
+    case keepForNeighbour
+    /// Checkpoints are kept without looking whether their lease was granted in this run.
+    case keepUnfenced
 }
 
 extension CoordinatorStateMachine {

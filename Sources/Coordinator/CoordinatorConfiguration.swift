@@ -21,6 +21,8 @@ package struct CoordinatorConfiguration: Sendable {
     package var decodeBacklogMax = 4
     /// Threads of the decode stage.
     package var decodeThreadCount = 1
+    /// How often workers save what another one needs to go on with an image.
+    package var checkpoints = CheckpointPolicy.automatic
     /// How long it waits for what.
     package var timeouts = ClusterTimeouts()
     /// A deliberate mistake, for tests of the tests; `nil` everywhere else.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterTransport
+import GenerationTypes
 import Logging
 import NIOCore
 import WireProtocol
@@ -13,6 +14,7 @@ actor CoordinatorEngine {
     struct Outputs: Sendable {
         var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
         var store: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
+        var keep: @Sendable (_ item: Int, SamplingCheckpoint) -> Void
         var decode: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
         var emit: @Sendable (Machine.Event) -> Void
         var report: @Sendable (CoordinatorEvent) -> Void
@@ -145,6 +147,7 @@ actor CoordinatorEngine {
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
         case .store(let result, let worker, let kernelClass):
             outputs.store(result, worker, kernelClass)
+        case .keep(let item, let checkpoint): outputs.keep(item, checkpoint)
         case .decode(let result, let worker, let kernelClass):
             outputs.decode(result, worker, kernelClass)
         case .report(let event):

@@ -22,6 +22,8 @@ package enum CoordinatorEvent: Sendable, Equatable {
     case assigned(item: Int, worker: String, attempt: Int)
     /// A worker began an image (step 0) or finished a step.
     case progress(item: Int, worker: String, step: Int, stepCount: Int, seconds: Double)
+    /// A worker goes on with an image where another one left it.
+    case resumed(item: Int, worker: String, step: Int)
     /// An attempt failed, and the image waits for another.
     case retried(item: Int, failure: AttemptFailure)
     /// The latents of an image are here; decoding comes next.

@@ -50,6 +50,7 @@ extension CoordinatorStateMachine {
             fit a picture of \(requests[item].width)×\(requests[item].height)
             """
         if let held, held.isLive { attemptFailed(held, by: index, reason: reason, now: now) }
+        dropCheckpoints(madeBy: index)
         strike(index, reason: reason, now: now)
     }
 
@@ -105,6 +106,8 @@ extension CoordinatorStateMachine {
         let (name, first) = (workers[index].name, workers[maker].name)
         actions.append(.report(.resultsDiffer(item: item, worker: name, firstWorker: first)))
         workers[index].disputedItem = item
+        // Either may be the faulty one.
+        for suspect in [maker, index] { dropCheckpoints(madeBy: suspect) }
         isolate(index, reason: "its image \(item) differs from that of \(first)", now: now)
         return false
     }
@@ -118,6 +121,7 @@ extension CoordinatorStateMachine {
         let failure = AttemptFailure(
             worker: workers[index].name, attempt: held.lease.attempt, reason: reason)
         items[item].failedWorkers.insert(index)
+        distrustCheckpoint(of: held)
         // A worker on probation is more likely to blame than the image.
         if !held.isProbe {
             items[item].failures.append(failure)
@@ -165,6 +169,7 @@ extension CoordinatorStateMachine {
     /// An image has its outcome.
     private mutating func settled(_ item: Int) {
         retries.removeAll { $0 == item }
+        checkpoints[item] = nil
         if item == nextFresh { skipSettled(from: item + 1) }
         voidLeases(of: item)
     }

@@ -5,22 +5,26 @@ import WireProtocol
 
 /// Leases: granted, renewed by every step, asked back, expired.
 extension CoordinatorStateMachine {
-    mutating func lease(_ item: Int, to index: Int, now: Duration) {
+    /// - Parameter isUnderWay: it samples the image already, so that no checkpoint is of use.
+    mutating func lease(_ item: Int, to index: Int, isUnderWay: Bool = false, now: Duration) {
         items[item].status = .leased
         items[item].liveCount += 1
         items[item].attemptCount += 1
         let attempt = min(items[item].attemptCount, WireLimits.attemptMax)
-        assign(item, attempt: attempt, to: index, isCheck: false, now: now)
+        var preparation = preparation(of: item, for: index)
+        if isUnderWay { preparation.checkpoint = nil }
+        assign(item, attempt: attempt, to: index, preparation, now: now)
     }
 
     /// Gives a worker an image that is done, to see whether it makes the same of it.
     mutating func check(_ index: Int, with item: Int, now: Duration) {
         let attempt = min(items[item].attemptCount + 1, WireLimits.attemptMax)
-        assign(item, attempt: attempt, to: index, isCheck: true, now: now)
+        assign(item, attempt: attempt, to: index, Preparation(), isCheck: true, now: now)
     }
 
     private mutating func assign(
-        _ item: Int, attempt: Int, to index: Int, isCheck: Bool, now: Duration
+        _ item: Int, attempt: Int, to index: Int, _ preparation: Preparation,
+        isCheck: Bool = false, now: Duration
     ) {
         guard let id = workers[index].connection else { return }
         let lease = Lease(
@@ -30,7 +34,12 @@ extension CoordinatorStateMachine {
         var held = HeldLease(lease, stepCount: requests[item].inferenceStepCount)
         held.isProbe = workers[index].isOnProbation
         held.isCheck = isCheck
+        if let checkpoint = preparation.checkpoint {
+            held.offeredStep = checkpoint.step
+            held.makers = checkpoints[item]?.makers ?? []
+        }
         workers[index].leases.append(held)
+        if !preparation.isPlain { actions.append(.send(id, .prepare(lease, preparation))) }
         actions.append(.send(id, .assign(lease, requests[item])))
         guard !isCheck else { return }
         actions.append(
@@ -53,6 +62,7 @@ extension CoordinatorStateMachine {
         workers[index].leases[held].isStarted = true
         guard isNews || has(.renewByRepetition) else { return }
         if !has(.leaseByTotalTime) { movedOn(index, now: now) }
+        noteStep(report.step, ofLease: held, by: index)
         workers[index].leases[held].step = report.step
         workers[index].leases[held].stepCount = report.stepCount
         if report.step > 0 {
@@ -83,7 +93,7 @@ extension CoordinatorStateMachine {
         if items[item].lostAttempts.remove(old.attempt) != nil {
             items[item].failures.removeAll { $0.attempt == old.attempt }
         }
-        lease(item, to: index, now: now)
+        lease(item, to: index, isUnderWay: true, now: now)
     }
 
     /// Whether this run granted such a lease: the token belongs to the image.
@@ -173,6 +183,12 @@ extension CoordinatorStateMachine {
         _ lease: Lease, _ reason: WireReason, by index: Int, now: Duration
     ) {
         guard let held = release(lease, of: index, now: now), held.isLive else { return }
+        if reason.code == .nonFiniteLatents, held.offeredStep > 0 {
+            // The checkpoint may be at fault: the whole image is tried before it is given up.
+            checkpoints[held.item] = nil
+            attemptFailed(held, by: index, reason: reason.text, now: now)
+            return
+        }
         fail(
             held.item,
             AttemptFailure(
@@ -202,14 +218,15 @@ extension CoordinatorStateMachine {
         workers[index].leases = []
         for held in leases where held.isLive {
             if held.isStarted, held.recall == nil {
-                noteLoss(of: index, with: held.item, at: held.step, now: now)
+                noteLoss(of: index, with: held.item, at: held.reachedStep, now: now)
                 attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
                 continue
             }
             // A worker that never began an image is not to blame for it, nor is the image. Unless
             // word of the beginning was lost with the worker: the next in line is remembered.
             if held == head, !held.isStarted {
-                noteLoss(of: index, with: held.item, at: -1, now: now)
+                let step = held.offeredStep > 0 ? held.offeredStep : -1
+                noteLoss(of: index, with: held.item, at: step, now: now)
             }
             if has(.chargeInnocent) {
                 attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)

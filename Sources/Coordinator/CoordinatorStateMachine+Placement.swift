@@ -216,7 +216,7 @@ extension CoordinatorStateMachine {
     }
 
     private func isGain(_ relief: Relief, _ item: Int, for thief: Int) -> Bool {
-        relief.seconds > 0 && imageSeconds(item, by: thief) < relief.seconds * Self.gainMin
+        relief.seconds > 0 && restSeconds(item, by: thief) < relief.seconds * Self.gainMin
     }
 
     /// Copies are attempts too: no image gets more of them than may fail.
@@ -240,6 +240,11 @@ extension CoordinatorStateMachine {
     private mutating func noteUsualPace() {
         let known = workers.compactMap(\.pace.mean)
         usualUnitSeconds = known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
+    }
+
+    /// Seconds for what an image still needs, from its checkpoint where this worker can use it.
+    private func restSeconds(_ item: Int, by index: Int) -> Double {
+        unitSeconds(of: index) * stepWork[item] * Double(stepsToDo(item, by: index))
     }
 
     private func imageSeconds(_ item: Int, by index: Int) -> Double {

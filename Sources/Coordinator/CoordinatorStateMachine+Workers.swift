@@ -33,6 +33,8 @@ extension CoordinatorStateMachine {
         case (.greeting, .refuse(let reason)), (.ready, .refuse(let reason)):
             refused(index, reason, now: now)
         case (.ready, .progress(let report)): progressed(report, index, on: id, now: now)
+        case (.ready, .checkpoint(let lease, let checkpoint)):
+            saved(lease, checkpoint, by: index)
         case (.ready, .result(let result)): arrived(result, from: index, on: id, now: now)
         case (.ready, .ackConfirm): break
         case (.ready, .nak(let lease, let reason)):

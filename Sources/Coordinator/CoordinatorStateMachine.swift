@@ -44,6 +44,9 @@ package struct CoordinatorStateMachine {
         case abort(ConnectionID, reason: String)
         /// Put a result where no crash can take it away; `stored` or `storeFailed` follows.
         case store(LatentResult, worker: String, kernelClass: String)
+        /// Put a checkpoint beside it, for a later life of this run; it replaces the image's last one
+        /// and may be dropped with its outcome.
+        case keep(item: Int, SamplingCheckpoint)
         case decode(LatentResult, worker: String, kernelClass: String)
         case report(CoordinatorEvent)
         /// Nothing is left to do.
@@ -106,6 +109,8 @@ package struct CoordinatorStateMachine {
     var retries: [Int] = []
     /// Results on their way to the disk.
     var storing: [Int: StoringResult] = [:]
+    /// The newest checkpoints of items that were begun and have no outcome.
+    var checkpoints: [Int: KeptCheckpoint] = [:]
     /// Items neither completed nor failed.
     var openCount: Int
     /// Results that wait for the decoder or its consumer.
@@ -160,6 +165,9 @@ package struct CoordinatorStateMachine {
             items[item].failures = failures
         }
         openCount -= completed.count + resumed.failed.count
+        for (item, checkpoint) in resumed.checkpoints where items[item].isOpen {
+            checkpoints[item] = KeptCheckpoint(checkpoint: checkpoint, makers: [])
+        }
         skipSettled(from: 0)
     }
 

@@ -59,7 +59,8 @@ struct DecodeStage: Sendable {
                 FinishedImage(
                     item: item, request: requests[item], latents: result.latents, image: image,
                     worker: worker, kernelClass: kernelClass, attempt: result.lease.attempt,
-                    timings: result.timings, tokenMerging: result.tokenMerging,
+                    resumedStep: result.resumedStep, timings: result.timings,
+                    tokenMerging: result.tokenMerging,
                     decodeSeconds: (clock.now - begin).seconds,
                     sha256: Hexadecimal.text(result.sha256)))
         } catch {

@@ -19,6 +19,8 @@ package struct FinishedImage: Sendable {
     package var kernelClass: String
     /// Which attempt succeeded, from 1.
     package var attempt: Int
+    /// The step of the checkpoint that it went on from; 0 for the beginning.
+    package var resumedStep: Int
     /// Where the worker's time went.
     package var timings: GenerationTimings
     /// What merging tokens came to.
@@ -31,8 +33,9 @@ package struct FinishedImage: Sendable {
     /// Makes a record of all its properties.
     package init(
         item: Int, request: GenerationRequest, latents: GeneratedLatents, image: DecodedImage,
-        worker: String, kernelClass: String, attempt: Int, timings: GenerationTimings,
-        tokenMerging: TokenMergeStatistics, decodeSeconds: Double, sha256: String
+        worker: String, kernelClass: String, attempt: Int, resumedStep: Int,
+        timings: GenerationTimings, tokenMerging: TokenMergeStatistics, decodeSeconds: Double,
+        sha256: String
     ) {
         self.item = item
         self.request = request
@@ -41,6 +44,7 @@ package struct FinishedImage: Sendable {
         self.worker = worker
         self.kernelClass = kernelClass
         self.attempt = attempt
+        self.resumedStep = resumedStep
         self.timings = timings
         self.tokenMerging = tokenMerging
         self.decodeSeconds = decodeSeconds

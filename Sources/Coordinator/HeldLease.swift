@@ -27,6 +27,10 @@ struct HeldLease: Equatable {
     /// Given for the sake of comparison: the image has its outcome.
     var isCheck = false
     var recall: Recall?
+    /// The step of the checkpoint that it was given, until it is known to have begun anew.
+    var offeredStep = 0
+    /// Workers whose steps are in that checkpoint.
+    var makers: Set<Int> = []
 
     init(_ lease: Lease, stepCount: Int) {
         self.lease = lease
@@ -39,6 +43,10 @@ struct HeldLease: Equatable {
     var isLive: Bool { !isCheck && (recall == nil || recall == .moved) }
     /// Whether it waits behind another image, or for the worker to begin.
     var isWaiting: Bool { !isStarted && !isCheck && recall == nil }
+    /// Whether it did no step of its own yet.
+    var isAtItsFirstStep: Bool { !isStarted || step <= offeredStep }
+    /// How far its image is at least, as far as is known.
+    var reachedStep: Int { max(step, offeredStep) }
     /// Denoising steps still to be done.
-    var stepsLeft: Int { max(0, stepCount - step) }
+    var stepsLeft: Int { max(0, stepCount - reachedStep) }
 }

@@ -88,8 +88,8 @@ struct RegisteredWorker {
     func patience(timeouts: ClusterTimeouts, stepWork: [Double]) -> Duration {
         guard let running = runningLease else { return timeouts.firstStep }
         let usual = pace.stepSeconds(ofWork: stepWork[running.item]) * timeouts.stepTimeFactor
-        let isFirst = !running.isStarted || running.step == 0
-        return max(isFirst ? timeouts.firstStep : timeouts.stepTimeFloor, .seconds(usual))
+        return max(
+            running.isAtItsFirstStep ? timeouts.firstStep : timeouts.stepTimeFloor, .seconds(usual))
     }
 
     /// When the clock alone changes something about it.

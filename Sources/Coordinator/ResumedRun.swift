@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 import WireProtocol
 
 /// What a coordinator knows of an earlier life of its run.
@@ -12,16 +13,20 @@ package struct ResumedRun: Sendable {
     package var tokenBase: UInt64
     /// The name of all lives of a run towards workers, 16 bytes; `nil` draws one.
     package var instance: [UInt8]?
+    /// The newest checkpoints of images that were not done.
+    package var checkpoints: [Int: SamplingCheckpoint]
 
     /// A run that begins; or one that goes on with what was stored.
     package init(
         completed: [Int: [UInt8]] = [:], failed: [Int: [AttemptFailure]] = [:],
-        tokenBase: UInt64 = 0, instance: [UInt8]? = nil
+        tokenBase: UInt64 = 0, instance: [UInt8]? = nil,
+        checkpoints: [Int: SamplingCheckpoint] = [:]
     ) {
         self.completed = completed
         self.failed = failed
         self.tokenBase = tokenBase
         self.instance = instance
+        self.checkpoints = checkpoints
     }
 }
 

@@ -13,6 +13,11 @@ package protocol RunStoring: Sendable {
     ///
     /// Returns when they are on the disk.
     func commit(_ entries: [RunEntry]) throws
+
+    /// Keeps how far an image is until it has an outcome, in place of what was kept before.
+    ///
+    /// Nothing depends on it but the steps that it saves.
+    func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws
 }
 
 /// What a coordinator wants to be remembered.
@@ -33,6 +38,8 @@ package struct ResultEntry: Sendable {
     package var kernelClass: String
     /// Which attempt succeeded, from 1.
     package var attempt: Int
+    /// The step of the checkpoint that it went on from; 0 for the beginning.
+    package var resumedStep: Int
     /// Where the worker's time went.
     package var timings: GenerationTimings
     /// What merging tokens came to.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import NIOPosix
 import Synchronization
 import WireProtocol
@@ -64,12 +65,22 @@ struct StoreStage: Sendable {
                     .result(
                         ResultEntry(
                             item: item, worker: worker, kernelClass: kernelClass,
-                            attempt: result.lease.attempt, timings: result.timings,
+                            attempt: result.lease.attempt, resumedStep: result.resumedStep,
+                            timings: result.timings,
                             tokenMerging: result.tokenMerging, latents: result.latents,
                             sha256: result.sha256)))
             } catch {
                 enqueue(.broken(item: item, reason: "\(error)"))
             }
+        }
+    }
+
+    /// Keeps a checkpoint; one that can't be kept costs nothing but steps.
+    func keep(_ item: Int, _ checkpoint: SamplingCheckpoint) {
+        guard let store else { return }
+        committer.submit { state in
+            guard state == .active else { return }
+            try? store.keep(checkpoint, of: item)
         }
     }
 

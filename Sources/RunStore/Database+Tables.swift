@@ -20,6 +20,7 @@ extension Database {
                 CREATE TABLE result (
                     item INTEGER PRIMARY KEY REFERENCES image,
                     worker TEXT NOT NULL, kernel_class TEXT NOT NULL, attempt INTEGER NOT NULL,
+                    resumed_step INTEGER NOT NULL,
                     text_seconds REAL NOT NULL, sampling_seconds REAL NOT NULL,
                     token_merging TEXT NOT NULL,
                     channels INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
@@ -30,7 +31,8 @@ extension Database {
                     is_final INTEGER NOT NULL);
                 CREATE TABLE picture (
                     item INTEGER PRIMARY KEY REFERENCES result,
-                    file TEXT NOT NULL, latents_file TEXT, decode_seconds REAL NOT NULL);
+                    file TEXT NOT NULL, latents_file TEXT, decode_seconds REAL NOT NULL,
+                    worker_decode_class TEXT);
                 CREATE TABLE checkpoint (
                     item INTEGER PRIMARY KEY REFERENCES image,
                     step INTEGER NOT NULL, kernel_class TEXT NOT NULL, bytes BLOB NOT NULL);

@@ -26,9 +26,11 @@ extension RunStore {
                 let merging = String(
                     decoding: try encoder.encode(result.tokenMerging), as: UTF8.self)
                 try database.execute(
-                    sql: "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    sql:
+                        "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     arguments: [
                         result.item, result.worker, result.kernelClass, result.attempt,
+                        result.resumedStep,
                         result.timings.textEncodingSeconds, result.timings.samplingSeconds,
                         merging, result.channels, result.height, result.width,
                         Data(result.sha256),
@@ -59,9 +61,10 @@ extension RunStore {
     package func record(_ picture: StoredPicture) throws {
         try write { database in
             try database.execute(
-                sql: "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?)",
+                sql: "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?)",
                 arguments: [
                     picture.item, picture.file, picture.latentsFile, picture.decodeSeconds,
+                    picture.workerDecodeClass,
                 ])
         }
     }

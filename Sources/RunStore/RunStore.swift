@@ -18,7 +18,7 @@ package final class RunStore: Sendable {
     /// Name of the database of a run that is to replace another, until it has something to show.
     package static let successorName = "run-new.sqlite"
     /// Version of the tables.
-    static let layout = 1
+    static let layout = 2
 
     /// The latents of all results.
     package let archive: LatentArchive

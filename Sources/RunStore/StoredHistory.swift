@@ -64,7 +64,8 @@ extension RunStore {
             for row in try Row.fetchAll(database, sql: "SELECT * FROM picture") {
                 let picture = StoredPicture(
                     item: row["item"], file: row["file"], latentsFile: row["latents_file"],
-                    decodeSeconds: row["decode_seconds"])
+                    decodeSeconds: row["decode_seconds"],
+                    workerDecodeClass: row["worker_decode_class"])
                 history.pictures[picture.item] = picture
             }
             for row in try Row.fetchAll(database, sql: "SELECT * FROM failure ORDER BY number") {
@@ -109,7 +110,7 @@ extension StoredResult {
         let digest: Data = row["sha256"]
         self.init(
             item: row["item"], worker: row["worker"], kernelClass: row["kernel_class"],
-            attempt: row["attempt"],
+            attempt: row["attempt"], resumedStep: row["resumed_step"],
             timings: GenerationTimings(
                 textEncodingSeconds: row["text_seconds"],
                 samplingSeconds: row["sampling_seconds"]),

@@ -12,6 +12,8 @@ package struct StoredResult: Sendable, Equatable {
     package var kernelClass: String
     /// Which attempt succeeded, from 1.
     package var attempt: Int
+    /// The step of the checkpoint that it went on from; 0 for the beginning.
+    package var resumedStep: Int
     /// Where the worker's time went.
     package var timings: GenerationTimings
     /// What merging tokens came to.
@@ -27,24 +29,28 @@ package struct StoredResult: Sendable, Equatable {
 
     /// Describes the result of an image.
     package init(
-        item: Int, worker: String, kernelClass: String, attempt: Int, timings: GenerationTimings,
-        tokenMerging: TokenMergeStatistics, latents: GeneratedLatents, sha256: [UInt8]
+        item: Int, worker: String, kernelClass: String, attempt: Int, resumedStep: Int = 0,
+        timings: GenerationTimings, tokenMerging: TokenMergeStatistics, latents: GeneratedLatents,
+        sha256: [UInt8]
     ) {
         self.init(
             item: item, worker: worker, kernelClass: kernelClass, attempt: attempt,
-            timings: timings, tokenMerging: tokenMerging, channels: latents.channels,
+            resumedStep: resumedStep, timings: timings, tokenMerging: tokenMerging,
+            channels: latents.channels,
             height: latents.height, width: latents.width, sha256: sha256)
     }
 
     init(
-        item: Int, worker: String, kernelClass: String, attempt: Int, timings: GenerationTimings,
-        tokenMerging: TokenMergeStatistics, channels: Int, height: Int, width: Int,
+        item: Int, worker: String, kernelClass: String, attempt: Int, resumedStep: Int,
+        timings: GenerationTimings, tokenMerging: TokenMergeStatistics, channels: Int, height: Int,
+        width: Int,
         sha256: [UInt8]
     ) {
         self.item = item
         self.worker = worker
         self.kernelClass = kernelClass
         self.attempt = attempt
+        self.resumedStep = resumedStep
         self.timings = timings
         self.tokenMerging = tokenMerging
         self.channels = channels
@@ -67,13 +73,19 @@ package struct StoredPicture: Sendable, Equatable {
     package var latentsFile: String?
     /// Seconds of the VAE decode.
     package var decodeSeconds: Double
+    /// The kernel class of the decode where the worker made it; `nil` for the coordinator's.
+    package var workerDecodeClass: String?
 
     /// Describes a picture.
-    package init(item: Int, file: String, latentsFile: String?, decodeSeconds: Double) {
+    package init(
+        item: Int, file: String, latentsFile: String?, decodeSeconds: Double,
+        workerDecodeClass: String? = nil
+    ) {
         self.item = item
         self.file = file
         self.latentsFile = latentsFile
         self.decodeSeconds = decodeSeconds
+        self.workerDecodeClass = workerDecodeClass
     }
 }
 

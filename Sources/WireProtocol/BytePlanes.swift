@@ -9,31 +9,55 @@
 package enum BytePlanes {
     /// Values to `4 · count` bytes, plane after plane.
     package static func shuffle(_ values: [Float]) -> [UInt8] {
-        let count = values.count
-        return [UInt8](unsafeUninitializedCapacity: count * 4) { planes, written in
-            for (index, value) in values.enumerated() {
-                let bits = value.bitPattern
-                planes[index] = UInt8(truncatingIfNeeded: bits)
-                planes[count + index] = UInt8(truncatingIfNeeded: bits >> 8)
-                planes[2 * count + index] = UInt8(truncatingIfNeeded: bits >> 16)
-                planes[3 * count + index] = UInt8(truncatingIfNeeded: bits >> 24)
-            }
-            written = count * 4
-        }
+        values.withUnsafeBytes { shuffle($0) }
+    }
+
+    /// Bytes of 4-byte words to planes; what is left over stays at the end.
+    package static func shuffle(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.withUnsafeBytes { shuffle($0) }
     }
 
     /// Planes back to values; the byte count must be a multiple of 4.
     package static func unshuffle(_ planes: [UInt8]) -> [Float] {
         precondition(planes.count.isMultiple(of: 4), "\(planes.count) bytes are no f32 planes")
-        let count = planes.count / 4
-        return [Float](unsafeUninitializedCapacity: count) { values, written in
-            for index in 0..<count {
-                let low = UInt32(planes[index]) | UInt32(planes[count + index]) << 8
-                let high =
-                    UInt32(planes[2 * count + index]) | UInt32(planes[3 * count + index]) << 8
-                values[index] = Float(bitPattern: low | high << 16)
-            }
-            written = count
+        return [Float](unsafeUninitializedCapacity: planes.count / 4) { values, written in
+            unshuffle(planes, into: UnsafeMutableRawBufferPointer(values))
+            written = planes.count / 4
         }
+    }
+
+    /// Planes back to the bytes of words.
+    package static func unshuffled(_ planes: [UInt8]) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: planes.count) { bytes, written in
+            unshuffle(planes, into: UnsafeMutableRawBufferPointer(bytes))
+            written = planes.count
+        }
+    }
+
+    private static func shuffle(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        let count = bytes.count / 4
+        return [UInt8](unsafeUninitializedCapacity: bytes.count) { planes, written in
+            for index in 0..<count {
+                planes[index] = bytes[4 * index]
+                planes[count + index] = bytes[4 * index + 1]
+                planes[2 * count + index] = bytes[4 * index + 2]
+                planes[3 * count + index] = bytes[4 * index + 3]
+            }
+            for index in 4 * count..<bytes.count { planes[index] = bytes[index] }
+            written = bytes.count
+        }
+    }
+
+    private static func unshuffle(
+        _ planes: [UInt8], into bytes: UnsafeMutableRawBufferPointer
+    ) {
+        let count = planes.count / 4
+        for index in 0..<count {
+            bytes[4 * index] = planes[index]
+            bytes[4 * index + 1] = planes[count + index]
+            bytes[4 * index + 2] = planes[2 * count + index]
+            bytes[4 * index + 3] = planes[3 * count + index]
+        }
+        for index in 4 * count..<planes.count { bytes[index] = planes[index] }
     }
 }

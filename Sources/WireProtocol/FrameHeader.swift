@@ -82,7 +82,6 @@ package struct FrameHeader: Sendable, Equatable {
             guard skippable else { throw .unknownMessageType(typeByte) }
             return
         }
-        guard type != .checkpoint else { throw .unknownMessageType(typeByte) }
         guard type.sender != receiver else { throw .wrongDirection(type) }
         guard type.isAboutItem ? stream > 0 && stream < UInt32.max : stream == 0 else {
             throw .streamOutOfRange(type, stream: stream)

@@ -12,7 +12,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case proof = 0x05
     case assign = 0x10
     case progress = 0x11
-    /// Reserved for mid-trajectory resume; not sent or accepted in protocol 1.0.
+    /// Since protocol 1.1.
     case checkpoint = 0x12
     case result = 0x13
     case resultAck = 0x14
@@ -20,6 +20,8 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case nak = 0x16
     case term = 0x17
     case cancel = 0x18
+    /// Since protocol 1.1.
+    case prepare = 0x19
     case drain = 0x20
     case ping = 0x21
     case pong = 0x22
@@ -31,7 +33,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     /// Who may send it; `nil` for both ends.
     package var sender: PeerRole? {
         switch self {
-        case .hello, .assign, .resultAck, .cancel: .coordinator
+        case .hello, .assign, .resultAck, .cancel, .prepare: .coordinator
         case .welcome, .progress, .checkpoint, .result, .ackConfirm, .nak, .term: .worker
         case .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: nil
         }
@@ -41,7 +43,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     package var isAboutItem: Bool {
         switch self {
         case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term,
-            .cancel:
+            .cancel, .prepare:
             true
         case .hello, .welcome, .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: false
         }
@@ -55,7 +57,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         case .proof: WireLimits.proofByteCount
         case .assign: WireLimits.assignByteCountMax
         case .result: WireLimits.resultByteCountMax
-        case .checkpoint: 0
+        case .checkpoint, .prepare: WireLimits.checkpointPayloadByteCountMax
         case .refuse, .progress, .resultAck, .ackConfirm, .nak, .term, .cancel, .drain, .ping,
             .pong,
             .goodbye:
@@ -63,6 +65,11 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the payload may be compressed; only the two long messages may.
-    package var allowsCompression: Bool { self == .assign || self == .result }
+    /// Whether the payload may be compressed; only the long messages may.
+    package var allowsCompression: Bool {
+        switch self {
+        case .assign, .checkpoint, .result, .prepare: true
+        default: false
+        }
+    }
 }

@@ -19,6 +19,6 @@ package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
         self.minor = minor
     }
 
-    /// As people write it, "1.0".
+    /// As people write it, "1.1".
     package var description: String { "\(major).\(minor)" }
 }

@@ -28,6 +28,12 @@ package enum WireLimits {
     package static let nonceByteCount = 32
     /// Bytes of a PROOF: HMAC-SHA256.
     package static let proofByteCount = 32
+    /// Most bytes of a checkpoint; images whose checkpoints are longer are drawn without.
+    package static let checkpointByteCountMax = 8 << 20
+    /// Most steps from one checkpoint to the next.
+    package static let checkpointIntervalMax = 2 * GenerationLimits.inferenceStepCountMax
+    /// Most payload bytes of the first frame of a connection: no stranger makes us hold more.
+    package static let firstPayloadByteCountMax = smallByteCountMax
     /// Payloads shorter than this many bytes are never compressed.
     package static let compressionByteCountMin = 256
 
@@ -39,6 +45,8 @@ package enum WireLimits {
     static let assignByteCountMax =
         256 + 2 * GenerationLimits.promptByteCountMax
         + 4 * TokenMergeConfiguration.refreshCallCountMax
+    /// Most payload bytes of CHECKPOINT and PREPARE: a checkpoint and the fixed fields.
+    static let checkpointPayloadByteCountMax = 512 + checkpointByteCountMax
     /// Most payload bytes of RESULT: the largest latents in f32 and the fixed fields.
     static let resultByteCountMax =
         256 + latentChannelCountMax * latentSideMax * latentSideMax * MemoryLayout<Float>.size

@@ -31,11 +31,13 @@ struct GenerationThread: Sendable {
     }
 
     /// Queues an image; `finished` or `failed` follows exactly once.
-    func begin(_ job: JobID, _ request: GenerationRequest) -> CancellationFlag {
+    func begin(
+        _ job: JobID, _ request: GenerationRequest, _ preparation: Preparation
+    ) -> CancellationFlag {
         let flag = CancellationFlag()
         pool.submit { [generator, emit] state in
             guard state == .active else { return }
-            emit(Self.run(job, request, generator, flag, emit))
+            emit(Self.run(job, request, preparation, generator, flag, emit))
         }
         return flag
     }
@@ -47,20 +49,20 @@ struct GenerationThread: Sendable {
     }
 
     private static func run(
-        _ job: JobID, _ request: GenerationRequest, _ generator: any LatentGenerating,
-        _ flag: CancellationFlag, _ emit: (Event) -> Void
+        _ job: JobID, _ request: GenerationRequest, _ preparation: Preparation,
+        _ generator: any LatentGenerating, _ flag: CancellationFlag, _ emit: (Event) -> Void
     ) -> Event {
         let run: any LatentRun
         do {
             if flag.isSet { return cancelled(job) }
-            run = try generator.beginRun(for: request)
+            run = try begin(job, request, preparation.checkpoint, generator, emit)
         } catch let error as RetryableGenerationError {
             return .failed(job, WireReason(.workerFailed, error.description))
         } catch {
             return .failed(job, WireReason(.requestInvalid, "\(error)"))
         }
         do {
-            return try sample(job, run, flag, emit)
+            return try sample(job, run, preparation.checkpointInterval, flag, emit)
         } catch let error as NonFiniteLatentsFailure {
             return .failed(job, WireReason(.nonFiniteLatents, error.description))
         } catch {
@@ -68,8 +70,26 @@ struct GenerationThread: Sendable {
         }
     }
 
+    /// Goes on from a checkpoint where that is possible, else begins.
+    private static func begin(
+        _ job: JobID, _ request: GenerationRequest, _ checkpoint: SamplingCheckpoint?,
+        _ generator: any LatentGenerating, _ emit: (Event) -> Void
+    ) throws -> any LatentRun {
+        if let checkpoint {
+            do {
+                let run = try generator.beginRun(for: request, from: checkpoint.bytes)
+                emit(.resumed(job, step: run.resumedStep, stepCount: run.stepCount))
+                return run
+            } catch let error as UnusableCheckpointError {
+                emit(.checkpointIgnored(job, reason: error.description))
+            }
+        }
+        return try generator.beginRun(for: request, from: nil)
+    }
+
     private static func sample(
-        _ job: JobID, _ run: any LatentRun, _ flag: CancellationFlag, _ emit: (Event) -> Void
+        _ job: JobID, _ run: any LatentRun, _ interval: Int, _ flag: CancellationFlag,
+        _ emit: (Event) -> Void
     ) throws -> Event {
         let clock = ContinuousClock()
         let begin = clock.now
@@ -80,6 +100,11 @@ struct GenerationThread: Sendable {
                 .stepped(
                     job, step: step, stepCount: run.stepCount, seconds: (now - last).seconds))
             last = now
+            if interval > 0, step < run.stepCount,
+                (step - run.resumedStep).isMultiple(of: interval)
+            {
+                emit(.saved(job, step: step, run.checkpoint()))
+            }
         }
         if flag.isSet { return cancelled(job) }
         let latents = try run.latents()

@@ -7,12 +7,16 @@ package import GenerationTypes
 /// The worker calls it and the run it returns on one dedicated thread, one image at a time. Nothing
 /// here is asynchronous, and nothing knows of the network.
 package protocol LatentGenerating: Sendable {
-    /// Encodes the prompts and prepares the initial noise.
+    /// Encodes the prompts and prepares the initial noise, or goes on from a checkpoint.
     ///
-    /// - Throws: what makes the request impossible here and anywhere (`GenerationRequestError`, a
+    /// - Parameter checkpoint: what a run of an equal request wrote under this kernel class.
+    /// - Throws: `UnusableCheckpointError` for a checkpoint that is no such thing: the image begins
+    ///   anew without it. Else what makes the request impossible here and anywhere (`GenerationRequestError`, a
     ///   size this U-Net can't do): the coordinator is told not to try again, with the error's
     ///   description as reason. Throw `RetryableGenerationError` for trouble of this machine.
-    func beginRun(for request: GenerationRequest) throws -> any LatentRun
+    func beginRun(
+        for request: GenerationRequest, from checkpoint: [UInt8]?
+    ) throws -> any LatentRun
 }
 
 /// One image being sampled, pulled step by step.
@@ -20,8 +24,10 @@ package protocol LatentGenerating: Sendable {
 /// The worker reports progress and polls for cancellation between two calls of `next`; dropping
 /// the run abandons the image.
 package protocol LatentRun: AnyObject {
-    /// Calls of `next` that do work, at least 1.
+    /// Steps in all, at least 1.
     var stepCount: Int { get }
+    /// Steps that were done before the checkpoint that this run goes on from; 0 without.
+    var resumedStep: Int { get }
     /// Seconds that text encoding took; 0 when both prompts were cached.
     var textEncodingSeconds: Double { get }
 
@@ -35,6 +41,9 @@ package protocol LatentRun: AnyObject {
     ///   is taken for trouble of this one, and another worker gets the image.
     func next() throws -> Int?
 
+    /// All that the steps still to come depend on, so that another worker can do them.
+    func checkpoint() -> [UInt8]
+
     /// The latents after the steps done so far, unscaled; the image's result after the last one.
     func latents() throws -> GeneratedLatents
 }
@@ -42,6 +51,17 @@ package protocol LatentRun: AnyObject {
 /// Trouble of one machine, such as too little memory: another worker may well succeed.
 package struct RetryableGenerationError: Error, CustomStringConvertible {
     /// What happened, for people.
+    package var description: String
+
+    /// Makes an error with a sentence for people.
+    package init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// A checkpoint that can't be gone on from here: damaged, or of something else.
+package struct UnusableCheckpointError: Error, CustomStringConvertible {
+    /// What is wrong with it.
     package var description: String
 
     /// Makes an error with a sentence for people.

@@ -10,4 +10,6 @@ package enum WorkerBug: String, Sendable, CaseIterable {
     case adoptByNumber
     /// A second image begins before the first has ended.
     case sampleTwo
+    /// What PREPARE said about one image holds for the next one too.
+    case keepPrepared
 }

@@ -91,8 +91,8 @@ actor WorkerEngine {
             connections[id]?.send(message)
         case .finish(let id): connections[id]?.finish()
         case .abort(let id, let reason): connections[id]?.abort(reason)
-        case .begin(let job, let request):
-            flags = [job: thread.begin(job, request)]
+        case .begin(let job, let request, let preparation):
+            flags = [job: thread.begin(job, request, preparation)]
         case .cancel(let job): flags[job]?.set()
         case .report(let event): report(event)
         case .stop: onStop()

@@ -14,6 +14,10 @@ package enum WorkerEvent: Sendable, Equatable {
     case strangerRejected(peer: String, reason: String)
     /// Sampling of an image begins.
     case imageBegan(item: Int, attempt: Int)
+    /// Sampling of an image goes on from a checkpoint.
+    case imageResumed(item: Int, attempt: Int, step: Int)
+    /// A checkpoint was of no use here; the image is drawn from its beginning.
+    case checkpointIgnored(item: Int, attempt: Int, reason: String)
     /// An image was sampled; its result travels.
     case imageFinished(item: Int, attempt: Int, seconds: Double)
     /// An image was given back.
@@ -34,6 +38,9 @@ extension WorkerEvent: CustomStringConvertible {
         case .coordinatorLeft(let name, let reason): "\(name) left: \(reason)"
         case .strangerRejected(let peer, let reason): "closed a connection from \(peer): \(reason)"
         case .imageBegan(let item, let attempt): "image \(item) began (attempt \(attempt))"
+        case .imageResumed(let item, _, let step): "image \(item) goes on from step \(step)"
+        case .checkpointIgnored(let item, _, let reason):
+            "image \(item) is drawn from the beginning: \(reason)"
         case .imageFinished(let item, _, let seconds):
             "image \(item) took \((seconds * 1000).rounded() / 1000) s"
         case .imageFailed(let item, _, let reason): "image \(item) failed: \(reason)"

@@ -24,8 +24,16 @@ extension WorkerStateMachine {
             actions.append(.report(.coordinatorLeft(name: connection.name, reason: reason.text)))
             close(id, nil, now: now)
         case (.active, .pong): break
+        case (.active, .prepare(let lease, let preparation)):
+            connections[id]?.prepared = (lease, preparation)
         case (.active, .assign(let lease, let request)):
-            assigned(lease, request, on: id, owner: connection.instance)
+            if plantedBug != .keepPrepared { connections[id]?.prepared = nil }
+            let prepared = connection.prepared.flatMap {
+                $0.lease == lease || plantedBug == .keepPrepared ? $0 : nil
+            }
+            assigned(
+                lease, request, prepared?.preparation ?? Preparation(), on: id,
+                owner: connection.instance)
         case (.active, .resultAck(let lease)):
             kept.removeAll { $0.result.lease == lease && $0.owner == connection.instance }
             actions.append(.send(id, .ackConfirm(lease)))

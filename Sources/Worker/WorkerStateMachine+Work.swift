@@ -6,7 +6,8 @@ import WireProtocol
 /// Images: taken, sampled, kept until acknowledged, given back.
 extension WorkerStateMachine {
     mutating func assigned(
-        _ lease: Lease, _ request: GenerationRequest, on id: ConnectionID, owner: [UInt8]
+        _ lease: Lease, _ request: GenerationRequest, _ preparation: Preparation,
+        on id: ConnectionID, owner: [UInt8]
     ) {
         if isDraining || connections[id]?.isDraining == true {
             actions.append(
@@ -28,8 +29,8 @@ extension WorkerStateMachine {
         }
         queue.append(
             Job(
-                id: nextJob, lease: lease, request: request, owner: owner,
-                stepCount: request.inferenceStepCount))
+                id: nextJob, lease: lease, request: request, preparation: preparation,
+                owner: owner, stepCount: request.inferenceStepCount))
         nextJob += 1
     }
 
@@ -90,6 +91,33 @@ extension WorkerStateMachine {
         sendProgress(job.lease, step: step, stepCount: stepCount, seconds: seconds)
     }
 
+    /// The coordinator hears at once that fewer steps are left than it may think.
+    mutating func resumed(_ id: JobID, step: Int, stepCount: Int) {
+        guard let job = running, job.id == id else { return }
+        running?.resumedStep = step
+        actions.append(
+            .report(
+                .imageResumed(item: Int(job.lease.item), attempt: job.lease.attempt, step: step)))
+        stepped(id, step: step, stepCount: stepCount, seconds: 0)
+    }
+
+    mutating func checkpointIgnored(_ id: JobID, reason: String) {
+        guard let job = running, job.id == id else { return }
+        actions.append(
+            .report(
+                .checkpointIgnored(
+                    item: Int(job.lease.item), attempt: job.lease.attempt, reason: reason)))
+    }
+
+    mutating func saved(_ id: JobID, step: Int, _ bytes: [UInt8]) {
+        guard let job = running, job.id == id, !job.isCancelled, isForActive(job),
+            bytes.count <= WireLimits.checkpointByteCountMax
+        else { return }
+        let checkpoint = SamplingCheckpoint(
+            step: step, kernelClass: node.kernelClass, bytes: bytes)
+        send(.checkpoint(job.lease, checkpoint))
+    }
+
     mutating func finished(
         _ id: JobID, _ latents: GeneratedLatents, _ digest: [UInt8], _ timings: GenerationTimings,
         _ merging: TokenMergeStatistics
@@ -107,7 +135,7 @@ extension WorkerStateMachine {
                     seconds: timings.textEncodingSeconds + timings.samplingSeconds)))
         let result = LatentResult(
             lease: job.lease, latents: latents, timings: timings, tokenMerging: merging,
-            sha256: digest)
+            sha256: digest, resumedStep: job.resumedStep)
         kept.append(KeptResult(result: result, request: job.request, owner: job.owner))
         if isForActive(job) { send(.result(result)) }
         // Results of coordinators that never came back make room for newer ones.
@@ -138,12 +166,22 @@ extension WorkerStateMachine {
         guard running == nil || plantedBug == .sampleTwo, !queue.isEmpty,
             kept.count(where: { $0.owner == activeInstance }) < keptCountMax
         else { return }
-        let job = queue.removeFirst()
+        var job = queue.removeFirst()
+        let foreign = job.preparation.checkpoint.flatMap {
+            $0.kernelClass == node.kernelClass ? nil : $0.kernelClass
+        }
+        if foreign != nil { job.preparation.checkpoint = nil }
         running = job
         actions.append(
             .report(.imageBegan(item: Int(job.lease.item), attempt: job.lease.attempt)))
         sendProgress(job.lease, step: 0, stepCount: job.stepCount, seconds: 0)
-        actions.append(.begin(job.id, job.request))
+        if let foreign {
+            checkpointIgnored(
+                job.id, reason: "its checkpoint is of another kernel class, \(foreign)")
+        }
+        actions.append(.begin(job.id, job.request, job.preparation))
+        // The generator has it now.
+        running?.preparation.checkpoint = nil
     }
 
     mutating func cancelRunning(_ job: Job) {

@@ -23,6 +23,12 @@ package struct WorkerStateMachine {
         case malformed(ConnectionID, WireError)
         case disconnected(ConnectionID, reason: String)
         case stepped(JobID, step: Int, stepCount: Int, seconds: Double)
+        /// The generator goes on from the checkpoint it was given.
+        case resumed(JobID, step: Int, stepCount: Int)
+        /// It can't, and begins anew.
+        case checkpointIgnored(JobID, reason: String)
+        /// What another worker needs to go on after this step.
+        case saved(JobID, step: Int, [UInt8])
         case finished(
             JobID, GeneratedLatents, sha256: [UInt8], GenerationTimings, TokenMergeStatistics)
         case failed(JobID, WireReason)
@@ -37,7 +43,7 @@ package struct WorkerStateMachine {
         case finish(ConnectionID)
         /// Close at once.
         case abort(ConnectionID, reason: String)
-        case begin(JobID, GenerationRequest)
+        case begin(JobID, GenerationRequest, Preparation)
         /// Ask the running job to end; it answers with `failed(cancelled)` or was faster.
         case cancel(JobID)
         case report(WorkerEvent)
@@ -50,8 +56,11 @@ package struct WorkerStateMachine {
         var id: JobID
         var lease: Lease
         var request: GenerationRequest
+        var preparation: Preparation
         /// Instance id of the coordinator that wants it.
         var owner: [UInt8]
+        /// The step of the checkpoint that it went on from.
+        var resumedStep = 0
         var isCancelled = false
         /// Its coordinator was lost; it counts against nobody's credits.
         var isOrphan = false
@@ -81,6 +90,8 @@ package struct WorkerStateMachine {
         var name = ""
         var instance: [UInt8] = []
         var watch: PeerWatch
+        /// What PREPARE said about the next ASSIGN.
+        var prepared: (lease: Lease, preparation: Preparation)?
         /// The coordinator asked to end after the running image.
         var isDraining = false
     }
@@ -129,6 +140,10 @@ package struct WorkerStateMachine {
         case .disconnected(let id, let reason): disconnected(id, reason: reason)
         case .stepped(let job, let step, let stepCount, let seconds):
             stepped(job, step: step, stepCount: stepCount, seconds: seconds)
+        case .resumed(let job, let step, let stepCount):
+            resumed(job, step: step, stepCount: stepCount)
+        case .checkpointIgnored(let job, let reason): checkpointIgnored(job, reason: reason)
+        case .saved(let job, let step, let bytes): saved(job, step: step, bytes)
         case .finished(let job, let latents, let digest, let timings, let merging):
             finished(job, latents, digest, timings, merging)
         case .failed(let job, let reason): failed(job, reason)

@@ -18,6 +18,8 @@ internal import WireProtocol
 struct ClusterRun: Sendable {
     let job: RunJob
     let pool: WorkerPool
+    /// How often workers save their images.
+    let checkpoints: CheckpointPolicy
     /// How this process decodes.
     let decoding: ComputeConfiguration
     let decodePlace: DecodePlace
@@ -106,6 +108,7 @@ struct ClusterRun: Sendable {
             name: SystemInfo.hostName, build: ProgramVersion.text,
             kernelClass: prepared.decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
             memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint)
+        configuration.checkpoints = checkpoints
         // Nobody starts a local worker again.
         if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
@@ -118,7 +121,7 @@ struct ClusterRun: Sendable {
             let summary = try await coordinator.run(
                 job.plan.requests,
                 decoder: decodePlace == .coordinator ? prepared.decoder : nil, store: session,
-                resumed: session.resumed,
+                resumed: try session.resumed,
                 onEvent: {
                     numbers.note($0)
                     session.note($0)

@@ -64,7 +64,8 @@ struct LateDecoding: Sendable {
             FinishedImage(
                 item: result.item, request: request, latents: latents, image: image,
                 worker: result.worker, kernelClass: result.kernelClass, attempt: result.attempt,
-                timings: result.timings, tokenMerging: result.tokenMerging,
+                resumedStep: result.resumedStep, timings: result.timings,
+                tokenMerging: result.tokenMerging,
                 decodeSeconds: (clock.now - begin).seconds,
                 sha256: Hexadecimal.text(result.sha256)),
             replacing: replacing)

@@ -76,7 +76,7 @@ struct RetomCoord: AsyncParsableCommand {
             }
             for warning in warnings { progress.report(.warning(warning)) }
             let run = ClusterRun(
-                job: job, pool: pool,
+                job: job, pool: pool, checkpoints: workers.checkpoints,
                 decoding: compute.configuration(
                     threadCount: job.hasOpenImages
                         ? pool.decodeThreadCount(of: compute) : compute.threads),

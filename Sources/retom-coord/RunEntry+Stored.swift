@@ -11,7 +11,8 @@ extension RunEntry {
         guard case .result(let entry) = self else { return nil }
         return StoredResult(
             item: entry.item, worker: entry.worker, kernelClass: entry.kernelClass,
-            attempt: entry.attempt, timings: entry.timings, tokenMerging: entry.tokenMerging,
+            attempt: entry.attempt, resumedStep: entry.resumedStep, timings: entry.timings,
+            tokenMerging: entry.tokenMerging,
             latents: entry.latents, sha256: entry.sha256)
     }
 

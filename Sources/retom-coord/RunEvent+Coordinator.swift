@@ -29,6 +29,8 @@ extension RunEvent {
             step == 0
                 ? []
                 : [.imageProgress(index: item, worker: worker, step: step, stepCount: stepCount)]
+        case .resumed(let item, let worker, let step):
+            [.imageResumed(index: item, worker: worker, step: step)]
         case .retried(let item, let failure):
             [.imageRetried(index: item, worker: failure.worker, reason: failure.reason)]
         case .completed(let item, let worker, _, _, _):

@@ -48,13 +48,18 @@ final class RunSession: Sendable {
     }
 
     /// What the coordinator has to know of earlier lives.
+    ///
+    /// - Throws: `RunStoreError`.
     var resumed: ResumedRun {
-        let given = history.requests.indices.filter(history.hasFailed)
-        return ResumedRun(
-            completed: history.results.mapValues(\.sha256),
-            failed: Dictionary(
-                uniqueKeysWithValues: given.map { ($0, history.attemptFailures(of: $0)) }),
-            tokenBase: life.tokenBase, instance: history.run.instance)
+        get throws {
+            let given = history.requests.indices.filter(history.hasFailed)
+            return ResumedRun(
+                completed: history.results.mapValues(\.sha256),
+                failed: Dictionary(
+                    uniqueKeysWithValues: given.map { ($0, history.attemptFailures(of: $0)) }),
+                tokenBase: life.tokenBase, instance: history.run.instance,
+                checkpoints: try store.checkpoints())
+        }
     }
 
     /// Writes a picture (and its latents), then books it.
@@ -191,6 +196,10 @@ extension RunSession: RunStoring {
         try store.commit(
             results: entries.compactMap(\.storedResult),
             failures: entries.compactMap(\.storedFailure))
+    }
+
+    func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
+        try store.keep(checkpoint, of: item)
     }
 }
 

@@ -23,6 +23,7 @@ extension StoredHistory {
             record.latentsFile = picture?.latentsFile
             record.worker = result.worker
             record.attempts = max(result.attempt, attempts.count + 1)
+            record.resumedFromStep = result.resumedStep > 0 ? result.resumedStep : nil
             record.timings = ImageTimings(
                 worker: result.timings, decodingSeconds: picture?.decodeSeconds ?? 0)
             record.latentSHA256 = Hexadecimal.text(result.sha256)

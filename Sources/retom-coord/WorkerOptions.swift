@@ -23,7 +23,21 @@ struct WorkerOptions: ParsableArguments {
             valueName: "count"))
     var localWorkers: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Let workers save every image after so many steps, so that another one can go on with \
+            it; 0 for never (default: about every ten seconds).
+            """, valueName: "steps"))
+    var checkpointEvery: Int?
+
+    /// How often workers save their images.
+    var checkpoints: CheckpointPolicy { checkpointEvery.map { .every($0) } ?? .automatic }
+
     func validate() throws {
+        if let checkpointEvery, !(0...1000).contains(checkpointEvery) {
+            throw ValidationError("--checkpoint-every \(checkpointEvery): choose from 0 to 1000")
+        }
         if workers != nil, localWorkers != nil {
             throw ValidationError("--workers and --local-workers exclude each other")
         }

@@ -18,9 +18,13 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
         kernelClass = pipeline.kernelClass
     }
 
-    func beginRun(for request: GenerationRequest) throws -> any LatentRun {
+    func beginRun(
+        for request: GenerationRequest, from checkpoint: [UInt8]?
+    ) throws -> any LatentRun {
         do {
-            return PipelineRun(try pipeline.begin(request))
+            return PipelineRun(try pipeline.begin(request, from: checkpoint))
+        } catch let error as SavedStateError {
+            throw UnusableCheckpointError(error.description)
         } catch {
             // What the request asks for is impossible everywhere; all else is this machine's.
             switch error {
@@ -40,6 +44,7 @@ private final class PipelineRun: LatentRun {
     init(_ run: DenoisingRun) { self.run = run }
 
     var stepCount: Int { run.callCount }
+    var resumedStep: Int { run.resumedCallIndex }
     var textEncodingSeconds: Double { run.textEncodingSeconds }
     var mergeStatistics: TokenMergeStatistics { run.mergeStatistics }
 
@@ -50,6 +55,8 @@ private final class PipelineRun: LatentRun {
             throw NonFiniteLatentsFailure(error.description)
         }
     }
+
+    func checkpoint() -> [UInt8] { run.checkpoint() }
 
     func latents() throws -> GeneratedLatents { run.latents }
 }

@@ -24,6 +24,12 @@ package struct Campaign {
         package var silentErrorCount = 0
         package var coordinatorCrashCount = 0
         package var cancelledRunCount = 0
+        /// Checkpoints that coordinators kept, images that went on from one, steps that were not
+        /// done again, and checkpoints that were of no use.
+        package var checkpointCount = 0
+        package var resumedCount = 0
+        package var savedStepCount = 0
+        package var ignoredCheckpointCount = 0
         /// All traces, as one number.
         package var trace: UInt64 = 0
         package var failures: [Failure] = []
@@ -42,6 +48,10 @@ package struct Campaign {
             alarmCount += cluster.observed.alarmCount
             silentErrorCount += cluster.observed.silentErrorCount
             coordinatorCrashCount += cluster.observed.coordinatorCrashCount
+            checkpointCount += cluster.observed.checkpointCount
+            resumedCount += cluster.observed.resumedCount
+            savedStepCount += cluster.observed.savedStepCount
+            ignoredCheckpointCount += cluster.observed.ignoredCheckpointCount
             if cluster.observed.isCancelled { cancelledRunCount += 1 }
             trace = trace &* 31 &+ cluster.trace
             if let problem = cluster.problem {
@@ -72,7 +82,9 @@ extension Campaign.Tally: CustomStringConvertible {
         \(runCount) runs, \(eventCount) events: \(completedCount) images completed, \(failedCount) \
         failed with a reason, \(retryCount) attempts failed, \(quarantineCount) quarantines, \
         \(alarmCount) alarms, \(silentErrorCount) silent errors, \(coordinatorCrashCount) \
-        coordinators killed, \(cancelledRunCount) runs cancelled, \(failures.count) broken; \
+        coordinators killed, \(checkpointCount) checkpoints, \(resumedCount) images resumed \
+        (\(savedStepCount) steps), \(ignoredCheckpointCount) checkpoints ignored, \
+        \(cancelledRunCount) runs cancelled, \(failures.count) broken; \
         trace \(String(trace, radix: 16))
         """
     }
@@ -89,6 +101,10 @@ extension Campaign.Tally: CustomStringConvertible {
         silentErrorCount += other.silentErrorCount
         coordinatorCrashCount += other.coordinatorCrashCount
         cancelledRunCount += other.cancelledRunCount
+        checkpointCount += other.checkpointCount
+        resumedCount += other.resumedCount
+        savedStepCount += other.savedStepCount
+        ignoredCheckpointCount += other.ignoredCheckpointCount
         trace = trace &* 31 &+ other.trace
         failures += other.failures
     }

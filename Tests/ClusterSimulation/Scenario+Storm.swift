@@ -24,6 +24,10 @@ struct Faults: Sendable {
     var bitFlip = 0
     /// Per image: a result of another run arrives too.
     var staleResult = 0
+    /// Per checkpoint: a byte of it changes where it is kept.
+    var spoiledCheckpoint = 0
+    /// Per checkpoint: one of another run arrives too.
+    var staleCheckpoint = 0
     /// Faults stop here.
     var until = Duration.seconds(400)
 }
@@ -42,6 +46,8 @@ extension Scenario {
         faults.retryableFailure = chance(40, &random)
         faults.bitFlip = chance(10, &random)
         faults.staleResult = chance(20, &random)
+        faults.spoiledCheckpoint = chance(4, &random)
+        faults.staleCheckpoint = chance(10, &random)
         faults.until = random.seconds(20...400)
         if random.oneIn(8) { hopeless = [random.below(requests.count)] }
         if random.oneIn(8) { poisonous = [random.below(requests.count)] }

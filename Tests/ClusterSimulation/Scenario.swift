@@ -89,6 +89,11 @@ package struct Scenario: Sendable {
         configuration = SimulatedCluster.configuration()
         configuration.decodeBacklogMax = random.between(1...4)
         configuration.plantedBug = bug?.coordinator
+        switch random.below(8) {
+        case 0: configuration.checkpoints = .every(0)
+        case 1: configuration.checkpoints = .automatic
+        default: configuration.checkpoints = .every(random.between(1...3))
+        }
         buggify(&random)
         switch self.weather {
         case .calm: break

@@ -29,6 +29,10 @@ extension SimulatedCluster {
         var quarantineCount = 0
         var alarmCount = 0
         var silentErrorCount = 0
+        var checkpointCount = 0
+        var resumedCount = 0
+        var savedStepCount = 0
+        var ignoredCheckpointCount = 0
 
         /// A coordinator that comes back may try again what had failed.
         mutating func forgetFailures() {
@@ -58,6 +62,10 @@ extension SimulatedCluster {
             if scenario.faults.bitFlip == 0 {
                 note("image \(item) differs between \(worker) and \(first)")
             }
+        case .resumed(let item, _, let step):
+            mix(8, UInt64(item), UInt64(step))
+            observed.resumedCount += 1
+            observed.savedStepCount += step
         case .workerQuarantined: observed.quarantineCount += 1
         case .workerLost(let worker, let reason, _):
             if scenario.weather == .calm { note("\(worker) is lost in calm weather: \(reason)") }
@@ -121,16 +129,6 @@ extension SimulatedCluster {
     private static let model = ModelFingerprint(
         unet: [UInt8](repeating: 1, count: 32), textEncoder: [UInt8](repeating: 2, count: 32),
         vae: [UInt8](repeating: 3, count: 32))
-
-    /// What an honest worker makes of a request.
-    static func latents(
-        for request: GenerationRequest, kernelClass: String
-    ) -> GeneratedLatents {
-        let base = Float(request.seed) + Float(request.inferenceStepCount) / 16
-        let last: Float = kernelClass == "a" ? 3 : 4
-        return GeneratedLatents(
-            channels: 4, height: 1, width: 1, values: [base, base + 1, base + 2, base + last])
-    }
 
     static func node(
         _ role: PeerRole, instance: UInt64, credits: Int, kernelClass: String

@@ -38,6 +38,7 @@ extension SimulatedCluster {
             mix(1, UInt64(item), result.lease.token)
             inFlight.insert(item)
             timeline.schedule(.stored(item: item, life: life), in: scenario.storeTime)
+        case .keep(let item, let checkpoint): keep(checkpoint, of: item)
         case .decode(let result, _, let kernelClass): decode(result, kernelClass)
         case .report(let event): observe(event)
         case .end: ended()
@@ -54,6 +55,7 @@ extension SimulatedCluster {
         case .assign(let lease, _):
             mix(2, UInt64(lease.item), lease.token, id)
             if observed.isCancelled { note("image \(lease.item) was given out after the end") }
+        case .prepare(let lease, let preparation): checkPreparation(preparation, lease, id)
         default: break
         }
         send(linkOfConnection[Int(id) - 1], message, toWorker: true)
@@ -65,7 +67,24 @@ extension SimulatedCluster {
             feedCoordinator(.storeFailed(item: item, reason: "no space left on device"))
         } else {
             disk.insert(item)
+            keptCheckpoints[item] = nil
             feedCoordinator(.stored(item: item))
+        }
+    }
+
+    /// Keeping may take its time; what is kept may be lost with the coordinator.
+    private mutating func keep(_ checkpoint: SamplingCheckpoint, of item: Int) {
+        mix(9, UInt64(item), UInt64(checkpoint.step))
+        observed.checkpointCount += 1
+        if !isDiskFull, !random.oneIn(4) { keptCheckpoints[item] = checkpoint }
+    }
+
+    private mutating func checkPreparation(
+        _ preparation: Preparation, _ lease: Lease, _ id: UInt64
+    ) {
+        let machine = scenario.machines[links[linkOfConnection[Int(id) - 1]].worker]
+        if let foreign = preparation.checkpoint?.kernelClass, foreign != machine.kernelClass {
+            note("image \(lease.item) is to go on under other kernels than \(foreign)")
         }
     }
 
@@ -78,7 +97,8 @@ extension SimulatedCluster {
             let expected =
                 kernelClass == "a"
                 ? observed.expected[item]
-                : Self.latents(for: scenario.requests[item], kernelClass: kernelClass)
+                : SimulatedSampling.result(
+                    of: scenario.requests[item], kernelClass: kernelClass)
             if result.latents != expected { note("image \(item) has wrong latents") }
         }
         timeline.schedule(.decoded(item: item, life: life), in: random.seconds(0.01...6))
@@ -119,7 +139,8 @@ extension SimulatedCluster {
         }
         coordinator = Self.coordinator(
             of: scenario, addresses: otherAddresses(),
-            resumed: ResumedRun(completed: completed, tokenBase: UInt64(life) << 32))
+            resumed: ResumedRun(
+                completed: completed, tokenBase: UInt64(life) << 32, checkpoints: keptCheckpoints))
         feedCoordinator(.start)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Coordinator
+import GenerationTypes
 import WireProtocol
 import Worker
 
@@ -124,12 +125,21 @@ extension SimulatedCluster {
             if case .progress(let report) = message {
                 nodes[worker].announced = Int(report.lease.item)
             }
-            feedCoordinator(.received(id, message))
+            feedCoordinator(.received(id, spoiled(message, by: worker)))
         case (.damage(let error), true): feed(worker, .malformed(UInt64(link), error))
         case (.damage(let error), false): feedCoordinator(.malformed(id, error))
         case (.end, true): feed(worker, .disconnected(UInt64(link), reason: "cut"))
         case (.end, false): feedCoordinator(.disconnected(id, reason: "cut"))
         }
+    }
+
+    /// Checkpoints may change where they are kept: here, before the coordinator sees them.
+    private mutating func spoiled(_ message: Message, by worker: Int) -> Message {
+        guard case .checkpoint(let lease, var checkpoint) = message,
+            strikes(scenario.faults.spoiledCheckpoint, worker)
+        else { return message }
+        checkpoint.bytes[random.below(checkpoint.bytes.count)] ^= 1 << UInt8(random.below(8))
+        return .checkpoint(lease, checkpoint)
     }
 
     mutating func clog(_ index: Int, toWorker: Bool, for time: Duration) {

@@ -15,6 +15,8 @@ extension SimulatedCluster {
         var isDown = false
         var tickGeneration = 0
         var cancelled: Set<UInt64> = []
+        /// What its thread works on.
+        var samplings: [UInt64: (sampling: SimulatedSampling, saveInterval: Int)] = [:]
         /// Runs of the generator that have not ended.
         var runningCount = 0
         /// Events that wait while the process is stopped.
@@ -65,16 +67,42 @@ extension SimulatedCluster {
             send(Int(id), message, toWorker: false)
         case .finish(let id): close(Int(id), byWorker: true, isAbrupt: false)
         case .abort(let id, _): close(Int(id), byWorker: true, isAbrupt: true)
-        case .begin(let job, let request):
+        case .begin(let job, let request, let preparation):
             mix(3, UInt64(index), request.seed)
             nodes[index].runningCount += 1
-            scheduleStep(index, job, Int(request.seed), 1)
+            let kernelClass = scenario.machines[index].kernelClass
+            nodes[index].samplings[job] = (
+                SimulatedSampling(request, kernelClass: kernelClass),
+                preparation.checkpointInterval
+            )
+            timeline.schedule(
+                .began(
+                    worker: index, epoch: nodes[index].epoch, job: job, preparation.checkpoint),
+                in: .milliseconds(1))
+            scheduleStep(index, job, Int(request.seed))
         case .cancel(let job): nodes[index].cancelled.insert(job)
         case .report, .stop: break
         }
     }
 
-    private mutating func scheduleStep(_ index: Int, _ job: UInt64, _ item: Int, _ step: Int) {
+    /// The thread takes up a checkpoint, or begins anew where it can't.
+    mutating func began(_ index: Int, _ job: UInt64, _ checkpoint: SamplingCheckpoint?) {
+        guard let checkpoint, var sampling = nodes[index].samplings[job]?.sampling else { return }
+        let bug = scenario.bug?.generator
+        do throws(SavedStateError) {
+            let bytes =
+                bug == .takeDamaged ? SimulatedSampling.mended(checkpoint.bytes) : checkpoint.bytes
+            try sampling.restore(bytes, forgets: bug == .forgetHistory)
+        } catch {
+            observed.ignoredCheckpointCount += 1
+            feed(index, .checkpointIgnored(job, reason: "\(error)"))
+            return
+        }
+        nodes[index].samplings[job]?.sampling = sampling
+        feed(index, .resumed(job, step: sampling.step, stepCount: sampling.stepCount))
+    }
+
+    private mutating func scheduleStep(_ index: Int, _ job: UInt64, _ item: Int) {
         let epoch = nodes[index].epoch
         if strikes(scenario.faults.crash, index) {
             crash(index, downFor: random.seconds(0...20))
@@ -88,38 +116,44 @@ extension SimulatedCluster {
             return
         }
         timeline.schedule(
-            .step(worker: index, epoch: epoch, job: job, item: item, step: step),
+            .step(worker: index, epoch: epoch, job: job, item: item),
             in: nodes[index].stepTime * nodes[index].slowness)
     }
 
-    mutating func step(_ index: Int, _ job: UInt64, _ item: Int, _ step: Int) {
+    mutating func step(_ index: Int, _ job: UInt64, _ item: Int) {
         if nodes[index].frozen != nil {
             // The thread stands still too.
             timeline.schedule(
-                .step(worker: index, epoch: nodes[index].epoch, job: job, item: item, step: step),
+                .step(worker: index, epoch: nodes[index].epoch, job: job, item: item),
                 in: .seconds(5))
             return
         }
+        nodes[index].samplings[job]?.sampling.next()
+        guard let (sampling, interval) = nodes[index].samplings[job] else { return }
         if nodes[index].cancelled.contains(job) {
             stop(index, .failed(job, WireReason(.cancelled, "cancelled")))
-        } else if scenario.poisonous.contains(item) {
+        } else if scenario.poisonous.contains(item), sampling.isPoisonous(item) {
             kill(index, by: item)
         } else if scenario.hopeless.contains(item) {
             stop(index, .failed(job, WireReason(.nonFiniteLatents, "not a number")))
         } else if strikes(scenario.faults.retryableFailure, index) {
             stop(index, .failed(job, WireReason(.workerFailed, "out of memory")))
         } else {
-            let request = scenario.requests[item]
-            let stepCount = request.inferenceStepCount
+            let (step, stepCount) = (sampling.step, sampling.stepCount)
             let seconds = (nodes[index].stepTime * nodes[index].slowness).seconds
             let epoch = nodes[index].epoch
             feed(index, .stepped(job, step: step, stepCount: stepCount, seconds: seconds))
             guard nodes[index].epoch == epoch else { return }
-            if step < stepCount {
-                scheduleStep(index, job, item, step + 1)
-            } else {
-                finish(index, job, item)
+            if step == stepCount {
+                finish(index, job, sampling)
+                return
             }
+            if interval > 0, step.isMultiple(of: interval) {
+                feed(index, .saved(job, step: step, sampling.checkpoint))
+                if strikes(scenario.faults.staleCheckpoint, index) { sendStaleCheckpoint(index) }
+            }
+            guard nodes[index].epoch == epoch else { return }
+            scheduleStep(index, job, item)
         }
     }
 
@@ -131,22 +165,19 @@ extension SimulatedCluster {
     }
 
     private mutating func stop(_ index: Int, _ event: WorkerStateMachine.Event) {
+        nodes[index].samplings = [:]
         nodes[index].runningCount -= 1
         feed(index, event)
     }
 
-    private mutating func finish(_ index: Int, _ job: UInt64, _ item: Int) {
+    private mutating func finish(_ index: Int, _ job: UInt64, _ sampling: SimulatedSampling) {
         let dies = strikes(scenario.faults.crashAtEnd, index)
         let diesBefore = dies && random.oneIn(2)
         if diesBefore {
             crash(index, downFor: random.seconds(0...20))
             return
         }
-        let kernelClass = scenario.machines[index].kernelClass
-        var latents =
-            kernelClass == "a"
-            ? observed.expected[item]
-            : Self.latents(for: scenario.requests[item], kernelClass: kernelClass)
+        var latents = sampling.result
         if strikes(scenario.faults.bitFlip, index) { latents.values[3] = Self.flippedBit }
         stop(
             index,
@@ -168,6 +199,20 @@ extension SimulatedCluster {
         send(link, .result(result), toWorker: false)
     }
 
+    /// What a worker with a bug may send: a checkpoint of another run, under that run's token.
+    private mutating func sendStaleCheckpoint(_ index: Int) {
+        guard let link = links.lastIndex(where: { $0.worker == index && $0.isOpen }) else { return }
+        var request = scenario.requests[random.below(scenario.requests.count)]
+        let lease = Lease(item: UInt32(request.seed), attempt: 1, token: 1 << 60)
+        request.prompt = "another run's"
+        let kernelClass = scenario.machines[index].kernelClass
+        var sampling = SimulatedSampling(request, kernelClass: kernelClass)
+        sampling.next()
+        let checkpoint = SamplingCheckpoint(
+            step: 1, kernelClass: kernelClass, bytes: sampling.checkpoint)
+        send(link, .checkpoint(lease, checkpoint), toWorker: false)
+    }
+
     private mutating func kill(_ index: Int, by item: Int) {
         // A worker that is gone before word of its beginning arrives can't be counted by anybody.
         if nodes[index].announced == item { observed.kills[item, default: 0] += 1 }
@@ -184,6 +229,7 @@ extension SimulatedCluster {
         nodes[index].isDown = true
         nodes[index].frozen = nil
         nodes[index].cancelled = []
+        nodes[index].samplings = [:]
         nodes[index].runningCount = 0
         nodes[index].announced = nil
         for link in links.indices where links[link].worker == index {

@@ -24,7 +24,8 @@ package struct SimulatedCluster {
         case workerTick(Int, generation: Int)
         case connectResult(link: Int, isOpen: Bool)
         case deliver(link: Int, Parcel, toWorker: Bool)
-        case step(worker: Int, epoch: Int, job: UInt64, item: Int, step: Int)
+        case began(worker: Int, epoch: Int, job: UInt64, SamplingCheckpoint?)
+        case step(worker: Int, epoch: Int, job: UInt64, item: Int)
         /// A worker whose thread hangs says once more how far it is.
         case parrot(Int, epoch: Int, link: Int, ProgressReport)
         case stored(item: Int, life: Int)
@@ -47,6 +48,7 @@ package struct SimulatedCluster {
     var isCoordinatorUp = true
     var coordinatorTick = 0
     var disk: Set<Int> = []
+    var keptCheckpoints: [Int: SamplingCheckpoint] = [:]
     var isDiskFull = false
     var inFlight: Set<Int> = []
     /// The link of each of this life's connections, in the order of their numbers from 1.
@@ -78,7 +80,9 @@ package struct SimulatedCluster {
         coordinator = Self.coordinator(
             of: scenario, addresses: Array(scenario.addresses.indices), resumed: ResumedRun())
         observed.imageCounts = Array(repeating: 0, count: scenario.machines.count)
-        observed.expected = scenario.requests.map { Self.latents(for: $0, kernelClass: "a") }
+        observed.expected = scenario.requests.map {
+            SimulatedSampling.result(of: $0, kernelClass: "a")
+        }
         for index in scenario.machines.indices {
             nodes.append(
                 Node(
@@ -113,8 +117,10 @@ package struct SimulatedCluster {
         case .connectResult(let link, let isOpen): connectResult(link, isOpen: isOpen)
         case .deliver(let link, let parcel, let toWorker):
             arrive(link, parcel, toWorker: toWorker)
-        case .step(let index, let epoch, let job, let item, let step):
-            if nodes[index].epoch == epoch { self.step(index, job, item, step) }
+        case .began(let index, let epoch, let job, let checkpoint):
+            if nodes[index].epoch == epoch { began(index, job, checkpoint) }
+        case .step(let index, let epoch, let job, let item):
+            if nodes[index].epoch == epoch { step(index, job, item) }
         case .parrot(let index, let epoch, let link, let report):
             if nodes[index].epoch == epoch { parrot(index, link, report) }
         case .stored(let item, let life): if life == self.life { stored(item) }

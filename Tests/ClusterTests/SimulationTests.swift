@@ -15,6 +15,7 @@ import Testing
         #expect(tally.retryCount > 5_000)
         #expect(tally.failedCount > 500)
         #expect(tally.completedCount > 5 * tally.failedCount)
+        #expect(tally.resumedCount > 1_000 && tally.ignoredCheckpointCount > 50)
         #expect(tally.alarmCount > 0 && tally.quarantineCount > 100)
     }
 

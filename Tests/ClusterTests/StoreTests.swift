@@ -50,6 +50,18 @@ import Testing
         }
         #expect(store.booked == Set(0..<6))
     }
+
+    /// What workers save is kept for a later life of the run.
+    @Test func checkpointsAreKept() async throws {
+        let store = RecordingStore()
+        try await withWorkers([TestWorker()]) { addresses in
+            let summary = try await TestCluster.coordinator(addresses) {
+                $0.checkpoints = .every(1)
+            }.run(TestCluster.requests(2), decoder: GreyDecoder(), store: store, consume: { _ in })
+            #expect(summary.completedCount == 2)
+        }
+        #expect(store.kept.mapValues(\.step) == [0: 3, 1: 3])
+    }
 }
 
 /// A store in memory whose disk may break.
@@ -61,6 +73,7 @@ private final class RecordingStore: RunStoring {
         var booked: Set<Int> = []
         var unwritten: Set<Int> = []
         var failureCount = 0
+        var kept: [Int: SamplingCheckpoint] = [:]
     }
     private let state = Mutex(State())
     private let limit: Int
@@ -69,10 +82,15 @@ private final class RecordingStore: RunStoring {
 
     var booked: Set<Int> { state.withLock(\.booked) }
     var unwritten: Set<Int> { state.withLock(\.unwritten) }
+    var kept: [Int: SamplingCheckpoint] { state.withLock(\.kept) }
     var failureCount: Int { state.withLock(\.failureCount) }
 
     func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws {
         state.withLock { _ = $0.written.insert(sha256) }
+    }
+
+    func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
+        state.withLock { $0.kept[item] = checkpoint }
     }
 
     func commit(_ entries: [RunEntry]) throws {

@@ -42,6 +42,7 @@ enum TestCluster {
             name: "test", build: "test", kernelClass: "hash", coreCount: 1,
             memoryByteCount: 1 << 30, model: model)
         configuration.timeouts = timeouts
+        configuration.checkpoints = .every(0)
         configuration.tolerance.retryPause = .milliseconds(5)
         configuration.tolerance.verdictPause = .milliseconds(50)
         configuration.tolerance.quarantine = .milliseconds(20)

@@ -12,26 +12,33 @@ package struct HashChainGenerator: LatentGenerating {
     package var notANumberFromStep: Int?
     /// Pretends to be a machine that computes something else.
     package var salt: UInt64 = 0
+    /// Writes checkpoints that nobody can read.
+    package var spoilsCheckpoints = false
 
     /// Honest, and as fast as it gets, unless it is told otherwise.
     package init(
         beforeStep: @escaping @Sendable (GenerationRequest, _ step: Int) throws -> Void = { _, _ in
-        }, notANumberFromStep: Int? = nil, salt: UInt64 = 0
+        }, notANumberFromStep: Int? = nil, salt: UInt64 = 0, spoilsCheckpoints: Bool = false
     ) {
         self.beforeStep = beforeStep
         self.notANumberFromStep = notANumberFromStep
         self.salt = salt
+        self.spoilsCheckpoints = spoilsCheckpoints
     }
 
-    package func beginRun(for request: GenerationRequest) throws -> any LatentRun {
+    package func beginRun(
+        for request: GenerationRequest, from checkpoint: [UInt8]?
+    ) throws -> any LatentRun {
         try request.validate()
         guard request.width.isMultiple(of: 64) else { throw SizeError(width: request.width) }
-        return HashChainRun(generator: self, request: request)
+        let run = HashChainRun(generator: self, request: request)
+        if let checkpoint { try run.restore(checkpoint) }
+        return run
     }
 
     /// The latents that any honest worker returns.
     package static func latents(for request: GenerationRequest) throws -> GeneratedLatents {
-        let run = try HashChainGenerator().beginRun(for: request)
+        let run = try HashChainGenerator().beginRun(for: request, from: nil)
         while try run.next() != nil {}
         return try run.latents()
     }
@@ -54,6 +61,7 @@ package final class HashChainRun: LatentRun {
     private let request: GenerationRequest
     private var state: UInt64
     private var step = 0
+    package private(set) var resumedStep = 0
 
     package let textEncodingSeconds = 0.25
     package var mergeStatistics: TokenMergeStatistics {
@@ -80,6 +88,25 @@ package final class HashChainRun: LatentRun {
                 "the latents are not finite after step \(step) of \(stepCount)")
         }
         return step
+    }
+
+    /// The step, and the chain so far.
+    package func checkpoint() -> [UInt8] {
+        var writer = WordWriter()
+        writer.write(step)
+        writer.write(state)
+        var bytes = writer.finish()
+        if generator.spoilsCheckpoints { bytes[0] ^= 1 }
+        return bytes
+    }
+
+    func restore(_ checkpoint: [UInt8]) throws {
+        do {
+            var reader = try WordReader(checkpoint)
+            step = try reader.read(in: 1...stepCount)
+            state = try reader.readWide()
+            resumedStep = step
+        } catch { throw UnusableCheckpointError(error.description) }
     }
 
     package func latents() throws -> GeneratedLatents {

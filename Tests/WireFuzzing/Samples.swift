@@ -69,6 +69,9 @@ package enum Samples {
             tokenMerging: statistics, sha256: latents.sha256)
     }()
 
+    static let checkpoint = SamplingCheckpoint(
+        step: 12, kernelClass: "onednn-bf16-avx512", bytes: [UInt8](1...11))
+
     /// Latents that compress well, for frames with a zstd payload.
     package static let flatResult: LatentResult = {
         let latents = GeneratedLatents(
@@ -81,8 +84,10 @@ package enum Samples {
         .hello(node(.coordinator)), .welcome(node(.worker)), .refuse(reason),
         .challenge([UInt8](0..<32)), .proof([UInt8](32..<64)),
         .assign(lease, request),
+        .prepare(lease, Preparation(checkpointInterval: 5, checkpoint: checkpoint)),
         .progress(ProgressReport(lease: lease, step: 3, stepCount: 30, seconds: 0.75)),
-        .result(result), .resultAck(lease), .ackConfirm(lease), .nak(lease, reason),
+        .checkpoint(lease, checkpoint), .result(result), .resultAck(lease), .ackConfirm(lease),
+        .nak(lease, reason),
         .term(lease, WireReason(.requestInvalid, "no")), .cancel(lease),
         .drain(WireReason(.draining, "stopping")), .ping(99), .pong(99),
         .goodbye(WireReason(.finished, "bye")),

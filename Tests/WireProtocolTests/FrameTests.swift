@@ -75,7 +75,6 @@ import WireProtocol
         expect(.unsupportedProtocol(major: 2, minor: ProtocolVersion.current.minor)) {
             $0.version.major = 2
         }
-        expect(.unknownMessageType(0x12)) { $0.typeByte = 0x12 }
         expect(.unknownMessageType(0x77)) { $0.typeByte = 0x77 }
         expect(.streamOutOfRange(.ping, stream: 3)) { $0.stream = 3 }
         expect(.compressionNotAllowed(.ping)) { $0.isCompressed = true }

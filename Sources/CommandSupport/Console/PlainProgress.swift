@@ -77,6 +77,8 @@ package enum RunMessage {
         case .warning(let message): "warning: \(message)"
         case .runFinished(let written, let failed, let seconds):
             finished(written: written, failed: failed, seconds: seconds)
+        case .imageResumed(let index, let worker, let step):
+            "image \(index) goes on at \(worker) from step \(step)"
         case .runAccepted(_, openCount: 0): "nothing is left to sample"
         case .runAccepted(let imageCount, let openCount) where openCount < imageCount:
             "goes on with \(images(openCount)) of \(imageCount)"

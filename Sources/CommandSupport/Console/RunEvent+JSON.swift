@@ -14,6 +14,7 @@ extension RunEvent {
     /// | `worker_lost` | `worker`, `reason` |
     /// | `image_started` | `index`, `worker`, `attempt` |
     /// | `image_progress` | `index`, `worker`, `step` (done so far), `steps` |
+    /// | `image_resumed` | `index`, `worker`, `step` (of the checkpoint) |
     /// | `image_sampled` | `index`, `worker` |
     /// | `image_written` | `index`, `worker`, `file`, `seconds` |
     /// | `image_retried` | `index`, `worker`, `reason` |
@@ -37,6 +38,7 @@ extension RunEvent {
         case .workerLost: "worker_lost"
         case .imageStarted: "image_started"
         case .imageProgress: "image_progress"
+        case .imageResumed: "image_resumed"
         case .imageSampled: "image_sampled"
         case .imageWritten: "image_written"
         case .imageRetried: "image_retried"
@@ -69,6 +71,8 @@ extension RunEvent {
                 ("index", "\(index)"), ("worker", text(worker)), ("step", "\(step)"),
                 ("steps", "\(stepCount)"),
             ]
+        case .imageResumed(let index, let worker, let step):
+            [("index", "\(index)"), ("worker", text(worker)), ("step", "\(step)")]
         case .imageSampled(let index, let worker):
             [("index", "\(index)"), ("worker", text(worker))]
         case .imageWritten(let index, let worker, let file, let seconds):

@@ -18,6 +18,8 @@ package enum RunEvent: Sendable, Equatable {
     case imageStarted(index: Int, worker: String, attempt: Int)
     /// A worker has done `step` denoising steps of an image; 0 says that it began.
     case imageProgress(index: Int, worker: String, step: Int, stepCount: Int)
+    /// A worker goes on with an image from the checkpoint that was made after `step`.
+    case imageResumed(index: Int, worker: String, step: Int)
     /// The latents of an image arrived; it waits to be decoded.
     case imageSampled(index: Int, worker: String)
     /// A picture is on disk. `seconds` is all work spent on it.
@@ -46,7 +48,8 @@ extension RunEvent {
         switch self {
         case .imageStarted(let index, _, _), .imageProgress(let index, _, _, _),
             .imageSampled(let index, _), .imageWritten(let index, _, _, _),
-            .imageRetried(let index, _, _), .imageFailed(let index, _), .imageKept(let index):
+            .imageRetried(let index, _, _), .imageFailed(let index, _), .imageKept(let index),
+            .imageResumed(let index, _, _):
             index
         case .runStarted, .runAccepted, .workerConnected, .workerLost, .warning, .runFinished: nil
         }

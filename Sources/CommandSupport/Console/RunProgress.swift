@@ -98,6 +98,10 @@ package struct RunProgress: Sendable {
             if state(of: worker)?.imageIndex == nil { begin(index, on: worker, at: time) }
         case .imageProgress(let index, let worker, let step, _):
             noteStep(index: index, worker: worker, step: step, time: time)
+        case .imageResumed(let index, let worker, let step):
+            begin(index, on: worker, at: time)
+            let stepCount = stepCounts[index]
+            update(worker) { $0.step = min(step, stepCount) }
         case .imageSampled(let index, let worker):
             noteSampled(index: index, worker: worker, time: time)
         case .imageWritten(let index, _, _, _):

@@ -69,6 +69,8 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     package var worker: String?
     /// How often it was given to a worker.
     package var attempts: Int
+    /// The step of the checkpoint that this worker went on from; `nil` when it drew the whole image.
+    package var resumedFromStep: Int?
     /// What went wrong, one per failed attempt.
     package var reasons: [String]
     /// Where the time of the successful attempt went.
@@ -83,6 +85,7 @@ package struct ImageRecord: Sendable, Equatable, Codable {
         case latentsFile = "latents_file"
         case latentSHA256 = "latent_sha256"
         case tokenMerging = "token_merging"
+        case resumedFromStep = "resumed_from_step"
     }
 
     /// An image nothing has happened to yet.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 internal import Glibc
 
 /// A generator whose normal numbers equal those of torch's CPU generator for the same seed.
@@ -69,35 +70,26 @@ package struct TorchGenerator: RandomSource, Sendable, Hashable {
     }
 }
 
+// Everything a generator remembers, so that a stream can go on elsewhere.
 extension TorchGenerator {
-    /// Everything a generator remembers, so that a stream can go on elsewhere.
-    package struct State: Sendable, Hashable, Codable {
-        /// The twister's 624 words.
-        package var words: [UInt32]
-        /// The next word to hand out, 0…624.
-        package var position: Int
-        /// The normal number that waits for the next short draw.
-        package var pendingNormal: Double?
-
-        /// Makes a state of its parts.
-        package init(words: [UInt32], position: Int, pendingNormal: Double?) {
-            self.words = words
-            self.position = position
-            self.pendingNormal = pendingNormal
-        }
+    /// Appends what the generator remembers.
+    package func save(to writer: inout WordWriter) {
+        writer.write(engine.words)
+        writer.write(engine.position)
+        writer.write(pendingNormal == nil ? 0 : 1)
+        writer.write(pendingNormal?.bitPattern ?? 0)
     }
 
-    /// What the generator remembers now.
-    package var state: State {
-        State(words: engine.words, position: engine.position, pendingNormal: pendingNormal)
-    }
-
-    /// Goes on from a saved state; `nil` when it isn't one (624 words, position 0…624).
-    package init?(state: State) {
-        guard let engine = MersenneTwister(words: state.words, position: state.position) else {
-            return nil
+    /// A generator that goes on where a saved one was.
+    package init(from reader: inout WordReader) throws(SavedStateError) {
+        let words = Array(try reader.read(MersenneTwister.wordCount))
+        let position = try reader.read(in: 0...MersenneTwister.wordCount)
+        guard let engine = MersenneTwister(words: words, position: position) else {
+            throw .damaged
         }
         self.engine = engine
-        pendingNormal = state.pendingNormal
+        let isPending = try reader.read(in: 0...1) == 1
+        let pending = Double(bitPattern: try reader.readWide())
+        pendingNormal = isPending ? pending : nil
     }
 }

@@ -10,6 +10,8 @@ internal import TensorKit
 package final class DenoisingRun {
     /// Seconds that encoding the prompts took; 0 when they were remembered.
     package let textEncodingSeconds: Double
+    /// U-Net calls that another run made before this one went on from its checkpoint.
+    package private(set) var resumedCallIndex = 0
     private let request: GenerationRequest
     private let unet: UNet2DConditionModel
     private let lanes: PlannedLanes
@@ -19,6 +21,8 @@ package final class DenoisingRun {
     private let buffers: DenoisingBuffers
     private var scheduler: any NoiseScheduler
     private var noise: ImageNoise
+    /// The generator as the initial latents left it: most samplers never draw again.
+    private let initialNoise: TorchGenerator
     private var callIndex = 0
 
     init(
@@ -57,6 +61,7 @@ package final class DenoisingRun {
         let initial = noise.initialLatents(
             channels: buffers.grid.channels, height: buffers.grid.height,
             width: buffers.grid.width, scale: scheduler.initialNoiseSigma)
+        initialNoise = noise.sampling
         _ = buffers.latents.update(from: initial)
     }
 
@@ -105,6 +110,55 @@ package final class DenoisingRun {
         merging?.statistics ?? TokenMergeStatistics()
     }
 
+    /// All that the calls still to come depend on, for a run of an equal request elsewhere.
+    ///
+    /// Ask between two calls of `next`. Words, little-endian: the format's version, a digest of the
+    /// request, the index of the next call, the latents' sizes and values, the scheduler's history,
+    /// the generator's state if the sampler drew from it, merging's counts and plans; behind them
+    /// a digest of all.
+    package func checkpoint() -> [UInt8] {
+        var writer = WordWriter()
+        writer.write(Self.checkpointVersion)
+        writer.write(request.digest)
+        writer.write(callIndex)
+        for size in [buffers.grid.channels, buffers.grid.height, buffers.grid.width] {
+            writer.write(size)
+        }
+        writer.write(buffers.latents)
+        scheduler.history.save(to: &writer)
+        let hasDrawn = noise.sampling != initialNoise
+        writer.write(hasDrawn ? 1 : 0)
+        if hasDrawn { noise.sampling.save(to: &writer) }
+        merging?.save(to: &writer, callIndex: callIndex)
+        return writer.finish()
+    }
+
+    /// Goes on from a checkpoint instead of the initial noise.
+    ///
+    /// - Throws: `SavedStateError`; the run is of no use then.
+    func restore(_ checkpoint: [UInt8]) throws(SavedStateError) {
+        var reader = try WordReader(checkpoint)
+        guard try reader.read() == Self.checkpointVersion else { throw .foreign("version") }
+        guard try reader.readWide() == request.digest else { throw .foreign("request") }
+        callIndex = try reader.read(in: 0...callCount)
+        for size in [buffers.grid.channels, buffers.grid.height, buffers.grid.width] {
+            guard try reader.read() == UInt32(size) else { throw .foreign("size") }
+        }
+        _ = buffers.latents.update(from: try reader.readFloats(buffers.latents.count))
+        try scheduler.history.restore(from: &reader, stepCount: callCount)
+        guard scheduler.history.stepIndex == callIndex else { throw .damaged }
+        if try reader.read(in: 0...1) == 1 {
+            noise.sampling = try TorchGenerator(from: &reader)
+        }
+        try merging?.restore(from: &reader)
+        try reader.finish()
+        guard buffers.isFinite else { throw .damaged }
+        resumedCallIndex = callIndex
+    }
+
+    /// Raised with every change of what a checkpoint holds.
+    private static let checkpointVersion: UInt32 = 1
+
     /// The latents after the calls made so far.
     package var latents: GeneratedLatents {
         GeneratedLatents(
@@ -124,6 +178,11 @@ package struct NonFiniteLatentsError: Error, Equatable, CustomStringConvertible 
         bf16 too coarse for this model: try --precision f32
         """
     }
+}
+
+extension GenerationRequest {
+    /// Tells requests apart; equal in every process of one build.
+    fileprivate var digest: UInt64 { WordDigest.of("\(self)".utf8.lazy.map { UInt32($0) }) }
 }
 
 /// Hidden states of several prompts as one batch.

@@ -50,12 +50,16 @@ package final class StableDiffusionPipeline {
 
     /// Encodes the prompts, draws the initial noise and prepares everything the steps share.
     ///
-    /// - Parameter observer: sees every block's features.
-    /// - Throws: `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
+    /// - Parameters:
+    ///   - checkpoint: what a run of an equal request and model wrote, under the same kernel class;
+    ///     this one makes the calls that were left.
+    ///   - observer: sees every block's features.
+    /// - Throws: `SavedStateError` for a checkpoint of something else; `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
     ///   `SchedulerError`, `TokenMergeConfigurationError`; `TensorStorageError` and
     ///   `PreparationError` where memory is too little for this size, but not for smaller ones.
     package func begin(
-        _ request: GenerationRequest, observer: (any TokenObserver)? = nil
+        _ request: GenerationRequest, from checkpoint: [UInt8]? = nil,
+        observer: (any TokenObserver)? = nil
     ) throws -> DenoisingRun {
         try request.validate()
         try description.check(request)
@@ -67,9 +71,11 @@ package final class StableDiffusionPipeline {
             sampleCount: grid.elementCount)
         let merging = try mergeRun(request, grid: grid, halves: halves, observer: observer)
         let lanes = try plannedLanes(halves: halves, grid: grid, merging: merging)
-        return try DenoisingRun(
+        let run = try DenoisingRun(
             request, pipeline: self, lanes: lanes, grid: grid, scheduler: scheduler,
             merging: merging)
+        if let checkpoint { try run.restore(checkpoint) }
+        return run
     }
 
     /// The image's merging; none where it would leave every token alone and nobody looks on.

@@ -22,7 +22,7 @@ package protocol NoiseScheduler: Sendable {
     /// The standard deviation of the initial latents; normal noise is multiplied by it.
     var initialNoiseSigma: Float { get }
 
-    /// What earlier steps left behind; a copy of it and of the sample is a checkpoint.
+    /// What earlier steps left behind, all that changes from step to step but the sample.
     var history: SchedulerHistory { get set }
 
     /// Writes the network's input at a step: the sample, scaled down in σ-space.
@@ -50,12 +50,6 @@ extension NoiseScheduler {
     ) {
         precondition(sample.count == input.count)
         for index in sample.indices { input[index] = sample[index] }
-    }
-
-    /// Goes on from a checkpoint of a scheduler that was made alike.
-    package mutating func restore(_ saved: SchedulerHistory) throws(SchedulerError) {
-        try saved.check(against: history, stepCount: timesteps.count)
-        history = saved
     }
 }
 

@@ -8,7 +8,6 @@ package enum SchedulerError: Error, Equatable, CustomStringConvertible {
     case outOfRange(key: String, value: String, allowed: String)
     case unsupported(scheduler: String, setting: String, advice: String)
     case stepCountOutOfRange(Int, allowed: ClosedRange<Int>, reason: String)
-    case foreignHistory(reason: String)
 
     package var description: String {
         switch self {
@@ -33,8 +32,6 @@ package enum SchedulerError: Error, Equatable, CustomStringConvertible {
             \(count) steps: \(reason); choose from \(allowed.lowerBound) to \
             \(allowed.upperBound) with --steps
             """
-        case .foreignHistory(let reason):
-            "the saved state belongs to another sampler: \(reason); start the image anew"
         }
     }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// What a scheduler remembers between steps: how many were done, and some earlier samples.
 ///
-/// All memory is there from the start. Copies are independent, so that a copy is a checkpoint.
-package struct SchedulerHistory: Sendable, Hashable, Codable {
+/// All memory is there from the start.
+package struct SchedulerHistory: Sendable, Hashable {
     /// Steps done; the index of the next one.
     package private(set) var stepIndex = 0
     /// The diffusers class that it belongs to.
@@ -64,27 +66,26 @@ package struct SchedulerHistory: Sendable, Hashable, Codable {
         subscript(index: Int) -> UnsafeMutablePointer<Float> { base + order[index] * sampleCount }
     }
 
-    func check(against own: SchedulerHistory, stepCount: Int) throws(SchedulerError) {
-        guard className == own.className else {
-            throw .foreignHistory(reason: "it is of \(className), not \(own.className)")
-        }
-        guard names == own.names else {
-            throw .foreignHistory(
-                reason: """
-                    it holds \(names.joined(separator: ", ")), \
-                    not \(own.names.joined(separator: ", "))
-                    """)
-        }
-        guard sampleCount == own.sampleCount else {
-            throw .foreignHistory(
-                reason: "its samples have \(sampleCount) values, not \(own.sampleCount)")
-        }
-        guard order.sorted() == Array(names.indices), storage.count == names.count * sampleCount
-        else {
-            throw .foreignHistory(reason: "its buffers are damaged")
-        }
-        guard (0...stepCount).contains(stepIndex) else {
-            throw .foreignHistory(reason: "it is at step \(stepIndex) of \(stepCount)")
+    /// Appends what is remembered, newest first where it is a series.
+    package func save(to writer: inout WordWriter) {
+        writer.write(classDigest)
+        writer.write(sampleCount)
+        writer.write(stepIndex)
+        for buffer in order {
+            writer.write(storage[buffer * sampleCount..<(buffer + 1) * sampleCount])
         }
     }
+
+    /// Takes what a history of the same scheduler saved.
+    package mutating func restore(
+        from reader: inout WordReader, stepCount: Int
+    ) throws(SavedStateError) {
+        guard try reader.readWide() == classDigest else { throw .foreign("sampler") }
+        guard try reader.read() == UInt32(clamping: sampleCount) else { throw .foreign("size") }
+        stepIndex = try reader.read(in: 0...stepCount)
+        order = Array(names.indices)
+        storage = try reader.readFloats(names.count * sampleCount)
+    }
+
+    private var classDigest: UInt64 { WordDigest.of(className.utf8.lazy.map { UInt32($0) }) }
 }

@@ -78,6 +78,69 @@ package struct TokenMergePlan: Sendable {
     }
 }
 
+extension TokenMergePlan {
+    /// Appends the indices that the others follow from: members and the sizes of groups.
+    package func save(to writer: inout WordWriter) {
+        switch alpha {
+        case .mean:
+            writer.write(0)
+            writer.write(UInt32(0))
+        case .weight(let weight):
+            writer.write(1)
+            writer.write(weight.bitPattern)
+        }
+        writer.write(members.lazy.map { UInt32(bitPattern: $0) })
+        for part in 0..<layout.partCount {
+            withIndices(part: part) { indices in
+                for row in layout.keptCount..<layout.mergedCount {
+                    writer.write(
+                        UInt32(bitPattern: indices.offsets[row + 1] - indices.offsets[row]))
+                }
+            }
+        }
+    }
+
+    /// Takes what a plan of this layout saved.
+    package mutating func restore(from reader: inout WordReader) throws(SavedStateError) {
+        let layout = layout
+        let isWeight = try reader.read(in: 0...1) == 1
+        let weight = Float(bitPattern: try reader.read())
+        let members = Array(try reader.read(layout.partCount * layout.tokenCount))
+        for part in 0..<layout.partCount {
+            let tokens = members[part * layout.tokenCount..<(part + 1) * layout.tokenCount]
+            let sizes = try reader.read(layout.groupCount)
+            guard Self.isWhole(tokens, sizes, layout) else { throw .damaged }
+            fill(part: part, alpha: isWeight ? .weight(weight) : .mean) { writer in
+                var next = tokens.startIndex
+                for _ in 0..<layout.keptCount {
+                    writer.keep(Int32(bitPattern: tokens[next]))
+                    next += 1
+                }
+                for size in sizes {
+                    writer.beginGroup(destination: Int32(bitPattern: tokens[next]))
+                    for source in tokens[next + 1..<next + Int(size)] {
+                        writer.addSource(Int32(bitPattern: source))
+                    }
+                    next += Int(size)
+                }
+            }
+        }
+    }
+
+    /// Whether every token is named once and every group has members.
+    private static func isWhole(
+        _ tokens: ArraySlice<UInt32>, _ sizes: ArraySlice<UInt32>, _ layout: TokenMergeLayout
+    ) -> Bool {
+        var seen = Array(repeating: false, count: layout.tokenCount)
+        for token in tokens {
+            guard token < UInt32(layout.tokenCount), !seen[Int(token)] else { return false }
+            seen[Int(token)] = true
+        }
+        let memberCount = sizes.reduce(0) { $0 + Int($1) }
+        return !sizes.contains(0) && memberCount == layout.tokenCount - layout.keptCount
+    }
+}
+
 /// One part of a plan, for the loops that apply it.
 struct TokenMergeIndices {
     let members: UnsafePointer<Int32>

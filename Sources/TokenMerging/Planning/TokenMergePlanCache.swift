@@ -122,6 +122,33 @@ package final class TokenMergePlanCache {
         return total
     }
 
+    /// Appends what calls from `callIndex` on depend on: counts, and the plans that the next call
+    /// does not make anew.
+    package func save(to writer: inout WordWriter, callIndex: Int) {
+        let isDue = merger.refreshes(at: callIndex)
+        for slot in slots.joined() {
+            let isNeeded = !isDue && !slot.isStale
+            writer.write(isNeeded ? 1 : 0)
+            writer.write(slot.statistics.computedPlanCount)
+            writer.write(slot.statistics.reusedPlanCount)
+            writer.write(UInt64(slot.statistics.tokenCountBefore))
+            writer.write(UInt64(slot.statistics.tokenCountAfter))
+            if isNeeded { slot.plan.save(to: &writer) }
+        }
+    }
+
+    /// Takes what a cache of an equal image saved; calls go on behind it.
+    package func restore(from reader: inout WordReader) throws(SavedStateError) {
+        for slot in slots.joined() {
+            slot.isStale = try reader.read(in: 0...1) == 0
+            slot.statistics.computedPlanCount = Int(try reader.read())
+            slot.statistics.reusedPlanCount = Int(try reader.read())
+            slot.statistics.tokenCountBefore = Int(clamping: try reader.readWide())
+            slot.statistics.tokenCountAfter = Int(clamping: try reader.readWide())
+            if !slot.isStale { try slot.plan.restore(from: &reader) }
+        }
+    }
+
     private func slot(_ index: Int, _ half: Int) -> Slot { slots[index][sharesPlans ? 0 : half] }
 
     /// One block's plan and its history.

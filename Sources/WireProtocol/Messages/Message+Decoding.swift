@@ -12,29 +12,31 @@ extension Message {
         var reader = ByteReader(try frame.content(of: type), of: type)
         // The header check has made sure that item messages have a stream above 0.
         let item = type.isAboutItem ? frame.header.stream - 1 : 0
-        self = try Self.parse(type, item: item, &reader)
-        try reader.finish(senderMinor: frame.header.version.minor)
+        let minor = frame.header.version.minor
+        self = try Self.parse(type, item: item, minor: minor, &reader)
+        try reader.finish(senderMinor: minor)
     }
 
     private static func parse(
-        _ type: MessageType, item: UInt32, _ reader: inout ByteReader
+        _ type: MessageType, item: UInt32, minor: UInt8, _ reader: inout ByteReader
     ) throws(WireError) -> Message {
         switch type {
-        case .hello: .hello(try reader.readNode(role: .coordinator))
-        case .welcome: .welcome(try reader.readNode(role: .worker))
+        case .hello: .hello(try reader.readNode(role: .coordinator, minor: minor))
+        case .welcome: .welcome(try reader.readNode(role: .worker, minor: minor))
         case .refuse: .refuse(try reader.readReason())
         case .challenge:
             .challenge(try reader.readBytes(WireLimits.nonceByteCount, "random number"))
         case .proof: .proof(try reader.readBytes(WireLimits.proofByteCount, "proof"))
         case .assign: .assign(try reader.readLease(item), try reader.readRequest())
         case .progress: .progress(try reader.readProgress(item))
-        case .checkpoint: throw .unknownMessageType(type.rawValue)
+        case .checkpoint: .checkpoint(try reader.readLease(item), try reader.readCheckpoint())
         case .result: .result(try reader.readResult(item))
         case .resultAck: .resultAck(try reader.readLease(item))
         case .ackConfirm: .ackConfirm(try reader.readLease(item))
         case .nak: .nak(try reader.readLease(item), try reader.readReason())
         case .term: .term(try reader.readLease(item), try reader.readReason())
         case .cancel: .cancel(try reader.readLease(item))
+        case .prepare: .prepare(try reader.readLease(item), try reader.readPreparation())
         case .drain: .drain(try reader.readReason())
         case .ping: .ping(try reader.read(UInt64.self, "number"))
         case .pong: .pong(try reader.read(UInt64.self, "number"))
@@ -59,8 +61,9 @@ extension ByteReader {
         return WireReason(code, text, retryAfterMilliseconds: retryAfter)
     }
 
-    fileprivate mutating func readNode(role expected: PeerRole) throws(WireError) -> NodeDescription
-    {
+    fileprivate mutating func readNode(
+        role expected: PeerRole, minor: UInt8
+    ) throws(WireError) -> NodeDescription {
         let role = try read(UInt8.self, "role")
         guard role == expected.rawValue else {
             throw .fieldOutOfRange(type, field: "role", value: "\(role)")
@@ -83,7 +86,7 @@ extension ByteReader {
             build: try readShortText("build", max: max),
             kernelClass: try readShortText("kernel class", max: max), coreCount: coreCount,
             memoryByteCount: memory, model: model, credits: credits,
-            payloadByteCountMax: payloadMax)
+            payloadByteCountMax: payloadMax, protocolMinor: minor)
     }
 
     fileprivate mutating func readRequest() throws(WireError) -> GenerationRequest {
@@ -115,6 +118,25 @@ extension ByteReader {
             tokenMerging: try readTokenMerging())
     }
 
+    fileprivate mutating func readPreparation() throws(WireError) -> Preparation {
+        let interval = try read(
+            UInt32.self, "checkpoint interval", in: 0...WireLimits.checkpointIntervalMax)
+        let hasCheckpoint = try read(UInt8.self, "checkpoint follows", in: 0...1) == 1
+        try readZeros(3, "preparation")
+        return Preparation(
+            checkpointInterval: interval, checkpoint: hasCheckpoint ? try readCheckpoint() : nil)
+    }
+
+    fileprivate mutating func readCheckpoint() throws(WireError) -> SamplingCheckpoint {
+        let step = try read(UInt32.self, "step", in: 1...WireLimits.checkpointIntervalMax)
+        let kernelClass = try readShortText("kernel class", max: WireLimits.nameByteCountMax)
+        let count = try read(
+            UInt32.self, "checkpoint bytes", in: 1...WireLimits.checkpointByteCountMax)
+        let planes = try readBytes(count, "checkpoint")
+        return SamplingCheckpoint(
+            step: step, kernelClass: kernelClass, bytes: BytePlanes.unshuffled(planes))
+    }
+
     fileprivate mutating func readProgress(_ item: UInt32) throws(WireError) -> ProgressReport {
         let lease = try readLease(item)
         let step = Int(try read(UInt32.self, "step"))
@@ -135,7 +157,8 @@ extension ByteReader {
             UInt32.self, "channels", in: 1...WireLimits.latentChannelCountMax)
         let height = try read(UInt32.self, "height", in: sides)
         let width = try read(UInt32.self, "width", in: sides)
-        try readZeros(4, "result")
+        let stepMax = 2 * GenerationLimits.inferenceStepCountMax
+        let resumedStep = try read(UInt32.self, "resumed step", in: 0...stepMax)
         let timings = GenerationTimings(
             textEncodingSeconds: try readSeconds("text encoding seconds"),
             samplingSeconds: try readSeconds("sampling seconds"))
@@ -153,6 +176,7 @@ extension ByteReader {
             channels: channels, height: height, width: width, values: BytePlanes.unshuffle(planes))
         guard latents.sha256 == digest else { throw .digestMismatch(item: item) }
         return LatentResult(
-            lease: lease, latents: latents, timings: timings, tokenMerging: merging, sha256: digest)
+            lease: lease, latents: latents, timings: timings, tokenMerging: merging,
+            sha256: digest, resumedStep: resumedStep)
     }
 }

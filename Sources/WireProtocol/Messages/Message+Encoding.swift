@@ -18,11 +18,18 @@ extension Message {
             boundaries: boundaries(contentByteCount: content.count), level: compressionLevel)
     }
 
-    /// Where the byte planes of latents begin.
+    /// Where the byte planes of latents or of a checkpoint begin.
     private func boundaries(contentByteCount: Int) -> [Int] {
-        guard case .result(let result) = self else { return [] }
-        let planeByteCount = result.latents.values.count
-        return (1...4).reversed().map { contentByteCount - $0 * planeByteCount }
+        let byteCount: Int
+        switch self {
+        case .result(let result): byteCount = 4 * result.latents.values.count
+        case .checkpoint(_, let checkpoint): byteCount = checkpoint.bytes.count
+        case .prepare(_, let preparation): byteCount = preparation.checkpoint?.bytes.count ?? 0
+        default: return []
+        }
+        // No two at one place.
+        guard byteCount >= 4 else { return [] }
+        return (0..<4).map { contentByteCount - byteCount + $0 * (byteCount / 4) }
     }
 
     private func content() -> [UInt8] {
@@ -34,6 +41,12 @@ extension Message {
         case .assign(let lease, let request):
             writer.write(lease)
             writer.write(request)
+        case .prepare(let lease, let preparation):
+            writer.write(lease)
+            writer.write(preparation)
+        case .checkpoint(let lease, let checkpoint):
+            writer.write(lease)
+            writer.write(checkpoint)
         case .progress(let report):
             writer.write(report.lease)
             writer.write(UInt32(report.step))
@@ -97,13 +110,27 @@ extension ByteWriter {
         write(request.tokenMerging)
     }
 
+    fileprivate mutating func write(_ preparation: Preparation) {
+        write(UInt32(clamping: preparation.checkpointInterval))
+        write(UInt8(preparation.checkpoint == nil ? 0 : 1))
+        writeZeros(3)
+        if let checkpoint = preparation.checkpoint { write(checkpoint) }
+    }
+
+    fileprivate mutating func write(_ checkpoint: SamplingCheckpoint) {
+        write(UInt32(clamping: checkpoint.step))
+        writeShortText(checkpoint.kernelClass, max: WireLimits.nameByteCountMax)
+        write(UInt32(clamping: checkpoint.bytes.count))
+        write(BytePlanes.shuffle(checkpoint.bytes))
+    }
+
     fileprivate mutating func write(_ result: LatentResult) {
         let latents = result.latents
         write(result.lease)
         write(UInt32(latents.channels))
         write(UInt32(latents.height))
         write(UInt32(latents.width))
-        writeZeros(4)
+        write(UInt32(clamping: result.resumedStep))
         write(result.timings.textEncodingSeconds)
         write(result.timings.samplingSeconds)
         let merging = result.tokenMerging

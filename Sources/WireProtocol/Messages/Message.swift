@@ -18,8 +18,12 @@ package enum Message: Sendable, Equatable {
     case proof([UInt8])
     /// Coordinator leases an image to the worker.
     case assign(Lease, GenerationRequest)
+    /// Coordinator says how the image of the ASSIGN that follows is to be drawn.
+    case prepare(Lease, Preparation)
     /// Worker began an image or finished a step.
     case progress(ProgressReport)
+    /// Worker saves what another one needs to go on with the image.
+    case checkpoint(Lease, SamplingCheckpoint)
     /// Worker delivers an image; it keeps it until RESULT-ACK.
     case result(LatentResult)
     /// Coordinator has the result in safety.
@@ -50,7 +54,9 @@ package enum Message: Sendable, Equatable {
         case .challenge: .challenge
         case .proof: .proof
         case .assign: .assign
+        case .prepare: .prepare
         case .progress: .progress
+        case .checkpoint: .checkpoint
         case .result: .result
         case .resultAck: .resultAck
         case .ackConfirm: .ackConfirm
@@ -68,7 +74,8 @@ package enum Message: Sendable, Equatable {
     package var lease: Lease? {
         switch self {
         case .assign(let lease, _), .resultAck(let lease), .ackConfirm(let lease),
-            .nak(let lease, _), .term(let lease, _), .cancel(let lease):
+            .nak(let lease, _), .term(let lease, _), .cancel(let lease), .prepare(let lease, _),
+            .checkpoint(let lease, _):
             lease
         case .progress(let report): report.lease
         case .result(let result): result.lease

@@ -28,12 +28,15 @@ package struct NodeDescription: Sendable, Equatable {
     package var credits: Int
     /// The longest payload it takes.
     package var payloadByteCountMax: Int
+    /// The minor version it speaks, as its frames say.
+    package var protocolMinor: UInt8
 
     /// Makes a description; see the properties.
     package init(
         role: PeerRole, instance: [UInt8], name: String, build: String, kernelClass: String,
         coreCount: Int, memoryByteCount: UInt64, model: ModelFingerprint, credits: Int,
-        payloadByteCountMax: Int = WireLimits.resultByteCountMax
+        payloadByteCountMax: Int = WireLimits.resultByteCountMax,
+        protocolMinor: UInt8 = ProtocolVersion.current.minor
     ) {
         precondition(instance.count == 16, "an instance id has 16 bytes")
         self.role = role
@@ -46,5 +49,9 @@ package struct NodeDescription: Sendable, Equatable {
         self.model = model
         self.credits = credits
         self.payloadByteCountMax = payloadByteCountMax
+        self.protocolMinor = protocolMinor
     }
+
+    /// Whether it knows CHECKPOINT and PREPARE.
+    package var knowsCheckpoints: Bool { protocolMinor >= 1 }
 }

@@ -34,11 +34,14 @@ package struct LatentResult: Sendable, Equatable {
     package var tokenMerging: TokenMergeStatistics
     /// `latents.sha256`, computed where the latents were made; checked when decoding.
     package var sha256: [UInt8]
+    /// The step of the checkpoint that this worker went on from; 0 for the beginning.
+    package var resumedStep: Int
 
     /// Makes a result; the digest is taken as given.
     package init(
         lease: Lease, latents: GeneratedLatents, timings: GenerationTimings,
-        tokenMerging: TokenMergeStatistics = TokenMergeStatistics(), sha256: [UInt8]
+        tokenMerging: TokenMergeStatistics = TokenMergeStatistics(), sha256: [UInt8],
+        resumedStep: Int = 0
     ) {
         precondition(sha256.count == 32, "a SHA-256 has 32 bytes")
         self.lease = lease
@@ -46,6 +49,7 @@ package struct LatentResult: Sendable, Equatable {
         self.timings = timings
         self.tokenMerging = tokenMerging
         self.sha256 = sha256
+        self.resumedStep = resumedStep
     }
 }
 

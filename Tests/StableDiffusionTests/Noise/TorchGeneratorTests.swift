@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import GenerationTypes
 import StableDiffusion
 import Testing
 
@@ -44,21 +45,28 @@ import Testing
     func aSavedStateGoesOn(drawn: Int) throws {
         var generator = TorchGenerator(seed: 11)
         _ = generator.normal(count: drawn)
-        let bytes = try JSONEncoder().encode(generator.state)
-        let state = try JSONDecoder().decode(TorchGenerator.State.self, from: bytes)
-        var restored = try #require(TorchGenerator(state: state))
+        var writer = WordWriter()
+        generator.save(to: &writer)
+        var reader = try WordReader(writer.finish())
+        var restored = try TorchGenerator(from: &reader)
+        try reader.finish()
         #expect(restored == generator)
         #expect(restored.normal(count: 5) == generator.normal(count: 5))
         #expect(restored.normal(count: 1000) == generator.normal(count: 1000))
     }
 
-    @Test func aBrokenStateIsRefused() {
-        var state = TorchGenerator(seed: 1).state
-        state.position = 625
-        #expect(TorchGenerator(state: state) == nil)
-        state.position = 0
-        state.words.removeLast()
-        #expect(TorchGenerator(state: state) == nil)
+    @Test func aBrokenStateIsRefused() throws {
+        for (position, isPending) in [(625, 0), (0, 2)] {
+            var writer = WordWriter()
+            writer.write(Array(repeating: UInt32(1), count: 624))
+            writer.write(position)
+            writer.write(isPending)
+            writer.write(UInt64(0))
+            var reader = try WordReader(writer.finish())
+            #expect(throws: SavedStateError.damaged) { try TorchGenerator(from: &reader) }
+        }
+        var short = try WordReader(WordWriter().finish())
+        #expect(throws: SavedStateError.damaged) { try TorchGenerator(from: &short) }
     }
 
     @Test func anImageDependsOnItsOwnSeedOnly() {

@@ -36,14 +36,15 @@ import Testing
             let network = SyntheticNetwork(sampleCount: 64)
             network.sample(&scheduler, &latents, &noise.sampling, until: checkpoint)
             if checkpoint != nil {
-                let history = try JSONEncoder().encode(scheduler.history)
-                let state = try JSONEncoder().encode(noise.sampling.state)
+                var writer = WordWriter()
+                scheduler.history.save(to: &writer)
+                noise.sampling.save(to: &writer)
+                var reader = try WordReader(writer.finish())
                 scheduler = fresh
-                try scheduler.restore(
-                    JSONDecoder().decode(SchedulerHistory.self, from: history))
-                noise.sampling = try #require(
-                    TorchGenerator(
-                        state: JSONDecoder().decode(TorchGenerator.State.self, from: state)))
+                try scheduler.history.restore(
+                    from: &reader, stepCount: scheduler.timesteps.count)
+                noise.sampling = try TorchGenerator(from: &reader)
+                try reader.finish()
                 network.sample(&scheduler, &latents, &noise.sampling)
             }
             return latents
@@ -69,7 +70,14 @@ import Testing
             .euler, inferenceStepCount: 5, sampleCount: 17)
         let ddim = try configuration().makeScheduler(.ddim, inferenceStepCount: 5, sampleCount: 16)
         for history in [lms.history, larger.history, ddim.history] {
-            #expect(throws: SchedulerError.self) { try euler.restore(history) }
+            var writer = WordWriter()
+            history.save(to: &writer)
+            var reader = try WordReader(writer.finish())
+            // Whether it is whole is only known when everything was read.
+            #expect(throws: SavedStateError.self) {
+                try euler.history.restore(from: &reader, stepCount: 5)
+                try reader.finish()
+            }
         }
     }
 

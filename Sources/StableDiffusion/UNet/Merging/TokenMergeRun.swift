@@ -89,6 +89,27 @@ package final class TokenMergeRun {
         knowsImportance = true
     }
 
+    /// Appends what calls from `callIndex` on depend on.
+    package func save(to writer: inout WordWriter, callIndex: Int) {
+        cache.save(to: &writer, callIndex: callIndex)
+        if let importance, knowsImportance {
+            writer.write(1)
+            writer.write(importance.values)
+        } else {
+            writer.write(0)
+        }
+    }
+
+    /// Takes what the merging of an equal image saved.
+    package func restore(from reader: inout WordReader) throws(SavedStateError) {
+        try cache.restore(from: &reader)
+        knowsImportance = try reader.read(in: 0...1) == 1
+        guard knowsImportance else { return }
+        guard let grid = importance?.grid else { throw .damaged }
+        importance = TokenImportanceMap(
+            grid: grid, values: try reader.readFloats(grid.tokenCount))
+    }
+
     /// What a pass of one lane needs.
     ///
     /// - Parameters:

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EmbeddedModel
+import GenerationTypes
+import StableDiffusion
+import TensorKit
+import Testing
+
+/// Images that go on elsewhere from a checkpoint: the same bits as without.
+@Suite(.serialized) struct CheckpointTests {
+    static func pipeline(_ precision: Precision) throws -> StableDiffusionPipeline {
+        try StableDiffusionPipeline(
+            model: try ModelDirectory(path: try EmbeddedModel.directory()),
+            compute: ComputeConfiguration(
+                backend: .onednn, precision: precision, threadCount: 2))
+    }
+
+    static func request(
+        _ method: SamplingMethod, _ merging: TokenMergeConfiguration, steps: Int = 4
+    ) -> GenerationRequest {
+        GenerationRequest(
+            prompt: "a red house", seed: 11, width: 64, height: 64, inferenceStepCount: steps,
+            samplingMethod: method, eta: 0.5, tokenMerging: merging)
+    }
+
+    /// A merging that reuses plans for some calls and makes them anew in others.
+    static func merging(_ method: String) -> TokenMergeConfiguration {
+        var merging = TokenMergeConfiguration(method: method)
+        merging.maximumDownsample = 8
+        merging.refreshCalls = [0, 2, 3]
+        merging.importanceWarmupCallCount = 1
+        if method == "retom" { merging.shiftsWindows = true }
+        return merging
+    }
+
+    static let mergings = ["none", "retom", "tome", "atc", "importance", "todo"].map(merging)
+
+    struct Course {
+        var latents: GeneratedLatents
+        var statistics: TokenMergeStatistics
+        var checkpoints: [[UInt8]] = []
+    }
+
+    static func draw(
+        _ request: GenerationRequest, by pipeline: StableDiffusionPipeline,
+        from checkpoint: [UInt8]? = nil
+    ) throws -> Course {
+        let run = try pipeline.begin(request, from: checkpoint)
+        var course = Course(latents: run.latents, statistics: run.mergeStatistics)
+        while try run.next() != nil { course.checkpoints.append(run.checkpoint()) }
+        course.latents = run.latents
+        course.statistics = run.mergeStatistics
+        return course
+    }
+
+    /// Every sampler, every way to merge, after every call: another pipeline makes the same latents,
+    /// and counts the same.
+    @Test(arguments: OneDNNLibrary.supportsBFloat16 ? [Precision.float32, .bfloat16] : [.float32])
+    func anotherPipelineGoesOnToTheSameBits(_ precision: Precision) throws {
+        let (first, second) = (try Self.pipeline(precision), try Self.pipeline(precision))
+        for method in SamplingMethod.allCases {
+            for merging in Self.mergings {
+                let request = Self.request(method, merging)
+                let whole = try Self.draw(request, by: first)
+                for (index, checkpoint) in whole.checkpoints.enumerated() {
+                    let rest = try Self.draw(request, by: second, from: checkpoint)
+                    let name = "\(method), \(merging.method), after call \(index + 1)"
+                    #expect(rest.latents == whole.latents, "\(name)")
+                    #expect(rest.statistics == whole.statistics, "\(name)")
+                    #expect(rest.checkpoints == Array(whole.checkpoints[(index + 1)...]), "\(name)")
+                }
+            }
+        }
+    }
+
+    /// Checkpoints of anything else are refused, and so are damaged ones; nothing traps.
+    @Test func foreignAndDamagedCheckpointsAreRefused() throws {
+        let pipeline = try Self.pipeline(.float32)
+        let request = Self.request(.pndm, Self.merging("retom"))
+        let run = try pipeline.begin(request)
+        for _ in 0..<2 { _ = try run.next() }
+        let checkpoint = run.checkpoint()
+        var other = request
+        other.seed += 1
+        #expect(throws: SavedStateError.foreign("request")) {
+            try pipeline.begin(other, from: checkpoint)
+        }
+        // Whole, as far as the digest goes, but with any one word changed: refused or drawn on.
+        let words = checkpoint.count / 4 - 2
+        for word in stride(from: 0, to: words, by: max(1, words / 500)) {
+            var damaged = checkpoint
+            damaged[4 * word + 1] ^= 0x40
+            #expect(throws: SavedStateError.damaged) {
+                try pipeline.begin(request, from: damaged)
+            }
+            // A state that lies about itself may be taken, but must not trap.
+            _ = try? Self.draw(request, by: pipeline, from: Self.sealed(damaged))
+        }
+        for count in [0, 4, 8, 64, words * 4 - 4] {
+            #expect(throws: SavedStateError.self) {
+                try pipeline.begin(
+                    request,
+                    from: Self.sealed(Array(checkpoint[..<count]) + [0, 0, 0, 0, 0, 0, 0, 0]))
+            }
+        }
+    }
+
+    /// The same words with a digest that fits.
+    private static func sealed(_ checkpoint: [UInt8]) -> [UInt8] {
+        var writer = WordWriter()
+        writer.write(
+            stride(from: 0, to: checkpoint.count - 8, by: 4).map { start in
+                checkpoint[start..<start + 4].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            })
+        return writer.finish()
+    }
+}

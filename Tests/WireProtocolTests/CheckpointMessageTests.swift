@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import GenerationTypes
+import NIOCore
+import TestSupport
+import Testing
+import WireFuzzing
+import WireProtocol
+
+/// CHECKPOINT and PREPARE, protocol 1.1.
+@Suite struct CheckpointMessageTests {
+    private static func checkpoint(_ bytes: [UInt8]) -> SamplingCheckpoint {
+        SamplingCheckpoint(step: 3, kernelClass: "onednn", bytes: bytes)
+    }
+
+    @Test func checkpointsOfEveryLengthComeBack() throws {
+        var random = SplitMix64(state: 5)
+        for count in [1, 2, 3, 4, 5, 7, 8, 255, 256, 1021, 4096] {
+            let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            let message = Message.checkpoint(Samples.lease, Self.checkpoint(bytes))
+            #expect(try decode(message.frame().encoded(), receiver: .coordinator) == message)
+            let preparation = Preparation(checkpoint: Self.checkpoint(bytes))
+            let prepare = Message.prepare(Samples.lease, preparation)
+            #expect(try decode(prepare.frame().encoded(), receiver: .worker) == prepare)
+        }
+        let plain = Message.prepare(Samples.lease, Preparation(checkpointInterval: 9))
+        #expect(try decode(plain.frame().encoded(), receiver: .worker) == plain)
+    }
+
+    /// A declared length is compared with its limit and with what is there, before it is used.
+    @Test func hostileLengthsAreRefused() throws {
+        let message = Message.checkpoint(Samples.lease, Self.checkpoint([1, 2, 3, 4]))
+        let payload = message.frame().payload
+        let offset = payload.count - 8
+        for length in [0, 5, UInt32(WireLimits.checkpointByteCountMax) + 1, .max] {
+            var changed = payload
+            withUnsafeBytes(of: length.littleEndian) {
+                changed.replaceSubrange(offset..<offset + 4, with: $0)
+            }
+            #expect(throws: WireError.self) {
+                try decode(frame(message, payload: changed), receiver: .coordinator)
+            }
+        }
+        var header = message.frame().header
+        header.isCompressed = true
+        header.contentByteCount = MessageType.checkpoint.payloadByteCountMax + 1
+        #expect(
+            throws: WireError.payloadTooLong(
+                .checkpoint, byteCount: header.contentByteCount,
+                max: MessageType.checkpoint.payloadByteCountMax)
+        ) { try FrameHeader.decode(header.encoded(), receiver: .coordinator) }
+    }
+
+    /// While nobody knows who sends, nothing long is buffered.
+    @Test func theFirstFrameOfAConnectionIsShort() throws {
+        let limit = WireLimits.firstPayloadByteCountMax
+        let bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let long = Message.prepare(
+            Samples.lease, Preparation(checkpoint: Self.checkpoint(bytes)))
+        for level in [nil, 1] {
+            let frame = long.frame(compressionLevel: level)
+            var decoder = FrameChannelDecoder(receiver: .worker, firstPayloadByteCountMax: limit)
+            var buffer = ByteBuffer(bytes: frame.header.encoded())
+            #expect(
+                throws: WireError.payloadTooLong(
+                    .prepare, byteCount: frame.header.contentByteCount, max: limit)
+            ) { try decoder.decode(buffer: &buffer) }
+
+            decoder = FrameChannelDecoder(receiver: .worker, firstPayloadByteCountMax: limit)
+            buffer = ByteBuffer(
+                bytes: Message.hello(Samples.node(.coordinator)).frame().encoded()
+                    + frame.encoded())
+            #expect(try decoder.decode(buffer: &buffer) != nil)
+            let second = try #require(try decoder.decode(buffer: &buffer))
+            #expect(try Message(second) == long)
+        }
+    }
+
+    /// A peer of 1.0 is known by its frames, and gets neither message.
+    @Test func olderPeersAreToldApart() throws {
+        let welcome = Message.welcome(Samples.node(.worker)).frame()
+        var header = welcome.header
+        header.version.minor = 0
+        guard
+            case .welcome(let node) = try decode(
+                header.encoded() + welcome.payload, receiver: .coordinator)
+        else {
+            Issue.record("not a WELCOME")
+            return
+        }
+        #expect(!node.knowsCheckpoints && Samples.node(.worker).knowsCheckpoints)
+    }
+}
