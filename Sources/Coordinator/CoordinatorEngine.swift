@@ -15,6 +15,7 @@ actor CoordinatorEngine {
     /// What the engine asks of the tasks around it.
     struct Outputs: Sendable {
         var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
+        var store: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
         var decode: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
         var emit: @Sendable (Machine.Event) -> Void
         var report: @Sendable (CoordinatorEvent) -> Void
@@ -140,7 +141,8 @@ actor CoordinatorEngine {
         case .send(let id, let message): connections[id]?.send(message)
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
-        case .store(let result, _, _): outputs.emit(.stored(item: Int(result.lease.item)))
+        case .store(let result, let worker, let kernelClass):
+            outputs.store(result, worker, kernelClass)
         case .decode(let result, let worker, let kernelClass):
             outputs.decode(result, worker, kernelClass)
         case .report(let event):

@@ -154,7 +154,11 @@ package struct CoordinatorStateMachine {
             items[item].status = .completed
             items[item].sha256 = sha256
         }
-        openCount -= completed.count
+        for (item, failures) in resumed.failed {
+            items[item].status = .failed
+            items[item].failures = failures
+        }
+        openCount -= completed.count + resumed.failed.count
         skipSettled(from: 0)
     }
 

@@ -47,6 +47,8 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     package enum Status: String, Sendable, Codable {
         /// Not finished when the report was written.
         case pending
+        /// The latents are in the archive, the picture waits to be decoded.
+        case sampled
         /// The picture is in the directory.
         case written
         /// There is no picture; `reasons` say why.
