@@ -175,7 +175,8 @@ actor CoordinatorEngine {
     }
 
     private func setTimer(_ deadline: Duration?) {
-        guard deadline != timerDeadline || timer == nil else { return }
+        // One that is due too early only looks again; moving it would wake the loop for each event.
+        if timer != nil, let timerDeadline, let deadline, timerDeadline <= deadline { return }
         timer?.cancel()
         timer = nil
         timerDeadline = deadline
