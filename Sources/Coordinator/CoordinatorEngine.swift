@@ -10,6 +10,9 @@ import WireProtocol
 actor CoordinatorEngine {
     typealias Machine = CoordinatorStateMachine
 
+    /// A deadline that comes nearer is noticed this much late at most.
+    private static let lookInterval = Duration.milliseconds(5)
+
     /// What the engine asks of the tasks around it.
     struct Outputs: Sendable {
         var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
@@ -29,6 +32,7 @@ actor CoordinatorEngine {
     private(set) var completedCount = 0
     private var timer: Scheduled<Void>?
     private var timerDeadline: Duration?
+    private var lastLook = Duration.zero
     private let outputs: Outputs
     private let loop: any EventLoop
     private let logger: Logger
@@ -167,9 +171,21 @@ actor CoordinatorEngine {
         }
     }
 
+    /// Asks for the next deadline, but not after each of many events: that looks at all workers.
     private func scheduleTick() {
-        let deadline = machine.hasEnded ? nil : machine.nextDeadline
-        guard deadline != timerDeadline || timer == nil else { return }
+        let now = ContinuousClock.now - origin
+        guard !machine.hasEnded else { return setTimer(nil) }
+        if let timerDeadline, timer != nil, now < lastLook + Self.lookInterval {
+            setTimer(min(timerDeadline, lastLook + Self.lookInterval))
+        } else {
+            lastLook = now
+            setTimer(machine.nextDeadline)
+        }
+    }
+
+    private func setTimer(_ deadline: Duration?) {
+        // One that is due too early only looks again; moving it would wake the loop for each event.
+        if timer != nil, let timerDeadline, let deadline, timerDeadline <= deadline { return }
         timer?.cancel()
         timer = nil
         timerDeadline = deadline

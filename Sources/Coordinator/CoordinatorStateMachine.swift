@@ -207,10 +207,10 @@ package struct CoordinatorStateMachine {
     package var nextDeadline: Duration? {
         var next = tailCheck
         let timeouts = timeouts
-        // By index: copying a worker costs more than asking it, and this is done after each event.
-        for index in workers.indices {
-            guard let time = workers[index].deadline(timeouts: timeouts, stepWork: stepWork)
-            else { continue }
+        for worker in workers {
+            guard let time = worker.deadline(timeouts: timeouts, stepWork: stepWork) else {
+                continue
+            }
             next = min(next ?? time, time)
         }
         for item in retries where items[item].notBefore > lastNow {
