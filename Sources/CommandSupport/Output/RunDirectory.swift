@@ -144,8 +144,8 @@ package final class RunDirectory: Sendable {
         try file.commit(replacing: true)
     }
 
-    /// Removes a file if it is there.
-    package func remove(_ name: String) {
+    /// Removes a file that is of no use after the run.
+    package func removeNow(_ name: String) {
         unlink(path(of: name))
     }
 

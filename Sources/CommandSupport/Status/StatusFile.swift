@@ -39,7 +39,7 @@ package final class StatusFile: Sendable {
                 try? directory.replace(RunFileName.status, bytes: bytes)
             }
         } while end.wait(timeout: .now() + Self.interval) == .timedOut
-        directory.remove(RunFileName.status)
+        directory.removeNow(RunFileName.status)
         hasEnded.signal()
     }
 }

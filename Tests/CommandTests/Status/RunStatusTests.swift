@@ -75,7 +75,7 @@ import Testing
         try directory.write("{", to: "run/status.json")
         #expect(StatusReport(directory: path).state == .none)
         let next = try RunDirectory(preparing: path)
-        next.remove("status.json")
+        next.removeNow("status.json")
         try next.writeNew("report.json", bytes: [])
         #expect(StatusReport(directory: path).state == .running)
         withExtendedLifetime(next) {}
