@@ -85,7 +85,7 @@ struct PipelineParityTests {
         let expected = try Self.latents(small, pipeline)
         var large = small
         (large.width, large.height) = (512, 512)
-        pipeline.scratchByteCountMax = 8 << 20
+        pipeline.scratchByteCountMax = 16 << 20
         let error = #expect(throws: TensorStorageError.self) { try pipeline.begin(large) }
         #expect("\(try #require(error))".contains("use a smaller picture"))
         #expect(try Self.latents(small, pipeline) == expected)

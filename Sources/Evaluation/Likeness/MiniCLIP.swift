@@ -72,11 +72,11 @@ package final class MiniCLIP {
         embedding = try Tensor(
             allocating: TensorShape(tokens: 1, channels: configuration.embeddingWidth))
         lanes = try ComputeLanes(
-            split: LaneSplit(threadCount: resolved.threadCount), kernels: KernelTable.best())
+            split: LaneSplit(threadCount: resolved.threadCount), kernels: backend.kernels)
         let lane = lanes.lanes[0]
         let none = [Int32](repeating: tokenizer.paddingID, count: tokenCount)
         try lane.measure {
-            textModel.forward(tokens: none, into: states, lane: lane)
+            try textModel.forward(sequences: [none], into: [states], lane: lane)
             textHead.forward(pooled, into: embedding, lane: lane)
             imageHead.forward(features, into: embedding, lane: lane)
         }
@@ -108,9 +108,9 @@ package final class MiniCLIP {
     package func embedding(of caption: String) throws -> [Float] {
         let prompt = tokenizer.encode(caption)
         try textModel.check(tokens: prompt.ids, clipSkip: nil)
-        lanes.run { [textModel, states] lane, _ in
-            textModel.forward(tokens: prompt.ids, into: states, lane: lane)
-        }
+        let lane = lanes.lanes[0]
+        lane.team.adopt()
+        try textModel.forward(sequences: [prompt.ids], into: [states], lane: lane)
         pool(tokenCount: prompt.tokenCount)
         lanes.run { [textHead, pooled, embedding] lane, _ in
             textHead.forward(pooled, into: embedding, lane: lane)

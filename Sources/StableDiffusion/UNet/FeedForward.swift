@@ -8,12 +8,6 @@ final class FeedForward: Sendable {
     private let output: any PackedLinear
     private let activationType: ElementType
 
-    /// Tokens per thread that go through both products together.
-    ///
-    /// What lies between the products is twelve times as wide as the tokens; of so few it is still
-    /// in cache when it is read, and takes little memory.
-    private static let blockRowsPerThread = 1024
-
     init(channels: Int, loader: WeightLoader) throws {
         activationType = loader.activationType
         gatedProjection = try loader.linear(
@@ -27,19 +21,6 @@ final class FeedForward: Sendable {
     ///   - output: likewise, f32.
     ///   - residual: added to the result; it may be the output itself.
     func forward(_ tokens: Tensor, into output: Tensor, residual: Tensor?, lane: ComputeLane) {
-        let rowCount = tokens.shape.rowCount
-        let blockRows = Self.blockRowsPerThread * lane.team.threadCount
-        for first in stride(from: 0, to: rowCount, by: blockRows) {
-            let rows = first..<min(first + blockRows, rowCount)
-            forwardBlock(
-                tokens.rows(rows), into: output.rows(rows), residual: residual?.rows(rows),
-                lane: lane)
-        }
-    }
-
-    private func forwardBlock(
-        _ tokens: Tensor, into output: Tensor, residual: Tensor?, lane: ComputeLane
-    ) {
         lane.workspace.scope {
             let gated = lane.workspace.tensor(
                 tokens.shape.with(channels: self.output.inputChannels), activationType)
