@@ -8,7 +8,8 @@ extension CoordinatorEvent {
     var logLevel: Logger.Level {
         switch self {
         case .progress: .trace
-        case .workerJoined, .workerBusy, .workerReturned, .assigned, .completed: .info
+        case .workerJoined, .workerBusy, .workerReturned, .assigned, .resumed, .completed:
+            .info
         case .workerRefused, .workerLost, .workerQuarantined, .retried: .warning
         case .failed: .error
         case .resultsDiffer: .critical
@@ -25,6 +26,7 @@ extension CoordinatorEvent {
         case .workerReturned: "worker works again"
         case .assigned: "image assigned"
         case .progress: "step done"
+        case .resumed: "image goes on"
         case .retried: "attempt failed"
         case .completed: "image completed"
         case .failed: "image failed"
@@ -54,6 +56,8 @@ extension CoordinatorEvent {
                 "image": "\(item)", "worker.id": "\(worker)", "step": "\(step)",
                 "steps": "\(stepCount)", "seconds": "\(seconds)",
             ]
+        case .resumed(let item, let worker, let step):
+            ["image": "\(item)", "worker.id": "\(worker)", "step": "\(step)"]
         case .retried(let item, let failure):
             [
                 "image": "\(item)", "worker.id": "\(failure.worker)",

@@ -6,9 +6,9 @@ import Logging
 extension WorkerEvent {
     var logLevel: Logger.Level {
         switch self {
-        case .coordinatorRefused, .strangerRejected, .imageFailed: .warning
-        case .listening, .coordinatorJoined, .coordinatorLeft, .imageBegan, .imageFinished,
-            .drained:
+        case .coordinatorRefused, .strangerRejected, .imageFailed, .checkpointIgnored: .warning
+        case .listening, .coordinatorJoined, .coordinatorLeft, .imageBegan, .imageResumed,
+            .imageFinished, .drained:
             .info
         }
     }
@@ -21,6 +21,8 @@ extension WorkerEvent {
         case .coordinatorLeft: "coordinator left"
         case .strangerRejected: "stranger rejected"
         case .imageBegan: "image began"
+        case .imageResumed: "image goes on"
+        case .checkpointIgnored: "checkpoint ignored"
         case .imageFinished: "image finished"
         case .imageFailed: "image failed"
         case .drained: "drained"
@@ -37,6 +39,10 @@ extension WorkerEvent {
             ["coordinator": "\(name)", "reason": "\(reason)"]
         case .strangerRejected(let peer, let reason): ["peer": "\(peer)", "reason": "\(reason)"]
         case .imageBegan(let item, let attempt): ["image": "\(item)", "attempt": "\(attempt)"]
+        case .imageResumed(let item, let attempt, let step):
+            ["image": "\(item)", "attempt": "\(attempt)", "step": "\(step)"]
+        case .checkpointIgnored(let item, let attempt, let reason):
+            ["image": "\(item)", "attempt": "\(attempt)", "reason": "\(reason)"]
         case .imageFinished(let item, let attempt, let seconds):
             ["image": "\(item)", "attempt": "\(attempt)", "seconds": "\(seconds)"]
         case .imageFailed(let item, let attempt, let reason):

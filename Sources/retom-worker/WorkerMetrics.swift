@@ -33,7 +33,7 @@ final class WorkerMetrics: Sendable {
             case .imageFailed:
                 state.isSampling = false
                 state.failedCount += 1
-            case .listening, .coordinatorRefused, .drained: break
+            case .listening, .coordinatorRefused, .imageResumed, .checkpointIgnored, .drained: break
             }
         }
     }

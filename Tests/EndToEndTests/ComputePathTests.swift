@@ -72,7 +72,8 @@ extension EndToEndTests {
             #expect(ending.code == 0, "\(path): \(ending)")
             let file = try SafeTensorsFile(
                 path: studio.directory.file("out/00000-100.safetensors"))
-            let workers = try #require(try studio.report()["workers"] as? [[String: Any]])
+            let run = try #require(try studio.report()["run"] as? [String: Any])
+            let workers = try #require(run["workers"] as? [[String: Any]])
             return (
                 try #require(file[file.names[0]]).floats(),
                 try #require(workers[0]["kernel_class"] as? String)

@@ -105,34 +105,6 @@ extension EndToEndTests {
             #expect(none.code == 2 && none.output.contains("no run"), "\(none)")
         }
 
-        @Test func aSecondSignalEndsAWorkerAtOnce() async throws {
-            let studio = try Studio()
-            let worker = try await studio.worker()
-            let hosts = try studio.hosts(worker.address)
-            let run = try studio.start(
-                ["--steps", "1000", "-p", "a house", "--json", "--workers", hosts])
-            _ = try await run.line { $0.contains("\"image_progress\"") }
-            // It would finish its image first, a thousand steps.
-            worker.program.send(SIGTERM)
-            worker.program.send(SIGINT)
-            #expect(try await worker.program.ending().code == 130)
-            #expect(try await run.ending().code == 3)
-        }
-
-        @Test func aSecondSignalEndsARunAtOnce() async throws {
-            let studio = try Studio()
-            let worker = try await studio.worker()
-            let hosts = try studio.hosts(worker.address)
-            let run = try studio.start(
-                ["--steps", "1000", "-p", "a house", "--json", "--workers", hosts])
-            _ = try await run.line { $0.contains("\"image_progress\"") }
-            // It would wait for a worker that does not take its leave.
-            worker.program.send(SIGSTOP)
-            run.send(SIGTERM)
-            run.send(SIGINT)
-            #expect(try await run.ending().code == 130)
-        }
-
         private func ask(
             _ studio: Studio, _ arguments: String..., out: String = "out"
         ) async throws -> RunningProgram.Ending {

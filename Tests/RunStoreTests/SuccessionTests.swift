@@ -12,26 +12,6 @@ import Testing
 
     init() throws { temporary = try TemporaryDirectory() }
 
-    private func remove(_ name: String) throws {
-        try FileManager.default.removeItem(atPath: "\(path)/\(name)")
-    }
-
-    /// A log has no mark of the file that it belongs to: SQLite takes any.
-    @Test func theEarlierRunsLogIsNotTaken() throws {
-        let earlier = try Samples.begin(2, in: path)
-        try Samples.store(item: 1, in: earlier)
-        let next = try RunStore.begin(
-            Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
-        // Killed while it removed the earlier run, file by file.
-        try remove(RunStore.fileName)
-        let opened = try withExtendedLifetime((earlier, next)) {
-            try RunStore.open(directory: path)
-        }
-        let history = try opened.history()
-        #expect(history.requests.count == 5 && history.results.isEmpty)
-        #expect(!opened.isSuccessor)
-    }
-
     @Test func whatWasAcceptedLastIsPreferredOnRequest() throws {
         _ = try Samples.begin(2, in: path)
         _ = try RunStore.begin(

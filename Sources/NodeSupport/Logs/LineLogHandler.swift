@@ -34,7 +34,8 @@ package struct LineLogHandler: LogHandler {
         if let more = metadataProvider?.get() { all.merge(more) { $1 } }
         if let more = event.metadata { all.merge(more) { $1 } }
         let line = LogLine(
-            time: Date().ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true)),
+            time: Date().ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))
+                + "Z",
             level: event.level, label: label, message: event.message.description, metadata: all)
         write(line.text(as: format))
     }
