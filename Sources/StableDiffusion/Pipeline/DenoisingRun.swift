@@ -22,7 +22,9 @@ package final class DenoisingRun {
     private var scheduler: any NoiseScheduler
     private var noise: ImageNoise
     /// The generator as the initial latents left it: most samplers never draw again.
-    private let initialNoise: TorchGenerator
+    ///
+    /// Its saved form: a copy would share its words, and the first draw would have to copy them.
+    private let initialNoise: [UInt8]
     private var callIndex = 0
 
     init(
@@ -61,7 +63,7 @@ package final class DenoisingRun {
         let initial = noise.initialLatents(
             channels: buffers.grid.channels, height: buffers.grid.height,
             width: buffers.grid.width, scale: scheduler.initialNoiseSigma)
-        initialNoise = noise.sampling
+        initialNoise = Self.saved(noise.sampling)
         _ = buffers.latents.update(from: initial)
     }
 
@@ -126,7 +128,7 @@ package final class DenoisingRun {
         }
         writer.write(buffers.latents)
         scheduler.history.save(to: &writer)
-        let hasDrawn = noise.sampling != initialNoise
+        let hasDrawn = Self.saved(noise.sampling) != initialNoise
         writer.write(hasDrawn ? 1 : 0)
         if hasDrawn { noise.sampling.save(to: &writer) }
         merging?.save(to: &writer, callIndex: callIndex)
@@ -154,6 +156,12 @@ package final class DenoisingRun {
         try reader.finish()
         guard buffers.isFinite else { throw .damaged }
         resumedCallIndex = callIndex
+    }
+
+    private static func saved(_ generator: TorchGenerator) -> [UInt8] {
+        var writer = WordWriter()
+        generator.save(to: &writer)
+        return writer.finish()
     }
 
     /// Raised with every change of what a checkpoint holds.
