@@ -59,6 +59,34 @@ extension EndToEndTests {
             #expect(kept >= 1 && kept + drawn <= 16)
         }
 
+        /// A worker is killed in the middle of an image; the other one goes on with it.
+        @Test func aKilledWorkersImageGoesOnElsewhere() async throws {
+            let studio = try Studio()
+            let first = try await studio.worker()
+            let second = try await studio.worker()
+            let one = try studio.hosts(second.address, name: "one.txt")
+            let two = try studio.hosts(first.address, second.address, name: "two.txt")
+            let drawing = [
+                "-p", "a red house", "-b", "6", "--steps", "60", "-W", "128", "-H", "128",
+                "--checkpoint-every", "4", "--save-latents", "--json",
+            ]
+            let quiet = try await studio.start(drawing + ["--workers", one], out: "quiet").ending()
+            #expect(quiet.code == 0, "\(quiet)")
+            let run = try studio.start(drawing + ["--workers", two], out: "killed")
+            _ = try await run.line {
+                $0.contains("\"image_progress\"") && $0.contains(first.address)
+                    && $0.contains("\"step\":31,")
+            }
+            first.program.send(SIGKILL)
+            let ending = try await run.ending()
+            #expect(ending.code == 0, "\(ending)")
+            let resumed = try studio.images(out: "killed").compactMap {
+                $0["resumed_from_step"] as? Int
+            }
+            #expect(resumed.contains { $0 >= 28 && $0 < 60 }, "\(ending)")
+            #expect(try files(studio, out: "killed") == files(studio, out: "quiet"))
+        }
+
         @Test func picturesThatAreGoneAreDecodedAgain() async throws {
             let studio = try Studio()
             let first = try await studio.draw("-p", "a red house", "-b", "3")
