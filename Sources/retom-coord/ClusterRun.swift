@@ -140,14 +140,14 @@ struct ClusterRun: Sendable {
     private func finish(
         _ session: RunSession, _ prepared: PreparedModel, _ summary: CoordinatorSummary
     ) async throws -> ProgramExit {
-        var isDone = true
+        var late = LateDecoding.Outcome()
         if decodePlace == .coordinator {
-            isDone = try await LateDecoding(
+            late = try await LateDecoding(
                 session: session, decoder: prepared.decoder, progress: progress, stop: stop
             ).run()
         }
-        try session.finish(summary, isInterrupted: !isDone)
-        return isDone && summary.failures.isEmpty ? .success : .someImagesFailed
+        try session.finish(summary, isInterrupted: !late.isComplete)
+        return late.isSuccess && summary.failures.isEmpty ? .success : .someImagesFailed
     }
 
     /// Leaves an account of what was done nevertheless.
