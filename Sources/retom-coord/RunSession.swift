@@ -19,6 +19,8 @@ final class RunSession: Sendable {
         var hadWorker = false
         /// The directory holds nothing of an earlier run any more.
         var isDirectoryOurs = false
+        /// Pictures that this life wrote.
+        var writtenCount = 0
     }
 
     let store: RunStore
@@ -88,6 +90,7 @@ final class RunSession: Sendable {
             StoredPicture(
                 item: finished.item, file: file, latentsFile: latentsFile,
                 decodeSeconds: finished.decodeSeconds))
+        state.withLock { $0.writtenCount += 1 }
         progress.report(
             .imageWritten(
                 index: finished.item, worker: finished.worker, file: file,
@@ -127,10 +130,11 @@ final class RunSession: Sendable {
         try directory.replace(RunFileName.report, bytes: try JSONText.file(report))
         try directory.replace(
             RunFileName.gallery, bytes: Array(GalleryPage(report: report).html.utf8))
+        let written = images.count { $0.status == .written }
         progress.report(
             .runFinished(
-                written: images.count { $0.status == .written },
-                failed: images.count { $0.status == .failed },
+                written: written, failed: images.count { $0.status == .failed },
+                kept: written - state.withLock(\.writtenCount),
                 seconds: Date().timeIntervalSince1970 - life.startedAt))
     }
 
