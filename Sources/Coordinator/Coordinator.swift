@@ -131,7 +131,7 @@ package final class Coordinator: Sendable {
             case .failure(let item, let reason):
                 await engine.handle(.decodeFailed(item: item, reason: reason))
             case .image(let image):
-                decodeSeconds += image.decodeSeconds
+                if image.workerDecodeClass == nil { decodeSeconds += image.decodeSeconds }
                 do {
                     try await consumer(image)
                 } catch {

@@ -12,7 +12,10 @@ actor CoordinatorEngine {
     /// What the engine asks of the tasks around it.
     struct Outputs: Sendable {
         var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
-        var decode: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
+        var decode:
+            @Sendable (
+                LatentResult, _ worker: String, _ kernelClass: String, _ picture: WorkerPicture?
+            ) -> Void
         var emit: @Sendable (Machine.Event) -> Void
         var report: @Sendable (CoordinatorEvent) -> Void
         var end: @Sendable () -> Void
@@ -139,8 +142,8 @@ actor CoordinatorEngine {
         case .store(let result, _, _): outputs.emit(.stored(item: Int(result.lease.item)))
         // Lives of a run that share no disk have nothing to go on from.
         case .keep: break
-        case .decode(let result, let worker, let kernelClass):
-            outputs.decode(result, worker, kernelClass)
+        case .decode(let result, let worker, let kernelClass, let picture):
+            outputs.decode(result, worker, kernelClass, picture)
         case .report(let event):
             logger.debug("\(event)")
             outputs.report(event)
