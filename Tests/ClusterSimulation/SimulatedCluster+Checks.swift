@@ -66,7 +66,6 @@ extension SimulatedCluster {
             mix(8, UInt64(item), UInt64(step))
             observed.resumedCount += 1
             observed.savedStepCount += step
-            if scenario.weather == .calm { note("image \(item) is resumed in calm weather") }
         case .workerQuarantined: observed.quarantineCount += 1
         case .workerLost(let worker, let reason, _):
             if scenario.weather == .calm { note("\(worker) is lost in calm weather: \(reason)") }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Coordinator
+import GenerationTypes
 import WireProtocol
 import Worker
 
