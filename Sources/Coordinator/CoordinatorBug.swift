@@ -46,6 +46,8 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case resumeAcrossClasses
     /// A checkpoint is kept for the image beside its own.
     case keepForNeighbour
+    /// A picture is taken for that of whatever result of its image comes next.
+    case keepPicture
     /// Checkpoints are kept without looking whether their lease was granted in this run.
     case keepUnfenced
 }

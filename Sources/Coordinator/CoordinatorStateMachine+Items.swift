@@ -29,7 +29,9 @@ extension CoordinatorStateMachine {
             return
         case .completed:
             actions.append(.send(id, .resultAck(result.lease)))
-            if has(.dropDedup) { actions.append(.decode(result, worker: "", kernelClass: "a", picture: nil)) }
+            if has(.dropDedup) {
+                actions.append(.decode(result, worker: "", kernelClass: "a", picture: nil))
+            }
             guard isConfirmed(result, from: index, now: now) else { return }
         case .storing:
             storing[item]?.waiting.append((id, result.lease))
@@ -65,7 +67,8 @@ extension CoordinatorStateMachine {
         let (name, kernelClass) = (workers[index].name, workers[index].node?.kernelClass ?? "")
         let picture = pictures.removeValue(forKey: item).flatMap { sent in
             // Between the two of them another worker's may have come.
-            sent.lease == result.lease && sent.picture.fits(requests[item]) ? sent.picture : nil
+            (sent.lease == result.lease || has(.keepPicture)) && sent.picture.fits(requests[item])
+                ? sent.picture : nil
         }
         settled(item)
         storing[item] = StoringResult(

@@ -36,7 +36,8 @@ package struct FinishedImage: Sendable {
     package init(
         item: Int, request: GenerationRequest, latents: GeneratedLatents, image: DecodedImage,
         worker: String, kernelClass: String, attempt: Int, resumedStep: Int,
-        timings: GenerationTimings, tokenMerging: TokenMergeStatistics, decodeSeconds: Double, workerDecodeClass: String? = nil,
+        timings: GenerationTimings, tokenMerging: TokenMergeStatistics, decodeSeconds: Double,
+        workerDecodeClass: String? = nil,
         sha256: String
     ) {
         self.item = item

@@ -43,7 +43,8 @@ extension WorkerEvent: CustomStringConvertible {
         case .imageResumed(let item, _, let step): "image \(item) goes on from step \(step)"
         case .checkpointIgnored(let item, _, let reason):
             "image \(item) is drawn from the beginning: \(reason)"
-        case .imageNotDecoded(let item, _, let reason): "image \(item) is not decoded here: \(reason)"
+        case .imageNotDecoded(let item, _, let reason):
+            "image \(item) is not decoded here: \(reason)"
         case .imageFinished(let item, _, let seconds):
             "image \(item) took \((seconds * 1000).rounded() / 1000) s"
         case .imageFailed(let item, _, let reason): "image \(item) failed: \(reason)"
