@@ -2,6 +2,7 @@
 
 import Coordinator
 import GenerationTypes
+import HashChain
 import Testing
 import WireProtocol
 import Worker

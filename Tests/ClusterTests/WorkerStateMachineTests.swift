@@ -79,13 +79,13 @@ import Worker
         var subject = Subject()
         subject.greet(1)
         let first = subject.assign(1, item: 0)
-        #expect(first.contains(.begin(1, Self.requests[0])))
+        #expect(first.contains(.begin(1, Self.requests[0], Preparation())))
         #expect(Self.types(first) == [.progress])
         #expect(subject.assign(1, item: 1).isEmpty)
         #expect(subject.machine.heldCount == 2)
         let done = subject.finish(1)
         #expect(Self.types(done) == [.result, .progress])
-        #expect(done.contains(.begin(2, Self.requests[1])))
+        #expect(done.contains(.begin(2, Self.requests[1], Preparation())))
         #expect(subject.machine.keptCount == 1)
         let confirmed = subject(.received(1, .resultAck(Self.lease(0))))
         #expect(Self.sent(confirmed) == [.ackConfirm(Self.lease(0))])
@@ -146,7 +146,7 @@ import Worker
         #expect(
             !subject.assign(3, item: 1).contains { if case .begin = $0 { true } else { false } })
         let freed = subject(.failed(1, WireReason(.cancelled, "cancelled")))
-        #expect(freed.contains(.begin(2, Self.requests[1])))
+        #expect(freed.contains(.begin(2, Self.requests[1], Preparation())))
         #expect(Self.types(freed) == [.progress])
     }
 
@@ -212,13 +212,14 @@ import Worker
         var begun = 0
         for item in 0..<8 {
             let actions = subject.assign(1, item: item)
-            guard actions.contains(.begin(UInt64(item + 1), Self.requests[item])) else { break }
+            guard actions.contains(.begin(UInt64(item + 1), Self.requests[item], Preparation()))
+            else { break }
             begun += 1
             _ = subject.finish(UInt64(item + 1))
         }
         #expect(begun == 3)
         let resumed = subject(.received(1, .resultAck(Self.lease(0))))
-        #expect(resumed.contains(.begin(4, Self.requests[3])))
+        #expect(resumed.contains(.begin(4, Self.requests[3], Preparation())))
     }
 
     @Test func drainFinishesWhatRuns() {

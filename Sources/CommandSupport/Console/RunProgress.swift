@@ -100,7 +100,8 @@ package struct RunProgress: Sendable {
             noteStep(index: index, worker: worker, step: step, time: time)
         case .imageResumed(let index, let worker, let step):
             begin(index, on: worker, at: time)
-            update(worker) { $0.step = min(step, stepCounts[index]) }
+            let stepCount = stepCounts[index]
+            update(worker) { $0.step = min(step, stepCount) }
         case .imageSampled(let index, let worker):
             noteSampled(index: index, worker: worker, time: time)
         case .imageWritten(let index, _, _, _):
