@@ -71,6 +71,7 @@ let cluster: [Target] = [
     library("ClusterTransport", ["WireProtocol", logging] + nio),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
+    library("RunStore", ["GenerationTypes", .product(name: "GRDB", package: "GRDB.swift")]),
 ]
 
 let executables: [Target] = [
@@ -84,8 +85,8 @@ let executables: [Target] = [
     executable(
         "retom-coord",
         [
-            "Coordinator", "ClusterTransport", "CommandSupport", "StableDiffusion", "TensorKit",
-            "SafeTensors", "ImageCodec", "GenerationTypes", logging,
+            "Coordinator", "RunStore", "ClusterTransport", "WireProtocol", "CommandSupport",
+            "StableDiffusion", "TensorKit", "SafeTensors", "ImageCodec", "GenerationTypes", logging,
         ] + nio),
     executable(
         "retom-worker",
@@ -130,6 +131,7 @@ let testTargets: [Target] = [
         "TokenMergingTests",
         ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
+    tests("RunStoreTests", ["RunStore", "GenerationTypes", "WireProtocol", "TestSupport"]),
     tests("ImageCodecTests", ["ImageCodec", "TestSupport"]),
     .target(
         name: "WireFuzzing",
@@ -208,6 +210,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: leaves + compute + cluster + executables + testTargets,
     cLanguageStandard: .gnu17

@@ -46,7 +46,9 @@ package final class Coordinator: Sendable {
     ///
     /// - Parameters:
     ///   - requests: one per image; they are begun in this order.
-    ///   - decoder: the VAE.
+    ///   - decoder: the VAE; `nil` leaves the latents as they are, and nothing is consumed.
+    ///   - store: where results go before they count; `nil` forgets them with the process.
+    ///   - resumed: what earlier lives of this run came to.
     ///   - onEvent: called in order on a thread of its own, where it may take its time; `run`
     ///     returns after the last call has.
     ///   - consume: called with one image at a time, in order of completion. While it is slow no
@@ -55,7 +57,8 @@ package final class Coordinator: Sendable {
     /// - Returns: what the run came to; look at its `failures`.
     /// - Throws: `CoordinatorError`; what was done nevertheless is in its `summary`.
     package func run(
-        _ requests: [GenerationRequest], decoder: any LatentDecoding,
+        _ requests: [GenerationRequest], decoder: (any LatentDecoding)?,
+        store: (any RunStoring)? = nil, resumed: ResumedRun = ResumedRun(),
         onEvent: @escaping @Sendable (CoordinatorEvent) -> Void = { _ in },
         consume: @escaping @Sendable (FinishedImage) async throws -> Void
     ) async throws(CoordinatorError) -> CoordinatorSummary {
@@ -63,21 +66,37 @@ package final class Coordinator: Sendable {
         let begin = ContinuousClock.now
         let (dials, dialInput) = AsyncStream<Dial>.makeStream()
         let (pictures, pictureInput) = AsyncStream<DecodeStage.Output>.makeStream()
-        let stage = DecodeStage(
-            decoder: decoder, requests: requests, threadCount: configuration.decodeThreadCount
-        ) { pictureInput.yield($0) }
+        let stage = decoder.map { decoder in
+            DecodeStage(
+                decoder: decoder, requests: requests, threadCount: configuration.decodeThreadCount
+            ) { pictureInput.yield($0) }
+        }
         let input = input
         let relay = EventRelay(onEvent)
+        let storeStage = StoreStage(
+            store: store,
+            outputs: StoreStage.Outputs(emit: { input.yield($0) }, report: relay.send))
         let outputs = CoordinatorEngine.Outputs(
-            dial: { dialInput.yield(($0, $1)) }, decode: stage.submit,
-            emit: { input.yield($0) }, report: relay.send,
+            dial: { dialInput.yield(($0, $1)) },
+            store: { storeStage.submit($0, worker: $1, kernelClass: $2) },
+            keep: { storeStage.keep($0, $1) },
+            decode: { result, worker, kernelClass, picture in
+                guard let stage else {
+                    pictureInput.yield(.undecoded(item: Int(result.lease.item)))
+                    return
+                }
+                stage.submit(
+                    result, worker: worker, kernelClass: kernelClass, picture: picture)
+            },
+            emit: { input.yield($0) }, report: { storeStage.submit($0) },
             end: {
                 dialInput.finish()
                 pictureInput.finish()
                 input.finish()
             })
         let engine = CoordinatorEngine(
-            machine: machine(for: requests), outputs: outputs, loop: group.next(), logger: logger)
+            machine: machine(for: requests, resumed), outputs: outputs, loop: group.next(),
+            logger: logger)
 
         async let dialled: Void = dial(dials, engine)
         async let consumed = Self.consume(pictures, engine, consume)
@@ -89,13 +108,15 @@ package final class Coordinator: Sendable {
         // Not awaited: cut short as soon as all connections have closed by themselves.
         async let _: Void = Self.abandon(engine)
         await dialled
-        await stage.shutDown()
+        await stage?.shutDown()
+        let storeProblem = await storeStage.shutDown()
         await relay.finish()
         var summary = await engine.summary
         summary.decodeSeconds = decodeSeconds
         summary.traffic = counter.snapshot
         summary.seconds = (ContinuousClock.now - begin).seconds
         if let consumerError { throw .consumerFailed(consumerError, summary) }
+        if let storeProblem { throw .consumerFailed(StoreError(storeProblem), summary) }
         if Task.isCancelled { throw .cancelled(summary) }
         return try await engine.verdict(summary)
     }
@@ -130,6 +151,7 @@ package final class Coordinator: Sendable {
             switch picture {
             case .failure(let item, let reason):
                 await engine.handle(.decodeFailed(item: item, reason: reason))
+            case .undecoded(let item): await engine.consumed(item)
             case .image(let image):
                 if image.workerDecodeClass == nil { decodeSeconds += image.decodeSeconds }
                 do {
@@ -149,15 +171,22 @@ package final class Coordinator: Sendable {
         await engine.abandon()
     }
 
-    private func machine(for requests: [GenerationRequest]) -> CoordinatorStateMachine {
+    /// A name that no other run has, 16 random bytes.
+    package static func makeInstance() -> [UInt8] {
         var random = SystemRandomNumberGenerator()
+        return (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
+    }
+
+    private func machine(
+        for requests: [GenerationRequest], _ resumed: ResumedRun
+    ) -> CoordinatorStateMachine {
         let node = NodeDescription(
-            role: .coordinator,
-            instance: (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) },
+            role: .coordinator, instance: resumed.instance ?? Self.makeInstance(),
             name: configuration.name, build: configuration.build,
             kernelClass: configuration.kernelClass, coreCount: configuration.coreCount,
             memoryByteCount: configuration.memoryByteCount, model: configuration.model, credits: 0)
         return CoordinatorStateMachine(
-            node: node, configuration: configuration, workers: workers, requests: requests)
+            node: node, configuration: configuration, workers: workers, requests: requests,
+            resumed: resumed)
     }
 }

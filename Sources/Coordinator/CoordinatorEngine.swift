@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterTransport
+import GenerationTypes
 import Logging
 import NIOCore
 import WireProtocol
@@ -12,6 +13,8 @@ actor CoordinatorEngine {
     /// What the engine asks of the tasks around it.
     struct Outputs: Sendable {
         var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
+        var store: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
+        var keep: @Sendable (_ item: Int, SamplingCheckpoint) -> Void
         var decode:
             @Sendable (
                 LatentResult, _ worker: String, _ kernelClass: String, _ picture: WorkerPicture?
@@ -139,9 +142,9 @@ actor CoordinatorEngine {
         case .send(let id, let message): connections[id]?.send(message)
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
-        case .store(let result, _, _): outputs.emit(.stored(item: Int(result.lease.item)))
-        // Lives of a run that share no disk have nothing to go on from.
-        case .keep: break
+        case .store(let result, let worker, let kernelClass):
+            outputs.store(result, worker, kernelClass)
+        case .keep(let item, let checkpoint): outputs.keep(item, checkpoint)
         case .decode(let result, let worker, let kernelClass, let picture):
             outputs.decode(result, worker, kernelClass, picture)
         case .report(let event):

@@ -162,7 +162,11 @@ package struct CoordinatorStateMachine {
             items[item].status = .completed
             items[item].sha256 = sha256
         }
-        openCount -= completed.count
+        for (item, failures) in resumed.failed {
+            items[item].status = .failed
+            items[item].failures = failures
+        }
+        openCount -= completed.count + resumed.failed.count
         for (item, checkpoint) in resumed.checkpoints where items[item].isOpen {
             checkpoints[item] = KeptCheckpoint(checkpoint: checkpoint, makers: [])
         }

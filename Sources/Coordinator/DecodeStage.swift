@@ -14,6 +14,8 @@ struct DecodeStage: Sendable {
     enum Output: Sendable {
         case image(FinishedImage)
         case failure(item: Int, reason: String)
+        /// Nobody decodes in this run.
+        case undecoded(item: Int)
     }
 
     private let decoder: any LatentDecoding

@@ -7,18 +7,25 @@ import WireProtocol
 package struct ResumedRun: Sendable {
     /// Images with a stored result, and its SHA-256.
     package var completed: [Int: [UInt8]]
+    /// Images that were given up, with their reasons.
+    package var failed: [Int: [AttemptFailure]]
     /// At least the largest fencing token that was granted before.
     package var tokenBase: UInt64
+    /// The name of all lives of a run towards workers, 16 bytes; `nil` draws one.
+    package var instance: [UInt8]?
     /// The newest checkpoints of images that were not done.
     package var checkpoints: [Int: SamplingCheckpoint]
 
     /// A run that begins; or one that goes on with what was stored.
     package init(
-        completed: [Int: [UInt8]] = [:], tokenBase: UInt64 = 0,
+        completed: [Int: [UInt8]] = [:], failed: [Int: [AttemptFailure]] = [:],
+        tokenBase: UInt64 = 0, instance: [UInt8]? = nil,
         checkpoints: [Int: SamplingCheckpoint] = [:]
     ) {
         self.completed = completed
+        self.failed = failed
         self.tokenBase = tokenBase
+        self.instance = instance
         self.checkpoints = checkpoints
     }
 }

@@ -7,40 +7,33 @@ internal import GenerationTypes
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import RunStore
 internal import StableDiffusion
 internal import TensorKit
 
-/// One run on the cluster: workers found or started, images drawn, files written.
+/// One life of a run on the cluster: workers found or started, images drawn, files written.
 struct ClusterRun: Sendable {
-    let plan: RequestPlan
+    let job: RunJob
     let pool: WorkerPool
-    let model: ModelDirectory
     /// How often workers save their images.
     let checkpoints: CheckpointPolicy
     /// How this process decodes.
     let decoding: ComputeConfiguration
+    let decodePlace: DecodePlace
     let stop: StopRequest
     let progress: ProgressFeed
 
-    /// What this process needs of the model.
-    private struct Prepared: Sendable {
-        let fingerprint: ModelFingerprint
-        let decoder: PictureDecoder
-    }
-
     /// Performs the run and leaves its files behind, however it ends.
     ///
-    /// - Parameter makeSession: makes what keeps the account, when the model is known.
     /// - Throws: what makes the run impossible; otherwise the outcome is in the result.
-    func perform(
-        _ makeSession: @escaping @Sendable (ModelFingerprint) -> RunSession
-    ) async throws -> ProgramExit {
+    func perform() async throws -> ProgramExit {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             progress.report(
                 .runStarted(
-                    stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
-            let exit = try await prepareAndDraw(group, makeSession)
+                    stepCounts: job.plan.requests.map(\.inferenceStepCount),
+                    baseSeed: job.plan.baseSeed))
+            let exit = try await prepareAndDraw(group)
             try? await group.shutdownGracefully()
             return exit
         } catch {
@@ -51,14 +44,18 @@ struct ClusterRun: Sendable {
 
     /// Reads the model while workers of this machine read it too.
     private func prepareAndDraw(
-        _ group: MultiThreadedEventLoopGroup,
-        _ makeSession: @escaping @Sendable (ModelFingerprint) -> RunSession
+        _ group: MultiThreadedEventLoopGroup
     ) async throws -> ProgramExit {
-        let preparing = Task { try await prepare() }
+        let preparing = Task { try await PreparedModel(job.model, decoding: decoding) }
+        guard job.hasOpenImages else {
+            let prepared = try await preparing.value
+            let session = try job.begin(with: prepared.fingerprint, progress: progress)
+            return try await finish(session, prepared, CoordinatorSummary(of: session.history))
+        }
         do {
             return try await withWorkers(group) { workers in
                 let prepared = try await preparing.value
-                let session = makeSession(prepared.fingerprint)
+                let session = try job.begin(with: prepared.fingerprint, progress: progress)
                 return try await draw(on: workers, prepared, session, group)
             }
         } catch {
@@ -66,16 +63,6 @@ struct ClusterRun: Sendable {
             _ = try await preparing.value
             throw error
         }
-    }
-
-    private func prepare() async throws -> Prepared {
-        async let fingerprint = DedicatedThread.run(named: "hash") {
-            try ModelFingerprint(of: model)
-        }
-        async let decoder = DedicatedThread.run(named: "load") {
-            PictureDecoder(try LatentDecoder(model: model, compute: decoding))
-        }
-        return Prepared(fingerprint: try await fingerprint, decoder: try await decoder)
     }
 
     private func withWorkers(
@@ -103,7 +90,7 @@ struct ClusterRun: Sendable {
     }
 
     private func draw(
-        on workers: [WorkerAddress], _ prepared: Prepared, _ session: RunSession,
+        on workers: [WorkerAddress], _ prepared: PreparedModel, _ session: RunSession,
         _ group: MultiThreadedEventLoopGroup
     ) async throws -> ProgramExit {
         var configuration = CoordinatorConfiguration(
@@ -111,6 +98,7 @@ struct ClusterRun: Sendable {
             kernelClass: prepared.decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
             memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint)
         configuration.checkpoints = checkpoints
+        configuration.wantsPictures = decodePlace == .workers
         // Nobody starts a local worker again.
         if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
@@ -119,15 +107,38 @@ struct ClusterRun: Sendable {
         stop.onRequest { coordinator.cancel() }
         do {
             let summary = try await coordinator.run(
-                plan.requests, decoder: prepared.decoder, onEvent: { session.note($0) },
+                job.plan.requests,
+                decoder: decodePlace != DecodePlace.none ? prepared.decoder : nil, store: session,
+                resumed: try session.resumed, onEvent: { session.note($0) },
                 consume: { finished in
                     try await DedicatedThread.run(named: "write") { try session.write(finished) }
                 })
-            try session.finish(summary)
-            return summary.failures.isEmpty ? .success : .someImagesFailed
+            return try await finish(session, prepared, summary)
         } catch let error as CoordinatorError {
             return try finish(session, after: error)
         }
+    }
+
+    /// Makes the pictures that an earlier life left to this one, and the account.
+    private func finish(
+        _ session: RunSession, _ prepared: PreparedModel, _ summary: CoordinatorSummary
+    ) async throws -> ProgramExit {
+        if decodePlace == .coordinator, summary.isHeldUpByDecoding {
+            progress.report(
+                .warning(
+                    """
+                    decoding took nearly all of the time, so that workers waited for it; let them do \
+                    it with --decode-on workers
+                    """))
+        }
+        var isDone = true
+        if decodePlace != DecodePlace.none {
+            isDone = try await LateDecoding(
+                session: session, decoder: prepared.decoder, progress: progress, stop: stop
+            ).run()
+        }
+        try session.finish(summary, isInterrupted: !isDone)
+        return isDone && summary.failures.isEmpty ? .success : .someImagesFailed
     }
 
     /// Leaves an account of what was done nevertheless.
@@ -140,13 +151,29 @@ struct ClusterRun: Sendable {
             try session.finish(summary)
             throw error
         case .cancelled(let summary):
-            progress.report(.warning("interrupted: what is drawn so far is kept"))
+            progress.report(
+                .warning("interrupted: what is drawn so far is kept; --resume goes on with it"))
             try session.finish(summary, isInterrupted: true)
             return .someImagesFailed
         case .consumerFailed(let cause, let summary):
             // A full disk may still have room for the account of what is on it.
             try? session.finish(summary, isInterrupted: true)
             throw cause
+        }
+    }
+}
+
+extension CoordinatorSummary {
+    /// Whether the coordinator decoded nearly all the time while workers waited.
+    fileprivate var isHeldUpByDecoding: Bool {
+        completedCount >= 8 && decodeSeconds > 0.9 * seconds
+    }
+
+    /// What a life comes to that finds nothing to sample.
+    fileprivate init(of history: StoredHistory) {
+        self.init()
+        for item in history.requests.indices where history.hasFailed(item) {
+            failures[item] = history.attemptFailures(of: item)
         }
     }
 }

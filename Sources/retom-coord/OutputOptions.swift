@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
-internal import CommandSupport
-internal import Foundation
-internal import GenerationTypes
 
 /// Where the pictures go and what is shown meanwhile.
 struct OutputOptions: ParsableArguments {
@@ -19,6 +16,24 @@ struct OutputOptions: ParsableArguments {
             """)
     var overwrite = false
 
+    @Flag(
+        help: """
+            Go on with the run that the directory holds, with its own prompts and settings, on \
+            these workers or others.
+            """)
+    var resume = false
+
+    @Flag(help: "With --resume: try images again that have failed.")
+    var retryFailed = false
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Who makes pictures of latents: workers spare the coordinator the work, with none they \
+            wait for 'retom-coord decode' (default: coordinator).
+            """, valueName: "coordinator|workers|none"))
+    var decodeOn = DecodePlace.coordinator
+
     @Flag(help: "Also write the latents of each picture as .safetensors.")
     var saveLatents = false
 
@@ -28,28 +43,19 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Show no progress, only failures and warnings.")
     var quiet = false
 
-    /// What the environment says of the terminal.
-    private var terminalStyle: TerminalStyle {
-        let environment = ProcessInfo.processInfo.environment
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment[$0] }
-            .first { !$0.isEmpty }
-        return TerminalStyle(
-            usesColor: environment["NO_COLOR", default: ""].isEmpty
-                && environment["TERM"] != "dumb",
-            usesUnicode: locale?.uppercased().replacing("-", with: "").contains("UTF8") ?? false)
+    func validate() throws {
+        if resume, overwrite {
+            throw ValidationError("--resume keeps the run that --overwrite would replace")
+        }
+        if retryFailed, !resume { throw ValidationError("--retry-failed goes with --resume") }
     }
+}
 
-    /// The display that suits the terminal and these options.
-    func progress(for plan: RequestPlan) -> ProgressFeed {
-        let mode =
-            quiet
-            ? ProgressDisplay.Mode.silent
-            : .suited(
-                errorIsTerminal: ConsoleStreams.errorIsTerminal,
-                outputIsTerminal: ConsoleStreams.outputIsTerminal, json: json,
-                style: terminalStyle)
-        let display = ProgressDisplay(
-            mode: mode, json: json, prompts: plan.requests.map(\.prompt), console: .standard)
-        return ProgressFeed(display, console: .standard)
-    }
+/// Who decodes.
+enum DecodePlace: String, ExpressibleByArgument, Sendable {
+    case coordinator
+    /// Whoever sampled them; the coordinator where a worker can't.
+    case workers
+    /// Nobody in this run.
+    case none
 }

@@ -3,7 +3,9 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import Coordinator
+internal import Foundation
 internal import GenerationTypes
+internal import RunStore
 internal import StableDiffusion
 internal import TensorKit
 
@@ -16,16 +18,18 @@ struct RetomCoord: AsyncParsableCommand {
         usage: "retom-coord -p <text> ... [-b <count>] [-o <directory>] [<options>]",
         discussion: """
               retom-coord -p "a red house in the snow" -b 4 -o out
+              retom-coord --resume -o out
 
             Without --workers it starts a worker on this machine; without --model it draws with \
             the small embedded model. The output directory receives the pictures \
             (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
-            (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn.
+            (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn; \
+            --resume goes on with it, also after a crash.
 
             Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
             3 no usable worker.
             """,
-        version: ProgramVersion.text)
+        version: ProgramVersion.text, subcommands: [Decode.self])
 
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
@@ -39,19 +43,26 @@ struct RetomCoord: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopRequest()
-        let (path, modelName) = try model.resolve()
-        let directory = try ModelDirectory(path: path)
-        let plan = try generation.plan(
-            prompts.entries(), for: RequestCheck(of: directory),
-            tokenMerging: merging.configuration)
-        let pool = try workers.pool(compute: compute, model: model)
-        let runDirectory = try RunDirectory(
-            preparing: output.output, policy: output.overwrite ? .replace : .refuse)
-        let progress = output.progress(for: plan)
+        var warnings: [String] = []
+        let job = output.resume ? try resumedJob { warnings.append($0) } : try newJob()
+        var compute = compute
+        if case .stored(_, let history) = job.account { compute.follow(history.run.settings) }
+        let pool = try workers.pool(compute: compute, modelDirectory: job.modelDirectory)
+        let progress = ProgressFeed.make(for: job.plan, json: output.json, quiet: output.quiet)
         let exit: ProgramExit
         do {
-            exit = try await draw(
-                plan, model: (directory, modelName), pool, runDirectory, progress, stop)
+            warnings += pool.warnings
+            if job.hasOpenImages {
+                warnings += try TruncationWarnings.of(job.plan.requests, model: job.model)
+            }
+            for warning in warnings { progress.report(.warning(warning)) }
+            let run = ClusterRun(
+                job: job, pool: pool, checkpoints: workers.checkpoints,
+                decoding: compute.configuration(
+                    threadCount: job.hasOpenImages
+                        ? pool.decodeThreadCount(of: compute) : compute.threads),
+                decodePlace: output.decodeOn, stop: stop, progress: progress)
+            exit = try await run.perform()
         } catch {
             // What the display was told comes before the error that ends the program.
             await progress.finish()
@@ -61,23 +72,39 @@ struct RetomCoord: AsyncParsableCommand {
         guard exit == .success else { throw exit.code }
     }
 
-    private func draw(
-        _ plan: RequestPlan, model: (directory: ModelDirectory, name: String), _ pool: WorkerPool,
-        _ runDirectory: RunDirectory, _ progress: ProgressFeed, _ stop: StopRequest
-    ) async throws -> ProgramExit {
-        let truncations = try TruncationWarnings.of(plan.requests, model: model.directory)
-        for warning in pool.warnings + truncations { progress.report(.warning(warning)) }
-        let run = ClusterRun(
-            plan: plan, pool: pool, model: model.directory, checkpoints: workers.checkpoints,
-            decoding: compute.configuration(threadCount: pool.decodeThreadCount(of: compute)),
-            stop: stop, progress: progress)
-        return try await run.perform { fingerprint in
-            RunSession(
-                directory: runDirectory, plan: plan, progress: progress,
-                model: ModelRecord(name: model.name, fingerprint: fingerprint),
-                settings: settings, batchCount: generation.batchCount,
-                savesLatents: output.saveLatents)
+    private func newJob() throws -> RunJob {
+        try prompts.requireSome()
+        let (path, modelName) = try model.resolve()
+        let directory = try ModelDirectory(path: path)
+        let plan = try generation.plan(
+            prompts.entries(), for: RequestCheck(of: directory),
+            tokenMerging: merging.configuration)
+        return RunJob(
+            plan: plan,
+            directory: try RunDirectory(
+                preparing: output.output, policy: output.overwrite ? .replace : .refuse),
+            account: .new(
+                batchCount: generation.batchCount, settings: settings,
+                savesLatents: output.saveLatents),
+            model: directory, modelName: modelName,
+            // Whoever goes on with the run may stand elsewhere.
+            modelDirectory: model.model.map { URL(fileURLWithPath: $0).path })
+    }
+
+    /// - Throws: also when options are given that the run has settled already.
+    private func resumedJob(warn: (String) -> Void) throws -> RunJob {
+        let isSettled =
+            try prompts.isEmpty && generation.isDefault && !output.saveLatents
+            && merging.configuration == MergeOptions.parse([]).configuration
+        guard isSettled else {
+            throw ValidationError(
+                """
+                --resume goes on with the prompts and picture settings that the run began with; \
+                leave them out, or begin another run in another directory
+                """)
         }
+        return try RunJob.opening(
+            output.output, model: model, retriesFailures: output.retryFailed, warn: warn)
     }
 
     /// Options that are no part of a request, for the report.
@@ -86,5 +113,13 @@ struct RetomCoord: AsyncParsableCommand {
             "precision": compute.precision, "backend": compute.backend,
             "merge": merging.configuration.summary,
         ]
+    }
+}
+
+extension ComputeOptions {
+    /// Computes as the run did before, where nothing else is asked for.
+    fileprivate mutating func follow(_ settings: [String: String]) {
+        if precision == "auto" { precision = settings["precision"] ?? precision }
+        if backend == "auto" { backend = settings["backend"] ?? backend }
     }
 }

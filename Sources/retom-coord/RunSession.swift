@@ -6,13 +6,14 @@ internal import Coordinator
 internal import FoundationEssentials
 internal import GenerationTypes
 internal import ImageCodec
+internal import RunStore
 internal import SafeTensors
 internal import Synchronization
 
-/// Keeps the account of a run and writes its files.
+/// One life of a run: books what happens, shows it, and writes the files.
 final class RunSession: Sendable {
     fileprivate struct State {
-        var images: [ImageRecord]
+        /// Workers as this life met them.
         var workers: [WorkerRecord] = []
         /// A worker was ready to draw: the run has begun.
         var hadWorker = false
@@ -20,36 +21,51 @@ final class RunSession: Sendable {
         var isDirectoryOurs = false
     }
 
+    let store: RunStore
+    /// What was known when this life began.
+    let history: StoredHistory
     private let directory: RunDirectory
-    private let plan: RequestPlan
+    private let life: StoredLife
     private let progress: ProgressFeed
     private let model: ModelRecord
-    private let settings: [String: String]
-    private let batchCount: Int
-    private let savesLatents: Bool
-    private let startedAt = Date()
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
+    /// Begins a life of a run whose images are accepted.
+    ///
+    /// - Throws: `RunStoreError`.
     init(
-        directory: RunDirectory, plan: RequestPlan, progress: ProgressFeed, model: ModelRecord,
-        settings: [String: String], batchCount: Int, savesLatents: Bool
-    ) {
+        _ store: RunStore, directory: RunDirectory, model: ModelRecord, progress: ProgressFeed
+    ) throws {
+        self.store = store
         self.directory = directory
-        self.plan = plan
-        self.progress = progress
         self.model = model
-        self.settings = settings
-        self.batchCount = batchCount
-        self.savesLatents = savesLatents
-        state = Mutex(
-            State(
-                images: plan.requests.enumerated().map {
-                    ImageRecord(index: $0.offset, request: $0.element)
-                }))
+        self.progress = progress
+        life = try store.beginLife()
+        history = try store.history()
+        for item in history.requests.indices where history.pictures[item] != nil {
+            progress.report(.imageKept(index: item))
+        }
     }
 
-    /// Writes a picture (and its latents), then takes it into the account.
-    func write(_ finished: FinishedImage) throws {
+    /// What the coordinator has to know of earlier lives.
+    ///
+    /// - Throws: `RunStoreError`.
+    var resumed: ResumedRun {
+        get throws {
+            let given = history.requests.indices.filter(history.hasFailed)
+            return ResumedRun(
+                completed: history.results.mapValues(\.sha256),
+                failed: Dictionary(
+                    uniqueKeysWithValues: given.map { ($0, history.attemptFailures(of: $0)) }),
+                tokenBase: life.tokenBase, instance: history.run.instance,
+                checkpoints: try store.checkpoints())
+        }
+    }
+
+    /// Writes a picture (and its latents), then books it.
+    ///
+    /// - Parameter replacing: whether a picture that is there is replaced.
+    func write(_ finished: FinishedImage, replacing: Bool = false) throws {
         let timings = ImageTimings(
             worker: finished.timings, decodingSeconds: finished.decodeSeconds)
         let metadata = ImageMetadata(
@@ -62,28 +78,17 @@ final class RunSession: Sendable {
         try takeDirectory()
         let file = RunFileName.picture(index: finished.item, seed: finished.request.seed)
         var latentsFile: String?
-        if savesLatents {
+        if history.run.savesLatents {
             let name = RunFileName.latents(index: finished.item, seed: finished.request.seed)
-            try directory.writeNew(name, bytes: latentsBytes(finished.latents))
+            try put(name, latentsBytes(finished.latents), replacing)
             latentsFile = name
         }
-        try directory.writeNew(file, bytes: try PNG.encode(picture, texts: metadata.pngTexts()))
-        state.withLock { state in
-            state.images[finished.item].status = .written
-            state.images[finished.item].file = file
-            state.images[finished.item].latentsFile = latentsFile
-            state.images[finished.item].worker = finished.worker
-            state.images[finished.item].attempts = finished.attempt
-            state.images[finished.item].resumedFromStep =
-                finished.resumedStep > 0 ? finished.resumedStep : nil
-            state.images[finished.item].timings = timings
-            state.images[finished.item].latentSHA256 = finished.sha256
-            state.images[finished.item].tokenMerging = TokenMergeRecord(finished.tokenMerging)
-            state.update(worker: finished.worker, kernelClass: finished.kernelClass) {
-                $0.imageCount += 1
-                $0.busySeconds += timings.textSeconds + timings.samplingSeconds
-            }
-        }
+        try put(file, try PNG.encode(picture, texts: metadata.pngTexts()), replacing)
+        try store.record(
+            StoredPicture(
+                item: finished.item, file: file, latentsFile: latentsFile,
+                decodeSeconds: finished.decodeSeconds,
+                workerDecodeClass: finished.workerDecodeClass))
         progress.report(
             .imageWritten(
                 index: finished.item, worker: finished.worker, file: file,
@@ -96,70 +101,77 @@ final class RunSession: Sendable {
         for shown in RunEvent.events(for: event) { progress.report(shown) }
     }
 
-    /// Removes an earlier run's files, if that is wanted, when there is something to replace them.
-    private func takeDirectory() throws {
-        let isFirst = state.withLock { state in
-            defer { state.isDirectoryOurs = true }
-            return !state.isDirectoryOurs
-        }
-        if isFirst { try directory.removeExistingRun() }
-    }
-
-    /// Whether an earlier run stays, because this one did not begin or was broken off too early.
-    private func leavesEarlierRun(isInterrupted: Bool) throws -> Bool {
-        let (isOurs, hadWorker) = state.withLock { ($0.isDirectoryOurs, $0.hadWorker) }
-        guard !isOurs, isInterrupted || !hadWorker else { return false }
-        return try !directory.existingRunFiles().isEmpty
-    }
-
     /// Writes contact sheets, report and gallery of whatever was drawn.
     ///
-    /// - Parameter isInterrupted: whether the run was broken off.
-    func finish(_ summary: CoordinatorSummary, isInterrupted: Bool = false) throws {
-        if try leavesEarlierRun(isInterrupted: isInterrupted) {
+    /// - Parameters:
+    ///   - summary: what this life came to; `nil` when it only decoded.
+    ///   - isInterrupted: whether the run was broken off.
+    func finish(_ summary: CoordinatorSummary?, isInterrupted: Bool = false) throws {
+        if leavesEarlierRun(isInterrupted: isInterrupted) {
             progress.report(
                 .warning("\(directory.path): the earlier run stays, for nothing new was drawn"))
+            store.abandonSuccession()
             return
         }
         try takeDirectory()
-        let (images, workers) = state.withLock { state in
-            for (item, failures) in summary.failures where state.images[item].status == .pending {
-                state.images[item].fail(failures)
-            }
-            return (state.images, state.workers)
+        try store.end(life, traffic: summary?.storedTraffic ?? StoredTraffic())
+        let now = try store.history()
+        var images = now.imageRecords
+        for (item, failures) in summary?.failures ?? [:] where images[item].status != .written {
+            images[item].fail(failures.map(\.sentence))
         }
-        let written = images.count { $0.status == .written }
-        let finishedAt = Date()
-        var sheets: [String] = []
-        if written > 0 {
-            do {
-                // What an interrupted run never came to would only be black.
-                sheets = try RunSheets.write(
-                    images.filter { $0.status != .pending }, to: directory,
-                    version: ProgramVersion.text)
-            } catch {
-                // Sheets can be made again from the pictures; the report can't.
-                progress.report(.warning("no contact sheet: \(error)"))
-            }
-        }
-        let traffic = summary.traffic
-        let record = RunRecord(
-            version: ProgramVersion.text, model: model, baseSeed: plan.baseSeed,
-            batchCount: batchCount, settings: settings, startedAt: startedAt,
-            finishedAt: finishedAt, workers: workers,
-            wire: WireRecord(
-                sentByteCount: traffic.sentByteCount, receivedByteCount: traffic.receivedByteCount,
-                latentByteCount: traffic.resultRawByteCount,
-                compressedLatentByteCount: traffic.resultByteCount),
-            sheets: sheets)
-        let report = RunReport(run: record, images: images)
+        let report = RunReport(
+            run: RunRecord(
+                now, model: model, met: state.withLock(\.workers),
+                sheets: writeSheets(of: images)),
+            images: images)
         try directory.replace(RunFileName.report, bytes: try JSONText.file(report))
         try directory.replace(
             RunFileName.gallery, bytes: Array(GalleryPage(report: report).html.utf8))
         progress.report(
             .runFinished(
-                written: written, failed: images.count { $0.status == .failed },
-                seconds: finishedAt.timeIntervalSince(startedAt)))
+                written: images.count { $0.status == .written },
+                failed: images.count { $0.status == .failed },
+                seconds: Date().timeIntervalSince1970 - life.startedAt))
+    }
+
+    private func writeSheets(of images: [ImageRecord]) -> [String] {
+        guard images.contains(where: { $0.status == .written }) else { return [] }
+        do {
+            // What an interrupted run never came to would only be black.
+            return try RunSheets.write(
+                images.filter { $0.status == .written || $0.status == .failed }, to: directory,
+                version: ProgramVersion.text)
+        } catch {
+            // Sheets can be made again from the pictures; the report can't.
+            progress.report(.warning("no contact sheet: \(error)"))
+            return []
+        }
+    }
+
+    /// Removes an earlier run's files, if that is wanted, when there is something to replace them.
+    private func takeDirectory() throws {
+        try state.withLock { state in
+            guard !state.isDirectoryOurs else { return }
+            try directory.removeExistingRun()
+            try store.takePlace()
+            state.isDirectoryOurs = true
+        }
+    }
+
+    /// Whether an earlier run stays, because this one did not begin or was broken off too early.
+    private func leavesEarlierRun(isInterrupted: Bool) -> Bool {
+        let (isOurs, hadWorker) = state.withLock { ($0.isDirectoryOurs, $0.hadWorker) }
+        return !isOurs && (isInterrupted || !hadWorker) && store.isSuccessor
+    }
+
+    /// A picture that an earlier life wrote and did not come to book is replaced by itself.
+    private func put(_ name: String, _ bytes: [UInt8], _ replacing: Bool) throws {
+        if replacing || life.number > 1 {
+            try directory.replace(name, bytes: bytes)
+        } else {
+            try directory.writeNew(name, bytes: bytes)
+        }
     }
 
     /// The latents as diffusers would save them: `latents`, f32, `[1, channels, height, width]`.
@@ -172,41 +184,47 @@ final class RunSession: Sendable {
     }
 }
 
+extension RunSession: RunStoring {
+    func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws {
+        // An earlier run gives way to the first result, before the archive holds any of ours.
+        try takeDirectory()
+        try store.write(latents, sha256: sha256)
+    }
+
+    func commit(_ entries: [RunEntry]) throws {
+        try store.commit(
+            results: entries.compactMap(\.storedResult),
+            failures: entries.compactMap(\.storedFailure))
+    }
+
+    func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
+        try store.keep(checkpoint, of: item)
+    }
+}
+
 extension RunSession.State {
     fileprivate mutating func apply(_ event: CoordinatorEvent) {
         switch event {
         case .workerJoined(let worker, let description):
             hadWorker = true
-            update(worker: worker, kernelClass: description.kernelClass) { $0.lostReason = nil }
+            update(worker) {
+                $0.kernelClass = description.kernelClass
+                $0.lostReason = nil
+            }
         case .workerLost(let worker, let reason, willRetry: false),
             .workerRefused(let worker, let reason):
-            update(worker: worker, kernelClass: "") { $0.lostReason = reason }
-        case .retried(let item, let failure):
-            images[item].attempts += 1
-            images[item].reasons.append(failure.sentence)
-        case .failed(let item, let failures): images[item].fail(failures)
+            update(worker) { $0.lostReason = reason }
         default: break
         }
     }
 
-    fileprivate mutating func update(
-        worker: String, kernelClass: String, _ change: (inout WorkerRecord) -> Void
-    ) {
+    private mutating func update(_ worker: String, _ change: (inout WorkerRecord) -> Void) {
         if let index = workers.firstIndex(where: { $0.name == worker }) {
-            if !kernelClass.isEmpty { workers[index].kernelClass = kernelClass }
             change(&workers[index])
         } else {
-            var record = WorkerRecord(name: worker, kernelClass: kernelClass)
+            var record = WorkerRecord(name: worker, kernelClass: "")
             change(&record)
             workers.append(record)
         }
-    }
-}
-
-extension ImageRecord {
-    fileprivate mutating func fail(_ failures: [AttemptFailure]) {
-        status = .failed
-        attempts = failures.count
-        reasons = failures.map(\.sentence)
     }
 }

@@ -47,13 +47,14 @@ struct WorkerOptions: ParsableArguments {
     /// The workers to use: those of the hosts file, or processes to be started here.
     ///
     /// - Throws: `HostsFileError`, `HostsFileUnreadable`.
-    func pool(compute: ComputeOptions, model: ModelOptions) throws -> WorkerPool {
+    func pool(compute: ComputeOptions, modelDirectory: String?) throws -> WorkerPool {
+        let model = modelDirectory.map { ["--model", $0] } ?? []
         guard let workers else {
             let count = localWorkers ?? 1
             let threads = max(1, compute.threads / count)
             return .local(
                 count: count,
-                arguments: ["--port", "0", "--exit-with-parent"] + model.arguments
+                arguments: ["--port", "0", "--exit-with-parent"] + model
                     + compute.arguments(threadCount: threads))
         }
         guard let data = FileManager.default.contents(atPath: workers) else {

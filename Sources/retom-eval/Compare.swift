@@ -48,6 +48,7 @@ struct Compare: ParsableCommand {
     @OptionGroup(title: "Computing") var compute: ComputeOptions
 
     func validate() throws {
+        try prompts.requireSome()
         if let promptCount, promptCount < 1 {
             throw ValidationError("--prompt-count \(promptCount): choose 1 or more")
         }

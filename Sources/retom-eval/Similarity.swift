@@ -44,6 +44,7 @@ struct Similarity: ParsableCommand {
     @OptionGroup(title: "Computing") var compute: ComputeOptions
 
     func validate() throws {
+        try prompts.requireSome()
         guard (1...16).contains(heatMapWindow) else {
             throw ValidationError("--heat-map-window \(heatMapWindow): choose from 1 to 16")
         }

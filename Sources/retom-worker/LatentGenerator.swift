@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ClusterTransport
 internal import GenerationTypes
 internal import StableDiffusion
 internal import TensorKit

@@ -3,6 +3,7 @@
 import Coordinator
 import GenerationTypes
 import HashChain
+import Synchronization
 import Testing
 import WireProtocol
 import Worker
@@ -90,8 +91,10 @@ import Worker
             let second = try #require(Subject.leases(subject.join(2)).first?.lease)
             for step in [0, 2, stepsDone] { _ = subject.progress(2, second, step) }
             _ = subject.hear(2, .nak(second, WireReason(.workerFailed, "out of memory")))
+            _ = subject.join(3)
             subject.now = .seconds(5)
-            let preparation = Self.preparations(subject.join(3)).first
+            let preparation = Self.preparations(subject(.tick)).first
+            #expect(preparation != nil)
             #expect(preparation?.checkpoint == (stepsDone == 2 ? nil : Self.checkpoint(2)))
         }
     }
@@ -107,9 +110,10 @@ import Worker
         #expect(subject.machine.failures.isEmpty)
         _ = subject.hear(2, .term(second, nan))
         #expect(subject.machine.failures.isEmpty)
+        _ = subject.join(3)
         subject.now = .seconds(5)
-        let actions = subject.join(3)
-        #expect(Self.preparations(actions).first?.checkpoint == nil)
+        let actions = subject(.tick)
+        #expect(Self.preparations(actions) == [Preparation(checkpointInterval: 2)])
         let third = try #require(Subject.leases(actions).first?.lease)
         _ = subject.hear(3, .term(third, nan))
         #expect(subject.machine.failures.keys.sorted() == [0])
@@ -251,6 +255,7 @@ import Worker
         classes: [String] = ["hash", "hash"], spoils: Bool = false
     ) async throws -> (image: FinishedImage, steps: [Int], events: [CoordinatorEvent]) {
         let gate = Gate()
+        let isKilled = Atomic(false)
         let steps = Recorder<Int>()
         let generator = HashChainGenerator(
             beforeStep: { _, step in
@@ -263,7 +268,8 @@ import Worker
             let coordinator = TestCluster.coordinator(addresses) { $0.checkpoints = .every(3) }
             return try await coordinator.record(TestCluster.requests(1, steps: 10)) { event in
                 if case .progress(_, let worker, 7, _, _) = event,
-                    let index = names.firstIndex(of: worker)
+                    let index = names.firstIndex(of: worker),
+                    !isKilled.exchange(true, ordering: .relaxed)
                 {
                     workers[index].kill()
                     gate.open()

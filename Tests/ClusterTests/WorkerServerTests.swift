@@ -111,7 +111,7 @@ import Worker
             if case .strangerRejected(_, let reason) = event { reason } else { nil }
         }
         #expect(reasons.count == 6)
-        for word in ["TLS", "SSH", "does not speak", "at most", "protocol 9.0", "no meaning"] {
+        for word in ["TLS", "SSH", "does not speak", "at most", "protocol 9.1", "no meaning"] {
             #expect(reasons.contains { $0.contains(word) }, "\(word)")
         }
     }
@@ -127,7 +127,7 @@ import Worker
                 return
             }
             #expect(reason.code == .protocolMismatch)
-            #expect(reason.text.contains("9.0"))
+            #expect(reason.text.contains("9.1"))
         }
     }
 

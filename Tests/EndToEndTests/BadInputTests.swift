@@ -130,15 +130,22 @@ extension EndToEndTests {
                 "-p", "a", preparations: "ulimit -f 1")
             expectRefusal(early, ["out", "File too large", "-o"], studio)
 
-            // There is room for the first check, but not for a picture.
+            // There is room for the first check, but not for the account of the run.
+            let next = try await studio.draw("-p", "a", preparations: "ulimit -f 16")
+            expectRefusal(next, ["out/run.sqlite"], studio)
+
+            // There is room for the account, but not for a picture.
             let late = try await studio.draw(
-                "-p", "a", "-b", "2", "-W", "256", "-H", "256",
-                preparations: "ulimit -f 16")
+                "-p", "a", "-b", "2", "-W", "512", "-H", "512",
+                preparations: "ulimit -f 400")
             #expect(late.code == 2, "\(late)")
             #expect(count("cannot write out/", in: late.errorOutput) == 1, "\(late)")
             let names = try #require(studio.names())
             #expect(names.allSatisfy { !$0.hasSuffix(".tmp") && !$0.hasSuffix(".png") }, "\(names)")
-            #expect(try studio.images().map { $0["status"] as? String } == ["pending", "pending"])
+            #expect(
+                try studio.images().allSatisfy {
+                    ["pending", "sampled"].contains($0["status"] as? String)
+                })
         }
 
         private func expectModelRefusal(

@@ -102,7 +102,9 @@ extension EndToEndTests {
             let refused = try await studio.draw("-p", "a", "--workers", alone, "-q", out: "none")
             #expect(refused.code == 3, "\(refused)")
             #expect(refused.errorOutput.contains("it has another model"), "\(refused)")
-            #expect(studio.names(out: "none") == ["index.html", "report.json"])
+            #expect(
+                studio.names(out: "none")
+                    == ["index.html", "latents", "report.json", "run.sqlite"])
         }
 
         @Test func aPortInUse() async throws {
@@ -153,7 +155,9 @@ extension EndToEndTests {
                 #expect(count("image \(index) failed", in: ending.errorOutput) == 1)
             }
             #expect(count("after step 1", in: ending.errorOutput) == 5, "\(ending)")
-            #expect(studio.names() == ["index.html", "report.json"])
+            #expect(
+                studio.names()
+                    == ["index.html", "latents", "report.json", "run.sqlite"])
             #expect(try studio.images().allSatisfy { $0["status"] as? String == "failed" })
         }
 

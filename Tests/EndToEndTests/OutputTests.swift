@@ -19,7 +19,8 @@ extension EndToEndTests {
             #expect(
                 studio.names()
                     == (pictures.flatMap { ["\($0).png", "\($0).safetensors"] }
-                    + ["grid-0000.png", "index.html", "report.json"]).sorted())
+                    + ["grid-0000.png", "index.html", "latents", "report.json", "run.sqlite"])
+                    .sorted())
 
             let picture = try PNG.decode(try studio.bytes("00003-103.png"))
             #expect(picture.image.width == 128 && picture.image.height == 64)
@@ -187,6 +188,7 @@ extension EndToEndTests {
             let nobody = try studio.hosts("127.0.0.1:1")
             let lonely = try await studio.draw("-p", "a dog", "--overwrite", "--workers", nobody)
             #expect(lonely.code == 3)
+            #expect(studio.names()?.contains { $0.hasPrefix("run-new") } == false)
             #expect(lonely.errorOutput.contains("the earlier run stays"), "\(lonely)")
             #expect(try studio.bytes("00000-100.png") == before)
             #expect(try studio.bytes("report.json") == report)
@@ -194,8 +196,13 @@ extension EndToEndTests {
             #expect(try await studio.draw("-p", "a dog", "--overwrite").code == 0)
             #expect(
                 studio.names() == [
-                    "00000-100.png", "grid-0000.png", "index.html", "mine.txt", "report.json",
+                    "00000-100.png", "grid-0000.png", "index.html", "latents", "mine.txt",
+                    "report.json", "run.sqlite",
                 ])
+            // Not even its latents are left.
+            let latents = try FileManager.default.contentsOfDirectory(
+                atPath: studio.directory.file("out/latents"))
+            #expect(latents.count == 1)
         }
     }
 }

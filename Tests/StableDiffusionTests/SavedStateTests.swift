@@ -8,7 +8,7 @@ import Testing
         var writer = WordWriter()
         writer.write(7)
         writer.write(UInt64.max - 1)
-        writer.write([Float.nan, -0, 1.5])
+        writer.write([Float.nan, -0.0, 1.5])
         writer.write([UInt32(3), 4])
         return writer.finish()
     }

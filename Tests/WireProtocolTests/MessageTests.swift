@@ -16,7 +16,7 @@ import WireProtocol
 
     @Test func samplesCoverEveryType() {
         let types = Set(Samples.messages.map(\.type))
-        #expect(types == Set(MessageType.allCases).subtracting([.checkpoint]))
+        #expect(types == Set(MessageType.allCases))
     }
 
     @Test func everyMethodAndScheduleTravels() throws {

@@ -26,7 +26,8 @@ package struct PlainProgress: Sendable {
         for event: RunEvent, _ progress: RunProgress, _ remainingSeconds: Double?, _ time: Double
     ) -> String? {
         switch event {
-        case .workerConnected, .imageProgress, .imageStarted, .imageSampled, .imageWritten:
+        case .workerConnected, .imageKept, .imageProgress, .imageStarted, .imageSampled,
+            .imageWritten:
             routineLine(for: event, progress, remainingSeconds, time)
         default: RunMessage.text(for: event)
         }
@@ -78,7 +79,12 @@ package enum RunMessage {
             finished(written: written, failed: failed, seconds: seconds)
         case .imageResumed(let index, let worker, let step):
             "image \(index) goes on at \(worker) from step \(step)"
-        case .workerConnected, .imageStarted, .imageProgress, .imageSampled, .imageWritten: nil
+        case .runAccepted(_, openCount: 0): "nothing is left to sample"
+        case .runAccepted(let imageCount, let openCount) where openCount < imageCount:
+            "goes on with \(images(openCount)) of \(imageCount)"
+        case .runAccepted, .imageKept, .workerConnected, .imageStarted, .imageProgress,
+            .imageSampled, .imageWritten:
+            nil
         }
     }
 

@@ -8,6 +8,8 @@ extension RunEvent {
     /// | `event` | fields |
     /// | --- | --- |
     /// | `run_started` | `image_count`, `step_count` (of all images), `base_seed` |
+    /// | `run_accepted` | `image_count`, `open` (images without an outcome) |
+    /// | `image_kept` | `index` |
     /// | `worker_connected` | `worker`, `kernel_class` |
     /// | `worker_lost` | `worker`, `reason` |
     /// | `image_started` | `index`, `worker`, `attempt` |
@@ -30,6 +32,8 @@ extension RunEvent {
     private var name: String {
         switch self {
         case .runStarted: "run_started"
+        case .runAccepted: "run_accepted"
+        case .imageKept: "image_kept"
         case .workerConnected: "worker_connected"
         case .workerLost: "worker_lost"
         case .imageStarted: "image_started"
@@ -53,6 +57,9 @@ extension RunEvent {
                 ("image_count", "\(stepCounts.count)"),
                 ("step_count", "\(stepCounts.reduce(0, +))"), ("base_seed", "\(baseSeed)"),
             ]
+        case .runAccepted(let imageCount, let openCount):
+            [("image_count", "\(imageCount)"), ("open", "\(openCount)")]
+        case .imageKept(let index): [("index", "\(index)")]
         case .workerConnected(let worker, let kernelClass):
             [("worker", text(worker)), ("kernel_class", text(kernelClass))]
         case .workerLost(let worker, let reason):

@@ -6,6 +6,10 @@
 package enum RunEvent: Sendable, Equatable {
     /// Work begins: the steps of every image, in order, and the seed of image 0.
     case runStarted(stepCounts: [Int], baseSeed: UInt64)
+    /// What was asked for is on the disk: whatever happens now, `--resume` goes on with it.
+    case runAccepted(imageCount: Int, openCount: Int)
+    /// A picture is there already, from before the run was broken off.
+    case imageKept(index: Int)
     /// A worker takes part from now on.
     case workerConnected(worker: String, kernelClass: String)
     /// A worker is gone; its images go to others.
@@ -44,10 +48,10 @@ extension RunEvent {
         switch self {
         case .imageStarted(let index, _, _), .imageProgress(let index, _, _, _),
             .imageSampled(let index, _), .imageWritten(let index, _, _, _),
-            .imageRetried(let index, _, _), .imageFailed(let index, _),
+            .imageRetried(let index, _, _), .imageFailed(let index, _), .imageKept(let index),
             .imageResumed(let index, _, _):
             index
-        case .runStarted, .workerConnected, .workerLost, .warning, .runFinished: nil
+        case .runStarted, .runAccepted, .workerConnected, .workerLost, .warning, .runFinished: nil
         }
     }
 }

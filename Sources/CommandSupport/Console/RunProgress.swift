@@ -106,6 +106,7 @@ package struct RunProgress: Sendable {
             noteSampled(index: index, worker: worker, time: time)
         case .imageWritten(let index, _, _, _):
             noteWritten(index: index, time: time)
+        case .imageKept(let index): setState(of: index, to: .written)
         case .imageRetried(let index, let worker, _):
             setState(of: index, to: .queued)
             release(worker, from: index)
@@ -114,7 +115,7 @@ package struct RunProgress: Sendable {
             for worker in workers where worker.imageIndex == index {
                 release(worker.name, from: index)
             }
-        case .warning, .runFinished: break
+        case .warning, .runAccepted, .runFinished: break
         }
     }
 

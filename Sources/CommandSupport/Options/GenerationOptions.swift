@@ -84,6 +84,15 @@ package struct GenerationOptions: ParsableArguments {
         return SeedChoice(seed)
     }
 
+    /// Whether nothing was asked for.
+    package var isDefault: Bool {
+        guard let plain = try? GenerationOptions.parse([]) else { return false }
+        func settings(_ options: GenerationOptions) -> GenerationSettings {
+            options.settings(defaultWidth: 0, defaultHeight: 0, tokenMerging: .none)
+        }
+        return seed == nil && batchCount == plain.batchCount && settings(self) == settings(plain)
+    }
+
     /// What prompts leave open, for a model of this default size.
     package func settings(
         defaultWidth: Int, defaultHeight: Int, tokenMerging: TokenMergeConfiguration

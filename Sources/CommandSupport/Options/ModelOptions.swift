@@ -22,7 +22,4 @@ package struct ModelOptions: ParsableArguments {
         let name = model.split(separator: "/").last.map(String.init) ?? model
         return (model, name)
     }
-
-    /// The same choice as command-line words, for a worker process.
-    package var arguments: [String] { model.map { ["--model", $0] } ?? [] }
 }

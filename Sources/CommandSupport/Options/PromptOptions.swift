@@ -17,8 +17,12 @@ package struct PromptOptions: ParsableArguments {
 
     package init() {}
 
-    package mutating func validate() throws {
-        guard !prompt.isEmpty || prompts != nil else {
+    /// Whether no prompt was given in any way.
+    package var isEmpty: Bool { prompt.isEmpty && prompts == nil }
+
+    /// - Throws: `ValidationError` when there is no prompt.
+    package func requireSome() throws {
+        guard !isEmpty else {
             throw ValidationError("nothing to draw: give a prompt with -p or a file with --prompts")
         }
     }

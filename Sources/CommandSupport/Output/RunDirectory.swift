@@ -20,6 +20,8 @@ package final class RunDirectory: Sendable {
 
     /// The directory as the user gave it, without a slash at the end.
     package let path: String
+    /// Whether it held a run when it was opened.
+    package let heldARun: Bool
     private let policy: ExistingRunPolicy
     /// Holds the lock; the system lets go of it when the process ends, however it ends.
     private let lockDescriptor: Int32
@@ -48,7 +50,8 @@ package final class RunDirectory: Sendable {
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
             throw .inUse(path: path)
         }
-        let existing = try existingRunFiles()
+        let existing = try Self.runFiles(in: path)
+        heldARun = !existing.isEmpty
         if policy == .refuse, let example = existing.first {
             throw .holdsARun(path: path, fileCount: existing.count, example: example)
         }
@@ -63,25 +66,41 @@ package final class RunDirectory: Sendable {
     /// Removes an earlier run's files, and only those; does nothing unless the policy is `replace`.
     package func removeExistingRun() throws(RunDirectoryError) {
         guard policy == .replace else { return }
-        for name in try existingRunFiles() where unlink(path(of: name)) != 0 && errno != ENOENT {
-            throw RunDirectoryError(errno: errno, path: path(of: name))
+        for name in try Self.runFiles(in: path) { try remove(self.path(of: name)) }
+        let folder = self.path(of: RunFileName.latentsFolder)
+        for name in (try? Self.names(in: folder)) ?? [] where RunFileName.isArchivedLatents(name) {
+            try remove("\(folder)/\(name)")
         }
     }
 
-    /// The names that an earlier run wrote here, sorted.
+    private func remove(_ path: String) throws(RunDirectoryError) {
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw RunDirectoryError(errno: errno, path: path)
+        }
+    }
+
+    /// The names that a run wrote here, sorted.
     package func existingRunFiles() throws(RunDirectoryError) -> [String] {
+        try Self.runFiles(in: path)
+    }
+
+    private static func runFiles(in path: String) throws(RunDirectoryError) -> [String] {
+        try names(in: path).filter(RunFileName.belongsToARun).sorted()
+    }
+
+    private static func names(in path: String) throws(RunDirectoryError) -> [String] {
         guard let stream = opendir(path) else {
             throw .notWritable(path: path, reason: String(cString: strerror(errno)))
         }
         defer { closedir(stream) }
         var names: [String] = []
         while let item = readdir(stream) {
-            let name = withUnsafePointer(to: &item.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if RunFileName.belongsToARun(name) { names.append(name) }
+            names.append(
+                withUnsafePointer(to: &item.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                })
         }
-        return names.sorted()
+        return names
     }
 
     /// Writes a picture, latents or another file that must be new.

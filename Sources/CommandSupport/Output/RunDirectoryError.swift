@@ -32,8 +32,8 @@ package enum RunDirectoryError: Error, Equatable, CustomStringConvertible {
             "no space left for \(path); free some, or choose another disk with -o"
         case .holdsARun(let path, let fileCount, let example):
             """
-            \(path) already holds a run (\(fileCount) files, e.g. \(example)); choose another \
-            directory with -o, or replace the old run with --overwrite
+            \(path) already holds a run (\(fileCount) files, e.g. \(example)); go on with it with \
+            --resume, replace it with --overwrite, or choose another directory with -o
             """
         case .inUse(let path):
             "another run is writing to \(path) now; wait for it or choose another directory with -o"

@@ -7,6 +7,20 @@ package enum RunFileName {
     /// The page that shows the run.
     package static let gallery = "index.html"
 
+    /// The durable account of the run, with SQLite's own files beside it.
+    package static let accounts = ["run.sqlite", "run.sqlite-wal", "run.sqlite-shm"]
+    /// The folder of all latents, by their content.
+    package static let latentsFolder = "latents"
+
+    /// Whether a file in the folder of latents is one that a run writes: `<sha256>.f32`, or its
+    /// temporary form.
+    package static func isArchivedLatents(_ name: String) -> Bool {
+        let isTemporary = name.hasPrefix(".") && name.hasSuffix(".tmp")
+        let stem = (isTemporary ? name.dropFirst() : name[...]).prefix { $0 != "." }
+        return stem.count == 64 && stem.allSatisfy(\.isHexDigit)
+            && (isTemporary || name.hasSuffix(".f32"))
+    }
+
     /// An image's name without its extension: `00000-42`.
     package static func stem(index: Int, seed: UInt64) -> String {
         "\(padded(index, width: 5))-\(seed)"
@@ -34,7 +48,7 @@ package enum RunFileName {
             guard parts.count >= 2, parts.last.flatMap({ Int($0) }) != nil else { return false }
             name = parts.dropLast().joined(separator: ".")[...]
         }
-        if name == report || name == gallery { return true }
+        if name == report || name == gallery || accounts.contains(String(name)) { return true }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return false }
         let words = parts[0].split(separator: "-", omittingEmptySubsequences: false)

@@ -24,6 +24,8 @@ package struct RunRecord: Sendable, Equatable, Codable {
     package var wire: WireRecord
     /// Contact sheets in the same directory.
     package var sheets: [String]
+    /// How often a coordinator began or went on with the run.
+    package var lifeCount = 1
     /// Seconds from beginning to end.
     package internal(set) var wallSeconds: Double = 0
     /// Images asked for.
@@ -50,6 +52,7 @@ package struct RunRecord: Sendable, Equatable, Codable {
         case failedCount = "images_failed"
         case imagesPerSecond = "images_per_second"
         case decodeShare = "decode_share"
+        case lifeCount = "lives"
     }
 
     /// Makes a record without totals.

@@ -73,6 +73,13 @@ package struct RequestPlan: Sendable, Equatable {
         self.requests = requests
     }
 
+    /// The images of a run that was planned before.
+    package init(baseSeed: UInt64, isBaseSeedRandom: Bool, requests: [GenerationRequest]) {
+        self.baseSeed = baseSeed
+        self.isBaseSeedRandom = isBaseSeedRandom
+        self.requests = requests
+    }
+
     /// Why a request can't be drawn; `nil` if it can.
     private static func problem(
         of request: GenerationRequest, _ check: (GenerationRequest) throws -> Void

@@ -69,6 +69,7 @@ package struct SchedulerHistory: Sendable, Hashable {
     /// Appends what is remembered, newest first where it is a series.
     package func save(to writer: inout WordWriter) {
         writer.write(classDigest)
+        writer.write(sampleCount)
         writer.write(stepIndex)
         for buffer in order {
             writer.write(storage[buffer * sampleCount..<(buffer + 1) * sampleCount])
@@ -80,6 +81,7 @@ package struct SchedulerHistory: Sendable, Hashable {
         from reader: inout WordReader, stepCount: Int
     ) throws(SavedStateError) {
         guard try reader.readWide() == classDigest else { throw .foreign("sampler") }
+        guard try reader.read() == UInt32(clamping: sampleCount) else { throw .foreign("size") }
         stepIndex = try reader.read(in: 0...stepCount)
         order = Array(names.indices)
         storage = try reader.readFloats(names.count * sampleCount)

@@ -41,7 +41,7 @@ import Testing
             Set(run.keys) == [
                 "version", "model", "settings", "workers", "wire", "sheets", "base_seed",
                 "batch_count", "started_at", "finished_at", "wall_seconds", "image_count",
-                "images_written", "images_failed", "images_per_second", "decode_share",
+                "images_written", "images_failed", "images_per_second", "decode_share", "lives",
             ])
         #expect(run["started_at"] as? String == "2025-11-13T02:13:20Z")
         let wire = try #require(run["wire"] as? [String: Any])

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+internal import Glibc
+
+/// Latents as files that are named by their content: `latents/<sha256>.f32`, raw little-endian f32.
+///
+/// `sha256sum` of a file is its name. A file appears whole or not at all; its name is durable after
+/// `synchronize`.
+package struct LatentArchive: Sendable {
+    /// Name of the folder in a run's directory.
+    package static let folderName = "latents"
+    /// Where the files are.
+    package let path: String
+
+    /// The archive of a run.
+    init(directory: String) { path = "\(directory)/\(Self.folderName)" }
+
+    /// Makes the folder.
+    func create() throws(RunStoreError) {
+        guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
+            throw RunStoreError(errno: errno, path: path)
+        }
+    }
+
+    /// Writes latents; may be called on several threads at once.
+    ///
+    /// - Parameter sha256: of their little-endian f32 bytes, 32 bytes.
+    func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws(RunStoreError) {
+        let name = file(sha256)
+        // Two images may have the same latents, and both may be written now.
+        let temporary = "\(path)/.\(Hexadecimal.text(sha256)).\(pthread_self()).tmp"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw RunStoreError(errno: errno, path: name) }
+        var failure = latents.values.withUnsafeBytes { Self.write($0, to: descriptor) }
+        if failure == 0, fsync(descriptor) != 0 { failure = errno }
+        close(descriptor)
+        if failure == 0, rename(temporary, name) != 0 { failure = errno }
+        guard failure == 0 else {
+            unlink(temporary)
+            throw RunStoreError(errno: failure, path: name)
+        }
+    }
+
+    /// Makes the names of all files that were written durable.
+    func synchronize() throws(RunStoreError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw RunStoreError(errno: errno, path: path) }
+        defer { close(descriptor) }
+        // Some network file systems have no such thing for directories.
+        guard fsync(descriptor) == 0 || errno == EINVAL else {
+            throw RunStoreError(errno: errno, path: path)
+        }
+    }
+
+    /// Reads the latents of a result back; `nil` if their file is gone, cut short or damaged.
+    ///
+    /// - Parameter digest: SHA-256 of bytes.
+    package func read(
+        _ result: StoredResult, digest: (GeneratedLatents) -> [UInt8]
+    ) -> GeneratedLatents? {
+        let descriptor = open(file(result.sha256), O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        let byteCount = result.valueCount * MemoryLayout<Float>.stride
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, Int(status.st_size) == byteCount else { return nil }
+        var isWhole = true
+        let values = [Float](unsafeUninitializedCapacity: result.valueCount) { buffer, count in
+            var done = 0
+            while done < byteCount, let base = buffer.baseAddress {
+                let address = UnsafeMutableRawPointer(base) + done
+                let part = Glibc.read(descriptor, address, byteCount - done)
+                if part < 0 && errno == EINTR { continue }
+                guard part > 0 else { break }
+                done += part
+            }
+            isWhole = done == byteCount
+            count = isWhole ? result.valueCount : 0
+        }
+        guard isWhole else { return nil }
+        let latents = GeneratedLatents(
+            channels: result.channels, height: result.height, width: result.width, values: values)
+        return digest(latents) == result.sha256 ? latents : nil
+    }
+
+    private func file(_ sha256: [UInt8]) -> String { "\(path)/\(Hexadecimal.text(sha256)).f32" }
+
+    /// - Returns: 0, or the error's number.
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let part = UnsafeRawBufferPointer(rebasing: rest)
+            let count = Glibc.write(descriptor, part.baseAddress, part.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { return errno }
+            rest = rest.dropFirst(count)
+        }
+        return 0
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import GRDB
+package import GenerationTypes
+
+/// What happens to images.
+extension RunStore {
+    /// Writes the latents of a result; they count when the result is committed.
+    ///
+    /// May be called on several threads at once.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws {
+        try archive.write(latents, sha256: sha256)
+    }
+
+    /// Books results, whose latents are written, and failures, all of them or none.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func commit(results: [StoredResult], failures: [StoredFailure]) throws {
+        if !results.isEmpty { try archive.synchronize() }
+        let encoder = JSONEncoder()
+        try write { database in
+            for result in results {
+                let merging = String(
+                    decoding: try encoder.encode(result.tokenMerging), as: UTF8.self)
+                try database.execute(
+                    sql:
+                        "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    arguments: [
+                        result.item, result.worker, result.kernelClass, result.attempt,
+                        result.resumedStep,
+                        result.timings.textEncodingSeconds, result.timings.samplingSeconds,
+                        merging, result.channels, result.height, result.width,
+                        Data(result.sha256),
+                    ])
+                try database.execute(
+                    sql: "DELETE FROM checkpoint WHERE item = ?", arguments: [result.item])
+            }
+            for failure in failures {
+                try database.execute(
+                    sql: """
+                        INSERT INTO failure (item, worker, attempt, reason, is_final)
+                        VALUES (?, ?, ?, ?, ?)
+                        """,
+                    arguments: [
+                        failure.item, failure.worker, failure.attempt, failure.reason,
+                        failure.isFinal,
+                    ])
+                guard failure.isFinal else { continue }
+                try database.execute(
+                    sql: "DELETE FROM checkpoint WHERE item = ?", arguments: [failure.item])
+            }
+        }
+    }
+
+    /// Books a picture that was written.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func record(_ picture: StoredPicture) throws {
+        try write { database in
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?)",
+                arguments: [
+                    picture.item, picture.file, picture.latentsFile, picture.decodeSeconds,
+                    picture.workerDecodeClass,
+                ])
+        }
+    }
+
+    /// Opens images again that have failed: their failures count no more.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func reopenFailures() throws {
+        try write { try $0.execute(sql: "UPDATE failure SET is_final = 0") }
+    }
+
+    /// Forgets a picture that is gone.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func forgetPicture(of item: Int) throws {
+        try write { try $0.execute(sql: "DELETE FROM picture WHERE item = ?", arguments: [item]) }
+    }
+
+    /// Opens an image again whose latents are gone.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func forgetResult(of item: Int) throws {
+        try write { database in
+            try database.execute(sql: "DELETE FROM picture WHERE item = ?", arguments: [item])
+            try database.execute(sql: "DELETE FROM result WHERE item = ?", arguments: [item])
+        }
+    }
+
+    /// Keeps how far an image is, in place of what was kept of it before.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
+        try write { database in
+            try database.execute(
+                sql: """
+                    INSERT OR REPLACE INTO checkpoint
+                    SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM result WHERE item = ?)
+                    """,
+                arguments: [
+                    item, checkpoint.step, checkpoint.kernelClass, Data(checkpoint.bytes), item,
+                ])
+        }
+    }
+}

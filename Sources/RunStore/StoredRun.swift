@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+
+/// What a run is, apart from its images: kept so that it can go on without being told again.
+package struct StoredRun: Sendable, Equatable, Codable {
+    /// Name of the coordinator towards its workers, 16 random bytes: who keeps results of an
+    /// earlier life of the run knows the next one by it.
+    package var instance: [UInt8]
+    /// Directory of the model as it was given; `nil` for the embedded one.
+    package var modelDirectory: String?
+    /// The weights that every image of the run is drawn with.
+    package var model: ModelFingerprint
+    /// Seed of image 0.
+    package var baseSeed: UInt64
+    /// Whether it was drawn, not given.
+    package var isBaseSeedRandom: Bool
+    /// Images per prompt.
+    package var batchCount: Int
+    /// Options that are no part of a request: precision, backend, merging.
+    package var settings: [String: String]
+    /// Whether the latents of each picture are written beside it too.
+    package var savesLatents: Bool
+
+    /// Describes a run.
+    package init(
+        instance: [UInt8], modelDirectory: String?, model: ModelFingerprint, baseSeed: UInt64,
+        isBaseSeedRandom: Bool, batchCount: Int, settings: [String: String], savesLatents: Bool
+    ) {
+        self.instance = instance
+        self.modelDirectory = modelDirectory
+        self.model = model
+        self.baseSeed = baseSeed
+        self.isBaseSeedRandom = isBaseSeedRandom
+        self.batchCount = batchCount
+        self.settings = settings
+        self.savesLatents = savesLatents
+    }
+}
+
+/// One life of a run's coordinator, from its start to its end or death.
+package struct StoredLife: Sendable, Equatable {
+    /// Which one, from 1: fencing tokens of a later life are larger than all of earlier ones.
+    package var number: Int
+    /// When it began, in seconds since 1970.
+    package var startedAt: Double
+    /// When it ended in order; `nil` if it did not.
+    package var finishedAt: Double?
+    /// Bytes on the wire, as the report has them; 0 if it did not end in order.
+    package var traffic = StoredTraffic()
+
+    /// No token of an earlier life is above this.
+    package var tokenBase: UInt64 { UInt64(number) << 40 }
+}
+
+/// What fell on the wire in one life, in bytes.
+package struct StoredTraffic: Sendable, Equatable {
+    /// Everything that was sent.
+    package var sent = 0
+    /// Everything that was received.
+    package var received = 0
+    /// Latents received, as f32.
+    package var latents = 0
+    /// The same as they travelled.
+    package var compressedLatents = 0
+
+    /// Nothing yet.
+    package init() {}
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+internal import Foundation
+internal import GenerationTypes
+internal import RunStore
+internal import StableDiffusion
+
+/// Decodes the latents of a run again, without sampling.
+struct Decode: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Makes pictures of the latents that a run has stored.",
+        discussion: """
+              retom-coord decode out
+              retom-coord decode out --all --precision f32
+
+            Every run keeps the latents of its images. This makes the pictures that are missing, \
+            because the run was broken off or sampled with --decode-on none, and then contact \
+            sheets, gallery and report. Nothing is sampled.
+            """)
+
+    @Argument(help: "Directory of the run.") var directory: String
+
+    @Flag(help: "Make all pictures again, in place of those that are there.") var all = false
+
+    @Flag(help: "Print one JSON object per event on standard output.") var json = false
+
+    @Flag(name: .shortAndLong, help: "Show no progress, only failures and warnings.")
+    var quiet = false
+
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+    func run() async throws {
+        let stop = StopRequest()
+        var warnings: [String] = []
+        let job = try RunJob.opening(directory, model: model) { warnings.append($0) }
+        let progress = ProgressFeed.make(for: job.plan, json: json, quiet: quiet)
+        for warning in warnings { progress.report(.warning(warning)) }
+        let exit: ProgramExit
+        do {
+            exit = try await decode(job, progress, stop)
+        } catch {
+            await progress.finish()
+            throw error
+        }
+        await progress.finish()
+        guard exit == .success else { throw exit.code }
+    }
+
+    private func decode(
+        _ job: RunJob, _ progress: ProgressFeed, _ stop: StopRequest
+    ) async throws -> ProgramExit {
+        progress.report(
+            .runStarted(
+                stepCounts: job.plan.requests.map(\.inferenceStepCount),
+                baseSeed: job.plan.baseSeed))
+        let prepared = try await PreparedModel(job.model, decoding: compute.configuration)
+        let session = try job.begin(with: prepared.fingerprint, progress: progress)
+        let isDone = try await LateDecoding(
+            session: session, decoder: prepared.decoder, progress: progress, stop: stop
+        ).run(all: all)
+        try session.finish(nil, isInterrupted: !isDone)
+        let now = try session.store.history()
+        return isDone && now.undecodedItems.isEmpty ? .success : .someImagesFailed
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+internal import Coordinator
+internal import GenerationTypes
+internal import RunStore
+internal import StableDiffusion
+
+/// A run that is to begin, or to go on.
+struct RunJob: Sendable {
+    /// Where the account is.
+    enum Account: Sendable {
+        /// It is made when the model is known: this is what it will say besides.
+        case new(batchCount: Int, settings: [String: String], savesLatents: Bool)
+        /// An earlier life made it.
+        case stored(RunStore, StoredHistory)
+    }
+
+    let plan: RequestPlan
+    let directory: RunDirectory
+    let account: Account
+    let model: ModelDirectory
+    let modelName: String
+    /// As it was given; `nil` for the embedded model.
+    let modelDirectory: String?
+
+    /// Whether anything is left to be sampled.
+    var hasOpenImages: Bool {
+        if case .stored(_, let history) = account { !history.openItems.isEmpty } else { true }
+    }
+
+    /// Begins this life: from here on nothing that was asked for is lost.
+    ///
+    /// - Throws: `RunStoreError`, `OtherModelError`.
+    func begin(with fingerprint: ModelFingerprint, progress: ProgressFeed) throws -> RunSession {
+        let store: RunStore
+        switch account {
+        case .new(let batchCount, let settings, let savesLatents):
+            store = try RunStore.begin(
+                StoredRun(
+                    instance: Coordinator.makeInstance(), modelDirectory: modelDirectory,
+                    model: fingerprint, baseSeed: plan.baseSeed,
+                    isBaseSeedRandom: plan.isBaseSeedRandom, batchCount: batchCount,
+                    settings: settings, savesLatents: savesLatents),
+                requests: plan.requests, directory: directory.path,
+                isSuccessor: directory.heldARun)
+        case .stored(let opened, let history):
+            guard history.run.model == fingerprint else {
+                throw OtherModelError(
+                    path: directory.path, model: model.path,
+                    difference: fingerprint.difference(from: history.run.model))
+            }
+            store = opened
+        }
+        let session = try RunSession(
+            store, directory: directory,
+            model: ModelRecord(name: modelName, fingerprint: fingerprint), progress: progress)
+        progress.report(
+            .runAccepted(
+                imageCount: plan.requests.count, openCount: session.history.openItems.count))
+        return session
+    }
+}
+
+/// A run can't go on with another model than it began with.
+struct OtherModelError: Error, CustomStringConvertible {
+    let path: String
+    let model: String
+    let difference: String
+
+    var description: String {
+        """
+        the run in \(path) was begun with another model than \(model) (\(difference)); name the \
+        one it began with by --model
+        """
+    }
+}

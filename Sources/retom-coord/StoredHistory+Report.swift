@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+internal import Coordinator
+internal import Foundation
+internal import GenerationTypes
+internal import RunStore
+
+/// The report of a run is its stored history, in other words.
+extension StoredHistory {
+    /// What became of every image, over all lives.
+    var imageRecords: [ImageRecord] {
+        requests.enumerated().map { item, request in
+            var record = ImageRecord(index: item, request: request)
+            let attempts = attemptFailures(of: item)
+            record.attempts = attempts.count
+            record.reasons = attempts.map(\.sentence)
+            if hasFailed(item) { record.fail(record.reasons) }
+            guard let result = results[item] else { return record }
+            let picture = pictures[item]
+            record.status = picture == nil ? .sampled : .written
+            record.file = picture?.file
+            record.latentsFile = picture?.latentsFile
+            record.worker = result.worker
+            record.attempts = max(result.attempt, attempts.count + 1)
+            record.resumedFromStep = result.resumedStep > 0 ? result.resumedStep : nil
+            record.timings = ImageTimings(
+                worker: result.timings, decodingSeconds: picture?.decodeSeconds ?? 0)
+            record.workerDecodeClass = picture?.workerDecodeClass
+            record.latentSHA256 = Hexadecimal.text(result.sha256)
+            record.tokenMerging = TokenMergeRecord(result.tokenMerging)
+            return record
+        }
+    }
+
+    /// Every worker that was met or brought a result.
+    ///
+    /// - Parameter met: those that this life met, in that order.
+    fileprivate func workerRecords(met: [WorkerRecord]) -> [WorkerRecord] {
+        var records = met
+        for item in results.keys.sorted() {
+            guard let result = results[item] else { continue }
+            var index = records.firstIndex { $0.name == result.worker }
+            if index == nil {
+                index = records.count
+                records.append(WorkerRecord(name: result.worker, kernelClass: result.kernelClass))
+            }
+            guard let index else { continue }
+            records[index].imageCount += 1
+            records[index].busySeconds +=
+                result.timings.textEncodingSeconds + result.timings.samplingSeconds
+        }
+        return records
+    }
+}
+
+extension RunRecord {
+    /// The run as a whole, over all lives.
+    init(_ history: StoredHistory, model: ModelRecord, met: [WorkerRecord], sheets: [String]) {
+        let lives = history.lives
+        let now = Date()
+        var wire = WireRecord()
+        for life in lives {
+            wire.sentByteCount += life.traffic.sent
+            wire.receivedByteCount += life.traffic.received
+            wire.latentByteCount += life.traffic.latents
+            wire.compressedLatentByteCount += life.traffic.compressedLatents
+        }
+        self.init(
+            version: ProgramVersion.text, model: model, baseSeed: history.run.baseSeed,
+            batchCount: history.run.batchCount, settings: history.run.settings,
+            startedAt: lives.first.map { Date(timeIntervalSince1970: $0.startedAt) } ?? now,
+            finishedAt: now, workers: history.workerRecords(met: met), wire: wire, sheets: sheets)
+        lifeCount = lives.count
+    }
+}
+
+extension ImageRecord {
+    /// Marks the image as given up.
+    mutating func fail(_ reasons: [String]) {
+        status = .failed
+        attempts = reasons.count
+        self.reasons = reasons
+    }
+}

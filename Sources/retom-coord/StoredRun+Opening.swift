@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+internal import Glibc
+internal import RunStore
+internal import StableDiffusion
+internal import WireProtocol
+
+extension RunJob {
+    /// Opens a run that was broken off, or one whose latents are to be decoded.
+    ///
+    /// Pictures that are gone count as not written; results whose latents are gone or damaged are
+    /// forgotten, and their images open again.
+    ///
+    /// - Parameters:
+    ///   - model: another place of the model than the run was begun with.
+    ///   - warn: is told what was found damaged.
+    /// - Throws: `RunDirectoryError`, `RunStoreError`.
+    static func opening(
+        _ path: String, model: ModelOptions, retriesFailures: Bool = false,
+        warn: (String) -> Void
+    ) throws -> RunJob {
+        guard access(path, F_OK) == 0 else { throw RunStoreError.noRun(path: path) }
+        let directory = try RunDirectory(preparing: path, policy: .keep)
+        let store = try RunStore.open(directory: directory.path)
+        if retriesFailures { try store.reopenFailures() }
+        var history = try store.history()
+        for (item, picture) in history.pictures
+        where access(directory.path(of: picture.file), F_OK) != 0 {
+            history.pictures[item] = nil
+            try store.forgetPicture(of: item)
+        }
+        for item in history.undecodedItems {
+            guard let result = history.results[item],
+                store.archive.read(result, digest: \.sha256) == nil
+            else { continue }
+            warn("the latents of image \(item) are gone or damaged: it is sampled again")
+            history.results[item] = nil
+            try store.forgetResult(of: item)
+        }
+        var model = model
+        if model.model == nil { model.model = history.run.modelDirectory }
+        let (modelPath, modelName) = try model.resolve()
+        return RunJob(
+            plan: RequestPlan(
+                baseSeed: history.run.baseSeed, isBaseSeedRandom: history.run.isBaseSeedRandom,
+                requests: history.requests),
+            directory: directory, account: .stored(store, history),
+            model: try ModelDirectory(path: modelPath), modelName: modelName,
+            modelDirectory: model.model)
+    }
+}

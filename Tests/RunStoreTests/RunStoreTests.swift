@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import GenerationTypes
+import RunStore
+import TestSupport
+import Testing
+import WireProtocol
+
+/// The account of a run on a real file system.
+@Suite struct RunStoreTests {
+    let temporary: TemporaryDirectory
+    var path: String { temporary.path }
+
+    init() throws { temporary = try TemporaryDirectory() }
+
+    @Test func everythingComesBackAsItWas() throws {
+        let requests = Samples.requests(3)
+        let store = try RunStore.begin(
+            Samples.run, requests: requests, directory: path, isSuccessor: false)
+        let life = try store.beginLife()
+        let result = try Samples.store(item: 1, in: store)
+        let failures = [
+            StoredFailure(item: 2, worker: "a:1", attempt: 1, reason: "lost", isFinal: false),
+            StoredFailure(item: 2, worker: "", attempt: 0, reason: "given up", isFinal: true),
+        ]
+        try store.commit(results: [], failures: failures)
+        let picture = StoredPicture(
+            item: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 0.25)
+        try store.record(picture)
+        var traffic = StoredTraffic()
+        traffic.sent = 7
+        try store.end(life, traffic: traffic)
+
+        let history = try RunStore.open(directory: path).history()
+        #expect(history.run == Samples.run)
+        #expect(history.requests == requests)
+        #expect(history.results == [1: result])
+        #expect(history.pictures == [1: picture])
+        #expect(history.failures == [2: failures])
+        #expect(history.lives.map(\.traffic) == [traffic])
+        #expect(history.lives[0].finishedAt != nil)
+        #expect(history.openItems == [0])
+        #expect(history.hasFailed(2) && !history.hasFailed(1))
+    }
+
+    @Test func everyLifeHasLargerTokens() throws {
+        let store = try Samples.begin(2, in: path)
+        let first = try store.beginLife()
+        let second = try RunStore.open(directory: path).beginLife()
+        #expect(second.number == first.number + 1)
+        #expect(second.tokenBase - first.tokenBase > UInt64(UInt32.max))
+    }
+
+    /// What is left of the write-ahead log after a crash may end anywhere.
+    @Test func aTornLogLosesNothingThatWasCommitted() throws {
+        let store = try Samples.begin(12, in: path)
+        let log = "\(RunStore.fileName)-wal"
+        var sizes: [Int] = []
+        for item in 0..<12 {
+            try Samples.store(item: item, in: store)
+            sizes.append(try Data(contentsOf: URL(filePath: "\(path)/\(log)")).count)
+        }
+        let database = try Data(contentsOf: URL(filePath: "\(path)/\(RunStore.fileName)"))
+        let bytes = try Data(contentsOf: URL(filePath: "\(path)/\(log)"))
+        var generator = SplitMix64(state: 34)
+        for round in 0..<40 {
+            let length = Int.random(in: 0...bytes.count, using: &generator)
+            var torn = bytes.prefix(length)
+            // A block that was never written reads as anything.
+            if round % 2 == 0, let last = torn.indices.last { torn[last] ^= 0xFF }
+            let copy = try TemporaryDirectory()
+            try database.write(to: URL(filePath: copy.file(RunStore.fileName)))
+            try torn.write(to: URL(filePath: copy.file(log)))
+            let whole = sizes.count { $0 <= length - (round % 2 == 0 ? 1 : 0) }
+            guard let opened = try? RunStore.open(directory: copy.path) else {
+                // The run itself was not yet accepted.
+                #expect(whole == 0, "\(length) bytes of the log")
+                continue
+            }
+            let found = try opened.history().results.keys.sorted()
+            #expect(found == Array(0..<found.count), "\(length) bytes of the log")
+            #expect(found.count >= whole, "\(length) bytes of the log")
+        }
+    }
+
+    @Test func damageIsNamed() throws {
+        _ = try Samples.begin(2, in: path)
+        let file = "\(path)/\(RunStore.fileName)"
+        try Data(repeating: 0x5A, count: 8192).write(to: URL(filePath: file))
+        #expect {
+            try RunStore.open(directory: path)
+        } throws: {
+            guard case .damaged(file, _) = $0 as? RunStoreError else { return false }
+            return "\($0)".contains("new directory")
+        }
+    }
+
+    @Test func aDirectoryWithoutARunSaysSo() throws {
+        #expect(throws: RunStoreError.noRun(path: path)) { try RunStore.open(directory: path) }
+        // Killed before anything was accepted.
+        try Data().write(to: URL(filePath: "\(path)/\(RunStore.fileName)"))
+        #expect(throws: RunStoreError.noRun(path: path)) { try RunStore.open(directory: path) }
+    }
+
+    @Test func anEarlierRunStaysUntilTheNextTakesItsPlace() throws {
+        _ = try Samples.begin(2, in: path)
+        let next = try RunStore.begin(
+            Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
+        #expect(next.isSuccessor)
+        #expect(try RunStore.open(directory: path).history().requests.count == 2)
+        try next.takePlace()
+        #expect(!next.isSuccessor)
+        try Samples.store(item: 4, in: next)
+        let history = try RunStore.open(directory: path).history()
+        #expect(history.requests.count == 5)
+        #expect(history.results.keys.sorted() == [4])
+    }
+
+    @Test func aRunKilledWhileItTakesItsPlaceGoesOn() throws {
+        _ = try Samples.begin(2, in: path)
+        _ = try RunStore.begin(
+            Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
+        for suffix in ["", "-wal", "-shm"] {
+            try? FileManager.default.removeItem(
+                atPath: "\(path)/\(RunStore.fileName)\(suffix)")
+        }
+        #expect(try RunStore.open(directory: path).history().requests.count == 5)
+    }
+
+    @Test func aSuccessorThatCameToNothingLeavesNothing() throws {
+        _ = try Samples.begin(2, in: path)
+        let next = try RunStore.begin(
+            Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
+        next.abandonSuccession()
+        let names = try FileManager.default.contentsOfDirectory(atPath: path)
+        #expect(!names.contains { $0.hasPrefix(RunStore.successorName) })
+        #expect(try RunStore.open(directory: path).history().requests.count == 2)
+    }
+
+    @Test func failuresAndResultsCanBeTakenBack() throws {
+        let store = try Samples.begin(2, in: path)
+        try Samples.store(item: 0, in: store)
+        try store.commit(
+            results: [],
+            failures: [
+                StoredFailure(item: 1, worker: "", attempt: 0, reason: "no", isFinal: true)
+            ])
+        try store.reopenFailures()
+        #expect(try store.history().openItems == [1])
+        try store.forgetResult(of: 0)
+        #expect(try store.history().openItems == [0, 1])
+    }
+
+    @Test func checkpointsAreReplacedAndEndWithTheirImage() throws {
+        let store = try Samples.begin(3, in: path)
+        let old = SamplingCheckpoint(step: 5, kernelClass: "a", bytes: [1, 2, 3])
+        let new = SamplingCheckpoint(step: 10, kernelClass: "b", bytes: [4])
+        try store.keep(old, of: 0)
+        try store.keep(new, of: 0)
+        try store.keep(old, of: 1)
+        #expect(try RunStore.open(directory: path).checkpoints() == [0: new, 1: old])
+        try Samples.store(item: 0, in: store)
+        try store.keep(old, of: 0)  // It was under way when the result came.
+        try store.commit(
+            results: [],
+            failures: [StoredFailure(item: 1, worker: "", attempt: 0, reason: "no", isFinal: true)])
+        #expect(try store.checkpoints().isEmpty)
+    }
+}
