@@ -2,6 +2,7 @@
 
 import Coordinator
 import GenerationTypes
+import HashChain
 import Synchronization
 import Testing
 import WireProtocol

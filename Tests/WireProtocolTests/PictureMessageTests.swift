@@ -29,8 +29,9 @@ import WireProtocol
 
     /// What smooth pictures save.
     @Test func gradientsShrink() {
-        let pixels = (0..<64 * 64).flatMap { index in
-            [UInt8(index % 64 * 3), UInt8(index / 64 * 2), 200]
+        var pixels: [UInt8] = []
+        for y in UInt8(0)..<64 {
+            for x in UInt8(0)..<64 { pixels += [3 * x, 2 * y, 200] }
         }
         #expect(Self.message(64, 64, pixels).frame().payload.count < pixels.count / 10)
     }
