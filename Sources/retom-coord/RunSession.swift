@@ -87,7 +87,8 @@ final class RunSession: Sendable {
         try store.record(
             StoredPicture(
                 item: finished.item, file: file, latentsFile: latentsFile,
-                decodeSeconds: finished.decodeSeconds))
+                decodeSeconds: finished.decodeSeconds,
+                workerDecodeClass: finished.workerDecodeClass))
         progress.report(
             .imageWritten(
                 index: finished.item, worker: finished.worker, file: file,

@@ -24,7 +24,6 @@ extension RunJob {
     ) throws -> RunJob {
         guard access(path, F_OK) == 0 else { throw RunStoreError.noRun(path: path) }
         let directory = try RunDirectory(preparing: path, policy: .replace)
-        try directory.removeUnfinishedFiles()
         let store = try RunStore.open(
             directory: directory.path, prefersSuccessor: prefersSuccessor)
         if retriesFailures { try store.reopenFailures() }
