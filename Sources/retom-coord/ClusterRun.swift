@@ -149,14 +149,14 @@ struct ClusterRun: Sendable {
                     it with --decode-on workers
                     """))
         }
-        var isDone = true
+        var late = LateDecoding.Outcome()
         if decodePlace != DecodePlace.none {
-            isDone = try await LateDecoding(
+            late = try await LateDecoding(
                 session: session, decoder: prepared.decoder, progress: progress, stop: stop
             ).run()
         }
-        try session.finish(summary, isInterrupted: !isDone)
-        return isDone && summary.failures.isEmpty ? .success : .someImagesFailed
+        try session.finish(summary, isInterrupted: !late.isComplete)
+        return late.isSuccess && summary.failures.isEmpty ? .success : .someImagesFailed
     }
 
     /// Leaves an account of what was done nevertheless.

@@ -19,6 +19,8 @@ final class RunSession: Sendable {
         var hadWorker = false
         /// The directory holds nothing of an earlier run any more.
         var isDirectoryOurs = false
+        /// Pictures that this life wrote.
+        var writtenCount = 0
     }
 
     let store: RunStore
@@ -89,6 +91,7 @@ final class RunSession: Sendable {
                 item: finished.item, file: file, latentsFile: latentsFile,
                 decodeSeconds: finished.decodeSeconds,
                 workerDecodeClass: finished.workerDecodeClass))
+        state.withLock { $0.writtenCount += 1 }
         progress.report(
             .imageWritten(
                 index: finished.item, worker: finished.worker, file: file,
@@ -128,10 +131,11 @@ final class RunSession: Sendable {
         try directory.replace(RunFileName.report, bytes: try JSONText.file(report))
         try directory.replace(
             RunFileName.gallery, bytes: Array(GalleryPage(report: report).html.utf8))
+        let written = images.count { $0.status == .written }
         progress.report(
             .runFinished(
-                written: images.count { $0.status == .written },
-                failed: images.count { $0.status == .failed },
+                written: written, failed: images.count { $0.status == .failed },
+                kept: written - state.withLock(\.writtenCount),
                 seconds: Date().timeIntervalSince1970 - life.startedAt))
     }
 
