@@ -89,7 +89,8 @@ final class RunSession: Sendable {
         try store.record(
             StoredPicture(
                 item: finished.item, file: file, latentsFile: latentsFile,
-                decodeSeconds: finished.decodeSeconds))
+                decodeSeconds: finished.decodeSeconds,
+                workerDecodeClass: finished.workerDecodeClass))
         state.withLock { $0.writtenCount += 1 }
         progress.report(
             .imageWritten(

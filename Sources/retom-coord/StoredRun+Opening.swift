@@ -25,7 +25,6 @@ extension RunJob {
     ) throws -> RunJob {
         guard access(path, F_OK) == 0 else { throw RunStoreError.noRun(path: path) }
         let directory = try RunDirectory(preparing: path, policy: .replace)
-        try directory.removeUnfinishedFiles()
         // A coordinator that was killed left it.
         directory.removeNow(RunFileName.status)
         let store = try RunStore.open(

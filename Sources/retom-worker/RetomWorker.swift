@@ -115,8 +115,7 @@ struct RetomWorker: AsyncParsableCommand {
         }
         let configuration = compute.configuration
         let generator = try await DedicatedThread.run(named: "load") {
-            LatentGenerator(
-                pipeline: try StableDiffusionPipeline(model: directory, compute: configuration))
+            try LatentGenerator(model: directory, compute: configuration)
         }
         var worker = WorkerConfiguration(
             build: ProgramVersion.text, kernelClass: generator.kernelClass,

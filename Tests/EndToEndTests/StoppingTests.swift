@@ -69,6 +69,8 @@ extension EndToEndTests {
             let ending = try await run.ending()
             // It may have been quicker than the signal.
             #expect(ending.code == 130 || ending.code == 1, "\(ending)")
+            // What it was writing just then, the next run removes.
+            #expect(try await studio.draw("-p", "a", "--overwrite").code == 0)
             #expect(studio.names()?.contains { $0.hasSuffix(".tmp") } == false)
         }
 
