@@ -23,7 +23,14 @@ struct OutputOptions: ParsableArguments {
             """)
     var resume = false
 
-    @Flag(help: "With --resume: try images again that have failed.")
+    @Flag(
+        help: """
+            Begin the run, or go on with it where the directory holds it already: for services and \
+            batch systems that start a command again.
+            """)
+    var beginOrResume = false
+
+    @Flag(help: "With --resume or --begin-or-resume: try images again that have failed.")
     var retryFailed = false
 
     @Option(
@@ -47,7 +54,13 @@ struct OutputOptions: ParsableArguments {
         if resume, overwrite {
             throw ValidationError("--resume keeps the run that --overwrite would replace")
         }
-        if retryFailed, !resume { throw ValidationError("--retry-failed goes with --resume") }
+        if beginOrResume, resume || overwrite {
+            throw ValidationError(
+                "--begin-or-resume is one of three: it goes with neither --resume nor --overwrite")
+        }
+        if retryFailed, !resume, !beginOrResume {
+            throw ValidationError("--retry-failed goes with --resume or --begin-or-resume")
+        }
     }
 }
 

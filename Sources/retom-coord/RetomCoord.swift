@@ -66,7 +66,7 @@ struct RetomCoord: AsyncParsableCommand {
     func run() async throws {
         let stop = StopRequest()
         var warnings: [String] = []
-        let job = output.resume ? try resumedJob { warnings.append($0) } : try newJob()
+        let job = try job { warnings.append($0) }
         var compute = compute
         if case .stored(_, let history) = job.account { compute.follow(history.run.settings) }
         let pool = try workers.pool(
@@ -101,50 +101,6 @@ struct RetomCoord: AsyncParsableCommand {
         }
         await progress.finish()
         guard exit == .success else { throw exit.code }
-    }
-
-    private func newJob() throws -> RunJob {
-        try prompts.requireSome()
-        let (path, modelName) = try model.resolve()
-        let directory = try ModelDirectory(path: path)
-        let plan = try generation.plan(
-            prompts.entries(), for: RequestCheck(of: directory),
-            tokenMerging: merging.configuration)
-        return RunJob(
-            plan: plan,
-            directory: try RunDirectory(
-                preparing: output.output, policy: output.overwrite ? .replace : .refuse),
-            account: .new(
-                batchCount: generation.batchCount, settings: settings,
-                savesLatents: output.saveLatents),
-            model: directory, modelName: modelName,
-            // Whoever goes on with the run may stand elsewhere.
-            modelDirectory: model.model.map { URL(fileURLWithPath: $0).path })
-    }
-
-    /// - Throws: also when options are given that the run has settled already.
-    private func resumedJob(warn: (String) -> Void) throws -> RunJob {
-        let isSettled =
-            try prompts.isEmpty && generation.isDefault && !output.saveLatents
-            && merging.configuration == MergeOptions.parse([]).configuration
-        guard isSettled else {
-            throw ValidationError(
-                """
-                --resume goes on with the prompts and picture settings that the run began with; \
-                leave them out, or begin another run in another directory
-                """)
-        }
-        return try RunJob.opening(
-            output.output, model: model, isForSampling: true,
-            retriesFailures: output.retryFailed, warn: warn)
-    }
-
-    /// Options that are no part of a request, for the report.
-    private var settings: [String: String] {
-        [
-            "precision": compute.precision, "backend": compute.backend,
-            "instruction_set": compute.instructionSet, "merge": merging.configuration.summary,
-        ]
     }
 }
 

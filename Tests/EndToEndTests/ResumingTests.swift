@@ -112,6 +112,40 @@ extension EndToEndTests {
             #expect(try files(studio, out: "out") == expected)
         }
 
+        /// One command, started again until it is done, as services and batch systems do.
+        @Test func aCommandStartedAgainGoesOn() async throws {
+            let studio = try Studio()
+            func start(_ arguments: String...) throws -> RunningProgram {
+                try RunningProgram(
+                    "retom-coord",
+                    [
+                        "-b", "6", "--begin-or-resume", "-o", "out", "--json", "-t", "1",
+                        "-W", "64", "-H", "64", "--steps", "12",
+                    ] + arguments, in: studio.directory)
+            }
+            let killed = try start("-p", "a red house")
+            _ = try await killed.line { $0.contains("\"image_written\"") }
+            killed.send(SIGKILL)
+            #expect(try await killed.ending().code == 128 + SIGKILL)
+            let seed = try Self.firstSeed(in: studio)
+            let second = try await start("-p", "a red house").ending()
+            #expect(second.code == 0, "\(second)")
+            // The random seed is drawn once.
+            #expect(try Self.firstSeed(in: studio) == seed)
+            #expect(try studio.images().count { $0["status"] as? String == "written" } == 6)
+            let third = try await start("-p", "a red house").ending()
+            #expect(third.code == 0, "\(third)")
+            #expect(!third.output.contains("\"image_sampled\""), "\(third)")
+            let other = try await start("-p", "a blue house").ending()
+            #expect(other.code == 2, "\(other)")
+            #expect(other.errorOutput.contains("was begun with other prompts"), "\(other)")
+        }
+
+        private static func firstSeed(in studio: Studio) throws -> Substring {
+            let name = try #require(studio.names()?.first { $0.hasPrefix("00000-") })
+            return name.dropFirst(6).prefix { $0 != "." }
+        }
+
         @Test func sampledNowDecodedLater() async throws {
             let studio = try Studio()
             let whole = try await studio.draw("-p", "a red house", "-b", "2", out: "whole")

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+internal import Foundation
+internal import GenerationTypes
+internal import RunStore
+internal import StableDiffusion
+
+/// Which run a command line means.
+extension RetomCoord {
+    /// The run to draw: a new one, or one that an earlier process began.
+    ///
+    /// - Parameter warn: is told what was found damaged in an earlier one.
+    /// - Throws: what makes the run impossible; nothing was drawn or changed then.
+    func job(warn: (String) -> Void) throws -> RunJob {
+        if output.resume { return try resumedJob(warn: warn) }
+        if output.beginOrResume, let begun = try begunJob(warn: warn) { return begun }
+        return try newJob()
+    }
+
+    private func newJob() throws -> RunJob {
+        try prompts.requireSome()
+        let (path, modelName) = try model.resolve()
+        let directory = try ModelDirectory(path: path)
+        let plan = try generation.plan(
+            prompts.entries(), for: RequestCheck(of: directory),
+            tokenMerging: merging.configuration)
+        return RunJob(
+            plan: plan,
+            directory: try RunDirectory(
+                preparing: output.output, policy: output.overwrite ? .replace : .refuse),
+            account: .new(
+                batchCount: generation.batchCount, settings: settings,
+                savesLatents: output.saveLatents),
+            model: directory, modelName: modelName,
+            // Whoever goes on with the run may stand elsewhere.
+            modelDirectory: model.model.map { URL(fileURLWithPath: $0).path })
+    }
+
+    /// - Throws: also when options are given that the run has settled already.
+    private func resumedJob(warn: (String) -> Void) throws -> RunJob {
+        let isSettled =
+            try prompts.isEmpty && generation.isDefault && !output.saveLatents
+            && merging.configuration == MergeOptions.parse([]).configuration
+        guard isSettled else {
+            throw ValidationError(
+                """
+                --resume goes on with the prompts and picture settings that the run began with; \
+                leave them out, or begin another run in another directory
+                """)
+        }
+        return try RunJob.opening(
+            output.output, model: model, isForSampling: true,
+            retriesFailures: output.retryFailed, warn: warn)
+    }
+
+    /// Options that are no part of a request, for the report.
+    private var settings: [String: String] {
+        [
+            "precision": compute.precision, "backend": compute.backend,
+            "instruction_set": compute.instructionSet, "merge": merging.configuration.summary,
+        ]
+    }
+
+    /// The run of this very command, if an earlier process began it.
+    private func begunJob(warn: (String) -> Void) throws -> RunJob? {
+        let job: RunJob
+        do {
+            job = try RunJob.opening(
+                output.output, model: model, isForSampling: true,
+                retriesFailures: output.retryFailed, warn: warn)
+        } catch RunStoreError.noRun {
+            return nil
+        }
+        var asked = generation
+        // The same random numbers would not be drawn again.
+        if job.plan.isBaseSeedRandom, asked.seedChoice == .random {
+            asked.seed = "\(job.plan.baseSeed)"
+        }
+        let plan = try asked.plan(
+            prompts.entries(), for: RequestCheck(of: job.model),
+            tokenMerging: merging.configuration)
+        guard case .stored(_, let history) = job.account, plan.requests == job.plan.requests,
+            history.run.savesLatents == output.saveLatents
+        else { throw OtherRunError(path: output.output) }
+        return job
+    }
+}
+
+/// What is asked for is not what the directory's run began with.
+struct OtherRunError: Error, CustomStringConvertible {
+    let path: String
+
+    var description: String {
+        """
+        the run in \(path) was begun with other prompts or picture settings; --resume alone goes on \
+        with it, --overwrite replaces it, and another directory holds both
+        """
+    }
+}
