@@ -11,6 +11,8 @@ package enum RunFileName {
 
     /// The durable account of the run, with SQLite's own files beside it.
     package static let accounts = ["run.sqlite", "run.sqlite-wal", "run.sqlite-shm"]
+    /// The account of a run that is to replace the one in the directory.
+    package static let successors = ["run-new.sqlite", "run-new.sqlite-wal", "run-new.sqlite-shm"]
     /// The folder of all latents, by their content.
     package static let latentsFolder = "latents"
 
@@ -50,7 +52,9 @@ package enum RunFileName {
             guard parts.count >= 2, parts.last.flatMap({ Int($0) }) != nil else { return false }
             name = parts.dropLast().joined(separator: ".")[...]
         }
-        if name == report || name == gallery || accounts.contains(String(name)) { return true }
+        if name == report || name == gallery || (accounts + successors).contains(String(name)) {
+            return true
+        }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return false }
         let words = parts[0].split(separator: "-", omittingEmptySubsequences: false)
