@@ -87,12 +87,13 @@ package final class Coordinator: Sendable {
             dial: { dialInput.yield(($0, $1)) },
             store: { storeStage.submit($0, worker: $1, kernelClass: $2) },
             keep: { storeStage.keep($0, $1) },
-            decode: { result, worker, kernelClass in
+            decode: { result, worker, kernelClass, picture in
                 guard let stage else {
                     pictureInput.yield(.undecoded(item: Int(result.lease.item)))
                     return
                 }
-                stage.submit(result, worker: worker, kernelClass: kernelClass)
+                stage.submit(
+                    result, worker: worker, kernelClass: kernelClass, picture: picture)
             },
             emit: { input.yield($0) }, report: { storeStage.submit($0) },
             end: {
@@ -162,7 +163,7 @@ package final class Coordinator: Sendable {
                 await engine.handle(.decodeFailed(item: item, reason: reason))
             case .undecoded(let item): await engine.consumed(item)
             case .image(let image):
-                decodeSeconds += image.decodeSeconds
+                if image.workerDecodeClass == nil { decodeSeconds += image.decodeSeconds }
                 do {
                     try await consumer(image)
                 } catch {

@@ -23,6 +23,8 @@ package struct CoordinatorConfiguration: Sendable {
     package var decodeThreadCount = 1
     /// How often workers save what another one needs to go on with an image.
     package var checkpoints = CheckpointPolicy.automatic
+    /// Whether workers make the pictures of their latents, where they can.
+    package var wantsPictures = false
     /// How long it waits for what.
     package var timeouts = ClusterTimeouts()
     /// A deliberate mistake, for tests of the tests; `nil` everywhere else.

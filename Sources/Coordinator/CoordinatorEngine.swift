@@ -18,7 +18,10 @@ actor CoordinatorEngine {
         var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
         var store: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
         var keep: @Sendable (_ item: Int, SamplingCheckpoint) -> Void
-        var decode: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
+        var decode:
+            @Sendable (
+                LatentResult, _ worker: String, _ kernelClass: String, _ picture: WorkerPicture?
+            ) -> Void
         var emit: @Sendable (Machine.Event) -> Void
         var report: @Sendable (CoordinatorEvent) -> Void
         var end: @Sendable () -> Void
@@ -152,8 +155,8 @@ actor CoordinatorEngine {
         case .store(let result, let worker, let kernelClass):
             outputs.store(result, worker, kernelClass)
         case .keep(let item, let checkpoint): outputs.keep(item, checkpoint)
-        case .decode(let result, let worker, let kernelClass):
-            outputs.decode(result, worker, kernelClass)
+        case .decode(let result, let worker, let kernelClass, let picture):
+            outputs.decode(result, worker, kernelClass, picture)
         case .report(let event):
             logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
             outputs.report(event)

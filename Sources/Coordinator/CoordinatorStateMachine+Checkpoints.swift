@@ -23,13 +23,15 @@ extension CoordinatorStateMachine {
 
     /// How a worker is to draw an image.
     func preparation(of item: Int, for index: Int) -> Preparation {
-        guard let node = workers[index].node, node.knowsCheckpoints,
-            !workers[index].isOnProbation
-        else { return Preparation() }
+        guard let node = workers[index].node, node.knowsCheckpoints else { return Preparation() }
+        guard !workers[index].isOnProbation else {
+            return Preparation(wantsPicture: configuration.wantsPictures)
+        }
         return Preparation(
             checkpointInterval: configuration.checkpoints.interval(
                 stepSeconds: workers[index].pace.mean.map { $0 * stepWork[item] }),
-            checkpoint: usableCheckpoint(of: item, for: index)?.checkpoint)
+            checkpoint: usableCheckpoint(of: item, for: index)?.checkpoint,
+            wantsPicture: configuration.wantsPictures)
     }
 
     /// Where a worker may go on with an image: only its own kernels get to the same bytes.

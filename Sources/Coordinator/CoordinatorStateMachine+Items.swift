@@ -29,7 +29,9 @@ extension CoordinatorStateMachine {
             return
         case .completed:
             actions.append(.send(id, .resultAck(result.lease)))
-            if has(.dropDedup) { actions.append(.decode(result, worker: "", kernelClass: "a")) }
+            if has(.dropDedup) {
+                actions.append(.decode(result, worker: "", kernelClass: "a", picture: nil))
+            }
             guard isConfirmed(result, from: index, now: now) else { return }
         case .storing:
             storing[item]?.waiting.append((id, result.lease))
@@ -62,10 +64,15 @@ extension CoordinatorStateMachine {
         items[item].sha256 = result.sha256
         items[item].maker = index
         undecodedCount += 1
-        settled(item)
         let (name, kernelClass) = (workers[index].name, workers[index].node?.kernelClass ?? "")
+        let picture = pictures.removeValue(forKey: item).flatMap { sent in
+            // Between the two of them another worker's may have come.
+            sent.lease == result.lease && sent.picture.fits(requests[item])
+                ? sent.picture : nil
+        }
+        settled(item)
         storing[item] = StoringResult(
-            result: result, worker: name, kernelClass: kernelClass,
+            result: result, worker: name, kernelClass: kernelClass, picture: picture,
             waiting: [(id, result.lease)])
         if has(.ackBeforeStoring) { actions.append(.send(id, .resultAck(result.lease))) }
         if has(.announceBeforeStoring) { announce(result, of: name) }
@@ -89,7 +96,9 @@ extension CoordinatorStateMachine {
         }
         announce(stored.result, of: stored.worker)
         actions.append(
-            .decode(stored.result, worker: stored.worker, kernelClass: stored.kernelClass))
+            .decode(
+                stored.result, worker: stored.worker, kernelClass: stored.kernelClass,
+                picture: stored.picture))
     }
 
     /// One request has one result: of two that differ, one machine is faulty.
@@ -170,6 +179,7 @@ extension CoordinatorStateMachine {
     private mutating func settled(_ item: Int) {
         retries.removeAll { $0 == item }
         checkpoints[item] = nil
+        pictures[item] = nil
         if item == nextFresh { skipSettled(from: item + 1) }
         voidLeases(of: item)
     }
@@ -189,5 +199,11 @@ extension GeneratedLatents {
         let scale = request.width / width
         return scale > 0 && scale & (scale - 1) == 0
             && width * scale == request.width && height * scale == request.height
+    }
+}
+
+extension WorkerPicture {
+    fileprivate func fits(_ request: GenerationRequest) -> Bool {
+        image.width == request.width && image.height == request.height
     }
 }

@@ -35,6 +35,10 @@ extension CoordinatorStateMachine {
         case (.ready, .progress(let report)): progressed(report, index, on: id, now: now)
         case (.ready, .checkpoint(let lease, let checkpoint)):
             saved(lease, checkpoint, by: index)
+        case (.ready, .picture(let lease, let picture)):
+            if wasGranted(lease), items[Int(lease.item)].isOpen, configuration.wantsPictures {
+                pictures[Int(lease.item)] = (lease, picture)
+            }
         case (.ready, .result(let result)): arrived(result, from: index, on: id, now: now)
         case (.ready, .ackConfirm): break
         case (.ready, .nak(let lease, let reason)):

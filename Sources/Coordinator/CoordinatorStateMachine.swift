@@ -47,7 +47,8 @@ package struct CoordinatorStateMachine {
         /// Put a checkpoint beside it, for a later life of this run; it replaces the image's last one
         /// and may be dropped with its outcome.
         case keep(item: Int, SamplingCheckpoint)
-        case decode(LatentResult, worker: String, kernelClass: String)
+        /// - Parameter picture: what the worker made of the latents; without, it is to be made here.
+        case decode(LatentResult, worker: String, kernelClass: String, picture: WorkerPicture?)
         case report(CoordinatorEvent)
         /// Nothing is left to do.
         case end
@@ -111,6 +112,8 @@ package struct CoordinatorStateMachine {
     var storing: [Int: StoringResult] = [:]
     /// The newest checkpoints of items that were begun and have no outcome.
     var checkpoints: [Int: KeptCheckpoint] = [:]
+    /// Pictures whose results are still to come, by item.
+    var pictures: [Int: (lease: Lease, picture: WorkerPicture)] = [:]
     /// Items neither completed nor failed.
     var openCount: Int
     /// Results that wait for the decoder or its consumer.

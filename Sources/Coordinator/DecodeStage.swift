@@ -35,11 +35,15 @@ struct DecodeStage: Sendable {
     }
 
     /// Queues one result.
-    func submit(_ result: LatentResult, worker: String, kernelClass: String) {
+    ///
+    /// - Parameter picture: what its worker made of it, where it did.
+    func submit(
+        _ result: LatentResult, worker: String, kernelClass: String, picture: WorkerPicture?
+    ) {
         pool.submit { [self] state in
             // Not active: the run is over and nobody waits for the picture.
             guard state == .active else { return }
-            emit(decode(result, worker: worker, kernelClass: kernelClass))
+            emit(decode(result, worker: worker, kernelClass: kernelClass, picture: picture))
         }
     }
 
@@ -49,19 +53,22 @@ struct DecodeStage: Sendable {
         try? await pool.shutdownGracefully()
     }
 
-    private func decode(_ result: LatentResult, worker: String, kernelClass: String) -> Output {
+    private func decode(
+        _ result: LatentResult, worker: String, kernelClass: String, picture: WorkerPicture?
+    ) -> Output {
         let item = Int(result.lease.item)
         let clock = ContinuousClock()
         let begin = clock.now
         do {
-            let image = try decoder.decode(result.latents)
+            let image = try picture?.image ?? decoder.decode(result.latents)
+            let seconds = picture?.seconds ?? (clock.now - begin).seconds
             return .image(
                 FinishedImage(
                     item: item, request: requests[item], latents: result.latents, image: image,
                     worker: worker, kernelClass: kernelClass, attempt: result.lease.attempt,
                     resumedStep: result.resumedStep, timings: result.timings,
                     tokenMerging: result.tokenMerging,
-                    decodeSeconds: (clock.now - begin).seconds,
+                    decodeSeconds: seconds, workerDecodeClass: picture?.kernelClass,
                     sha256: Hexadecimal.text(result.sha256)))
         } catch {
             return .failure(item: item, reason: "\(error)")

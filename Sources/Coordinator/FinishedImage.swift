@@ -27,6 +27,8 @@ package struct FinishedImage: Sendable {
     package var tokenMerging: TokenMergeStatistics
     /// Seconds of the VAE decode.
     package var decodeSeconds: Double
+    /// The kernel class of the decode where the worker made it; `nil` for the coordinator's.
+    package var workerDecodeClass: String?
     /// SHA-256 of the latents' little-endian f32 bytes, lower-case hex.
     package var sha256: String
 
@@ -35,6 +37,7 @@ package struct FinishedImage: Sendable {
         item: Int, request: GenerationRequest, latents: GeneratedLatents, image: DecodedImage,
         worker: String, kernelClass: String, attempt: Int, resumedStep: Int,
         timings: GenerationTimings, tokenMerging: TokenMergeStatistics, decodeSeconds: Double,
+        workerDecodeClass: String? = nil,
         sha256: String
     ) {
         self.item = item
@@ -48,6 +51,7 @@ package struct FinishedImage: Sendable {
         self.timings = timings
         self.tokenMerging = tokenMerging
         self.decodeSeconds = decodeSeconds
+        self.workerDecodeClass = workerDecodeClass
         self.sha256 = sha256
     }
 }

@@ -35,6 +35,8 @@ struct StoringResult {
     var result: LatentResult
     var worker: String
     var kernelClass: String
+    /// What the worker made of it.
+    var picture: WorkerPicture?
     /// Connections that get RESULT-ACK when it is stored.
     var waiting: [(connection: UInt64, lease: Lease)]
 }

@@ -27,6 +27,8 @@ struct StoreStage: Sendable {
     private struct Queue {
         var inputs: [Input] = []
         var isScheduled = false
+        /// The newest checkpoints that wait for the disk, by image.
+        var checkpoints: [Int: SamplingCheckpoint] = [:]
         /// Why something could not be put on the disk; nothing is tried after that.
         var problem: String?
     }
@@ -76,11 +78,19 @@ struct StoreStage: Sendable {
     }
 
     /// Keeps a checkpoint; one that can't be kept costs nothing but steps.
+    ///
+    /// It takes the place of one of the same image that still waits: a slow disk holds up steps, not
+    /// memory.
     func keep(_ item: Int, _ checkpoint: SamplingCheckpoint) {
         guard let store else { return }
-        committer.submit { state in
-            guard state == .active else { return }
-            try? store.keep(checkpoint, of: item)
+        let waits = queue.value.withLock {
+            $0.checkpoints.updateValue(checkpoint, forKey: item) != nil
+        }
+        guard !waits else { return }
+        committer.submit { [queue] state in
+            let newest = queue.value.withLock { $0.checkpoints.removeValue(forKey: item) }
+            guard state == .active, let newest else { return }
+            try? store.keep(newest, of: item)
         }
     }
 

@@ -22,6 +22,8 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case cancel = 0x18
     /// Since protocol 1.1.
     case prepare = 0x19
+    /// Since protocol 1.1.
+    case picture = 0x1A
     case drain = 0x20
     case ping = 0x21
     case pong = 0x22
@@ -34,7 +36,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     package var sender: PeerRole? {
         switch self {
         case .hello, .assign, .resultAck, .cancel, .prepare: .coordinator
-        case .welcome, .progress, .checkpoint, .result, .ackConfirm, .nak, .term: .worker
+        case .welcome, .progress, .checkpoint, .picture, .result, .ackConfirm, .nak, .term: .worker
         case .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: nil
         }
     }
@@ -43,7 +45,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     package var isAboutItem: Bool {
         switch self {
         case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term,
-            .cancel, .prepare:
+            .cancel, .prepare, .picture:
             true
         case .hello, .welcome, .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: false
         }
@@ -57,6 +59,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         case .proof: WireLimits.proofByteCount
         case .assign: WireLimits.assignByteCountMax
         case .result: WireLimits.resultByteCountMax
+        case .picture: WireLimits.picturePayloadByteCountMax
         case .checkpoint, .prepare: WireLimits.checkpointPayloadByteCountMax
         case .refuse, .progress, .resultAck, .ackConfirm, .nak, .term, .cancel, .drain, .ping,
             .pong,
@@ -68,7 +71,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     /// Whether the payload may be compressed; only the long messages may.
     package var allowsCompression: Bool {
         switch self {
-        case .assign, .checkpoint, .result, .prepare: true
+        case .assign, .checkpoint, .result, .prepare, .picture: true
         default: false
         }
     }

@@ -30,6 +30,8 @@ package enum WireLimits {
     package static let proofByteCount = 32
     /// Most bytes of a checkpoint; images whose checkpoints are longer are drawn without.
     package static let checkpointByteCountMax = 8 << 20
+    /// Most bytes of a picture's pixels; larger ones are decoded where their latents are collected.
+    package static let pictureByteCountMax = 16 << 20
     /// Most steps from one checkpoint to the next.
     package static let checkpointIntervalMax = 2 * GenerationLimits.inferenceStepCountMax
     /// Most payload bytes of the first frame of a connection: no stranger makes us hold more.
@@ -47,6 +49,8 @@ package enum WireLimits {
         + 4 * TokenMergeConfiguration.refreshCallCountMax
     /// Most payload bytes of CHECKPOINT and PREPARE: a checkpoint and the fixed fields.
     static let checkpointPayloadByteCountMax = 512 + checkpointByteCountMax
+    /// Most payload bytes of PICTURE: its pixels and the fixed fields.
+    static let picturePayloadByteCountMax = 512 + pictureByteCountMax
     /// Most payload bytes of RESULT: the largest latents in f32 and the fixed fields.
     static let resultByteCountMax =
         256 + latentChannelCountMax * latentSideMax * latentSideMax * MemoryLayout<Float>.size

@@ -62,7 +62,7 @@ struct GenerationThread: Sendable {
             return .failed(job, WireReason(.requestInvalid, "\(error)"))
         }
         do {
-            return try sample(job, run, preparation.checkpointInterval, flag, emit)
+            return try sample(job, run, preparation, generator, flag, emit)
         } catch let error as NonFiniteLatentsFailure {
             return .failed(job, WireReason(.nonFiniteLatents, error.description))
         } catch {
@@ -88,9 +88,10 @@ struct GenerationThread: Sendable {
     }
 
     private static func sample(
-        _ job: JobID, _ run: any LatentRun, _ interval: Int, _ flag: CancellationFlag,
-        _ emit: (Event) -> Void
+        _ job: JobID, _ run: any LatentRun, _ preparation: Preparation,
+        _ generator: any LatentGenerating, _ flag: CancellationFlag, _ emit: (Event) -> Void
     ) throws -> Event {
+        let interval = preparation.checkpointInterval
         let clock = ContinuousClock()
         let begin = clock.now
         var last = begin
@@ -113,6 +114,14 @@ struct GenerationThread: Sendable {
         }
         let timings = GenerationTimings(
             textEncodingSeconds: run.textEncodingSeconds, samplingSeconds: (last - begin).seconds)
+        if preparation.wantsPicture {
+            do {
+                emit(.decoded(job, try generator.picture(of: latents)))
+            } catch {
+                emit(.notDecoded(job, reason: "\(error)"))
+            }
+            if flag.isSet { return cancelled(job) }
+        }
         return .finished(
             job, latents, sha256: latents.sha256, timings, run.mergeStatistics)
     }

@@ -17,6 +17,11 @@ package protocol LatentGenerating: Sendable {
     func beginRun(
         for request: GenerationRequest, from checkpoint: [UInt8]?
     ) throws -> any LatentRun
+
+    /// Makes a picture of latents that were sampled here.
+    ///
+    /// - Throws: why it can't; the picture is then made where the latents are collected.
+    func picture(of latents: GeneratedLatents) throws -> WorkerPicture
 }
 
 /// One image being sampled, pulled step by step.

@@ -6,7 +6,9 @@ import Logging
 extension WorkerEvent {
     var logLevel: Logger.Level {
         switch self {
-        case .coordinatorRefused, .strangerRejected, .imageFailed, .checkpointIgnored: .warning
+        case .coordinatorRefused, .strangerRejected, .imageFailed, .checkpointIgnored,
+            .imageNotDecoded:
+            .warning
         case .listening, .coordinatorJoined, .coordinatorLeft, .imageBegan, .imageResumed,
             .imageFinished, .drained:
             .info
@@ -24,6 +26,7 @@ extension WorkerEvent {
         case .imageResumed: "image goes on"
         case .checkpointIgnored: "checkpoint ignored"
         case .imageFinished: "image finished"
+        case .imageNotDecoded: "image not decoded"
         case .imageFailed: "image failed"
         case .drained: "drained"
         }
@@ -41,7 +44,8 @@ extension WorkerEvent {
         case .imageBegan(let item, let attempt): ["image": "\(item)", "attempt": "\(attempt)"]
         case .imageResumed(let item, let attempt, let step):
             ["image": "\(item)", "attempt": "\(attempt)", "step": "\(step)"]
-        case .checkpointIgnored(let item, let attempt, let reason):
+        case .checkpointIgnored(let item, let attempt, let reason),
+            .imageNotDecoded(let item, let attempt, let reason):
             ["image": "\(item)", "attempt": "\(attempt)", "reason": "\(reason)"]
         case .imageFinished(let item, let attempt, let seconds):
             ["image": "\(item)", "attempt": "\(attempt)", "seconds": "\(seconds)"]

@@ -18,6 +18,8 @@ package enum WorkerEvent: Sendable, Equatable {
     case imageResumed(item: Int, attempt: Int, step: Int)
     /// A checkpoint was of no use here; the image is drawn from its beginning.
     case checkpointIgnored(item: Int, attempt: Int, reason: String)
+    /// An image could not be decoded here; the coordinator will do it.
+    case imageNotDecoded(item: Int, attempt: Int, reason: String)
     /// An image was sampled; its result travels.
     case imageFinished(item: Int, attempt: Int, seconds: Double)
     /// An image was given back.
@@ -41,6 +43,8 @@ extension WorkerEvent: CustomStringConvertible {
         case .imageResumed(let item, _, let step): "image \(item) goes on from step \(step)"
         case .checkpointIgnored(let item, _, let reason):
             "image \(item) is drawn from the beginning: \(reason)"
+        case .imageNotDecoded(let item, _, let reason):
+            "image \(item) is not decoded here: \(reason)"
         case .imageFinished(let item, _, let seconds):
             "image \(item) took \((seconds * 1000).rounded() / 1000) s"
         case .imageFailed(let item, _, let reason): "image \(item) failed: \(reason)"

@@ -113,7 +113,7 @@ extension WorkerStateMachine {
             .report(.coordinatorJoined(name: coordinator.name, peer: connections[id]?.peer ?? "")))
         for item in kept
         where item.owner == coordinator.instance || plantedBug == .resendToAnyone {
-            actions.append(.send(id, .result(item.result)))
+            send(item, on: id)
         }
         if let running, running.owner == coordinator.instance, !running.isCancelled {
             // Tells the coordinator what still runs; it takes it up with ASSIGN or cancels it.

@@ -48,7 +48,7 @@ extension WorkerStateMachine {
         }
         if let index = kept.firstIndex(where: { matches($0.result.lease, $0.request, $0.owner) }) {
             kept[index].result.lease = lease
-            actions.append(.send(id, .result(kept[index].result)))
+            send(kept[index], on: id)
             return true
         }
         if let job = running, !job.isCancelled, matches(job.lease, job.request, job.owner) {
@@ -118,6 +118,28 @@ extension WorkerStateMachine {
         send(.checkpoint(job.lease, checkpoint))
     }
 
+    mutating func decoded(_ id: JobID, _ picture: WorkerPicture) {
+        guard running?.id == id, picture.image.pixels.count <= WireLimits.pictureByteCountMax
+        else { return }
+        running?.picture = picture
+    }
+
+    mutating func notDecoded(_ id: JobID, reason: String) {
+        guard let job = running, job.id == id else { return }
+        actions.append(
+            .report(
+                .imageNotDecoded(
+                    item: Int(job.lease.item), attempt: job.lease.attempt, reason: reason)))
+    }
+
+    /// Sends a result, and before it what was made of it.
+    mutating func send(_ item: KeptResult, on id: ConnectionID) {
+        if let picture = item.picture {
+            actions.append(.send(id, .picture(item.result.lease, picture)))
+        }
+        actions.append(.send(id, .result(item.result)))
+    }
+
     mutating func finished(
         _ id: JobID, _ latents: GeneratedLatents, _ digest: [UInt8], _ timings: GenerationTimings,
         _ merging: TokenMergeStatistics
@@ -136,8 +158,10 @@ extension WorkerStateMachine {
         let result = LatentResult(
             lease: job.lease, latents: latents, timings: timings, tokenMerging: merging,
             sha256: digest, resumedStep: job.resumedStep)
-        kept.append(KeptResult(result: result, request: job.request, owner: job.owner))
-        if isForActive(job) { send(.result(result)) }
+        let item = KeptResult(
+            result: result, picture: job.picture, request: job.request, owner: job.owner)
+        kept.append(item)
+        if isForActive(job), let active { send(item, on: active) }
         // Results of coordinators that never came back make room for newer ones.
         while kept.count > keptCountMax,
             let index = kept.firstIndex(where: { $0.owner != activeInstance })

@@ -29,6 +29,9 @@ package struct WorkerStateMachine {
         case checkpointIgnored(JobID, reason: String)
         /// What another worker needs to go on after this step.
         case saved(JobID, step: Int, [UInt8])
+        /// The picture of the image that is about to be finished.
+        case decoded(JobID, WorkerPicture)
+        case notDecoded(JobID, reason: String)
         case finished(
             JobID, GeneratedLatents, sha256: [UInt8], GenerationTimings, TokenMergeStatistics)
         case failed(JobID, WireReason)
@@ -61,6 +64,8 @@ package struct WorkerStateMachine {
         var owner: [UInt8]
         /// The step of the checkpoint that it went on from.
         var resumedStep = 0
+        /// What was made of its latents.
+        var picture: WorkerPicture?
         var isCancelled = false
         /// Its coordinator was lost; it counts against nobody's credits.
         var isOrphan = false
@@ -72,6 +77,7 @@ package struct WorkerStateMachine {
     /// A result that was not acknowledged.
     struct KeptResult {
         var result: LatentResult
+        var picture: WorkerPicture?
         var request: GenerationRequest
         var owner: [UInt8]
     }
@@ -144,6 +150,8 @@ package struct WorkerStateMachine {
             resumed(job, step: step, stepCount: stepCount)
         case .checkpointIgnored(let job, let reason): checkpointIgnored(job, reason: reason)
         case .saved(let job, let step, let bytes): saved(job, step: step, bytes)
+        case .decoded(let job, let picture): decoded(job, picture)
+        case .notDecoded(let job, let reason): notDecoded(job, reason: reason)
         case .finished(let job, let latents, let digest, let timings, let merging):
             finished(job, latents, digest, timings, merging)
         case .failed(let job, let reason): failed(job, reason)

@@ -109,6 +109,7 @@ struct ClusterRun: Sendable {
             kernelClass: prepared.decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
             memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint)
         configuration.checkpoints = checkpoints
+        configuration.wantsPictures = decodePlace == .workers
         // Nobody starts a local worker again.
         if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
         let coordinator = Coordinator(
@@ -120,7 +121,7 @@ struct ClusterRun: Sendable {
         do {
             let summary = try await coordinator.run(
                 job.plan.requests,
-                decoder: decodePlace == .coordinator ? prepared.decoder : nil, store: session,
+                decoder: decodePlace != DecodePlace.none ? prepared.decoder : nil, store: session,
                 resumed: try session.resumed,
                 onEvent: {
                     numbers.note($0)
@@ -140,14 +141,22 @@ struct ClusterRun: Sendable {
     private func finish(
         _ session: RunSession, _ prepared: PreparedModel, _ summary: CoordinatorSummary
     ) async throws -> ProgramExit {
-        var isDone = true
-        if decodePlace == .coordinator {
-            isDone = try await LateDecoding(
+        if decodePlace == .coordinator, summary.isHeldUpByDecoding {
+            progress.report(
+                .warning(
+                    """
+                    decoding took nearly all of the time, so that workers waited for it; let them do \
+                    it with --decode-on workers
+                    """))
+        }
+        var late = LateDecoding.Outcome()
+        if decodePlace != DecodePlace.none {
+            late = try await LateDecoding(
                 session: session, decoder: prepared.decoder, progress: progress, stop: stop
             ).run()
         }
-        try session.finish(summary, isInterrupted: !isDone)
-        return isDone && summary.failures.isEmpty ? .success : .someImagesFailed
+        try session.finish(summary, isInterrupted: !late.isComplete)
+        return late.isSuccess && summary.failures.isEmpty ? .success : .someImagesFailed
     }
 
     /// Leaves an account of what was done nevertheless.
@@ -173,6 +182,11 @@ struct ClusterRun: Sendable {
 }
 
 extension CoordinatorSummary {
+    /// Whether the coordinator decoded nearly all the time while workers waited.
+    fileprivate var isHeldUpByDecoding: Bool {
+        completedCount >= 8 && decodeSeconds > 0.9 * seconds
+    }
+
     /// What a life comes to that finds nothing to sample.
     fileprivate init(of history: StoredHistory) {
         self.init()

@@ -18,8 +18,13 @@ struct Decode: AsyncParsableCommand {
 
             Every run keeps the latents of its images. This makes the pictures that are missing, \
             because the run was broken off or sampled with --decode-on none, and then contact \
-            sheets, gallery and report. Nothing is sampled.
-            """)
+            sheets, gallery and report. Nothing is sampled. The model is the run's own; --model \
+            says where it is now.
+
+            Exit codes: 0 every picture was made; 1 some latents are gone or damaged, or it was \
+            interrupted; 2 wrong usage or unusable input.
+            """,
+        version: ProgramVersion.text)
 
     @Argument(help: "Directory of the run.") var directory: String
 
@@ -35,12 +40,10 @@ struct Decode: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopRequest()
-        var warnings: [String] = []
-        let job = try RunJob.opening(directory, model: model) { warnings.append($0) }
+        let job = try RunJob.opening(directory, model: model, isForSampling: false)
         let progress = ProgressFeed.make(
             for: job.plan, json: json, quiet: quiet,
             monitor: RunMonitor(seconds: ConsoleStreams.standard.seconds))
-        for warning in warnings { progress.report(.warning(warning)) }
         let exit: ProgramExit
         do {
             exit = try await decode(job, progress, stop)
@@ -60,12 +63,16 @@ struct Decode: AsyncParsableCommand {
                 stepCounts: job.plan.requests.map(\.inferenceStepCount),
                 baseSeed: job.plan.baseSeed))
         let prepared = try await PreparedModel(job.model, decoding: compute.configuration)
-        let session = try job.begin(with: prepared.fingerprint, progress: progress)
-        let isDone = try await LateDecoding(
+        let session = try job.begin(with: prepared.fingerprint, progress: progress, samples: false)
+        let outcome = try await LateDecoding(
             session: session, decoder: prepared.decoder, progress: progress, stop: stop
         ).run(all: all)
-        try session.finish(nil, isInterrupted: !isDone)
-        let now = try session.store.history()
-        return isDone && now.undecodedItems.isEmpty ? .success : .someImagesFailed
+        let openCount = session.history.openItems.count
+        if openCount > 0 {
+            progress.report(
+                .warning("\(openCount) images have no latents yet; --resume samples them"))
+        }
+        try session.finish(nil, isInterrupted: !outcome.isComplete)
+        return outcome.isSuccess ? .success : .someImagesFailed
     }
 }

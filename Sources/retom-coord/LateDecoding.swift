@@ -14,6 +14,17 @@ struct LateDecoding: Sendable {
     let progress: ProgressFeed
     let stop: StopRequest
 
+    /// What came of it.
+    struct Outcome: Sendable {
+        /// Nobody asked to stop before the end.
+        var isComplete = true
+        /// Images whose latents made no picture; each was told.
+        var failedCount = 0
+
+        /// Whether every picture that was to be made is there.
+        var isSuccess: Bool { isComplete && failedCount == 0 }
+    }
+
     /// Set when somebody asks to stop; looked at between two pictures.
     private final class Flag: Sendable {
         let isSet = Mutex(false)
@@ -22,34 +33,39 @@ struct LateDecoding: Sendable {
     /// Decodes images whose pictures are missing.
     ///
     /// - Parameter all: whether those that are there are made again, too.
-    /// - Returns: whether it came to its end; else somebody asked to stop.
     /// - Throws: what writing throws. Latents that can't be decoded are a warning.
-    func run(all: Bool = false) async throws -> Bool {
+    func run(all: Bool = false) async throws -> Outcome {
+        var outcome = Outcome()
         let flag = Flag()
         stop.onRequest { flag.isSet.withLock { $0 = true } }
         let history = try session.store.history()
         let items = all ? history.results.keys.sorted() : history.undecodedItems
         for item in items {
-            guard !flag.isSet.withLock({ $0 }) else { return false }
-            guard let result = history.results[item] else { continue }
-            try await DedicatedThread.run(named: "decode") {
-                try decode(result, request: history.requests[item], replacing: all)
+            guard !flag.isSet.withLock({ $0 }) else {
+                outcome.isComplete = false
+                break
             }
+            guard let result = history.results[item] else { continue }
+            let hasPicture = history.pictures[item] != nil
+            let isWritten = try await DedicatedThread.run(named: "decode") {
+                try decode(
+                    result, request: history.requests[item], hasPicture: hasPicture,
+                    replacing: all)
+            }
+            if !isWritten { outcome.failedCount += 1 }
         }
-        return true
+        return outcome
     }
 
+    /// - Returns: whether there is a new picture.
     private func decode(
-        _ result: StoredResult, request: GenerationRequest, replacing: Bool
-    ) throws {
+        _ result: StoredResult, request: GenerationRequest, hasPicture: Bool, replacing: Bool
+    ) throws -> Bool {
         guard let latents = session.store.archive.read(result, digest: \.sha256) else {
+            let remedy = hasPicture ? "its picture stays as it is" : "--resume samples it again"
             progress.report(
-                .warning(
-                    """
-                    the latents of image \(result.item) are gone or damaged; --resume samples it \
-                    again
-                    """))
-            return
+                .warning("the latents of image \(result.item) are gone or damaged; \(remedy)"))
+            return false
         }
         let clock = ContinuousClock()
         let begin = clock.now
@@ -58,7 +74,7 @@ struct LateDecoding: Sendable {
             image = try decoder.decode(latents)
         } catch {
             progress.report(.warning("image \(result.item) can't be decoded: \(error)"))
-            return
+            return false
         }
         try session.write(
             FinishedImage(
@@ -69,5 +85,6 @@ struct LateDecoding: Sendable {
                 decodeSeconds: (clock.now - begin).seconds,
                 sha256: Hexadecimal.text(result.sha256)),
             replacing: replacing)
+        return true
     }
 }

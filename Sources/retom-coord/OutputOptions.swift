@@ -29,9 +29,9 @@ struct OutputOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Who makes pictures of latents; with none they wait for 'retom-coord decode' \
-            (default: coordinator).
-            """, valueName: "coordinator|none"))
+            Who makes pictures of latents: workers spare the coordinator the work, with none they \
+            wait for 'retom-coord decode' (default: coordinator).
+            """, valueName: "coordinator|workers|none"))
     var decodeOn = DecodePlace.coordinator
 
     @Flag(help: "Also write the latents of each picture as .safetensors.")
@@ -54,6 +54,8 @@ struct OutputOptions: ParsableArguments {
 /// Who decodes.
 enum DecodePlace: String, ExpressibleByArgument, Sendable {
     case coordinator
+    /// Whoever sampled them; the coordinator where a worker can't.
+    case workers
     /// Nobody in this run.
     case none
 }

@@ -29,8 +29,8 @@ struct RetomCoord: AsyncParsableCommand {
             --resume goes on with it, also after a crash. 'retom-coord status DIRECTORY' tells how \
             a run is getting on, 'retom-coord decode DIRECTORY' decodes its latents again.
 
-            Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; \
-            3 no usable worker.
+            Exit codes: 0 all images written; 1 some failed, or the run was interrupted; 2 wrong \
+            usage or unusable input; 3 no usable worker.
             """,
         version: ProgramVersion.text)
 
@@ -128,7 +128,7 @@ struct RetomCoord: AsyncParsableCommand {
                 """)
         }
         return try RunJob.opening(
-            output.output, model: model, prefersSuccessor: true,
+            output.output, model: model, isForSampling: true,
             retriesFailures: output.retryFailed, warn: warn)
     }
 
@@ -136,7 +136,7 @@ struct RetomCoord: AsyncParsableCommand {
     private var settings: [String: String] {
         [
             "precision": compute.precision, "backend": compute.backend,
-            "merge": merging.configuration.summary,
+            "instruction_set": compute.instructionSet, "merge": merging.configuration.summary,
         ]
     }
 }
@@ -146,5 +146,8 @@ extension ComputeOptions {
     fileprivate mutating func follow(_ settings: [String: String]) {
         if precision == "auto" { precision = settings["precision"] ?? precision }
         if backend == "auto" { backend = settings["backend"] ?? backend }
+        if instructionSet == "auto" {
+            instructionSet = settings["instruction_set"] ?? instructionSet
+        }
     }
 }

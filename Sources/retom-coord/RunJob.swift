@@ -31,8 +31,11 @@ struct RunJob: Sendable {
 
     /// Begins this life: from here on nothing that was asked for is lost.
     ///
+    /// - Parameter samples: whether images without an outcome are about to be drawn.
     /// - Throws: `RunStoreError`, `OtherModelError`.
-    func begin(with fingerprint: ModelFingerprint, progress: ProgressFeed) throws -> RunSession {
+    func begin(
+        with fingerprint: ModelFingerprint, progress: ProgressFeed, samples: Bool = true
+    ) throws -> RunSession {
         let store: RunStore
         switch account {
         case .new(let batchCount, let settings, let savesLatents):
@@ -55,9 +58,11 @@ struct RunJob: Sendable {
         let session = try RunSession(
             store, directory: directory,
             model: ModelRecord(name: modelName, fingerprint: fingerprint), progress: progress)
-        progress.report(
-            .runAccepted(
-                imageCount: plan.requests.count, openCount: session.history.openItems.count))
+        if samples {
+            progress.report(
+                .runAccepted(
+                    imageCount: plan.requests.count, openCount: session.history.openItems.count))
+        }
         return session
     }
 }

@@ -28,7 +28,8 @@ final class RunMetrics: Sendable {
 
     /// Takes notice of an event of the cluster.
     func note(_ event: CoordinatorEvent) {
-        guard case .progress(_, _, let step, _, let seconds) = event, step > 0 else { return }
+        // A checkpoint that is gone on from is progress that took no time.
+        guard case .progress(_, _, _, _, let seconds) = event, seconds > 0 else { return }
         state.withLock { $0.stepSeconds.add(seconds) }
     }
 

@@ -19,6 +19,8 @@ final class RunSession: Sendable {
         var hadWorker = false
         /// The directory holds nothing of an earlier run any more.
         var isDirectoryOurs = false
+        /// Pictures that this life wrote.
+        var writtenCount = 0
     }
 
     let store: RunStore
@@ -87,7 +89,9 @@ final class RunSession: Sendable {
         try store.record(
             StoredPicture(
                 item: finished.item, file: file, latentsFile: latentsFile,
-                decodeSeconds: finished.decodeSeconds))
+                decodeSeconds: finished.decodeSeconds,
+                workerDecodeClass: finished.workerDecodeClass))
+        state.withLock { $0.writtenCount += 1 }
         progress.report(
             .imageWritten(
                 index: finished.item, worker: finished.worker, file: file,
@@ -116,10 +120,12 @@ final class RunSession: Sendable {
             return
         }
         try takeDirectory()
-        do {
-            try store.end(life, traffic: summary?.storedTraffic ?? StoredTraffic())
-        } catch  where hasDiskFailed {
-            // It is told already; a life without an end is one that was killed.
+        let traffic = summary?.storedTraffic ?? StoredTraffic()
+        if hasDiskFailed {
+            // Its error is told already; a life without an end is like one that was killed.
+            try? store.end(life, traffic: traffic)
+        } else {
+            try store.end(life, traffic: traffic)
         }
         let now = try store.history()
         var images = now.imageRecords
@@ -133,10 +139,11 @@ final class RunSession: Sendable {
             images: images)
         try put(RunFileName.report, try JSONText.file(report), true)
         try put(RunFileName.gallery, Array(GalleryPage(report: report).html.utf8), true)
+        let written = images.count { $0.status == .written }
         progress.report(
             .runFinished(
-                written: images.count { $0.status == .written },
-                failed: images.count { $0.status == .failed },
+                written: written, failed: images.count { $0.status == .failed },
+                kept: written - state.withLock(\.writtenCount),
                 seconds: Date().timeIntervalSince1970 - life.startedAt))
     }
 

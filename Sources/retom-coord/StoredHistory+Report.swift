@@ -26,6 +26,7 @@ extension StoredHistory {
             record.resumedFromStep = result.resumedStep > 0 ? result.resumedStep : nil
             record.timings = ImageTimings(
                 worker: result.timings, decodingSeconds: picture?.decodeSeconds ?? 0)
+            record.workerDecodeClass = picture?.workerDecodeClass
             record.latentSHA256 = Hexadecimal.text(result.sha256)
             record.tokenMerging = TokenMergeRecord(result.tokenMerging)
             return record

@@ -9,24 +9,26 @@ internal import WireProtocol
 extension RunJob {
     /// Opens a run that was broken off, or one whose latents are to be decoded.
     ///
-    /// Pictures that are gone count as not written; results whose latents are gone or damaged are
-    /// forgotten, and their images open again.
+    /// Pictures that are gone count as not written.
     ///
     /// - Parameters:
     ///   - model: another place of the model than the run was begun with.
-    ///   - prefersSuccessor: whether a run goes on that was to replace the one in the directory.
+    ///   - isForSampling: whether workers will draw. Then a run that was to replace the one in the
+    ///     directory goes on rather than that one, and results whose latents are gone or damaged are
+    ///     forgotten: their images are open again.
     ///   - retriesFailures: whether failed images are opened again.
     ///   - warn: is told what was found damaged.
     /// - Throws: `RunDirectoryError`, `RunStoreError`.
     static func opening(
-        _ path: String, model: ModelOptions, prefersSuccessor: Bool = false,
-        retriesFailures: Bool = false, warn: (String) -> Void
+        _ path: String, model: ModelOptions, isForSampling: Bool,
+        retriesFailures: Bool = false, warn: (String) -> Void = { _ in }
     ) throws -> RunJob {
         guard access(path, F_OK) == 0 else { throw RunStoreError.noRun(path: path) }
         let directory = try RunDirectory(preparing: path, policy: .replace)
-        try directory.removeUnfinishedFiles()
+        // A coordinator that was killed left it.
+        directory.removeNow(RunFileName.status)
         let store = try RunStore.open(
-            directory: directory.path, prefersSuccessor: prefersSuccessor)
+            directory: directory.path, prefersSuccessor: isForSampling)
         if retriesFailures { try store.reopenFailures() }
         var history = try store.history()
         for (item, picture) in history.pictures
@@ -34,7 +36,7 @@ extension RunJob {
             history.pictures[item] = nil
             try store.forgetPicture(of: item)
         }
-        for item in history.undecodedItems {
+        for item in isForSampling ? history.undecodedItems : [] {
             guard let result = history.results[item],
                 store.archive.read(result, digest: \.sha256) == nil
             else { continue }

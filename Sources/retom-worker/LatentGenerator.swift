@@ -2,6 +2,7 @@
 
 internal import GenerationTypes
 internal import StableDiffusion
+internal import TensorKit
 internal import Worker
 
 /// The pipeline as the worker sees it.
@@ -12,10 +13,28 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
     /// Results of equal classes are equal to the last bit.
     let kernelClass: String
     private let pipeline: StableDiffusionPipeline
+    private let model: ModelDirectory
+    private let compute: ComputeConfiguration
+    /// Loaded when the first picture is wanted: most runs decode at the coordinator.
+    private var decoder: LatentDecoder?
 
-    init(pipeline: StableDiffusionPipeline) {
-        self.pipeline = pipeline
+    init(model: ModelDirectory, compute: ComputeConfiguration) throws {
+        self.model = model
+        self.compute = compute
+        pipeline = try StableDiffusionPipeline(model: model, compute: compute)
         kernelClass = pipeline.kernelClass
+    }
+
+    func picture(of latents: GeneratedLatents) throws -> WorkerPicture {
+        let decoder = try decoder ?? LatentDecoder(model: model, compute: compute)
+        self.decoder = decoder
+        let clock = ContinuousClock()
+        let begin = clock.now
+        let picture = try decoder.decode(latents)
+        return WorkerPicture(
+            image: DecodedImage(
+                width: picture.width, height: picture.height, pixels: picture.bytes),
+            kernelClass: decoder.kernelClass, seconds: (clock.now - begin).seconds)
     }
 
     func beginRun(

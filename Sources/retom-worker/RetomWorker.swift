@@ -23,10 +23,12 @@ struct RetomWorker: AsyncParsableCommand {
             prints 'listening on HOST:PORT' on standard output when it is ready. Ctrl-C or SIGTERM \
             lets it finish the image at hand; a second one ends it at once.
 
-            One key for the cluster:           (umask 077; openssl rand -hex 32 > retom.key)
-            On every machine that is to draw:  retom-worker --host 0.0.0.0 --auth-key-file retom.key
-            Then list the machines in a file:  retom-coord --workers hosts.txt \
-                                                 --auth-key-file retom.key -p "a red house"
+            Make a key for the cluster, copy it to every machine, start the workers, and list them \
+            in a file:
+
+              (umask 077; openssl rand -hex 32 > retom.key)
+              retom-worker --host 0.0.0.0 --auth-key-file retom.key
+              retom-coord --workers hosts.txt --auth-key-file retom.key -p "a house"
 
             The key keeps strangers out; certificates (--tls-cert, --tls-key, --tls-ca) encrypt as \
             well. Without either the worker takes connections of its own machine only.
@@ -56,8 +58,8 @@ struct RetomWorker: AsyncParsableCommand {
     @OptionGroup(title: "Security") var security: SecurityOptions
     @OptionGroup(title: "Observing") var logs: LogOptions
     @OptionGroup(title: "Observing") var metrics: MetricsOptions
-    @OptionGroup var model: ModelOptions
-    @OptionGroup var compute: ComputeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Computing") var compute: ComputeOptions
 
     func validate() throws {
         guard (0...65535).contains(port) else {
@@ -113,8 +115,7 @@ struct RetomWorker: AsyncParsableCommand {
         }
         let configuration = compute.configuration
         let generator = try await DedicatedThread.run(named: "load") {
-            LatentGenerator(
-                pipeline: try StableDiffusionPipeline(model: directory, compute: configuration))
+            try LatentGenerator(model: directory, compute: configuration)
         }
         var worker = WorkerConfiguration(
             build: ProgramVersion.text, kernelClass: generator.kernelClass,

@@ -33,7 +33,9 @@ final class WorkerMetrics: Sendable {
             case .imageFailed:
                 state.isSampling = false
                 state.failedCount += 1
-            case .listening, .coordinatorRefused, .imageResumed, .checkpointIgnored, .drained: break
+            case .listening, .coordinatorRefused, .imageResumed, .checkpointIgnored,
+                .imageNotDecoded, .drained:
+                break
             }
         }
     }

@@ -27,6 +27,8 @@ package struct Campaign {
         /// Checkpoints that coordinators kept, images that went on from one, steps that were not
         /// done again, and checkpoints that were of no use.
         package var checkpointCount = 0
+        /// Images that came with a picture.
+        package var pictureCount = 0
         package var resumedCount = 0
         package var savedStepCount = 0
         package var ignoredCheckpointCount = 0
@@ -49,6 +51,7 @@ package struct Campaign {
             silentErrorCount += cluster.observed.silentErrorCount
             coordinatorCrashCount += cluster.observed.coordinatorCrashCount
             checkpointCount += cluster.observed.checkpointCount
+            pictureCount += cluster.observed.pictureCount
             resumedCount += cluster.observed.resumedCount
             savedStepCount += cluster.observed.savedStepCount
             ignoredCheckpointCount += cluster.observed.ignoredCheckpointCount
@@ -84,6 +87,7 @@ extension Campaign.Tally: CustomStringConvertible {
         \(alarmCount) alarms, \(silentErrorCount) silent errors, \(coordinatorCrashCount) \
         coordinators killed, \(checkpointCount) checkpoints, \(resumedCount) images resumed \
         (\(savedStepCount) steps), \(ignoredCheckpointCount) checkpoints ignored, \
+        \(pictureCount) pictures of workers, \
         \(cancelledRunCount) runs cancelled, \(failures.count) broken; \
         trace \(String(trace, radix: 16))
         """
@@ -102,6 +106,7 @@ extension Campaign.Tally: CustomStringConvertible {
         coordinatorCrashCount += other.coordinatorCrashCount
         cancelledRunCount += other.cancelledRunCount
         checkpointCount += other.checkpointCount
+        pictureCount += other.pictureCount
         resumedCount += other.resumedCount
         savedStepCount += other.savedStepCount
         ignoredCheckpointCount += other.ignoredCheckpointCount

@@ -43,7 +43,8 @@ extension Scenario {
         faults.crash = chance(60, &random)
         faults.crashAtEnd = chance(8, &random)
         faults.hang = chance(60, &random)
-        faults.retryableFailure = chance(40, &random)
+        // Now and then so often that images use up their attempts.
+        faults.retryableFailure = chance(random.oneIn(4) ? 5 : 40, &random)
         faults.bitFlip = chance(10, &random)
         faults.staleResult = chance(20, &random)
         faults.spoiledCheckpoint = chance(4, &random)

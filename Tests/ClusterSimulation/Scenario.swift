@@ -94,6 +94,7 @@ package struct Scenario: Sendable {
         case 1: configuration.checkpoints = .automatic
         default: configuration.checkpoints = .every(random.between(1...3))
         }
+        configuration.wantsPictures = random.oneIn(2)
         buggify(&random)
         switch self.weather {
         case .calm: break

@@ -30,6 +30,7 @@ extension SimulatedCluster {
         var alarmCount = 0
         var silentErrorCount = 0
         var checkpointCount = 0
+        var pictureCount = 0
         var resumedCount = 0
         var savedStepCount = 0
         var ignoredCheckpointCount = 0

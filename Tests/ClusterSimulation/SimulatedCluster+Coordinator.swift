@@ -39,7 +39,9 @@ extension SimulatedCluster {
             inFlight.insert(item)
             timeline.schedule(.stored(item: item, life: life), in: scenario.storeTime)
         case .keep(let item, let checkpoint): keep(checkpoint, of: item)
-        case .decode(let result, _, let kernelClass): decode(result, kernelClass)
+        case .decode(let result, _, let kernelClass, let picture):
+            decode(result, kernelClass)
+            check(picture, of: result)
         case .report(let event): observe(event)
         case .end: ended()
         }
@@ -85,6 +87,15 @@ extension SimulatedCluster {
         let machine = scenario.machines[links[linkOfConnection[Int(id) - 1]].worker]
         if let foreign = preparation.checkpoint?.kernelClass, foreign != machine.kernelClass {
             note("image \(lease.item) is to go on under other kernels than \(foreign)")
+        }
+    }
+
+    /// A picture shows the latents that it came with.
+    private mutating func check(_ picture: WorkerPicture?, of result: LatentResult) {
+        guard let picture else { return }
+        observed.pictureCount += 1
+        if picture != SimulatedSampling.picture(of: result.latents) {
+            note("the picture of image \(result.lease.item) shows something else")
         }
     }
 

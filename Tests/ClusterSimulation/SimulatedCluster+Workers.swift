@@ -16,6 +16,7 @@ extension SimulatedCluster {
         var tickGeneration = 0
         var cancelled: Set<UInt64> = []
         /// What its thread works on.
+        var wantsPicture = false
         var samplings: [UInt64: (sampling: SimulatedSampling, saveInterval: Int)] = [:]
         /// Runs of the generator that have not ended.
         var runningCount = 0
@@ -71,6 +72,7 @@ extension SimulatedCluster {
             mix(3, UInt64(index), request.seed)
             nodes[index].runningCount += 1
             let kernelClass = scenario.machines[index].kernelClass
+            nodes[index].wantsPicture = preparation.wantsPicture
             nodes[index].samplings[job] = (
                 SimulatedSampling(request, kernelClass: kernelClass),
                 preparation.checkpointInterval
@@ -179,6 +181,14 @@ extension SimulatedCluster {
         }
         var latents = sampling.result
         if strikes(scenario.faults.bitFlip, index) { latents.values[3] = Self.flippedBit }
+        if nodes[index].wantsPicture {
+            // Now and then a worker can't.
+            let event: WorkerStateMachine.Event =
+                random.oneIn(8)
+                ? .notDecoded(job, reason: "out of memory")
+                : .decoded(job, SimulatedSampling.picture(of: latents))
+            feed(index, event)
+        }
         stop(
             index,
             .finished(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GenerationTypes
+import WireProtocol
 
 /// A generator whose every step depends on all before it, on the image and on the kernels.
 ///
@@ -39,6 +40,15 @@ struct SimulatedSampling {
         GeneratedLatents(
             channels: 4, height: 1, width: 1,
             values: (0..<4).map { Float(latents >> (16 * UInt64($0)) & 0xFFFF) })
+    }
+
+    /// A picture that no other latents give.
+    static func picture(of latents: GeneratedLatents) -> WorkerPicture {
+        let pixels = latents.sha256.prefix(32) + latents.sha256.prefix(32)
+        return WorkerPicture(
+            image: DecodedImage(
+                width: 8, height: 8, pixels: Array((pixels + pixels + pixels).prefix(192))),
+            kernelClass: "a", seconds: 1)
     }
 
     var checkpoint: [UInt8] {

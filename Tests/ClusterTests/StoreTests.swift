@@ -64,6 +64,24 @@ import Testing
     }
 }
 
+extension StoreTests {
+    /// The disk stands still while an image is sampled: only its newest checkpoint waits.
+    @Test func aSlowDiskHoldsUpNoCheckpoints() async throws {
+        let gate = Gate()
+        let store = RecordingStore(keepingAfter: gate)
+        try await withWorkers([TestWorker()]) { addresses in
+            let summary = try await TestCluster.coordinator(addresses) {
+                $0.checkpoints = .every(1)
+            }.run(
+                TestCluster.requests(1, steps: 20), decoder: GreyDecoder(), store: store,
+                consume: { _ in })
+            #expect(summary.completedCount == 1)
+        }
+        #expect(store.kept[0]?.step == 19)
+        #expect(store.keepCount <= 2, "the one that the disk had begun with, and the newest")
+    }
+}
+
 /// A store in memory whose disk may break.
 private final class RecordingStore: RunStoring {
     struct Broken: Error, CustomStringConvertible { let description = "the disk broke" }
@@ -74,23 +92,35 @@ private final class RecordingStore: RunStoring {
         var unwritten: Set<Int> = []
         var failureCount = 0
         var kept: [Int: SamplingCheckpoint] = [:]
+        var keepCount = 0
     }
     private let state = Mutex(State())
     private let limit: Int
+    private let gate: Gate?
 
-    init(failingAfter limit: Int = .max) { self.limit = limit }
+    /// - Parameter gate: stops checkpoints until the first latents are written.
+    init(failingAfter limit: Int = .max, keepingAfter gate: Gate? = nil) {
+        self.limit = limit
+        self.gate = gate
+    }
 
     var booked: Set<Int> { state.withLock(\.booked) }
     var unwritten: Set<Int> { state.withLock(\.unwritten) }
     var kept: [Int: SamplingCheckpoint] { state.withLock(\.kept) }
+    var keepCount: Int { state.withLock(\.keepCount) }
     var failureCount: Int { state.withLock(\.failureCount) }
 
     func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws {
         state.withLock { _ = $0.written.insert(sha256) }
+        gate?.open()
     }
 
     func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
-        state.withLock { $0.kept[item] = checkpoint }
+        gate?.wait()
+        state.withLock { state in
+            state.kept[item] = checkpoint
+            state.keepCount += 1
+        }
     }
 
     func commit(_ entries: [RunEntry]) throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -21,6 +22,45 @@ extension EndToEndTests {
             #expect(all.code == 0 && count("image_written", in: all.output) == 3, "\(all)")
             #expect(
                 try (0..<3).map { try studio.pixels("0000\($0)-\(100 + $0).png") } == before)
+        }
+
+        /// Nobody samples here: what is damaged stays open for a run that goes on, and is told.
+        @Test func damagedLatentsAreAFailure() async throws {
+            let studio = try Studio()
+            #expect(try await studio.draw("-p", "a", "-b", "2").code == 0)
+            let digest = try #require(try studio.images()[1]["latent_sha256"] as? String)
+            try studio.directory.write([1], to: "out/latents/\(digest).f32")
+            let all = try await studio.decode("--all")
+            #expect(all.code == 1, "\(all)")
+            #expect(
+                all.errorOutput.contains("image 1 are gone or damaged; its picture stays"), "\(all)"
+            )
+            try studio.remove("00001-101.png")
+            for _ in 0..<2 {
+                let decoded = try await studio.decode()
+                #expect(decoded.code == 1, "\(decoded)")
+                #expect(
+                    decoded.errorOutput.contains("gone or damaged; --resume samples it again"),
+                    "\(decoded)")
+            }
+            let resumed = try await studio.resume().ending()
+            #expect(resumed.code == 0, "\(resumed)")
+            #expect(resumed.errorOutput.contains("1 image in"), "\(resumed)")
+            #expect(resumed.errorOutput.contains(", 1 from before"), "\(resumed)")
+        }
+
+        @Test func whatWasNotSampledIsTold() async throws {
+            let studio = try Studio()
+            let run = try studio.start(["-p", "a", "-b", "4", "--steps", "60", "--json"])
+            _ = try await run.line { $0.contains("\"image_sampled\"") }
+            run.send(SIGKILL)
+            _ = try await run.ending()
+            try studio.directory.write("{}", to: "out/status.json")
+            let decoded = try await studio.decode()
+            #expect(decoded.code == 0, "\(decoded)")
+            #expect(decoded.errorOutput.contains("have no latents yet; --resume"), "\(decoded)")
+            #expect(!decoded.errorOutput.contains("goes on with"), "\(decoded)")
+            #expect(studio.names()?.contains("status.json") == false)
         }
 
         /// Options of `retom-coord` with the same names are others.

@@ -14,16 +14,20 @@ package struct HashChainGenerator: LatentGenerating {
     package var salt: UInt64 = 0
     /// Writes checkpoints that nobody can read.
     package var spoilsCheckpoints = false
+    /// Has no memory for a VAE.
+    package var refusesPictures = false
 
     /// Honest, and as fast as it gets, unless it is told otherwise.
     package init(
         beforeStep: @escaping @Sendable (GenerationRequest, _ step: Int) throws -> Void = { _, _ in
-        }, notANumberFromStep: Int? = nil, salt: UInt64 = 0, spoilsCheckpoints: Bool = false
+        }, notANumberFromStep: Int? = nil, salt: UInt64 = 0, spoilsCheckpoints: Bool = false,
+        refusesPictures: Bool = false
     ) {
         self.beforeStep = beforeStep
         self.notANumberFromStep = notANumberFromStep
         self.salt = salt
         self.spoilsCheckpoints = spoilsCheckpoints
+        self.refusesPictures = refusesPictures
     }
 
     package func beginRun(
@@ -34,6 +38,18 @@ package struct HashChainGenerator: LatentGenerating {
         let run = HashChainRun(generator: self, request: request)
         if let checkpoint { try run.restore(checkpoint) }
         return run
+    }
+
+    /// A picture of the one colour that follows from the latents.
+    package func picture(of latents: GeneratedLatents) throws -> WorkerPicture {
+        if refusesPictures { throw RetryableGenerationError("no memory for the VAE") }
+        let (width, height) = (latents.width * 8, latents.height * 8)
+        let colour = UInt8(truncatingIfNeeded: Int(latents.values[0] * 100))
+        return WorkerPicture(
+            image: DecodedImage(
+                width: width, height: height,
+                pixels: [UInt8](repeating: colour, count: 3 * width * height)),
+            kernelClass: "hash", seconds: 0.5)
     }
 
     /// The latents that any honest worker returns.

@@ -72,6 +72,11 @@ package enum Samples {
     static let checkpoint = SamplingCheckpoint(
         step: 12, kernelClass: "onednn-bf16-avx512", bytes: [UInt8](1...11))
 
+    static let picture = WorkerPicture(
+        image: DecodedImage(
+            width: 2, height: 2, pixels: [1, 2, 3, 11, 22, 33, 255, 0, 128, 0, 255, 7]),
+        kernelClass: "onednn-bf16-avx512", seconds: 0.5)
+
     /// Latents that compress well, for frames with a zstd payload.
     package static let flatResult: LatentResult = {
         let latents = GeneratedLatents(
@@ -84,9 +89,11 @@ package enum Samples {
         .hello(node(.coordinator)), .welcome(node(.worker)), .refuse(reason),
         .challenge([UInt8](0..<32)), .proof([UInt8](32..<64)),
         .assign(lease, request),
-        .prepare(lease, Preparation(checkpointInterval: 5, checkpoint: checkpoint)),
+        .prepare(
+            lease, Preparation(checkpointInterval: 5, checkpoint: checkpoint, wantsPicture: true)),
         .progress(ProgressReport(lease: lease, step: 3, stepCount: 30, seconds: 0.75)),
-        .checkpoint(lease, checkpoint), .result(result), .resultAck(lease), .ackConfirm(lease),
+        .checkpoint(lease, checkpoint), .picture(lease, picture), .result(result),
+        .resultAck(lease), .ackConfirm(lease),
         .nak(lease, reason),
         .term(lease, WireReason(.requestInvalid, "no")), .cancel(lease),
         .drain(WireReason(.draining, "stopping")), .ping(99), .pong(99),

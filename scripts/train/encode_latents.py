@@ -20,28 +20,28 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from common import SIZE, open_images
+from common import FAST_TYPE, SIZE, open_images
 
 BATCH = 8
 CHUNK = 400  # images per task
 
 
 def load_encoder(path):
-    """Gives every worker process its own copy of the VAE, in bfloat16 and channels-last."""
+    """Gives every worker process its own copy of the VAE, in FAST_TYPE and channels-last."""
     global VAE, SCALE
     torch.set_num_threads(1)
-    VAE = AutoencoderKL.from_pretrained(path).eval().bfloat16()
+    VAE = AutoencoderKL.from_pretrained(path).eval().to(FAST_TYPE)
     VAE = VAE.to(memory_format=torch.channels_last)
     SCALE = VAE.config.scaling_factor
 
 
 def pixels(images, size):
-    """uint8 N x 256 x 256 x 3 -> bfloat16 N x 3 x size x size in [-1, 1]."""
+    """uint8 N x 256 x 256 x 3 -> FAST_TYPE N x 3 x size x size in [-1, 1]."""
     if size != SIZE:
         k = SIZE // size
         images = images.reshape(-1, size, k, size, k, 3).mean((2, 4))
     x = torch.from_numpy(np.ascontiguousarray(images, np.float32)).permute(0, 3, 1, 2)
-    return (x / 127.5 - 1).bfloat16().contiguous(memory_format=torch.channels_last)
+    return (x / 127.5 - 1).to(FAST_TYPE).contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()

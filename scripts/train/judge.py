@@ -27,7 +27,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from common import average_gradients, open_images, read_rows, save_atomically
+from common import FAST_TYPE, autocast, average_gradients, open_images, read_rows, save_atomically
 from judge_net import GLOBALS, KINDS, Judge, accuracy, answers, export, hits, load, look
 from judge_net import print_report, summary, to_input, truth
 
@@ -107,7 +107,7 @@ class Run:
         picked, seed = task
         rng = np.random.default_rng(seed)
         x = disturb(to_input(self.images[picked]), rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             output = self.judge(x)
         loss = loss_of(output.float(), truth([self.rows[i] for i in picked]))
         return loss.item(), torch.autograd.grad(loss, self.weights)
@@ -185,7 +185,7 @@ def reconstruct(vae, images, pool, part=4):
 
     @torch.no_grad()
     def one(start):
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             z = vae.encode(to_input(images[start:start + part])).latent_dist.mode()
             return unet.decode(vae, z.float() * vae.config.scaling_factor)
 
@@ -222,7 +222,7 @@ def generate(options, captions, pool):
     import unet
     from diffusers import DDIMScheduler
 
-    net = unet.load(options.unet or f"{options.model}/unet").bfloat16().eval()
+    net = unet.load(options.unet or f"{options.model}/unet").to(FAST_TYPE).eval()
     unet.use_plain_attention(net)
     vae = load_vae(options.vae or f"{options.model}/vae")
     text = options.text or f"{options.model}/text_encoder"
@@ -239,7 +239,7 @@ def generate(options, captions, pool):
         latents = unet.sample(
             net, prompts, texts, schedule, latents, options.ddim, options.guidance
         )
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             return unet.decode(vae, latents)
 
     return np.concatenate(list(pool.map(draw, range(0, len(captions), 4))))

@@ -38,7 +38,7 @@ from torch import nn
 import scene
 import unet
 from clip_task import HUES, KINDS, NO_COLOUR, NO_OBJECT, NOTHING, token_targets
-from common import average_gradients, save_atomically
+from common import autocast, average_gradients, save_atomically
 from scene import POSITIONS
 
 SCALE = 2.0
@@ -142,7 +142,7 @@ class Run:
         """-> (cross entropy of tokens, of the scene, distance from what the states were)"""
         tokens = self.tokenizer(captions, padding="max_length", truncation=True, max_length=77)
         ids = torch.tensor(tokens.input_ids)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             states = self.encoder(input_ids=ids).last_hidden_state
             with torch.no_grad():
                 before = self.teacher(input_ids=ids).last_hidden_state

@@ -41,7 +41,7 @@ import scene
 from clip_task import (
     GLOBALS, HEADS, HUES, KINDS, NOTHING, altered, presence, targets, token_targets,
 )
-from common import edit_config, open_images, read_rows, save_atomically
+from common import autocast, edit_config, open_images, read_rows, save_atomically
 
 PROBE_SCALE = 10
 HELD_OUT = 2000
@@ -136,7 +136,7 @@ def evaluate(model, probe, images, rows, text):
         part = rows[i:i + 100]
         other = [scene.caption(altered(r, draw), random.Random(r["seed"] * 7 + 3), True)
                  for r in part]
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             image = encode_image(model, to_input(images[i:i + 100]))
             true = encode_text(model, text([r["captions"][0] for r in part])[0])[0]
             false = encode_text(model, text(other)[0])[0]
@@ -224,7 +224,7 @@ class Run:
             true.append(scene.caption(self.rows[i], random.Random(seed), full))
             false.append(scene.caption(other, random.Random(seed), full))
         ids, said = self.text(true + false)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             image, patches = encode_patches(self.model, to_input(self.images[picked]))
             with torch.set_grad_enabled(not self.options.images_only):
                 text, states = encode_text(self.model, ids)
@@ -254,7 +254,7 @@ class Run:
         if not self.judge:
             return torch.zeros(())
         x = judge_net.to_input(self.images[picked]).contiguous(memory_format=torch.channels_last)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), autocast():
             seen = self.judge.features(x).float().flatten(2).transpose(1, 2)
         told = self.seer(patches.float())
         return F.mse_loss(told, seen) / seen.var()

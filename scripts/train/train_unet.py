@@ -18,9 +18,9 @@ on the seed and the sample count, so stopping changes nothing. Signals: SIGTERM 
 exports and ends; SIGUSR1 starts the final descent of the learning rate to zero over `--anneal`
 samples, after which the run ends; SIGSTOP and SIGCONT pause it.
 
-The network runs in bfloat16, master weights are float32. Each of `--workers` threads computes the
-gradient of small parts of the batch on one core: 1.4x faster than one part on two cores, and a
-core that is taken away for a while costs only its share.
+The network runs in bfloat16 where the processor has it, master weights are float32. Each of
+`--workers` threads computes the gradient of small parts of the batch on one core: 1.4x faster than
+one part on two cores, and a core that is taken away for a while costs only its share.
 """
 import argparse
 import copy
@@ -41,7 +41,7 @@ from PIL import Image
 
 import scene
 import unet
-from common import average_gradients, read_rows, save_atomically
+from common import FAST_TYPE, autocast, average_gradients, read_rows, save_atomically
 
 PROBE_TIMESTEPS = (50, 200, 400, 600, 800, 950)
 PREVIEW = [
@@ -141,7 +141,7 @@ class Trainer:
         self.ema = copy.deepcopy(self.master)
         if "ema" in state:
             self.ema.load_state_dict(state["ema"])
-        self.net = copy.deepcopy(self.master).bfloat16()
+        self.net = copy.deepcopy(self.master).to(FAST_TYPE)
         self.weights = list(self.master.parameters())
         self.net_weights = list(self.net.parameters())
         self.ema_weights = list(self.ema.parameters())
@@ -202,7 +202,7 @@ class Trainer:
         clean, noise, t, captions = part
         noisy, target = unet.targets(self.schedule, clean, noise, t)
         states = self.prompts(captions)
-        output = self.net(noisy.bfloat16(), t, states, return_dict=False)[0].float()
+        output = self.net(noisy.to(FAST_TYPE), t, states, return_dict=False)[0].float()
         loss = (output - target).pow(2).mean() * self.mean_weight
         return loss.item(), torch.autograd.grad(loss, self.net_weights)
 
@@ -264,7 +264,7 @@ def probe(trainer, net):
         for i in range(0, len(latents), 16):
             states = trainer.prompts(captions[i:i + 16])
             x = noisy[i:i + 16]
-            output = net(x.bfloat16(), times[i:i + 16], states, return_dict=False)[0].float()
+            output = net(x.to(FAST_TYPE), times[i:i + 16], states, return_dict=False)[0].float()
             clean = unet.predicted_clean(trainer.schedule, x, output, t)
             error += float((clean - latents[i:i + 16]).pow(2).sum())
         return round(error / latents.numel(), 4)
@@ -281,7 +281,7 @@ def preview(trainer, net, vae, path):
         x = torch.randn(4, 4, side // 8, side // 8, generator=torch.Generator().manual_seed(i))
         captions = PREVIEW[i:i + 4]
         x = unet.sample(net, trainer.prompts, captions, trainer.schedule, x)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             return unet.decode(vae, x)
 
     images = np.concatenate(list(trainer.pool.map(draw, range(0, len(PREVIEW), 4))))
@@ -291,7 +291,7 @@ def preview(trainer, net, vae, path):
 
 def report(trainer, vae, log):
     """Probes the EMA and draws the preview grid."""
-    net = copy.deepcopy(trainer.ema).bfloat16().eval()
+    net = copy.deepcopy(trainer.ema).to(FAST_TYPE).eval()
     log(ema_error=probe(trainer, net))
     preview(trainer, net, vae, f"{trainer.options.out}/preview_{trainer.samples:07d}.png")
 

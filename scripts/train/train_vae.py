@@ -40,7 +40,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from diffusers.models.attention_processor import AttnProcessor
 
-from common import SIZE, average_gradients, edit_config, open_images, save_atomically
+from common import SIZE, autocast, average_gradients, edit_config, open_images, save_atomically
 from fast_norm import use_fast_norms
 from vae_measure import box_ssim, draw_pairs, load, measure, to_input
 
@@ -155,7 +155,7 @@ class Run:
         """Encodes and decodes crops, sampling the posterior."""
         x = crops(self.images, picked, self.options.crop, rng)
         x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             posterior = self.vae.encode(x).latent_dist
             noise = torch.from_numpy(rng.standard_normal(posterior.mean.shape)).float()
             y = self.vae.decode(posterior.mean + posterior.std * noise, return_dict=False)[0]
@@ -171,7 +171,7 @@ class Run:
         z = cached = torch.from_numpy(self.latents[picked].astype(np.float32)) / scale
         moved = 0.0
         if self.options.near:
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 hidden = self.vae.encoder(x)
             z = self.vae.quant_conv(hidden.float())[:, :4]  # float32: latents need its digits
             moved = self.options.near * (z - cached).mul(scale).pow(2).mean()
@@ -179,7 +179,7 @@ class Run:
         strength = torch.from_numpy(rng.random((len(z), 1, 1, 1))).float()
         z = z + strength * self.deviation.view(1, 4, 1, 1) * noise
         z = self.vae.post_quant_conv(z).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             y = self.vae.decoder(z)
         y = y.float()
         loss = reconstruction_loss(y, x, self.options.mse) + moved
@@ -265,7 +265,7 @@ def whitening(vae, images):
     """
     means, variances = [], []
     for i in range(0, len(images), 20):
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             posterior = vae.encode(to_input(images[i:i + 20])).latent_dist
         means.append(posterior.mean.float())
         variances.append(posterior.var.float().mean((0, 2, 3)))

@@ -10,7 +10,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from safetensors.torch import load_file, save_file
 from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from common import edit_config
+from common import FAST_TYPE, autocast, edit_config
 
 BETAS = dict(
     num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
@@ -116,9 +116,9 @@ class Prompts:
     @torch.no_grad()
     def __call__(self, captions):
         tokens = self.tokenizer(captions, padding="max_length", truncation=True, max_length=77)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             states = self.encoder(input_ids=torch.tensor(tokens.input_ids)).last_hidden_state
-        return states.bfloat16()
+        return states.to(FAST_TYPE)
 
 
 @torch.no_grad()

@@ -75,8 +75,8 @@ package enum RunMessage {
             "image \(index) goes to another worker: \(worker): \(reason)"
         case .imageFailed(let index, let reason): "image \(index) failed: \(reason)"
         case .warning(let message): "warning: \(message)"
-        case .runFinished(let written, let failed, let seconds):
-            finished(written: written, failed: failed, seconds: seconds)
+        case .runFinished(let written, let failed, let kept, let seconds):
+            finished(written: written, failed: failed, kept: kept, seconds: seconds)
         case .imageResumed(let index, let worker, let step):
             "image \(index) goes on at \(worker) from step \(step)"
         case .runAccepted(_, openCount: 0): "nothing is left to sample"
@@ -88,12 +88,16 @@ package enum RunMessage {
         }
     }
 
-    private static func finished(written: Int, failed: Int, seconds: Double) -> String {
-        var text = "\(images(written)) in \(TerminalText.duration(seconds))"
-        if written > 0, seconds > 0 {
-            let each = seconds / Double(written)
+    private static func finished(
+        written: Int, failed: Int, kept: Int, seconds: Double
+    ) -> String {
+        let drawn = max(0, written - kept)
+        var text = "\(images(drawn)) in \(TerminalText.duration(seconds))"
+        if drawn > 0, seconds > 0 {
+            let each = seconds / Double(drawn)
             text += " (\(TerminalText.decimal(each, digits: each < 1 ? 2 : 1)) s per image)"
         }
+        if kept > 0 { text += ", \(kept) from before" }
         if failed > 0 { text += ", \(failed) failed" }
         return text
     }

@@ -144,7 +144,7 @@ package final class ProgressDisplay: Sendable {
     private static func look(of event: RunEvent) -> StyledLine.Look {
         switch event {
         case .imageFailed, .workerLost: .bad
-        case .runFinished(_, let failed, _): failed == 0 ? .good : .bad
+        case .runFinished(_, let failed, _, _): failed == 0 ? .good : .bad
         case .runStarted: .dim
         default: .plain
         }

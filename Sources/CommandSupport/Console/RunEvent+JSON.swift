@@ -20,7 +20,7 @@ extension RunEvent {
     /// | `image_retried` | `index`, `worker`, `reason` |
     /// | `image_failed` | `index`, `reason` |
     /// | `warning` | `message` |
-    /// | `run_finished` | `images_written`, `images_failed`, `seconds` |
+    /// | `run_finished` | `images_written`, `images_failed`, `images_kept` (of the written), `seconds` |
     ///
     /// - Parameter time: Seconds since the run's beginning.
     package func jsonLine(time: Double) -> String {
@@ -85,10 +85,10 @@ extension RunEvent {
         case .imageFailed(let index, let reason):
             [("index", "\(index)"), ("reason", text(reason))]
         case .warning(let message): [("message", text(message))]
-        case .runFinished(let written, let failed, let seconds):
+        case .runFinished(let written, let failed, let kept, let seconds):
             [
                 ("images_written", "\(written)"), ("images_failed", "\(failed)"),
-                ("seconds", RunEvent.number(seconds)),
+                ("images_kept", "\(kept)"), ("seconds", RunEvent.number(seconds)),
             ]
         }
     }

@@ -30,8 +30,8 @@ package enum RunEvent: Sendable, Equatable {
     case imageFailed(index: Int, reason: String)
     /// Something the user should know.
     case warning(String)
-    /// All images are written or failed.
-    case runFinished(written: Int, failed: Int, seconds: Double)
+    /// All images are written or failed; `kept` of the written ones are from an earlier life.
+    case runFinished(written: Int, failed: Int, kept: Int = 0, seconds: Double)
 }
 
 extension RunEvent {

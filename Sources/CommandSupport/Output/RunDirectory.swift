@@ -56,6 +56,7 @@ package final class RunDirectory: Sendable {
             throw .holdsARun(path: path, fileCount: existing.count, example: example)
         }
         try checkWritable()
+        try removeUnfinishedFiles()
     }
 
     deinit { close(lockDescriptor) }
@@ -78,8 +79,8 @@ package final class RunDirectory: Sendable {
     }
 
     /// Removes what a killed process had begun to write.
-    package func removeUnfinishedFiles() throws(RunDirectoryError) {
-        for name in try Self.runFiles(in: path) where name.hasPrefix(".") {
+    private func removeUnfinishedFiles() throws(RunDirectoryError) {
+        for name in try Self.names(in: path) where RunFileName.isUnfinished(name) {
             try removeFile(self.path(of: name))
         }
         let folder = self.path(of: RunFileName.latentsFolder)
@@ -194,7 +195,7 @@ package final class RunDirectory: Sendable {
     /// Permissions say little to root, on read-only mounts and on full disks: try it.
     private func checkWritable() throws(RunDirectoryError) {
         do throws(RunDirectoryError) {
-            let probe = try AtomicFile(name: "retom-write-check", directory: path)
+            let probe = try AtomicFile(name: RunFileName.writeCheck, directory: path)
             try probe.append([UInt8](repeating: 0, count: 4096))
         } catch {
             switch error {

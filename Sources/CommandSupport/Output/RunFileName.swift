@@ -6,6 +6,8 @@ package enum RunFileName {
     package static let report = "report.json"
     /// What the run is doing, while it does; no part of what it leaves.
     package static let status = "status.json"
+    /// Written and removed at the start, to see whether files can be written.
+    static let writeCheck = "retom-write-check"
     /// The page that shows the run.
     package static let gallery = "index.html"
 
@@ -43,16 +45,19 @@ package enum RunFileName {
     /// A contact sheet: `grid-0000.png`.
     package static func sheet(page: Int) -> String { "grid-\(padded(page, width: 4)).png" }
 
-    /// Whether a name is one that a run writes (or the temporary form of one).
+    /// Whether a name is the temporary form of one that a run writes: what a killed process leaves.
+    package static func isUnfinished(_ name: String) -> Bool {
+        guard name.hasPrefix("."), name.hasSuffix(".tmp") else { return false }
+        let parts = name.dropFirst().dropLast(4).split(
+            separator: ".", omittingEmptySubsequences: false)
+        guard parts.count >= 2, parts.last.flatMap({ Int($0) }) != nil else { return false }
+        let name = parts.dropLast().joined(separator: ".")
+        return belongsToARun(name) || name == status || name == writeCheck
+    }
+
+    /// Whether a name is one that a run leaves.
     package static func belongsToARun(_ name: String) -> Bool {
-        var name = name[...]
-        if name.hasPrefix("."), name.hasSuffix(".tmp") {
-            let parts = name.dropFirst().dropLast(4).split(
-                separator: ".", omittingEmptySubsequences: false)
-            guard parts.count >= 2, parts.last.flatMap({ Int($0) }) != nil else { return false }
-            name = parts.dropLast().joined(separator: ".")[...]
-        }
-        if name == report || name == gallery || (accounts + successors).contains(String(name)) {
+        if name == report || name == gallery || (accounts + successors).contains(name) {
             return true
         }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)

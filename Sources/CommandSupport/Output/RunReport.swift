@@ -36,7 +36,9 @@ package struct RunReport: Sendable, Equatable, Codable {
             run.wallSeconds > 0 ? Double(run.writtenCount) / run.wallSeconds : 0
         let timings = images.compactMap(\.timings)
         let total = timings.reduce(0) { $0 + $1.totalSeconds }
-        let decoding = timings.reduce(0) { $0 + $1.decodingSeconds }
+        let decoding = images.reduce(0) { sum, image in
+            image.workerDecodeClass == nil ? sum + (image.timings?.decodingSeconds ?? 0) : sum
+        }
         run.decodeShare = total > 0 ? decoding / total : 0
     }
 }
@@ -75,6 +77,9 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     package var reasons: [String]
     /// Where the time of the successful attempt went.
     package var timings: ImageTimings?
+    /// The kernels of the decode where the worker made the picture too; `nil` when the coordinator
+    /// did.
+    package var workerDecodeClass: String?
     /// SHA-256 of the latents' f32 bytes, in hexadecimal.
     package var latentSHA256: String?
     /// What merging tokens came to, where tokens were merged.
@@ -86,6 +91,7 @@ package struct ImageRecord: Sendable, Equatable, Codable {
         case latentSHA256 = "latent_sha256"
         case tokenMerging = "token_merging"
         case resumedFromStep = "resumed_from_step"
+        case workerDecodeClass = "worker_decode_class"
     }
 
     /// An image nothing has happened to yet.

@@ -14,9 +14,9 @@ package struct LogOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How log lines look: for people or one JSON object each.",
+            "How log lines look: for people or one JSON object each (default: text).",
             valueName: "text|json"))
-    package var logFormat: String = "text"
+    package var logFormat: String?
 
     package init() {}
 
@@ -25,8 +25,13 @@ package struct LogOptions: ParsableArguments {
             let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--log-level \(logLevel): choose \(levels)")
         }
+        guard let logFormat else { return }
         guard LogLine.Format(rawValue: logFormat) != nil else {
             throw ValidationError("--log-format \(logFormat): choose text or json")
+        }
+        guard logLevel != nil else {
+            throw ValidationError(
+                "--log-format goes with --log-level; without it nothing is logged")
         }
     }
 
@@ -35,7 +40,7 @@ package struct LogOptions: ParsableArguments {
         guard let level = logLevel.flatMap(Logger.Level.init(rawValue:)) else {
             return Logger(label: label) { _ in SwiftLogNoOpLogHandler() }
         }
-        let format = LogLine.Format(rawValue: logFormat) ?? .text
+        let format = logFormat.flatMap(LogLine.Format.init(rawValue:)) ?? .text
         var logger = Logger(label: label) { label in
             LineLogHandler(label: label, format: format) {
                 ConsoleStreams.standard.writeError($0 + "\n")

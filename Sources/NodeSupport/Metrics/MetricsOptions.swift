@@ -14,15 +14,20 @@ package struct MetricsOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Address of the metrics; they hold no prompts and no keys, but anybody may read them.",
-            valueName: "address"))
-    package var metricsHost = "127.0.0.1"
+            """
+            Address of the metrics; they hold no prompts and no keys, but anybody may read them \
+            (default: 127.0.0.1).
+            """, valueName: "address"))
+    package var metricsHost: String?
 
     package init() {}
 
     package func validate() throws {
         if let metricsPort, !(0...65535).contains(metricsPort) {
             throw ValidationError("--metrics-port \(metricsPort): choose from 0 to 65535")
+        }
+        if metricsHost != nil, metricsPort == nil {
+            throw ValidationError("--metrics-host goes with --metrics-port")
         }
     }
 
@@ -33,9 +38,10 @@ package struct MetricsOptions: ParsableArguments {
         group: any EventLoopGroup, logger: Logger, page: @escaping @Sendable () -> PrometheusText
     ) async throws -> MetricsServer? {
         guard let metricsPort else { return nil }
+        let host = metricsHost ?? "127.0.0.1"
         let server = try await MetricsServer.start(
-            host: metricsHost, port: metricsPort, group: group, page: page)
-        logger.info("metrics", metadata: ["host": "\(metricsHost)", "port": "\(server.port)"])
+            host: host, port: metricsPort, group: group, page: page)
+        logger.info("metrics", metadata: ["host": "\(host)", "port": "\(server.port)"])
         return server
     }
 }

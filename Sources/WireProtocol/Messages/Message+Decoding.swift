@@ -29,6 +29,7 @@ extension Message {
         case .proof: .proof(try reader.readBytes(WireLimits.proofByteCount, "proof"))
         case .assign: .assign(try reader.readLease(item), try reader.readRequest())
         case .progress: .progress(try reader.readProgress(item))
+        case .picture: .picture(try reader.readLease(item), try reader.readPicture())
         case .checkpoint: .checkpoint(try reader.readLease(item), try reader.readCheckpoint())
         case .result: .result(try reader.readResult(item))
         case .resultAck: .resultAck(try reader.readLease(item))
@@ -122,9 +123,24 @@ extension ByteReader {
         let interval = try read(
             UInt32.self, "checkpoint interval", in: 0...WireLimits.checkpointIntervalMax)
         let hasCheckpoint = try read(UInt8.self, "checkpoint follows", in: 0...1) == 1
-        try readZeros(3, "preparation")
+        let wantsPicture = try read(UInt8.self, "picture wanted", in: 0...1) == 1
+        try readZeros(2, "preparation")
         return Preparation(
-            checkpointInterval: interval, checkpoint: hasCheckpoint ? try readCheckpoint() : nil)
+            checkpointInterval: interval, checkpoint: hasCheckpoint ? try readCheckpoint() : nil,
+            wantsPicture: wantsPicture)
+    }
+
+    fileprivate mutating func readPicture() throws(WireError) -> WorkerPicture {
+        let seconds = try readSeconds("decoding seconds")
+        let sides = 1...GenerationLimits.sideMax
+        let width = try read(UInt32.self, "picture width", in: sides)
+        let height = try read(UInt32.self, "picture height", in: sides)
+        let kernelClass = try readShortText("kernel class", max: WireLimits.nameByteCountMax)
+        let planes = try readBytes(3 * width * height, "pixels")
+        let pixels = PixelPlanes.unshuffle(planes, width: width)
+        return WorkerPicture(
+            image: DecodedImage(width: width, height: height, pixels: pixels),
+            kernelClass: kernelClass, seconds: seconds)
     }
 
     fileprivate mutating func readCheckpoint() throws(WireError) -> SamplingCheckpoint {

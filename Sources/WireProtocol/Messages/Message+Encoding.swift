@@ -24,6 +24,9 @@ extension Message {
         switch self {
         case .result(let result): byteCount = 4 * result.latents.values.count
         case .checkpoint(_, let checkpoint): byteCount = checkpoint.bytes.count
+        case .picture(_, let picture):
+            let planeByteCount = picture.image.pixels.count / 3
+            return (1...3).reversed().map { contentByteCount - $0 * planeByteCount }
         case .prepare(_, let preparation): byteCount = preparation.checkpoint?.bytes.count ?? 0
         default: return []
         }
@@ -44,6 +47,9 @@ extension Message {
         case .prepare(let lease, let preparation):
             writer.write(lease)
             writer.write(preparation)
+        case .picture(let lease, let picture):
+            writer.write(lease)
+            writer.write(picture)
         case .checkpoint(let lease, let checkpoint):
             writer.write(lease)
             writer.write(checkpoint)
@@ -113,8 +119,17 @@ extension ByteWriter {
     fileprivate mutating func write(_ preparation: Preparation) {
         write(UInt32(clamping: preparation.checkpointInterval))
         write(UInt8(preparation.checkpoint == nil ? 0 : 1))
-        writeZeros(3)
+        write(UInt8(preparation.wantsPicture ? 1 : 0))
+        writeZeros(2)
         if let checkpoint = preparation.checkpoint { write(checkpoint) }
+    }
+
+    fileprivate mutating func write(_ picture: WorkerPicture) {
+        write(picture.seconds)
+        write(UInt32(picture.image.width))
+        write(UInt32(picture.image.height))
+        writeShortText(picture.kernelClass, max: WireLimits.nameByteCountMax)
+        write(PixelPlanes.shuffle(picture.image.pixels, width: picture.image.width))
     }
 
     fileprivate mutating func write(_ checkpoint: SamplingCheckpoint) {

@@ -24,6 +24,8 @@ package enum Message: Sendable, Equatable {
     case progress(ProgressReport)
     /// Worker saves what another one needs to go on with the image.
     case checkpoint(Lease, SamplingCheckpoint)
+    /// Worker made a picture of the latents in the RESULT that follows.
+    case picture(Lease, WorkerPicture)
     /// Worker delivers an image; it keeps it until RESULT-ACK.
     case result(LatentResult)
     /// Coordinator has the result in safety.
@@ -57,6 +59,7 @@ package enum Message: Sendable, Equatable {
         case .prepare: .prepare
         case .progress: .progress
         case .checkpoint: .checkpoint
+        case .picture: .picture
         case .result: .result
         case .resultAck: .resultAck
         case .ackConfirm: .ackConfirm
@@ -75,7 +78,7 @@ package enum Message: Sendable, Equatable {
         switch self {
         case .assign(let lease, _), .resultAck(let lease), .ackConfirm(let lease),
             .nak(let lease, _), .term(let lease, _), .cancel(let lease), .prepare(let lease, _),
-            .checkpoint(let lease, _):
+            .checkpoint(let lease, _), .picture(let lease, _):
             lease
         case .progress(let report): report.lease
         case .result(let result): result.lease

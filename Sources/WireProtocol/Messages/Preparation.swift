@@ -8,11 +8,17 @@ package struct Preparation: Sendable, Equatable {
     package var checkpointInterval: Int
     /// Where to go on; `nil` for the beginning.
     package var checkpoint: SamplingCheckpoint?
+    /// Whether the picture is wanted too.
+    package var wantsPicture: Bool
 
     /// The default is to draw from the beginning and to save nothing.
-    package init(checkpointInterval: Int = 0, checkpoint: SamplingCheckpoint? = nil) {
+    package init(
+        checkpointInterval: Int = 0, checkpoint: SamplingCheckpoint? = nil,
+        wantsPicture: Bool = false
+    ) {
         self.checkpointInterval = checkpointInterval
         self.checkpoint = checkpoint
+        self.wantsPicture = wantsPicture
     }
 
     /// Whether it asks for anything.

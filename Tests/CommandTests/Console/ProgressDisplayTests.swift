@@ -217,6 +217,16 @@ import Testing
         #expect(objects[9]["images_failed"] as? Int == 3)
     }
 
+    /// The pace is that of what was drawn now.
+    @Test func picturesFromBeforeCostNoTime() {
+        #expect(
+            RunMessage.text(for: .runFinished(written: 4, failed: 0, kept: 1, seconds: 9))
+                == "3 images in 0:09 (3.0 s per image), 1 from before")
+        #expect(
+            RunMessage.text(for: .runFinished(written: 4, failed: 0, kept: 4, seconds: 0.1))
+                == "0 images in 0:00, 4 from before")
+    }
+
     @Test func everyEventIsValidJSON() throws {
         let text = "\"quoted\" \\ \u{1B} \n 雪"
         let events: [RunEvent] = [
@@ -229,7 +239,7 @@ import Testing
             .imageWritten(index: 1, worker: text, file: text, seconds: .nan),
             .imageRetried(index: 1, worker: text, reason: text),
             .imageFailed(index: 1, reason: text), .warning(text),
-            .runFinished(written: 1, failed: 0, seconds: 1.23456),
+            .runFinished(written: 2, failed: 0, kept: 1, seconds: 1.23456),
         ]
         for event in events {
             let line = event.jsonLine(time: 0.1234567)

@@ -189,13 +189,18 @@ import Testing
         #expect(RunFileName.sheet(page: 12) == "grid-0012.png")
         for name in [
             "00000-42.png", "123456-0.safetensors", "grid-0000.png", "report.json", "index.html",
-            ".00000-42.png.991.tmp", ".report.json.1.tmp", "run.sqlite", "run-new.sqlite",
-            "run-new.sqlite-wal",
+            "run.sqlite", "run-new.sqlite", "run-new.sqlite-wal",
         ] { #expect(RunFileName.belongsToARun(name), "\(name)") }
         for name in [
             "holiday.png", "0-42.png", "00000-42.jpg", "00000.png", "00000-a.png", "grid-x.png",
             "report.json.bak", ".hidden", "..", "00000-42.png.tmp", "a-00000-42.png", ".x.1.tmp",
         ] { #expect(!RunFileName.belongsToARun(name), "\(name)") }
+        for name in [".00000-42.png.991.tmp", ".report.json.1.tmp", ".status.json.7.tmp"] {
+            #expect(RunFileName.isUnfinished(name) && !RunFileName.belongsToARun(name), "\(name)")
+        }
+        for name in [".x.1.tmp", ".report.json.tmp", "report.json", "00000-42.png.1.tmp"] {
+            #expect(!RunFileName.isUnfinished(name), "\(name)")
+        }
     }
 
     private func makeEarlierRun() throws {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import ImageCodec
+import Testing
+
+extension EndToEndTests {
+    /// Pictures that workers make.
+    @Suite struct WorkerDecodingTests {
+        /// Same kernels, same pixels: whoever decodes.
+        @Test func theSamePicturesWhoeverDecodes() async throws {
+            let studio = try Studio()
+            let arguments = ["-p", "a red house", "-b", "3"]
+            for place in ["coordinator", "workers"] {
+                let ending = try await studio.start(
+                    arguments + ["--decode-on", place], out: place
+                ).ending()
+                #expect(ending.code == 0, "\(ending)")
+            }
+            for index in 0..<3 {
+                let name = "0000\(index)-\(100 + index).png"
+                let pixels = try ["coordinator", "workers"].map {
+                    try PNG.decode(studio.bytes(name, out: $0)).image
+                }
+                #expect(pixels[0] == pixels[1])
+            }
+            let images = try studio.images(out: "workers")
+            #expect(images.allSatisfy { $0["worker_decode_class"] is String })
+            let run = try #require(try studio.report(out: "workers")["run"] as? [String: Any])
+            #expect(run["decode_share"] as? Double == 0)
+            let plain = try studio.images(out: "coordinator")
+            #expect(plain.allSatisfy { $0["worker_decode_class"] == nil })
+        }
+    }
+}
