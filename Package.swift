@@ -221,7 +221,9 @@ let testTargets: [Target] = [
             "SafeTensors", "StableDiffusion", "TensorKit", "TestSupport",
         ], resources: [.copy("Goldens")]),
     // They run the built executables, which are no dependency because nothing links them.
-    tests("EndToEndTests", ["EmbeddedModel", "ImageCodec", "SafeTensors", "TestSupport"]),
+    tests(
+        "EndToEndTests",
+        ["EmbeddedModel", "ImageCodec", "SafeTensors", "WireProtocol", "TestSupport"]),
 ]
 
 let package = Package(

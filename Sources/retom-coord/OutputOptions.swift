@@ -30,7 +30,7 @@ struct OutputOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Who makes pictures of latents: workers spare the coordinator the work, with none they \
-            wait for 'retom-coord decode' (default: coordinator).
+            wait for 'retom-coord decode'.
             """, valueName: "coordinator|workers|none"))
     var decodeOn = DecodePlace.coordinator
 

@@ -45,6 +45,13 @@ struct RetomCoord: AsyncParsableCommand {
     @OptionGroup(title: "Observing") var logs: LogOptions
     @OptionGroup(title: "Observing") var metrics: MetricsOptions
 
+    func validate() throws {
+        if prompts.prompts == "-", security.authKeyFile == "-" {
+            throw ValidationError(
+                "--prompts - and --auth-key-file - would both read standard input; name one file")
+        }
+    }
+
     static func main() {
         let words = CommandLine.arguments.dropFirst()
         // Of a subcommand's options this command would take all that it knows too for itself.

@@ -53,7 +53,7 @@ final class RunMetrics: Sendable {
             "Workers' time for the pictures that are here.",
             state.samplingSeconds)
         page.add(
-            "retom_decode_seconds_total", .counter, "This process's time for decoding them.",
+            "retom_decode_seconds_total", .counter, "Time for decoding them, here or at workers.",
             state.decodeSeconds)
         let sum = state.samplingSeconds + state.decodeSeconds
         page.add(

@@ -96,7 +96,8 @@ struct RetomWorker: AsyncParsableCommand {
             }
             try await server.run(on: listener) { event in
                 numbers.note(event)
-                ConsoleStreams.standard.writeOutput("\(event)\n")
+                // Names and reasons are what strangers say.
+                ConsoleStreams.standard.writeOutput(TerminalText.sanitized("\(event)") + "\n")
             }
             await page?.stop()
         } catch {

@@ -13,7 +13,10 @@ final class Gate: Sendable {
     ///
     /// After half a minute the door gives way for good, so that a test that failed ends.
     func wait() {
-        for _ in 0..<150_000 where !isOpen.load(ordering: .acquiring) { usleep(200) }
+        for _ in 0..<150_000 {
+            if isOpen.load(ordering: .acquiring) { return }
+            usleep(200)
+        }
         open()
     }
 }

@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import TestSupport
 import Testing
+import WireProtocol
 
 extension EndToEndTests {
     /// Keys, certificates and addresses, as users meet them.
@@ -85,6 +86,18 @@ extension EndToEndTests {
             #expect(ending.code == 2, "\(ending)")
             #expect(ending.errorOutput.contains("node01.example is another machine"), "\(ending)")
             #expect(studio.names() ?? [] == [], "nothing is written before that is told")
+        }
+
+        /// Whoever knocks may give any reason for going away; the owner's terminal stays as it is.
+        @Test func whatStrangersSayIsOnlyText() async throws {
+            let studio = try Studio()
+            let good = try key(String(repeating: "0123456789abcdef", count: 4), in: studio, as: "a")
+            let worker = try await studio.worker("--auth-key-file", good)
+            let refusal = Message.refuse(WireReason(.busy, "x\u{1B}[2J\nlistening on forged"))
+            let stranger = try Stranger(port: worker.port, says: refusal.frame().encoded())
+            _ = try stranger.reply()
+            _ = try await worker.program.line { $0.contains("x [2J listening on forged") }
+            #expect(!worker.program.output.contains("\u{1B}"))
         }
 
         @Test func badKeyFilesAreToldAtOnce() async throws {

@@ -38,9 +38,12 @@ struct DrawCommand: AsyncParsableCommand {
             memoryByteCount: SystemInfo.memoryByteCount,
             model: try ModelFingerprint(of: directory))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        // Of every image a line would be part of what is measured.
+        var logger = Logger(label: "draw") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, group: group,
-            logger: Logger(label: "draw") { StreamLogHandler.standardError(label: $0) })
+            logger: logger)
         stop.onRequest { coordinator.cancel() }
         let meter = DrawMeter(imageCount: images, workerCount: workers.count)
         let requests = (0..<images).map { index in

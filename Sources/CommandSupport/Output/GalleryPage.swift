@@ -20,32 +20,18 @@ package struct GalleryPage: Sendable {
     package var html: String {
         let run = report.run
         let title = "\(GalleryPage.count(run.imageCount, "picture")) – \(run.model.name)"
-        return """
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-            style-src 'unsafe-inline'; img-src 'self' file:">
-            <title>\(HTMLText.escaped(title))</title>
-            <style>
-            \(GalleryPage.style)
-            </style>
-            </head>
-            <body>
-            \(header)
-            \(tiles)
-            <main class="cards">
-            \(report.images.map(card).joined(separator: "\n"))
-            </main>
-            \(GalleryPage.workersTable(run.workers))
-            \(GalleryPage.settingsList(run))
-            \(GalleryPage.footerText(run))
-            </body>
-            </html>
-
-            """
+        return HTMLPage.text(
+            title: title, style: GalleryPage.style,
+            body: """
+                \(header)
+                \(tiles)
+                <main class="cards">
+                \(report.images.map(card).joined(separator: "\n"))
+                </main>
+                \(GalleryPage.workersTable(run.workers))
+                \(GalleryPage.settingsList(run))
+                \(GalleryPage.footerText(run))
+                """)
     }
 
     private var header: String {
@@ -66,14 +52,17 @@ package struct GalleryPage: Sendable {
         let run = report.run
         var tiles = [("\(run.writtenCount) of \(run.imageCount)", "written")]
         if run.failedCount > 0 { tiles.append(("\(run.failedCount)", "failed")) }
-        tiles.append((GalleryPage.seconds(run.wallSeconds), "in all"))
-        if run.writtenCount > 0 {
+        // Between two lives nobody drew, and of a life that was killed the bytes are not known.
+        let isOneLife = run.lifeCount == 1
+        tiles.append(
+            (GalleryPage.seconds(run.wallSeconds), isOneLife ? "in all" : "in all, with pauses"))
+        if run.writtenCount > 0, isOneLife {
             tiles.append(
                 (GalleryPage.seconds(run.wallSeconds / Double(run.writtenCount)), "per picture"))
         }
         let share = TerminalText.decimal(run.decodeShare * 100, digits: 1)
         tiles.append(("\(share) %", "of the work is decoding"))
-        if run.wire.latentByteCount > 0, run.writtenCount > 0 {
+        if run.wire.latentByteCount > 0, run.writtenCount > 0, isOneLife {
             let each = run.wire.compressedLatentByteCount / run.writtenCount
             tiles.append((GalleryPage.bytes(each), "of latents per picture"))
         }

@@ -26,7 +26,7 @@ package struct RunRecord: Sendable, Equatable, Codable {
     package var sheets: [String]
     /// How often a coordinator began or went on with the run.
     package var lifeCount = 1
-    /// Seconds from beginning to end.
+    /// Seconds from beginning to end, pauses between lives included.
     package internal(set) var wallSeconds: Double = 0
     /// Images asked for.
     package internal(set) var imageCount = 0

@@ -71,7 +71,10 @@ extension ParsableCommand {
             let text = fullMessage(for: error)
             let isUsage = parsed == .validationFailure
             let message = isUsage ? text : "\(_commandName): \(error)"
-            FileHandle.standardError.write(Data((message + "\n").utf8))
+            // It may quote what another machine said.
+            let lines = message.split(separator: "\n", omittingEmptySubsequences: false)
+                .map { TerminalText.sanitized(String($0)) + "\n" }
+            FileHandle.standardError.write(Data(lines.joined().utf8))
             exit(withCode: (error as? any ProgramExitChoosing)?.programExit ?? .unusableInput)
         }
     }

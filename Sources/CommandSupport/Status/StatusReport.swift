@@ -67,7 +67,8 @@ package struct StatusReport: Sendable, Equatable {
         lines.append(
             "\(Self.rounded(status.stepsPerSecond)) steps/s, \(status.retries) of "
                 + "\(status.attempts) attempts retried, \(left)")
-        lines += status.workers.map(Self.line)
+        // Names and reasons are what other machines say.
+        lines += status.workers.map { "  " + TerminalText.sanitized(Self.line($0)) }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -80,7 +81,7 @@ package struct StatusReport: Sendable, Equatable {
             case .idle: "is idle"
             case .lost: "is lost: \(worker.reason ?? "")"
             }
-        return "  \(worker.name): \(worker.images) images\(pace); \(doing)"
+        return "\(worker.name): \(worker.images) images\(pace); \(doing)"
     }
 
     private static func rounded(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }

@@ -5,9 +5,9 @@ import Synchronization
 
 /// A child process whose standard streams are pipes of ours.
 ///
-/// Its standard input holds a few bytes and stays open for as long as we live: the kernel closes it however we
-/// end, and the child takes that as its sign to go. It gets a process group of its own, so that a
-/// Ctrl-C at the terminal reaches only us and we can end it in order.
+/// Its standard input holds a few bytes and stays open for as long as we live: the kernel closes it
+/// however we end, and the child takes that as its sign to go. It gets a process group of its own, so
+/// that a Ctrl-C at the terminal reaches only us and we can end it in order.
 final class SpawnedProcess: Sendable {
     private struct State {
         var input: Int32?

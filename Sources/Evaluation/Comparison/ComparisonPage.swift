@@ -24,32 +24,18 @@ package struct ComparisonPage: Sendable {
 
     /// The page.
     package var html: String {
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-        style-src 'unsafe-inline'; img-src 'self' file:">
-        <title>\(HTMLText.escaped(title))</title>
-        <style>
-        \(Self.style)
-        </style>
-        </head>
-        <body>
-        <h1>\(HTMLText.escaped(title))</h1>
-        <p>\(HTMLText.escaped(facts.joined(separator: " · ")))</p>
-        \(summaryTable)
-        <p>Means with 95 % confidence intervals over \(table.rows.count) prompts. PSNR and SSIM \
-        are to the unmerged picture of the same prompt and seed; the gain is the paired \
-        difference. All numbers: <a href="pictures.csv">pictures.csv</a>, \
-        <a href="summary.csv">summary.csv</a>.</p>
-        \(pictureTable)
-        </body>
-        </html>
-
-        """
+        HTMLPage.text(
+            title: title, style: Self.style,
+            body: """
+                <h1>\(HTMLText.escaped(title))</h1>
+                <p>\(HTMLText.escaped(facts.joined(separator: " · ")))</p>
+                \(summaryTable)
+                <p>Means with 95 % confidence intervals over \(table.rows.count) prompts. PSNR and SSIM \
+                are to the unmerged picture of the same prompt and seed; the gain is the paired \
+                difference. All numbers: <a href="pictures.csv">pictures.csv</a>, \
+                <a href="summary.csv">summary.csv</a>.</p>
+                \(pictureTable)
+                """)
     }
 
     private var summaryTable: String {

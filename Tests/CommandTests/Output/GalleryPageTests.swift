@@ -20,6 +20,15 @@ import Testing
         #expect(html.contains("href=\"grid-0000.png\""))
     }
 
+    /// A run that went on the next day did not take a day.
+    @Test func pausesAreNoTimePerPicture() {
+        var report = SampleRun.report()
+        #expect(GalleryPage(report: report).html.contains("per picture"))
+        report.run.lifeCount = 2
+        let html = GalleryPage(report: report).html
+        #expect(!html.contains("per picture") && html.contains("in all, with pauses"))
+    }
+
     @Test func nothingIsLoadedFromElsewhereAndNothingRuns() {
         let html = GalleryPage(report: SampleRun.report()).html
         for word in ["http://", "https://", "//", "<script", "url(", "@import", "javascript:"] {

@@ -81,6 +81,17 @@ import Testing
         withExtendedLifetime(next) {}
     }
 
+    /// A worker may say anything of itself; nothing of it moves a cursor.
+    @Test func namesAndReasonsAreOnlyText() throws {
+        let directory = try TemporaryDirectory()
+        let monitor = RunMonitor(seconds: { 0 })
+        monitor.note(.runStarted(stepCounts: [4], baseSeed: 1))
+        monitor.note(.workerLost(worker: "a\u{1B}[2J", reason: "b\u{9B}1mc\nd"))
+        try directory.write(try JSONText.file(monitor.status), to: "status.json")
+        let text = StatusReport(directory: directory.path).text(now: Date())
+        #expect(text.hasSuffix("\n  a [2J: 0 images; is lost: b 1mc d\n"), "\(text)")
+    }
+
     @Test func theFileIsThereWhileTheRunIs() throws {
         let directory = try TemporaryDirectory()
         let run = try RunDirectory(preparing: directory.file("run"))
