@@ -63,7 +63,7 @@ extension EndToEndTests {
 
         /// Hours of steps: whoever waits for this image waits in vain.
         static let endless = [
-            "--steps", "1000", "-W", "256", "-H", "256", "-b", "4", "-p", "a red house", "--json",
+            "--steps", "900", "-W", "256", "-H", "256", "-b", "4", "-p", "a red house", "--json",
         ]
 
         @Test func aSecondSignalEndsABusyWorkerAtOnce() async throws {
