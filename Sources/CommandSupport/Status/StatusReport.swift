@@ -42,7 +42,7 @@ package struct StatusReport: Sendable, Equatable {
     package func text(now: Date) -> String {
         guard let status else {
             return switch state {
-            case .running: "a coordinator is starting or ending\n"
+            case .running: "a coordinator holds the directory: it is starting, ending or decoding\n"
             case .ended: "the run has ended: report.json has its account\n"
             case .gone, .none: "no run is or was here\n"
             }

@@ -16,7 +16,8 @@ package enum SecretFile {
     /// - Throws: `SecretFileError`.
     package static func read(_ path: String) throws(SecretFileError) -> [UInt8] {
         if path == "-" { return firstLineOfInput() }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe without a writer would hold the program up.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw .unreadable(path, String(cString: strerror(errno)))
         }
@@ -29,16 +30,14 @@ package enum SecretFile {
         let isOurs = status.st_uid == geteuid()
         let forbidden: mode_t = isOurs ? 0o077 : 0o037
         guard status.st_mode & forbidden == 0 else { throw .open(path) }
-        return content(descriptor, max: byteCountMax)
-    }
-
-    private static func content(_ descriptor: Int32, max: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
-        while bytes.count < max {
+        while bytes.count < byteCountMax {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
+            // Half a key would only be told as a wrong one.
+            guard count >= 0 else { throw .unreadable(path, String(cString: strerror(errno))) }
+            if count == 0 { break }
             bytes += chunk[..<count]
         }
         return bytes

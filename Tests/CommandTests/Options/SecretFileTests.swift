@@ -22,7 +22,9 @@ import Testing
 
     @Test func onlyFilesAreRead() throws {
         let directory = try TemporaryDirectory()
-        for path in [directory.path, directory.file("none"), "/dev/null"] {
+        let pipe = directory.file("pipe")
+        #expect(mkfifo(pipe, 0o600) == 0)
+        for path in [directory.path, directory.file("none"), "/dev/null", pipe] {
             #expect(throws: SecretFileError.self) { try SecretFile.read(path) }
         }
     }
