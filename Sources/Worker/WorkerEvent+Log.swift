@@ -10,7 +10,7 @@ extension WorkerEvent {
             .imageNotDecoded:
             .warning
         case .listening, .coordinatorJoined, .coordinatorLeft, .imageBegan, .imageResumed,
-            .imageFinished, .drained:
+            .imageFinished, .imageCancelled, .drained:
             .info
         }
     }
@@ -27,6 +27,7 @@ extension WorkerEvent {
         case .checkpointIgnored: "checkpoint ignored"
         case .imageFinished: "image finished"
         case .imageNotDecoded: "image not decoded"
+        case .imageCancelled: "image cancelled"
         case .imageFailed: "image failed"
         case .drained: "drained"
         }
@@ -41,7 +42,8 @@ extension WorkerEvent {
         case .coordinatorLeft(let name, let reason):
             ["coordinator": "\(name)", "reason": "\(reason)"]
         case .strangerRejected(let peer, let reason): ["peer": "\(peer)", "reason": "\(reason)"]
-        case .imageBegan(let item, let attempt): ["image": "\(item)", "attempt": "\(attempt)"]
+        case .imageBegan(let item, let attempt), .imageCancelled(let item, let attempt):
+            ["image": "\(item)", "attempt": "\(attempt)"]
         case .imageResumed(let item, let attempt, let step):
             ["image": "\(item)", "attempt": "\(attempt)", "step": "\(step)"]
         case .checkpointIgnored(let item, let attempt, let reason),

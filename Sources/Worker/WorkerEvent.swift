@@ -22,6 +22,8 @@ package enum WorkerEvent: Sendable, Equatable {
     case imageNotDecoded(item: Int, attempt: Int, reason: String)
     /// An image was sampled; its result travels.
     case imageFinished(item: Int, attempt: Int, seconds: Double)
+    /// An image is not wanted any more: another worker drew it, or the run is over.
+    case imageCancelled(item: Int, attempt: Int)
     /// An image was given back.
     case imageFailed(item: Int, attempt: Int, reason: String)
     /// The worker finished what it had after `drain()` and closes.
@@ -47,6 +49,7 @@ extension WorkerEvent: CustomStringConvertible {
             "image \(item) is not decoded here: \(reason)"
         case .imageFinished(let item, _, let seconds):
             "image \(item) took \((seconds * 1000).rounded() / 1000) s"
+        case .imageCancelled(let item, _): "image \(item) is not wanted any more"
         case .imageFailed(let item, _, let reason): "image \(item) failed: \(reason)"
         case .drained: "drained"
         }

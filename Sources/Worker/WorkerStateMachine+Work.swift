@@ -217,8 +217,7 @@ extension WorkerStateMachine {
     private mutating func cancelled(_ job: Job) {
         actions.append(
             .report(
-                .imageFailed(
-                    item: Int(job.lease.item), attempt: job.lease.attempt, reason: "cancelled")))
+                .imageCancelled(item: Int(job.lease.item), attempt: job.lease.attempt)))
         if isForActive(job) { send(.nak(job.lease, WireReason(.cancelled, "cancelled"))) }
     }
 

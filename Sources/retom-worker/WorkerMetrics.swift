@@ -30,6 +30,7 @@ final class WorkerMetrics: Sendable {
                 state.isSampling = false
                 state.finishedCount += 1
                 state.imageSeconds.add(seconds)
+            case .imageCancelled: state.isSampling = false
             case .imageFailed:
                 state.isSampling = false
                 state.failedCount += 1
