@@ -130,6 +130,10 @@ let testTargets: [Target] = [
         name: "TestSupport", dependencies: ["SafeTensors"], path: "Tests/TestSupport",
         swiftSettings: settings),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+    .target(name: "CDiskFaults", path: "Tests/CDiskFaults", cSettings: cSettings),
+    .target(
+        name: "DiskFaults", dependencies: ["CDiskFaults"], path: "Tests/DiskFaults",
+        swiftSettings: settings),
     tests("CKernelsTests", ["CKernels", "TestSupport"]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
@@ -147,7 +151,12 @@ let testTargets: [Target] = [
         "TokenMergingTests",
         ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
-    tests("RunStoreTests", ["RunStore", "GenerationTypes", "WireProtocol", "TestSupport"]),
+    tests(
+        "RunStoreTests",
+        [
+            "RunStore", "GenerationTypes", "WireProtocol", "DiskFaults", "TestSupport",
+            .product(name: "GRDB", package: "GRDB.swift"),
+        ]),
     tests("ImageCodecTests", ["ImageCodec", "TestSupport"]),
     .target(
         name: "WireFuzzing",
@@ -201,8 +210,8 @@ let testTargets: [Target] = [
     tests(
         "CommandTests",
         [
-            "CommandSupport", "NodeSupport", "GenerationTypes", "TestSupport", "ImageCodec",
-            "SafeTensors", logging,
+            "CommandSupport", "NodeSupport", "GenerationTypes", "DiskFaults", "TestSupport",
+            "ImageCodec", "SafeTensors", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     tests(
@@ -223,6 +232,8 @@ let package = Package(
         .executable(name: "retom-coord", targets: ["retom-coord"]),
         .executable(name: "retom-worker", targets: ["retom-worker"]),
         .executable(name: "retom-eval", targets: ["retom-eval"]),
+        // Tests preload it into the programs: their disk fails when they say so.
+        .library(name: "DiskFaults", type: .dynamic, targets: ["CDiskFaults"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -44,13 +44,7 @@ package struct LatentArchive: Sendable {
 
     /// Makes the names of all files that were written durable.
     func synchronize() throws(RunStoreError) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw RunStoreError(errno: errno, path: path) }
-        defer { close(descriptor) }
-        // Some network file systems have no such thing for directories.
-        guard fsync(descriptor) == 0 || errno == EINVAL else {
-            throw RunStoreError(errno: errno, path: path)
-        }
+        try DirectoryNames.synchronize(path)
     }
 
     /// Reads the latents of a result back; `nil` if their file is gone, cut short or damaged.

@@ -12,14 +12,14 @@ extension RunStore {
     ///
     /// - Throws: `RunStoreError`.
     package func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws {
-        try archive.write(latents, sha256: sha256)
+        try guarded { try archive.write(latents, sha256: sha256) }
     }
 
     /// Books results, whose latents are written, and failures, all of them or none.
     ///
     /// - Throws: `RunStoreError`.
     package func commit(results: [StoredResult], failures: [StoredFailure]) throws {
-        if !results.isEmpty { try archive.synchronize() }
+        if !results.isEmpty { try guarded { try archive.synchronize() } }
         let encoder = JSONEncoder()
         try write { database in
             for result in results {

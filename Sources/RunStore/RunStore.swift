@@ -11,7 +11,8 @@ internal import Synchronization
 ///
 /// `run.sqlite` (WAL, synchronous = FULL) holds everything but the latents, which are files of the
 /// archive beside it. Whatever a function of this type was given is on the disk when it returns;
-/// whatever it was not finished with is as if it had not been called.
+/// whatever it was not finished with is as if it had not been called. After an error of the disk
+/// nothing more is written: what it left is not known, and a later success would prove nothing.
 package final class RunStore: Sendable {
     /// Name of the database in a run's directory.
     package static let fileName = "run.sqlite"
@@ -25,9 +26,11 @@ package final class RunStore: Sendable {
     private let directory: String
     private let state: Mutex<State>
 
-    private struct State {
+    fileprivate struct State {
         var name: String
         var queue: DatabaseQueue
+        /// Why nothing is written any more.
+        var problem: RunStoreError?
     }
 
     private init(directory: String, name: String, queue: DatabaseQueue) {
@@ -46,23 +49,42 @@ package final class RunStore: Sendable {
     ) throws -> RunStore {
         let name = isSuccessor ? successorName : fileName
         let path = "\(directory)/\(name)"
-        // Leftovers of runs that came to nothing; SQLite would go on with them.
-        for leftover in [path, "\(directory)/\(successorName)"] {
-            for suffix in ["", "-wal", "-shm"] { unlink(leftover + suffix) }
+        do {
+            try makeRoom(in: directory, isSuccessor: isSuccessor)
+        } catch {
+            throw RunStoreError.beforeAcceptance(error, path: path)
         }
         do {
             let queue = try connect(path)
             let store = RunStore(directory: directory, name: name, queue: queue)
             try store.archive.create()
             try queue.write { try $0.createTables(run, requests) }
-            try store.synchronizeDirectory()
+            try DirectoryNames.synchronize(directory)
             return store
         } catch {
             // Nothing was accepted, so nothing stays.
-            for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+            remove(path)
             rmdir("\(directory)/\(LatentArchive.folderName)")
-            throw RunStoreError(error, path: path)
+            throw RunStoreError.beforeAcceptance(error, path: path)
         }
+    }
+
+    /// Removes leftovers of runs that came to nothing: SQLite would go on with them.
+    private static func makeRoom(in directory: String, isSuccessor: Bool) throws {
+        let path = "\(directory)/\(fileName)"
+        let successor = "\(directory)/\(successorName)"
+        // One that was accepted, and has only its last name to get, is the earlier run.
+        if isSuccessor, access(successor, F_OK) == 0, access(path, F_OK) != 0 {
+            try recover(successor, as: path)
+        }
+        if !isSuccessor { remove(path) }
+        remove(successor)
+        try DirectoryNames.synchronize(directory)
+    }
+
+    /// Removes a database and SQLite's files beside it.
+    private static func remove(_ path: String) {
+        for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
     }
 
     /// Opens the account of an earlier run.
@@ -93,11 +115,27 @@ package final class RunStore: Sendable {
         // Of the earlier run: SQLite would read them into this one.
         for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
         do {
-            try connect(successor).close()
+            try close(connect(successor))
+            try move(successor, to: path)
         } catch {
             throw RunStoreError(error, path: successor)
         }
+    }
+
+    /// Closes a database with everything in one file, whatever other connections do.
+    private static func close(_ queue: DatabaseQueue) throws {
+        // Closing would do it too, but keep silent if it failed.
+        _ = try queue.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+        try queue.close()
+    }
+
+    /// Renames a database that is one file; a loss of power leaves it under one of its names, and
+    /// no log of an earlier run beside it.
+    private static func move(_ successor: String, to path: String) throws {
+        let directory = String(path.dropLast(fileName.count + 1))
+        try DirectoryNames.synchronize(directory)
         guard rename(successor, path) == 0 else { throw RunStoreError(errno: errno, path: path) }
+        try DirectoryNames.synchronize(directory)
     }
 
     /// - Returns: `nil` if it was made by a process that was killed before anything was accepted.
@@ -125,20 +163,14 @@ package final class RunStore: Sendable {
     ///
     /// - Throws: `RunStoreError`.
     package func takePlace() throws {
-        try state.withLock { state in
+        try guarded { state in
             guard state.name == Self.successorName else { return }
             let path = "\(directory)/\(Self.fileName)"
-            do {
-                // Closing moves everything from the write-ahead log into the file.
-                try state.queue.close()
-                guard rename("\(directory)/\(Self.successorName)", path) == 0 else {
-                    throw RunStoreError(errno: errno, path: path)
-                }
-                state = State(name: Self.fileName, queue: try Self.connect(path))
-                try synchronizeDirectory()
-            } catch {
-                throw RunStoreError(error, path: path)
-            }
+            try Self.close(state.queue)
+            try Self.move("\(directory)/\(Self.successorName)", to: path)
+            state.name = Self.fileName
+            state.queue = try Self.connect(path)
+            try DirectoryNames.synchronize(directory)
         }
     }
 
@@ -146,12 +178,20 @@ package final class RunStore: Sendable {
     ///
     /// - Throws: `RunStoreError`.
     package func beginLife() throws -> StoredLife {
-        try write { database in
+        let life = try write { database in
             let now = Date().timeIntervalSince1970
             try database.execute(
                 sql: "INSERT INTO life (started_at) VALUES (?)", arguments: [now])
-            return StoredLife(number: Int(database.lastInsertedRowID), startedAt: now)
+            let number = Int(database.lastInsertedRowID)
+            guard StoredLife.numbers.contains(number) else {
+                throw DatabaseError(
+                    resultCode: .SQLITE_CORRUPT, message: "number can't be \(number)")
+            }
+            return StoredLife(number: number, startedAt: now)
         }
+        // The name of the log that this life writes: SQLite tries that too, and ignores failure.
+        try guarded { try DirectoryNames.synchronize(directory) }
+        return life
     }
 
     /// Ends a life in order.
@@ -177,17 +217,34 @@ package final class RunStore: Sendable {
         state.withLock { state in
             guard state.name == Self.successorName else { return }
             try? state.queue.close()
-            for suffix in ["", "-wal", "-shm"] { unlink("\(directory)/\(state.name)\(suffix)") }
+            Self.remove("\(directory)/\(state.name)")
         }
     }
 
     /// - Throws: `RunStoreError`.
     func write<Value: Sendable>(_ body: (Database) throws -> Value) throws -> Value {
+        try guarded { try $0.queue.write(body) }
+    }
+
+    /// Writes something elsewhere than in the database; may be called on several threads at once.
+    ///
+    /// - Throws: `RunStoreError`; the first one stands for everything that is tried later.
+    func guarded(_ body: () throws -> Void) throws {
+        if let problem = state.withLock(\.problem) { throw problem }
+        do {
+            try body()
+        } catch {
+            throw state.withLock { $0.fail(error, directory) }
+        }
+    }
+
+    private func guarded<Value: Sendable>(_ body: (inout State) throws -> Value) throws -> Value {
         try state.withLock { state in
+            if let problem = state.problem { throw problem }
             do {
-                return try state.queue.write(body)
+                return try body(&state)
             } catch {
-                throw RunStoreError(error, path: "\(directory)/\(state.name)")
+                throw state.fail(error, directory)
             }
         }
     }
@@ -208,17 +265,18 @@ package final class RunStore: Sendable {
         configuration.journalMode = .wal
         // Others may read while this process writes.
         configuration.busyMode = .timeout(10)
-        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-        return try DatabaseQueue(path: path, configuration: configuration)
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        // Only now: with WAL, GRDB sets NORMAL itself, by which a loss of power takes commits back.
+        try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        return queue
     }
+}
 
-    private func synchronizeDirectory() throws(RunStoreError) {
-        let descriptor = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw RunStoreError(errno: errno, path: directory) }
-        defer { Glibc.close(descriptor) }
-        // Some network file systems have no such thing for directories.
-        guard fsync(descriptor) == 0 || errno == EINVAL else {
-            throw RunStoreError(errno: errno, path: directory)
-        }
+extension RunStore.State {
+    /// Lets nothing more be written.
+    fileprivate mutating func fail(_ error: any Error, _ directory: String) -> RunStoreError {
+        let first = problem ?? RunStoreError(error, path: "\(directory)/\(name)")
+        problem = first
+        return first
     }
 }

@@ -15,6 +15,8 @@ package enum RunStoreError: Error, Equatable, CustomStringConvertible {
     case diskFull(path: String)
     /// Writing failed otherwise; `reason` is the system's.
     case writeFailed(path: String, reason: String)
+    /// Nothing of a new run could be kept.
+    case notAccepted(path: String, reason: String)
 
     package var description: String {
         switch self {
@@ -34,6 +36,21 @@ package enum RunStoreError: Error, Equatable, CustomStringConvertible {
             "no space left for \(path); free some, and go on with --resume"
         case .writeFailed(let path, let reason):
             "cannot write \(path): \(reason); when that is mended, go on with --resume"
+        case .notAccepted(let path, let reason):
+            """
+            cannot write \(path): \(reason); no image was accepted: mend that, or choose another \
+            directory with -o, and begin again
+            """
+        }
+    }
+
+    /// What an error means that came before anything was accepted.
+    static func beforeAcceptance(_ error: any Error, path: String) -> RunStoreError {
+        switch RunStoreError(error, path: path) {
+        case .diskFull(let path): .notAccepted(path: path, reason: "no space left")
+        case .writeFailed(let path, let reason), .damaged(let path, let reason):
+            .notAccepted(path: path, reason: reason)
+        case let error: error
         }
     }
 

@@ -49,6 +49,9 @@ package struct StoredLife: Sendable, Equatable {
     /// Bytes on the wire, as the report has them; 0 if it did not end in order.
     package var traffic = StoredTraffic()
 
+    /// So many lives have tokens of their own.
+    static let numbers = 1...(1 << 22)
+
     /// No token of an earlier life is above this.
     package var tokenBase: UInt64 { UInt64(number) << 40 }
 }

@@ -175,7 +175,7 @@ struct ClusterRun: Sendable {
             return .someImagesFailed
         case .consumerFailed(let cause, let summary):
             // A full disk may still have room for the account of what is on it.
-            try? session.finish(summary, isInterrupted: true)
+            try? session.finish(summary, isInterrupted: true, hasDiskFailed: true)
             throw cause
         }
     }

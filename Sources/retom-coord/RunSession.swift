@@ -109,7 +109,10 @@ final class RunSession: Sendable {
     /// - Parameters:
     ///   - summary: what this life came to; `nil` when it only decoded.
     ///   - isInterrupted: whether the run was broken off.
-    func finish(_ summary: CoordinatorSummary?, isInterrupted: Bool = false) throws {
+    ///   - hasDiskFailed: whether the disk did that; then only the account is tried.
+    func finish(
+        _ summary: CoordinatorSummary?, isInterrupted: Bool = false, hasDiskFailed: Bool = false
+    ) throws {
         if leavesEarlierRun(isInterrupted: isInterrupted) {
             progress.report(
                 .warning("\(directory.path): the earlier run stays, for nothing new was drawn"))
@@ -117,7 +120,13 @@ final class RunSession: Sendable {
             return
         }
         try takeDirectory()
-        try store.end(life, traffic: summary?.storedTraffic ?? StoredTraffic())
+        let traffic = summary?.storedTraffic ?? StoredTraffic()
+        if hasDiskFailed {
+            // Its error is told already; a life without an end is like one that was killed.
+            try? store.end(life, traffic: traffic)
+        } else {
+            try store.end(life, traffic: traffic)
+        }
         let now = try store.history()
         var images = now.imageRecords
         for (item, failures) in summary?.failures ?? [:] where images[item].status != .written {
@@ -126,11 +135,10 @@ final class RunSession: Sendable {
         let report = RunReport(
             run: RunRecord(
                 now, model: model, met: state.withLock(\.workers),
-                sheets: writeSheets(of: images)),
+                sheets: hasDiskFailed ? [] : writeSheets(of: images)),
             images: images)
-        try directory.replace(RunFileName.report, bytes: try JSONText.file(report))
-        try directory.replace(
-            RunFileName.gallery, bytes: Array(GalleryPage(report: report).html.utf8))
+        try put(RunFileName.report, try JSONText.file(report), true)
+        try put(RunFileName.gallery, Array(GalleryPage(report: report).html.utf8), true)
         let written = images.count { $0.status == .written }
         progress.report(
             .runFinished(
@@ -173,10 +181,14 @@ final class RunSession: Sendable {
 
     /// A picture that an earlier life wrote and did not come to book is replaced by itself.
     private func put(_ name: String, _ bytes: [UInt8], _ replacing: Bool) throws {
-        if replacing || life.number > 1 {
-            try directory.replace(name, bytes: bytes)
-        } else {
-            try directory.writeNew(name, bytes: bytes)
+        do {
+            if replacing || life.number > 1 {
+                try directory.replace(name, bytes: bytes)
+            } else {
+                try directory.writeNew(name, bytes: bytes)
+            }
+        } catch {
+            throw error.inARun
         }
     }
 
@@ -187,6 +199,18 @@ final class RunSession: Sendable {
             "latents", shape: [1, latents.channels, latents.height, latents.width],
             values: latents.values)
         return writer.serialized()
+    }
+}
+
+extension RunDirectoryError {
+    /// A run that has begun goes on where it is, and not in another directory.
+    fileprivate var inARun: any Error {
+        switch self {
+        case .diskFull(let path): RunStoreError.diskFull(path: path)
+        case .notWritable(let path, let reason), .writeFailed(let path, let reason):
+            RunStoreError.writeFailed(path: path, reason: reason)
+        default: self
+        }
     }
 }
 

@@ -132,7 +132,7 @@ extension EndToEndTests {
 
             // There is room for the first check, but not for the account of the run.
             let next = try await studio.draw("-p", "a", preparations: "ulimit -f 16")
-            expectRefusal(next, ["out/run.sqlite"], studio)
+            expectRefusal(next, ["out/run.sqlite", "no image was accepted"], studio)
 
             // There is room for the account, but not for a picture.
             let late = try await studio.draw(
@@ -140,6 +140,7 @@ extension EndToEndTests {
                 preparations: "ulimit -f 400")
             #expect(late.code == 2, "\(late)")
             #expect(count("cannot write out/", in: late.errorOutput) == 1, "\(late)")
+            #expect(count("go on with --resume", in: late.errorOutput) == 1, "\(late)")
             let names = try #require(studio.names())
             #expect(names.allSatisfy { !$0.hasSuffix(".tmp") && !$0.hasSuffix(".png") }, "\(names)")
             #expect(

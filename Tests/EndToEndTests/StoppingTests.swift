@@ -61,6 +61,48 @@ extension EndToEndTests {
             #expect(try await areGone(children))
         }
 
+        /// Hours of steps: whoever waits for this image waits in vain.
+        static let endless = [
+            "--steps", "900", "-W", "256", "-H", "256", "-b", "4", "-p", "a red house", "--json",
+        ]
+
+        @Test func aSecondSignalEndsABusyWorkerAtOnce() async throws {
+            let studio = try Studio()
+            let worker = try await studio.worker()
+            let run = try studio.start(
+                Self.endless + ["--workers", try studio.hosts(worker.address)])
+            _ = try await run.line { $0.contains("\"image_progress\"") }
+            worker.program.send(SIGTERM)
+            try await worker.program.takes(SIGTERM)
+            worker.program.send(SIGINT)
+            #expect(try await worker.program.ending().code == 130)
+            #expect(!run.output.contains("\"image_sampled\""))
+        }
+
+        @Test func aSecondInterruptEndsACoordinatorAtOnceAndItsRunGoesOn() async throws {
+            let studio = try Studio()
+            let worker = try await studio.worker()
+            let hosts = try studio.hosts(worker.address)
+            let run = try studio.start(Self.slow + ["--workers", hosts, "--save-latents"])
+            _ = try await run.line { $0.contains("\"image_written\"") }
+            // It answers nobody, so that whoever says goodbye to it waits.
+            worker.program.send(SIGSTOP)
+            run.send(SIGINT)
+            try await run.takes(SIGINT)
+            run.send(SIGINT)
+            let ending = try await run.ending()
+            #expect(ending.code == 130, "\(ending)")
+            #expect(studio.names()?.contains("report.json") == false)
+            worker.program.send(SIGCONT)
+            let resumed = try await studio.resume("--json", "--workers", hosts).ending()
+            #expect(resumed.code == 0, "\(resumed)")
+            #expect(resumed.output.contains("\"image_kept\""), "\(resumed)")
+            let calm = try await studio.draw(
+                "--steps", "60", "-b", "9", "-p", "a red house", "--save-latents", out: "calm")
+            #expect(calm.code == 0, "\(calm)")
+            try studio.expectEqual("out", "calm", count: 9)
+        }
+
         @Test func anInterruptBeforeTheFirstWorkerLeavesNothing() async throws {
             let studio = try Studio()
             let run = try studio.start(Self.slow)

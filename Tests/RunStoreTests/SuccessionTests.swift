@@ -32,11 +32,39 @@ import Testing
         #expect(try opened.history().requests.count == 2)
     }
 
-    @Test func aNewRunForgetsAnotherThatCameToNothing() throws {
+    /// Killed after the earlier run was removed and before the next one had its name.
+    @Test func aRunThatOnlyLacksItsNameIsTheEarlierOne() throws {
         _ = try RunStore.begin(
             Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
-        _ = try Samples.begin(2, in: path)
+        let next = try RunStore.begin(
+            Samples.run, requests: Samples.requests(2), directory: path, isSuccessor: true)
+        next.abandonSuccession()
         let opened = try RunStore.open(directory: path, prefersSuccessor: true)
-        #expect(try opened.history().requests.count == 2)
+        #expect(try opened.history().requests.count == 5)
+    }
+
+    /// A log has no mark of the file that it belongs to: SQLite takes any.
+    @Test(arguments: [RunStore.fileName, "\(RunStore.fileName)-shm"])
+    func theEarlierRunsLogIsNotTaken(_ lastRemoved: String) throws {
+        let earlier = try Samples.begin(2, in: path)
+        try Samples.store(item: 1, in: earlier)
+        let next = try RunStore.begin(
+            Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
+        // A copy is what a killed process leaves: nobody closes anything in it.
+        let killed = try TemporaryDirectory()
+        try withExtendedLifetime((earlier, next)) {
+            for name in temporary.contents { _ = try killed.copy(temporary.file(name), as: name) }
+        }
+        let names = killed.contents
+        let log = "\(RunStore.fileName)-wal"
+        #expect(names.contains(log) && names.contains("\(RunStore.successorName)-wal"))
+        for name in [RunStore.fileName, "\(RunStore.fileName)-shm"] {
+            try FileManager.default.removeItem(atPath: killed.file(name))
+            if name == lastRemoved { break }
+        }
+        let opened = try RunStore.open(directory: killed.path)
+        let history = try opened.history()
+        #expect(history.requests.count == 5 && history.results.isEmpty)
+        #expect(!opened.isSuccessor)
     }
 }

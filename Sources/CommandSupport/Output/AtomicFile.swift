@@ -58,7 +58,7 @@ package struct AtomicFile: ~Copyable {
         }
         close(descriptor)
         descriptor = -1
-        AtomicFile.synchronize(directory: directory)
+        try AtomicFile.synchronize(directory: directory)
     }
 
     /// Names the file unless the name is taken, in one step: a link fails where a rename replaces.
@@ -92,11 +92,14 @@ package struct AtomicFile: ~Copyable {
         }
     }
 
-    /// Makes names in a directory durable; a file system that cannot is left to its own promises.
-    private static func synchronize(directory: String) {
+    /// Makes names in a directory durable.
+    private static func synchronize(directory: String) throws(RunDirectoryError) {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        fsync(descriptor)
-        close(descriptor)
+        guard descriptor >= 0 else { throw RunDirectoryError(errno: errno, path: directory) }
+        defer { close(descriptor) }
+        // Some network file systems have no such thing for directories.
+        guard fsync(descriptor) == 0 || errno == EINVAL else {
+            throw RunDirectoryError(errno: errno, path: directory)
+        }
     }
 }

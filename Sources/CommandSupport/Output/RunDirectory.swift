@@ -65,9 +65,13 @@ package final class RunDirectory: Sendable {
     package func path(of name: String) -> String { "\(path)/\(name)" }
 
     /// Removes an earlier run's files, and only those; does nothing unless the policy is `replace`.
+    ///
+    /// The account of the run that is to replace it stays.
     package func removeExistingRun() throws(RunDirectoryError) {
         guard policy == .replace else { return }
-        for name in try Self.runFiles(in: path) { try removeFile(self.path(of: name)) }
+        for name in try Self.runFiles(in: path) where !RunFileName.successors.contains(name) {
+            try removeFile(self.path(of: name))
+        }
         let folder = self.path(of: RunFileName.latentsFolder)
         for name in (try? Self.names(in: folder)) ?? [] where RunFileName.isArchivedLatents(name) {
             try removeFile("\(folder)/\(name)")
@@ -118,7 +122,8 @@ package final class RunDirectory: Sendable {
 
     /// Writes a picture, latents or another file that must be new.
     ///
-    /// - Throws: `fileExists` when the name is taken, `diskFull`, …; nothing is left behind then.
+    /// - Throws: `fileExists` when the name is taken, `diskFull`, …; nothing is left behind then, or
+    ///   the whole file if only its name may not be durable.
     package func writeNew(_ name: String, bytes: [UInt8]) throws(RunDirectoryError) {
         let file = try AtomicFile(name: name, directory: path)
         try file.append(bytes)

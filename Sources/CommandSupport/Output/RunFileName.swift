@@ -13,6 +13,8 @@ package enum RunFileName {
 
     /// The durable account of the run, with SQLite's own files beside it.
     package static let accounts = ["run.sqlite", "run.sqlite-wal", "run.sqlite-shm"]
+    /// The account of a run that is to replace the one in the directory.
+    package static let successors = ["run-new.sqlite", "run-new.sqlite-wal", "run-new.sqlite-shm"]
     /// The folder of all latents, by their content.
     package static let latentsFolder = "latents"
 
@@ -55,7 +57,9 @@ package enum RunFileName {
 
     /// Whether a name is one that a run leaves.
     package static func belongsToARun(_ name: String) -> Bool {
-        if name == report || name == gallery || accounts.contains(name) { return true }
+        if name == report || name == gallery || (accounts + successors).contains(name) {
+            return true
+        }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return false }
         let words = parts[0].split(separator: "-", omittingEmptySubsequences: false)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CommandSupport
+import DiskFaults
 import Glibc
 import TestSupport
 import Testing
@@ -73,6 +74,17 @@ import Testing
         #expect(temporary.text(of: "out/grid-notes.txt") == "mine")
     }
 
+    @Test func anAcceptedRunWithoutItsNameIsRefusedAndKept() throws {
+        try temporary.write("an account", to: "out/run-new.sqlite")
+        let error = RunDirectoryError.holdsARun(
+            path: path, fileCount: 1, example: "run-new.sqlite")
+        #expect(throws: error) { try RunDirectory(preparing: path) }
+        let directory = try RunDirectory(preparing: path, policy: .replace)
+        #expect(directory.heldARun)
+        try directory.removeExistingRun()
+        #expect(temporary.text(of: "out/run-new.sqlite") == "an account")
+    }
+
     @Test func otherFilesDoNotMakeARun() throws {
         _ = try RunDirectory(preparing: path)
         try temporary.write("mine", to: "out/holiday.png")
@@ -131,6 +143,45 @@ import Testing
         #expect(RunDirectoryError(errno: code, path: "p") == error)
     }
 
+    /// Every write, synchronisation and naming fails once: whoever was told that a file is there has
+    /// it after a loss of power, and whoever was told that it is not finds all of it or nothing.
+    @Test func aFileIsThereOrTheErrorSaysSo() throws {
+        var failureCount = 0
+        for ordinal in 0... {
+            let temporary = try TemporaryDirectory()
+            let disk = FaultyDisk(temporary.path)
+            let directory = try RunDirectory(preparing: temporary.path)
+            disk.fail(.once(ordinal), code: EIO)
+            var written: [String: [UInt8]] = [:]
+            for (name, bytes) in [
+                ("00000-1.png", [1, 2]), ("report.json", [3]), ("report.json", [4]),
+            ]
+                as [(String, [UInt8])]
+            {
+                do {
+                    if name == "report.json" {
+                        try directory.replace(name, bytes: bytes)
+                    } else {
+                        try directory.writeNew(name, bytes: bytes)
+                    }
+                    written[name] = bytes
+                } catch {
+                    #expect("\(error)".contains("Input/output error"))
+                    failureCount += 1
+                }
+            }
+            disk.release()
+            let left = try TemporaryDirectory()
+            try disk.image.write(to: left.path) { false }
+            for (name, bytes) in written {
+                #expect(try RunDirectory(preparing: left.path, policy: .keep).read(name) == bytes)
+                #expect(try directory.read(name).isEmpty == false)
+            }
+            if ordinal > disk.operationCount { break }
+        }
+        #expect(failureCount > 10)
+    }
+
     @Test func namesAreTheContract() {
         #expect(RunFileName.picture(index: 7, seed: 42) == "00007-42.png")
         #expect(
@@ -138,6 +189,7 @@ import Testing
         #expect(RunFileName.sheet(page: 12) == "grid-0012.png")
         for name in [
             "00000-42.png", "123456-0.safetensors", "grid-0000.png", "report.json", "index.html",
+            "run.sqlite", "run-new.sqlite", "run-new.sqlite-wal",
         ] { #expect(RunFileName.belongsToARun(name), "\(name)") }
         for name in [
             "holiday.png", "0-42.png", "00000-42.jpg", "00000.png", "00000-a.png", "grid-x.png",

@@ -120,6 +120,19 @@ final class RunningProgram: Sendable {
 
     func send(_ signal: Int32) { kill(processIdentifier, signal) }
 
+    /// Waits until it has taken a signal that was sent: a second one would be lost in the first.
+    func takes(_ signal: Int32) async throws {
+        let deadline = ContinuousClock.now + Self.patience
+        while ContinuousClock.now < deadline {
+            let line = Self.text("/proc/\(processIdentifier)/status").split(separator: "\n")
+                .first { $0.hasPrefix("ShdPnd:") }
+            let pending = line.flatMap { UInt64($0.dropFirst(8), radix: 16) } ?? 0
+            if pending & (1 << UInt64(signal - 1)) == 0 { return }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        throw Timeout(ending: Ending(code: -1, output: output, errorOutput: errorOutput))
+    }
+
     /// Waits for its end.
     func ending(within limit: Duration = patience) async throws -> Ending {
         var status: Int32 = 0
