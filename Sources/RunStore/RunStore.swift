@@ -144,7 +144,12 @@ package final class RunStore: Sendable {
         do {
             let queue = try connect(path)
             let found = try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
-            guard found != 0 else { return nil }
+            guard found != 0 else {
+                // Nobody was told of it, and a new run is to find room.
+                try queue.close()
+                remove(path)
+                return nil
+            }
             guard found == layout else {
                 throw RunStoreError.otherVersion(path: path, found: found, expected: layout)
             }

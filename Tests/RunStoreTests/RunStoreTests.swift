@@ -101,6 +101,8 @@ import WireProtocol
         // Killed before anything was accepted.
         try Data().write(to: URL(filePath: "\(path)/\(RunStore.fileName)"))
         #expect(throws: RunStoreError.noRun(path: path)) { try RunStore.open(directory: path) }
+        // It is not in the next run's way.
+        #expect(!FileManager.default.fileExists(atPath: "\(path)/\(RunStore.fileName)"))
     }
 
     @Test func anEarlierRunStaysUntilTheNextTakesItsPlace() throws {
