@@ -20,6 +20,9 @@ package final class PeerConnection: Sendable {
     package struct End: Sendable, Equatable {
         /// For people.
         package var reason: String
+        /// Whether the other end will not have us, now or later: with TLS 1.3 a worker looks at our
+        /// certificate when the connection stands already.
+        package var isFinal = false
     }
 
     /// Chosen by the listener or by who connected; unique there.
@@ -78,7 +81,8 @@ package final class PeerConnection: Sendable {
                 abort("the task was cancelled")
             }
         } catch {
-            end = End(reason: TransportError.reason(of: error))
+            end = End(
+                reason: TransportError.reason(of: error), isFinal: TLSProblem.isFinal(error))
         }
         outboxInput.finish()
         return abortReason.withLock { $0 }.map { End(reason: $0) } ?? end

@@ -98,7 +98,7 @@ actor CoordinatorEngine {
             case .failure(let error): await self.handle(.malformed(id, error))
             }
         }
-        await close(connection, reason: end.reason)
+        await close(connection, end)
     }
 
     /// Cuts whatever is still open.
@@ -139,9 +139,13 @@ actor CoordinatorEngine {
         handle(.connected(connection.id))
     }
 
-    private func close(_ connection: PeerConnection, reason: String) {
+    private func close(_ connection: PeerConnection, _ end: PeerConnection.End) {
         connections[connection.id] = nil
-        handle(.disconnected(connection.id, reason: reason))
+        if end.isFinal {
+            handle(.connectFailed(connection.id, reason: end.reason, isFinal: true))
+        } else {
+            handle(.disconnected(connection.id, reason: end.reason))
+        }
     }
 
     private func perform(_ action: Machine.Action) {

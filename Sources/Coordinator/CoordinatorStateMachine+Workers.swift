@@ -46,9 +46,10 @@ extension CoordinatorStateMachine {
         case (.ready, .term(let lease, let reason)): terminated(lease, reason, by: index, now: now)
         case (.ready, .drain): workers[index].isDraining = true
         case (.ready, .goodbye(let reason)), (.greeting, .goodbye(let reason)):
-            let staysAway = reason.code == .draining || !reason.code.isRetryable
             actions.append(.finish(id))
-            lose(index, reason: reason.text, staysAway: staysAway, now: now)
+            lose(
+                index, reason: reason.text, isOrderly: reason.code == .draining,
+                staysAway: !reason.code.isRetryable, now: now)
         default: malformed(.outOfOrder(message.type), from: index, on: id, now: now)
         }
     }
@@ -71,14 +72,25 @@ extension CoordinatorStateMachine {
     }
 
     /// Takes a worker's leases back and decides whether to try it again.
-    mutating func lose(_ index: Int, reason: String, staysAway: Bool = false, now: Duration) {
+    ///
+    /// - Parameters:
+    ///   - isOrderly: it was stopped and may be started again; nothing it held is to blame.
+    ///   - staysAway: it will not have us any more.
+    mutating func lose(
+        _ index: Int, reason: String, isOrderly: Bool = false, staysAway: Bool = false,
+        now: Duration
+    ) {
         let wasDismissed = workers[index].isGone
         let wasReady = workers[index].phase == .ready
         let wasSampling = workers[index].leases.contains(where: \.isStarted)
         workers[index].connection = nil
         guard !wasDismissed else { return }
         takeBackLeases(of: index, reason: reason, now: now)
-        if wasReady, wasSampling, !staysAway { strike(index, reason: reason, now: now) }
+        if isOrderly {
+            settleLosses(of: index, hasEnded: false, now: now)
+        } else if wasReady, wasSampling, !staysAway {
+            strike(index, reason: reason, now: now)
+        }
         if workers[index].isGone { return }
         if workers[index].lossCount == 0 { workers[index].lostSince = now }
         workers[index].lossCount += 1
@@ -138,8 +150,8 @@ extension CoordinatorStateMachine {
         }
     }
 
-    /// Lets workers go that are being stopped and hold nothing any more.
-    mutating func releaseDrained() {
+    /// Lets workers go that are being stopped and hold nothing any more; they may be started again.
+    mutating func releaseDrained(now: Duration) {
         for index in workers.indices
         where workers[index].isDraining && workers[index].phase == .ready
             && workers[index].leases.isEmpty && !awaitsOurWord(index)
@@ -149,12 +161,7 @@ extension CoordinatorStateMachine {
                 actions.append(.send(id, .goodbye(reason)))
                 actions.append(.finish(id))
             }
-            workers[index].connection = nil
-            workers[index].phase = .gone(reason: reason.text)
-            actions.append(
-                .report(
-                    .workerLost(
-                        worker: workers[index].name, reason: reason.text, willRetry: false)))
+            lose(index, reason: reason.text, isOrderly: true, now: now)
         }
     }
 
@@ -230,8 +237,9 @@ extension CoordinatorStateMachine {
         if let id = workers[index].connection { actions.append(.finish(id)) }
         let isBusy = reason.code == .busy || reason.code == .tooManyConnections
         guard isBusy else {
-            if reason.code.isRetryable && reason.code != .draining {
-                lose(index, reason: reason.text, now: now)
+            if reason.code.isRetryable {
+                lose(
+                    index, reason: reason.text, isOrderly: reason.code == .draining, now: now)
             } else {
                 retire(index, reason: reason.text, now: now)
             }

@@ -271,7 +271,7 @@ package struct CoordinatorStateMachine {
 
     private mutating func settle(now: Duration) {
         tailCheck = nil
-        releaseDrained()
+        releaseDrained(now: now)
         if openCount > 0, hasNoWorkers { failAllOpen() }
         if openCount > 0 {
             grant(now: now)

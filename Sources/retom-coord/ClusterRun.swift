@@ -34,10 +34,7 @@ struct ClusterRun: Sendable {
     func perform() async throws -> ProgramExit {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            progress.report(
-                .runStarted(
-                    stepCounts: job.plan.requests.map(\.inferenceStepCount),
-                    baseSeed: job.plan.baseSeed))
+            job.announce(to: progress)
             let page = try await observers.metrics.start(
                 group: group, logger: observers.logger
             ) { [numbers = observers.numbers] in numbers.page }

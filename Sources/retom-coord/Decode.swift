@@ -58,10 +58,7 @@ struct Decode: AsyncParsableCommand {
     private func decode(
         _ job: RunJob, _ progress: ProgressFeed, _ stop: StopRequest
     ) async throws -> ProgramExit {
-        progress.report(
-            .runStarted(
-                stepCounts: job.plan.requests.map(\.inferenceStepCount),
-                baseSeed: job.plan.baseSeed))
+        job.announce(to: progress)
         let prepared = try await PreparedModel(job.model, decoding: compute.configuration)
         let session = try job.begin(with: prepared.fingerprint, progress: progress, samples: false)
         let outcome = try await LateDecoding(

@@ -12,7 +12,7 @@ extension RetomCoord {
     /// The run to draw: a new one, or one that an earlier process began.
     ///
     /// - Parameter warn: is told what was found damaged in an earlier one.
-    /// - Throws: what makes the run impossible; nothing was drawn or changed then.
+    /// - Throws: what makes the run impossible; nothing was drawn then.
     func job(warn: (String) -> Void) throws -> RunJob {
         if output.resume { return try resumedJob(warn: warn) }
         if output.beginOrResume, let begun = try begunJob(warn: warn) { return begun }

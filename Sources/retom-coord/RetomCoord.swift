@@ -66,11 +66,13 @@ struct RetomCoord: AsyncParsableCommand {
     func run() async throws {
         let stop = StopRequest()
         var warnings: [String] = []
+        // What is refused leaves nothing behind, not even the output directory.
+        let hosts = try workers.hosts(security)
         let job = try job { warnings.append($0) }
         var compute = compute
         if case .stored(_, let history) = job.account { compute.follow(history.run.settings) }
-        let pool = try workers.pool(
-            compute: compute, modelDirectory: job.modelDirectory, security: security)
+        let pool =
+            hosts ?? workers.localPool(compute: compute, modelDirectory: job.modelDirectory)
         let monitor = RunMonitor(seconds: ConsoleStreams.standard.seconds)
         let progress = ProgressFeed.make(
             for: job.plan, json: output.json, quiet: output.quiet, monitor: monitor)

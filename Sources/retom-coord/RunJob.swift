@@ -29,6 +29,19 @@ struct RunJob: Sendable {
         if case .stored(_, let history) = account { !history.openItems.isEmpty } else { true }
     }
 
+    /// Says that work begins, and what earlier lives came to.
+    func announce(to progress: ProgressFeed) {
+        progress.report(
+            .runStarted(
+                stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
+        guard case .stored(_, let history) = account else { return }
+        for item in history.requests.indices {
+            if let outcome = history.outcome(of: item) {
+                progress.report(.imageKept(index: item, outcome))
+            }
+        }
+    }
+
     /// Begins this life: from here on nothing that was asked for is lost.
     ///
     /// - Parameter samples: whether images without an outcome are about to be drawn.
@@ -64,6 +77,15 @@ struct RunJob: Sendable {
                     imageCount: plan.requests.count, openCount: session.history.openItems.count))
         }
         return session
+    }
+}
+
+extension StoredHistory {
+    /// What an image has come to; `nil` while it is open.
+    fileprivate func outcome(of item: Int) -> KeptOutcome? {
+        if pictures[item] != nil { return .written }
+        if results[item] != nil { return .sampled }
+        return hasFailed(item) ? .failed : nil
     }
 }
 

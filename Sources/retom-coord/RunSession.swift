@@ -44,9 +44,6 @@ final class RunSession: Sendable {
         self.progress = progress
         life = try store.beginLife()
         history = try store.history()
-        for item in history.requests.indices where history.pictures[item] != nil {
-            progress.report(.imageKept(index: item))
-        }
     }
 
     /// What the coordinator has to know of earlier lives.

@@ -46,13 +46,10 @@ struct WorkerOptions: ParsableArguments {
         }
     }
 
-    /// The workers to use: those of the hosts file, or processes to be started here.
+    /// The workers of the hosts file; `nil` if they are to be started here.
     ///
     /// - Throws: `HostsFileError`, `HostsFileUnreadable`, and what `SecurityOptions` throws.
-    func pool(
-        compute: ComputeOptions, modelDirectory: String?, security: SecurityOptions
-    ) throws -> WorkerPool {
-        let model = modelDirectory.map { ["--model", $0] } ?? []
+    func hosts(_ security: SecurityOptions) throws -> WorkerPool? {
         guard let workers else {
             guard !security.isGiven else {
                 throw ValidationError(
@@ -61,12 +58,7 @@ struct WorkerOptions: ParsableArguments {
                     are started here get a key of their own
                     """)
             }
-            let count = localWorkers ?? 1
-            let threads = max(1, compute.threads / count)
-            return .local(
-                count: count,
-                arguments: ["--port", "0", "--exit-with-parent", "--auth-key-file", "-"] + model
-                    + compute.arguments(threadCount: threads))
+            return nil
         }
         guard let data = FileManager.default.contents(atPath: workers) else {
             throw HostsFileUnreadable(path: workers)
@@ -74,6 +66,17 @@ struct WorkerOptions: ParsableArguments {
         let addresses = try HostsFile.parse(Array(data), name: workers)
         try security.check(addresses.map(\.host), .connecting)
         return .hosts(addresses, try security.load())
+    }
+
+    /// Processes to be started here.
+    func localPool(compute: ComputeOptions, modelDirectory: String?) -> WorkerPool {
+        let model = modelDirectory.map { ["--model", $0] } ?? []
+        let count = localWorkers ?? 1
+        let threads = max(1, compute.threads / count)
+        return .local(
+            count: count,
+            arguments: ["--port", "0", "--exit-with-parent", "--auth-key-file", "-"] + model
+                + compute.arguments(threadCount: threads))
     }
 }
 

@@ -298,9 +298,34 @@ import WireProtocol
         _ = subject.hear(1, .drain(WireReason(.draining, "stopping")))
         let actions = subject.hear(1, .nak(drained, WireReason(.draining, "stopping")))
         #expect(Subject.leases(actions).isEmpty)
-        // It holds nothing any more, and nobody else is there.
+        // It holds nothing any more.
         #expect(Subject.types(actions) == [.goodbye])
-        #expect(actions.last == .end)
+        // Whoever stopped it may start it again.
+        #expect(
+            Subject.reports(actions) == [
+                .workerLost(worker: "w0:7400", reason: "it was stopped", willRetry: true)
+            ])
+        subject.now = .seconds(5)
+        #expect(subject(.tick).contains { if case .connect(2, _) = $0 { true } else { false } })
+        #expect(Subject.leases(subject.join(2)).count == 1)
+    }
+
+    /// It comes back as another process, which ended nothing and failed nothing.
+    @Test func anOrderlyGoodbyeIsNoOnesFault() throws {
+        var subject = Subject(workers: 1, images: 1) { $0.tolerance.killCountMax = 1 }
+        _ = subject(.start)
+        for id in UInt64(1)...4 {
+            let lease = try #require(Subject.leases(subject.join(id)).first?.lease)
+            _ = subject.progress(id, lease, 2)
+            let actions = subject.hear(id, .goodbye(WireReason(.draining, "stopping")))
+            #expect(
+                !Subject.reports(actions).contains {
+                    if case .workerQuarantined = $0 { true } else { false }
+                })
+            subject.now += .seconds(60)
+            _ = subject(.tick)
+        }
+        #expect(subject.machine.failures.isEmpty)
     }
 
     @Test func messagesOfAnotherRunBreakTheConnection() throws {

@@ -5,6 +5,7 @@ import Coordinator
 import GenerationTypes
 import Glibc
 import HashChain
+import Synchronization
 import Testing
 import WireProtocol
 import Worker
@@ -255,6 +256,33 @@ import Worker
             if case .imageFinished = event { true } else { false }
         }
         #expect(finished.count == 1)
+        #expect(!record.events.contains { if case .retried = $0 { true } else { false } })
+    }
+
+    /// A rolling restart: stopped in the middle of a run, started again at its address.
+    @Test func aRestartedWorkerIsFoundAgain() async throws {
+        let first = TestWorker()
+        let address = await first.start()
+        let second = TestWorker { $0.port = address.port }
+        let restart = Mutex<Task<WorkerAddress, Never>?>(nil)
+        let record = try await TestCluster.coordinator([address]) {
+            $0.tolerance.reconnectWindow = .seconds(30)
+        }.record(TestCluster.requests(6)) { event in
+            guard case .completed(1, _, _, _, _) = event else { return }
+            first.server.drain()
+            restart.withLock {
+                $0 = Task {
+                    await first.ended()
+                    return await second.start()
+                }
+            }
+        }
+        #expect(await restart.withLock { $0 }?.value == address)
+        await second.stop()
+        #expect(record.summary.completedCount == 6 && record.summary.failures.isEmpty)
+        #expect(first.events.all.last == .drained)
+        let joins = record.events.count { if case .workerJoined = $0 { true } else { false } }
+        #expect(joins == 2)
         #expect(!record.events.contains { if case .retried = $0 { true } else { false } })
     }
 

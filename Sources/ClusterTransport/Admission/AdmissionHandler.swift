@@ -86,7 +86,10 @@ final class AdmissionHandler: ChannelInboundHandler {
         if phase == .admitted {
             context.fireErrorCaught(error)
         } else {
-            fail(TransportError.reason(of: error), context)
+            fail(
+                AdmissionError(
+                    reason: TransportError.reason(of: error), isFinal: TLSProblem.isFinal(error)),
+                context)
         }
     }
 

@@ -9,7 +9,7 @@ extension RunEvent {
     /// | --- | --- |
     /// | `run_started` | `image_count`, `step_count` (of all images), `base_seed` |
     /// | `run_accepted` | `image_count`, `open` (images without an outcome) |
-    /// | `image_kept` | `index` |
+    /// | `image_kept` | `index`, `outcome` (`written`, `sampled` or `failed` in an earlier life) |
     /// | `worker_connected` | `worker`, `kernel_class` |
     /// | `worker_lost` | `worker`, `reason` |
     /// | `image_started` | `index`, `worker`, `attempt` |
@@ -59,7 +59,8 @@ extension RunEvent {
             ]
         case .runAccepted(let imageCount, let openCount):
             [("image_count", "\(imageCount)"), ("open", "\(openCount)")]
-        case .imageKept(let index): [("index", "\(index)")]
+        case .imageKept(let index, let outcome):
+            [("index", "\(index)"), ("outcome", text(outcome.rawValue))]
         case .workerConnected(let worker, let kernelClass):
             [("worker", text(worker)), ("kernel_class", text(kernelClass))]
         case .workerLost(let worker, let reason):

@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/// What an earlier life of a run has made of an image.
+package enum KeptOutcome: String, Sendable {
+    /// The picture is there.
+    case written
+    /// Its latents are, and wait to be decoded.
+    case sampled
+    /// It was given up.
+    case failed
+}
+
 /// What happens in a run, as progress displays and `--json` tell it.
 ///
 /// Images are numbered from 0.
@@ -8,8 +18,8 @@ package enum RunEvent: Sendable, Equatable {
     case runStarted(stepCounts: [Int], baseSeed: UInt64)
     /// What was asked for is on the disk: whatever happens now, `--resume` goes on with it.
     case runAccepted(imageCount: Int, openCount: Int)
-    /// A picture is there already, from before the run was broken off.
-    case imageKept(index: Int)
+    /// An image has come to something already, before the run was broken off.
+    case imageKept(index: Int, KeptOutcome)
     /// A worker takes part from now on.
     case workerConnected(worker: String, kernelClass: String)
     /// A worker is gone; its images go to others.
@@ -48,7 +58,7 @@ extension RunEvent {
         switch self {
         case .imageStarted(let index, _, _), .imageProgress(let index, _, _, _),
             .imageSampled(let index, _), .imageWritten(let index, _, _, _),
-            .imageRetried(let index, _, _), .imageFailed(let index, _), .imageKept(let index),
+            .imageRetried(let index, _, _), .imageFailed(let index, _), .imageKept(let index, _),
             .imageResumed(let index, _, _):
             index
         case .runStarted, .runAccepted, .workerConnected, .workerLost, .warning, .runFinished: nil

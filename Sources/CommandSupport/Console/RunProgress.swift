@@ -106,7 +106,9 @@ package struct RunProgress: Sendable {
             noteSampled(index: index, worker: worker, time: time)
         case .imageWritten(let index, _, _, _):
             noteWritten(index: index, time: time)
-        case .imageKept(let index): setState(of: index, to: .written)
+        case .imageKept(let index, .written): setState(of: index, to: .written)
+        case .imageKept(let index, .sampled): setState(of: index, to: .sampled)
+        case .imageKept(let index, .failed): setState(of: index, to: .failed)
         case .imageRetried(let index, let worker, _):
             setState(of: index, to: .queued)
             release(worker, from: index)

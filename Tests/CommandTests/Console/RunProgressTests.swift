@@ -57,6 +57,21 @@ import Testing
         return (progress, now)
     }
 
+    /// Pictures, latents and failures of earlier lives are none of what waits for a worker.
+    @Test func whatEarlierLivesCameToIsNotQueued() {
+        let monitor = RunMonitor(seconds: { 0 })
+        monitor.note(.runStarted(stepCounts: [10, 10, 10, 10], baseSeed: 1))
+        monitor.note(.imageKept(index: 0, .written))
+        monitor.note(.imageKept(index: 1, .sampled))
+        monitor.note(.imageKept(index: 2, .failed))
+        var images = monitor.status.images
+        #expect([images.queued, images.decoding, images.written, images.failed] == [1, 1, 1, 1])
+        monitor.note(.imageWritten(index: 1, worker: "w", file: "f", seconds: 1))
+        images = monitor.status.images
+        #expect([images.queued, images.decoding, images.written, images.failed] == [1, 0, 2, 1])
+        #expect(images.sampling == 0)
+    }
+
     @Test func everyImageIsCounted() {
         let (progress, _) = simulate(count: 7, paces: ["a": 1, "b": 0.7])
         #expect(progress.writtenCount == 7)
