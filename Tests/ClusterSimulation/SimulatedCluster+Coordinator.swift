@@ -12,8 +12,9 @@ extension SimulatedCluster {
         let actions = coordinator.handle(event, now: timeline.now)
         if let broken = coordinator.brokenInvariant() { note(broken) }
         for action in actions { perform(action) }
-        let credits = scenario.machines.reduce(0) { $0 + $1.credits }
-        let bound = scenario.configuration.decodeBacklogMax + credits
+        // What is leased, and what workers kept whose leases were lost: two more than their credits.
+        let unbidden = scenario.machines.reduce(0) { $0 + $1.credits + ($1.credits + 2) }
+        let bound = scenario.configuration.decodeBacklogMax + unbidden
         if coordinator.backlogCount > bound {
             note("\(coordinator.backlogCount) results wait for the decoder")
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Crypto
-internal import Foundation
 package import GenerationTypes
+internal import Glibc
 internal import SafeTensors
 package import StableDiffusion
 
@@ -45,17 +45,27 @@ extension ModelFingerprint {
     }
 
     private static func digest(ofFile path: String) throws -> [UInt8] {
-        guard let file = FileHandle(forReadingAtPath: path) else {
-            guard !FileManager.default.fileExists(atPath: path) else {
-                throw ConfigurationError(path: path, problem: .notReadable(reason: "can't be read"))
-            }
-            return Array(SHA256.hash(data: [UInt8]()))
+        func failure(_ code: Int32) -> ConfigurationError {
+            ConfigurationError(
+                path: path, problem: .notReadable(reason: String(cString: strerror(code))))
         }
-        // Piece by piece: a mapped file would count as this process's memory.
         var hash = SHA256()
-        while let piece = try file.read(upToCount: 4 << 20), !piece.isEmpty {
-            hash.update(data: piece)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            guard errno == ENOENT else { throw failure(errno) }
+            return Array(hash.finalize())
         }
-        return Array(hash.finalize())
+        defer { close(descriptor) }
+        // Piece by piece: a mapped file would count as this process's memory. Foundation's
+        // FileHandle makes it pieces of 4 KiB.
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+        defer { piece.deallocate() }
+        while true {
+            let count = read(descriptor, piece.baseAddress, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure(errno) }
+            if count == 0 { return Array(hash.finalize()) }
+            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<count]))
+        }
     }
 }
