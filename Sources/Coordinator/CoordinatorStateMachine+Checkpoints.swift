@@ -24,14 +24,12 @@ extension CoordinatorStateMachine {
     /// How a worker is to draw an image.
     func preparation(of item: Int, for index: Int) -> Preparation {
         guard let node = workers[index].node, node.knowsCheckpoints else { return Preparation() }
-        guard !workers[index].isOnProbation else {
-            return Preparation(wantsPicture: configuration.wantsPictures)
-        }
-        return Preparation(
-            checkpointInterval: configuration.checkpoints.interval(
-                stepSeconds: workers[index].pace.mean.map { $0 * stepWork[item] }),
-            checkpoint: usableCheckpoint(of: item, for: index)?.checkpoint,
-            wantsPicture: configuration.wantsPictures)
+        var preparation = Preparation(wantsPicture: configuration.wantsPictures)
+        guard !workers[index].isOnProbation else { return preparation }
+        preparation.checkpointInterval = configuration.checkpoints.interval(
+            stepSeconds: workers[index].pace.mean.map { $0 * stepWork[item] })
+        preparation.checkpoint = usableCheckpoint(of: item, for: index)?.checkpoint
+        return preparation
     }
 
     /// Where a worker may go on with an image: only its own kernels get to the same bytes.
