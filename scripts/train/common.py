@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 SIZE = 256  # pixels, width and height of a scene
-# bfloat16 pays only where the processor multiplies it; elsewhere PyTorch emulates it, at a tenth of
-# the speed of float32.
+# bfloat16 pays only where the processor multiplies it; elsewhere PyTorch emulates it.
 FAST_TYPE = (
     torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 )
