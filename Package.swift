@@ -50,6 +50,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let leaves: [Target] = [
     library("GenerationTypes"),
     .target(name: "CKernels", cSettings: cSettings),
+    .target(name: "CSpawn", cSettings: cSettings),
     .target(name: "CThreadTeam", cSettings: cSettings, linkerSettings: [.linkedLibrary("gomp")]),
     .target(name: "COpenBLAS", cSettings: cSettings, linkerSettings: [.linkedLibrary("dl")]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
@@ -77,7 +78,9 @@ let cluster: [Target] = [
         exclude: ["Protocol.md"], swiftSettings: settings),
     library("ClusterTransport", ["GenerationTypes", "WireProtocol", logging] + nio + tls),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
-    library("Coordinator", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
+    library(
+        "Coordinator",
+        ["GenerationTypes", "WireProtocol", "ClusterTransport", "CSpawn", logging] + nio),
     library("RunStore", ["GenerationTypes", .product(name: "GRDB", package: "GRDB.swift")]),
 ]
 
@@ -223,7 +226,7 @@ let testTargets: [Target] = [
     // They run the built executables, which are no dependency because nothing links them.
     tests(
         "EndToEndTests",
-        ["EmbeddedModel", "ImageCodec", "SafeTensors", "WireProtocol", "TestSupport"]),
+        ["CSpawn", "EmbeddedModel", "ImageCodec", "SafeTensors", "WireProtocol", "TestSupport"]),
 ]
 
 let package = Package(

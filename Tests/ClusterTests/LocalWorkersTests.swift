@@ -36,6 +36,16 @@ import Testing
                     exit: "exited with status 3", lastLines: ["no such model", "sorry"]))
     }
 
+    @Test func socketsAreNotInherited() async throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        try #require(descriptor > 2)
+        defer { close(descriptor) }
+        let error = await #expect(throws: LocalWorkersError.self) {
+            _ = try await start("[ -e /proc/$$/fd/\(descriptor) ] && echo inherited >&2; exit 3")
+        }
+        #expect(error == .exitedEarly(exit: "exited with status 3", lastLines: []))
+    }
+
     @Test func laterDeathIsReportedOnce() async throws {
         let obituaries = Recorder<String>()
         let workers = try await start(

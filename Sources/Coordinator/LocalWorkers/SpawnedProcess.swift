@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CSpawn
 import Glibc
 import Synchronization
 
@@ -106,6 +107,9 @@ final class SpawnedProcess: Sendable {
         for (target, source) in streams.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, source, Int32(target))
         }
+        // SwiftNIO's sockets would be inherited: ports would stay in use, and connections open, for
+        // as long as the process lives.
+        retom_spawn_close_from(&actions, Int32(streams.count))
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
