@@ -10,6 +10,8 @@ package struct ClusterTimeouts: Sendable {
     package var pingInterval: Duration = .seconds(5)
     /// Silence after which the other end counts as gone.
     package var idle: Duration = .seconds(30)
+    /// A worker reports steps about that often, where they are quicker.
+    package var progressInterval: Duration = .milliseconds(200)
     /// Times the worker's usual step that a step may take before the worker counts as hung.
     package var stepTimeFactor: Double = 10
     /// Lower bound of that patience.

@@ -6,12 +6,13 @@ package import WireProtocol
 
 /// One connection to a peer: messages in, messages out.
 ///
-/// Parsing and compression happen in its own tasks, never on an event loop. What is sent waits in
-/// a bounded outbox; a peer that does not read what it asked for is dropped instead of filling
-/// memory.
+/// Parsing and compression happen in the tasks of `run`. What is sent waits in a bounded outbox; a
+/// peer that does not read what it asked for is dropped instead of filling memory.
 package final class PeerConnection: Sendable {
     /// Most messages that may wait to be written.
     static let outboxCountMax = 1024
+    /// How long the other end may take to close after the last word.
+    private static let lingerTime = Duration.seconds(1)
 
     /// What arrived from the peer.
     package typealias Inbound = Result<Message, WireError>
@@ -54,7 +55,7 @@ package final class PeerConnection: Sendable {
         }
     }
 
-    /// Closes after everything queued was written.
+    /// Closes after everything queued was written and the other end had the time to read it.
     package func finish() {
         outboxInput.finish()
     }
@@ -96,6 +97,10 @@ package final class PeerConnection: Sendable {
             tasks.addTask { try await self.read(inbound, receive) }
             tasks.addTask {
                 try await self.write()
+                // Closing now could destroy the last word: what arrives at a closed socket makes
+                // the system reset the connection, and the other end lose what it has not read.
+                try await self.channel.channel.close(mode: .output)
+                try await Task.sleep(for: Self.lingerTime)
                 return End(reason: "closed")
             }
             defer { tasks.cancelAll() }

@@ -104,14 +104,21 @@ package final class Coordinator: Sendable {
         let instance = resumed.instance ?? Self.makeInstance()
         var logger = logger
         logger[metadataKey: "job.id"] = "\(Hexadecimal.text(instance.prefix(8)))"
+        let loop = group.next()
+        let executor = EventLoopExecutor(loop)
         let engine = CoordinatorEngine(
             machine: machine(for: requests, resumed, instance: instance), outputs: outputs,
-            loop: group.next(), logger: logger)
+            loop: loop, logger: logger)
 
-        async let dialled: Void = dial(dials, engine)
+        async let dialled: Void = withTaskExecutorPreference(executor) {
+            await dial(dials, engine)
+        }
+        // Not there: it writes files.
         async let consumed = Self.consume(pictures, engine, consume)
-        await engine.handle(.start)
-        for await event in events { await engine.handle(event) }
+        await withTaskExecutorPreference(executor) {
+            await engine.handle(.start)
+            for await event in events { await engine.handle(event) }
+        }
         // The stream of events ends with the run, or with the task: then everything is cut.
         if Task.isCancelled { outputs.end() }
         let (decodeSeconds, consumerError) = await consumed

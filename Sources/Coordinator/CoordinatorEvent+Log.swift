@@ -51,7 +51,7 @@ extension CoordinatorEvent {
         case .workerReturned(let worker): ["worker.id": "\(worker)"]
         case .assigned(let item, let worker, let attempt):
             ["image": "\(item)", "worker.id": "\(worker)", "attempt": "\(attempt)"]
-        case .progress(let item, let worker, let step, let stepCount, let seconds):
+        case .progress(let item, let worker, let step, let stepCount, _, let seconds):
             [
                 "image": "\(item)", "worker.id": "\(worker)", "step": "\(step)",
                 "steps": "\(stepCount)", "seconds": "\(seconds)",

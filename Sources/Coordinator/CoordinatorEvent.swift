@@ -20,8 +20,9 @@ package enum CoordinatorEvent: Sendable, Equatable {
     case workerReturned(worker: String)
     /// An image was leased to a worker; towards the end of a run two may draw the same one.
     case assigned(item: Int, worker: String, attempt: Int)
-    /// A worker began an image (step 0) or finished a step.
-    case progress(item: Int, worker: String, step: Int, stepCount: Int, seconds: Double)
+    /// A worker began an image (step 0) or finished `newSteps` steps that took `seconds` each.
+    case progress(
+        item: Int, worker: String, step: Int, stepCount: Int, newSteps: Int, seconds: Double)
     /// A worker goes on with an image where another one left it.
     case resumed(item: Int, worker: String, step: Int)
     /// An attempt failed, and the image waits for another.

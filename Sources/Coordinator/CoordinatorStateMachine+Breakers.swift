@@ -58,12 +58,10 @@ extension CoordinatorStateMachine {
     // MARK: Poisonous images
 
     /// A worker was lost while it sampled an image; whether it ended is told when it comes back.
-    ///
-    /// - Parameter step: how far it was; -1 when it is not known to have begun.
-    mutating func noteLoss(of index: Int, with item: Int, at step: Int, now: Duration) {
-        workers[index].lostItems.append((item, step))
-        items[item].openLosses.append(step)
-        if Self.likeness(items[item].kills + items[item].openLosses) >= tolerance.killCountMax {
+    mutating func noteLoss(of index: Int, with item: Int, _ loss: SampledLoss, now: Duration) {
+        workers[index].lostItems.append((item, loss))
+        items[item].openLosses.append(loss)
+        if items[item].losses.likeness >= tolerance.killCountMax {
             items[item].notBefore = max(items[item].notBefore, now + tolerance.verdictPause)
         }
     }
@@ -72,12 +70,12 @@ extension CoordinatorStateMachine {
     mutating func settleLosses(of index: Int, hasEnded: Bool, now: Duration) {
         let lost = workers[index].lostItems
         workers[index].lostItems = []
-        for (item, step) in lost {
-            if let position = items[item].openLosses.firstIndex(of: step) {
+        for (item, loss) in lost {
+            if let position = items[item].openLosses.firstIndex(of: loss) {
                 items[item].openLosses.remove(at: position)
             }
             if hasEnded {
-                items[item].kills.append(step)
+                items[item].kills.append(loss)
                 failIfPoisonous(item)
             } else if items[item].status == .pending {
                 // It need not wait for the verdict any longer.
@@ -89,7 +87,7 @@ extension CoordinatorStateMachine {
     /// Gives an image up that ended too many workers.
     mutating func failIfPoisonous(_ item: Int) {
         guard items[item].status == .pending, !has(.noPoisonBreaker) else { return }
-        let count = Self.likeness(items[item].kills)
+        let count = items[item].kills.likeness
         guard count >= tolerance.killCountMax else { return }
         let reason = "given up: \(count) workers ended at the same step of it"
         fail(item, AttemptFailure(worker: "", attempt: 0, reason: reason))
@@ -97,19 +95,10 @@ extension CoordinatorStateMachine {
 
     /// When an image whose attempt failed may be tried again.
     func retryTime(of item: Int, now: Duration) -> Duration {
-        if Self.likeness(items[item].kills + items[item].openLosses) >= tolerance.killCountMax {
+        if items[item].losses.likeness >= tolerance.killCountMax {
             return now + tolerance.verdictPause
         }
         let doublings = max(0, min(items[item].failures.count - 1, 16))
         return now + min(tolerance.retryPause * (1 << doublings), tolerance.retryPauseMax)
-    }
-
-    /// How many workers were lost at about the same step.
-    ///
-    /// Images are pure functions, so what ends one worker ends the next at the same place, whereas
-    /// machines that are switched off are in the middle of anything. The last word of a step may
-    /// be lost with the worker, hence "about".
-    private static func likeness(_ steps: [Int]) -> Int {
-        steps.map { step in steps.count { abs($0 - step) <= 1 } }.max() ?? 0
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
@@ -34,6 +35,7 @@ extension CoordinatorStateMachine {
         var held = HeldLease(lease, stepCount: requests[item].inferenceStepCount)
         held.isProbe = workers[index].isOnProbation
         held.isCheck = isCheck
+        held.isAlone = items[item].losses.contains { !$0.isCertain }
         if let checkpoint = preparation.checkpoint {
             held.offeredStep = checkpoint.step
             held.makers = checkpoints[item]?.makers ?? []
@@ -63,6 +65,7 @@ extension CoordinatorStateMachine {
         guard isNews || has(.renewByRepetition) else { return }
         if !has(.leaseByTotalTime) { movedOn(index, now: now) }
         noteStep(report.step, ofLease: held, by: index)
+        let newSteps = max(0, report.step - workers[index].leases[held].step)
         workers[index].leases[held].step = report.step
         workers[index].leases[held].stepCount = report.stepCount
         if report.step > 0 {
@@ -74,7 +77,7 @@ extension CoordinatorStateMachine {
             .report(
                 .progress(
                     item: item, worker: workers[index].name, step: report.step,
-                    stepCount: report.stepCount, seconds: report.seconds)))
+                    stepCount: report.stepCount, newSteps: newSteps, seconds: report.seconds)))
     }
 
     /// A worker that came back still samples under an old lease: lease it anew or stop it.
@@ -214,25 +217,50 @@ extension CoordinatorStateMachine {
     /// Takes back what a worker held when its connection ended.
     mutating func takeBackLeases(of index: Int, reason: String, now: Duration) {
         let leases = workers[index].leases
-        let head = leases.first(where: \.isLive)
+        let suspects = suspects(among: leases.filter(\.isLive), of: index, now: now)
         workers[index].leases = []
+        for (item, loss) in suspects {
+            noteLoss(of: index, with: item, loss, now: now)
+        }
         for held in leases where held.isLive {
             if held.isStarted, held.recall == nil {
-                noteLoss(of: index, with: held.item, at: held.reachedStep, now: now)
                 attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
                 continue
             }
-            // A worker that never began an image is not to blame for it, nor is the image. Unless
-            // word of the beginning was lost with the worker: the next in line is remembered.
-            if held == head, !held.isStarted {
-                let step = held.offeredStep > 0 ? held.offeredStep : -1
-                noteLoss(of: index, with: held.item, at: step, now: now)
-            }
+            // A worker that never began an image is not to blame for it, nor is the image.
             if has(.chargeInnocent) {
                 attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
             } else if !has(.forgetWaiting) {
                 letGo(held.item)
             }
         }
+    }
+    /// What a lost worker may have been at: the image it had begun, or the next in line, of whose
+    /// beginning word may have been lost with the worker.
+    private func suspects(
+        among leases: [HeldLease], of index: Int, now: Duration
+    ) -> [(item: Int, loss: SampledLoss)] {
+        let begun = leases.filter { $0.isStarted && $0.recall == nil }
+        var next = leases.first { !$0.isStarted }
+        if begun.isEmpty
+            ? next != leases.first : begun.contains(where: { !mayBeDone($0, by: index, now: now) })
+        {
+            next = nil
+        }
+        let isCertain = begun.isEmpty || next == nil
+        return (begun + [next].compactMap(\.self)).map { held in
+            let step = held.isStarted || held.offeredStep > 0 ? held.reachedStep : -1
+            return (held.item, SampledLoss(step: step, isCertain: isCertain))
+        }
+    }
+
+    /// Whether a worker that was lost had the time for the rest of an image since it was last heard
+    /// of; its last words were lost with it.
+    private func mayBeDone(_ held: HeldLease, by index: Int, now: Duration) -> Bool {
+        guard held.stepsLeft > 1, let pace = workers[index].pace.mean else {
+            return held.stepsLeft <= 1
+        }
+        let elapsed = now - workers[index].lastProgress + timeouts.progressInterval
+        return Double(held.stepsLeft) * pace * stepWork[held.item] <= 2 * elapsed.seconds
     }
 }

@@ -94,7 +94,11 @@ extension CoordinatorStateMachine {
         if workers[index].isGone { return }
         if workers[index].lossCount == 0 { workers[index].lostSince = now }
         workers[index].lossCount += 1
-        let mayReturn = !staysAway && openCount > 0 && isWorthRetrying(index, now: now)
+        let isAwaited = isAwaited(index, now: now)
+        let mayReturn = !staysAway && openCount > 0 && (isAwaited || mayComeLate)
+        if !isAwaited || !mayReturn {
+            settleLosses(of: index, hasEnded: !staysAway, now: now)
+        }
         if mayReturn {
             let doublings = min(workers[index].lossCount - 1, 16)
             let pause = min(timeouts.reconnect * (1 << doublings), timeouts.reconnectMax)
@@ -102,15 +106,23 @@ extension CoordinatorStateMachine {
             workers[index].phase = .waiting(until: time)
         } else {
             workers[index].phase = .gone(reason: reason)
-            settleLosses(of: index, hasEnded: !staysAway, now: now)
         }
+        // Not once for each attempt to reach it.
+        guard !mayReturn || workers[index].reportedLoss != reason else { return }
+        workers[index].reportedLoss = reason
         actions.append(
             .report(
                 .workerLost(worker: workers[index].name, reason: reason, willRetry: mayReturn)))
     }
 
+    /// Machines that reboot and pods that are still being started come while others move on.
+    private var mayComeLate: Bool {
+        tolerance.triesWhileOthersWork
+            && workers.contains { $0.phase == .ready && $0.lossCount == 0 }
+    }
+
     /// A worker that was never there gets a few attempts, one that was gets some time.
-    private func isWorthRetrying(_ index: Int, now: Duration) -> Bool {
+    private func isAwaited(_ index: Int, now: Duration) -> Bool {
         if workers[index].lossCount < tolerance.connectCountMax { return true }
         return workers[index].node != nil
             && now - workers[index].lostSince < tolerance.reconnectWindow
@@ -214,6 +226,7 @@ extension CoordinatorStateMachine {
         settleLosses(of: index, hasEnded: !isSameProcess, now: now)
         workers[index].phase = .ready
         workers[index].node = worker
+        workers[index].reportedLoss = nil
         workers[index].busySince = nil
         workers[index].isDraining = false
         if !workers[index].isOnProbation { workers[index].pausedUntil = nil }

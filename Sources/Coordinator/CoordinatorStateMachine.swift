@@ -77,16 +77,18 @@ package struct CoordinatorStateMachine {
         var liveCount = 0
         /// Not leased again before this.
         var notBefore = Duration.zero
-        /// How far it was when workers ended that sampled it, in steps.
-        var kills: [Int] = []
-        /// How far it was when workers were lost of which it is not known whether they ended.
-        var openLosses: [Int] = []
+        /// Ends of workers that sampled it.
+        var kills: [SampledLoss] = []
+        /// Losses of workers of which it is not known whether they ended.
+        var openLosses: [SampledLoss] = []
         /// Digest and maker of the first result.
         var sha256: [UInt8] = []
         var maker: Int?
 
         /// Failures that may be its own fault.
         var chargedCount: Int { failures.count - lostAttempts.count }
+        /// All of them.
+        var losses: [SampledLoss] { kills + openLosses }
         /// Whether it may still get a result.
         var isOpen: Bool { status == .pending || status == .leased }
         /// Whether it has no outcome yet.

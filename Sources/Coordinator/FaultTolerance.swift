@@ -24,8 +24,10 @@ package struct FaultTolerance: Sendable {
     package var probeCountMax = 3
     /// Attempts to reach a worker before it may be given up.
     package var connectCountMax = 3
-    /// How long a worker that was there once is tried again.
+    /// How long a worker that was there once is tried again, whatever becomes of the others.
     package var reconnectWindow: Duration = .seconds(120)
+    /// Whether workers that can't be reached are tried for as long as others work.
+    package var triesWhileOthersWork = true
 
     /// The defaults.
     package init() {}

@@ -24,6 +24,8 @@ struct HeldLease: Equatable {
     var isStarted = false
     /// Given to see whether the worker is sound again; failing it costs the image no attempt.
     var isProbe = false
+    /// Nothing is to wait behind it, so that it is known what a loss is to be blamed on.
+    var isAlone = false
     /// Given for the sake of comparison: the image has its outcome.
     var isCheck = false
     var recall: Recall?

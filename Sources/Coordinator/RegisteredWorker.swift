@@ -33,9 +33,10 @@ struct RegisteredWorker {
     var lossCount = 0
     /// When the first of them was.
     var lostSince = Duration.zero
-    /// Images it was sampling when it was lost, and how far they were, until it is known whether
-    /// it ended.
-    var lostItems: [(item: Int, step: Int)] = []
+    /// Why it was lost, as last reported, while it is away.
+    var reportedLoss: String?
+    /// Images it was sampling when it was lost, until it is known whether it ended.
+    var lostItems: [(item: Int, loss: SampledLoss)] = []
     /// When it last finished a step.
     var lastStep = Duration.zero
     /// When it failed, as far as that counts.
@@ -75,7 +76,7 @@ struct RegisteredWorker {
 
     /// How many more images it takes now.
     func freeCredits(now: Duration) -> Int {
-        guard isUsable(now: now), let node else { return 0 }
+        guard isUsable(now: now), let node, !leases.contains(where: \.isAlone) else { return 0 }
         return (isOnProbation ? 1 : node.credits) - leases.count
     }
 

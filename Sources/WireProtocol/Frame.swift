@@ -2,8 +2,7 @@
 
 /// A header and its payload, checksum verified, payload still as it was on the wire.
 ///
-/// Decompression and parsing wait until `Message(frame)`, so that an event loop that cuts frames
-/// never spends time on them.
+/// Decompression and parsing wait until `Message(frame)`: whoever cuts frames spends no time on them.
 package struct Frame: Sendable, Equatable {
     /// The checked header.
     package let header: FrameHeader

@@ -68,15 +68,18 @@ package final class WorkerServer: Sendable {
             relay.send(event)
         }
         let thread = GenerationThread(generator: generator) { input.yield($0) }
+        let loop = group.next()
         let engine = WorkerEngine(
             machine: WorkerStateMachine(
                 node: node(port: listener.port), timeouts: configuration.timeouts),
-            thread: thread, loop: group.next(), logger: logger, emit: { input.yield($0) },
+            thread: thread, loop: loop, logger: logger, emit: { input.yield($0) },
             report: report, onStop: { input.finish() })
         report(.listening(host: configuration.host, port: listener.port))
         let result = await Result {
-            try await work(listener, engine) { peer, reason in
-                report(.strangerRejected(peer: peer, reason: reason))
+            try await withTaskExecutorPreference(EventLoopExecutor(loop)) {
+                try await work(listener, engine) { peer, reason in
+                    report(.strangerRejected(peer: peer, reason: reason))
+                }
             }
         }
         await engine.abandon()

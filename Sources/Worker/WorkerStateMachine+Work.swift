@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
@@ -30,7 +31,8 @@ extension WorkerStateMachine {
         queue.append(
             Job(
                 id: nextJob, lease: lease, request: request, preparation: preparation,
-                owner: owner, stepCount: request.inferenceStepCount))
+                owner: owner, stepCount: request.inferenceStepCount,
+                reporter: StepReporter(interval: timeouts.progressInterval.seconds)))
         nextJob += 1
     }
 
@@ -87,8 +89,10 @@ extension WorkerStateMachine {
         guard let job = running, job.id == id else { return }
         running?.step = step
         running?.stepCount = stepCount
-        guard !job.isCancelled, isForActive(job) else { return }
-        sendProgress(job.lease, step: step, stepCount: stepCount, seconds: seconds)
+        let mean = running?.reporter.report(
+            step: step, isLast: step == stepCount, seconds: seconds)
+        guard let mean, !job.isCancelled, isForActive(job) else { return }
+        sendProgress(job.lease, step: step, stepCount: stepCount, seconds: mean)
     }
 
     /// The coordinator hears at once that fewer steps are left than it may think.
@@ -98,7 +102,10 @@ extension WorkerStateMachine {
         actions.append(
             .report(
                 .imageResumed(item: Int(job.lease.item), attempt: job.lease.attempt, step: step)))
-        stepped(id, step: step, stepCount: stepCount, seconds: 0)
+        running?.step = step
+        running?.stepCount = stepCount
+        guard !job.isCancelled, isForActive(job) else { return }
+        sendProgress(job.lease, step: step, stepCount: stepCount, seconds: 0)
     }
 
     mutating func checkpointIgnored(_ id: JobID, reason: String) {

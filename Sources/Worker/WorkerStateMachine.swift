@@ -72,6 +72,7 @@ package struct WorkerStateMachine {
         /// Steps done, and steps in all.
         var step = 0
         var stepCount: Int
+        var reporter: StepReporter
     }
 
     /// A result that was not acknowledged.

@@ -108,7 +108,10 @@ struct ClusterRun: Sendable {
         configuration.checkpoints = checkpoints
         configuration.wantsPictures = decodePlace == .workers
         // Nobody starts a local worker again.
-        if case .local = pool { configuration.tolerance.reconnectWindow = .seconds(2) }
+        if case .local = pool {
+            configuration.tolerance.reconnectWindow = .seconds(2)
+            configuration.tolerance.triesWhileOthersWork = false
+        }
         let coordinator = Coordinator(
             configuration: configuration, workers: workers, security: security, group: group,
             logger: observers.logger)

@@ -25,7 +25,7 @@ extension RunEvent {
         case .workerReturned(let worker): [.warning("\(worker) works again")]
         case .assigned(let item, let worker, let attempt):
             [.imageStarted(index: item, worker: worker, attempt: attempt)]
-        case .progress(let item, let worker, let step, let stepCount, _):
+        case .progress(let item, let worker, let step, let stepCount, _, _):
             step == 0
                 ? []
                 : [.imageProgress(index: item, worker: worker, step: step, stepCount: stepCount)]

@@ -29,8 +29,10 @@ final class RunMetrics: Sendable {
     /// Takes notice of an event of the cluster.
     func note(_ event: CoordinatorEvent) {
         // A checkpoint that is gone on from is progress that took no time.
-        guard case .progress(_, _, _, _, let seconds) = event, seconds > 0 else { return }
-        state.withLock { $0.stepSeconds.add(seconds) }
+        guard case .progress(_, _, _, _, let newSteps, let seconds) = event, seconds > 0 else {
+            return
+        }
+        state.withLock { $0.stepSeconds.add(seconds, count: newSteps) }
     }
 
     /// Takes notice of a picture.

@@ -18,11 +18,24 @@ extension SimulatedCluster {
         if coordinator.backlogCount > bound {
             note("\(coordinator.backlogCount) results wait for the decoder")
         }
+        checkBacklog(grants: actions, after: event)
         guard isCoordinatorUp else { return }
         coordinatorTick += 1
         if let deadline = coordinator.nextDeadline {
             if deadline <= timeline.now, case .tick = event { note("a tick that changes nothing") }
             timeline.schedule(.coordinatorTick(generation: coordinatorTick), at: deadline)
+        }
+    }
+
+    /// While too many results wait nobody gets more to do, but for what a worker is at already.
+    private mutating func checkBacklog(
+        grants actions: [CoordinatorStateMachine.Action], after event: CoordinatorStateMachine.Event
+    ) {
+        guard coordinator.backlogCount >= scenario.configuration.decodeBacklogMax else { return }
+        let grants = actions.count { if case .send(_, .assign) = $0 { true } else { false } }
+        let isTakenUp = if case .received(_, .progress) = event { true } else { false }
+        if grants > (isTakenUp ? 1 : 0) {
+            note("an image is given out while \(coordinator.backlogCount) results wait")
         }
     }
 

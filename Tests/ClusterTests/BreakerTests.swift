@@ -112,6 +112,36 @@ import WireProtocol
         #expect(failures.map(\.reason) == ["given up: 2 workers ended at the same step of it"])
     }
 
+    /// A worker that ends at the last step of an image may have begun the next one: the first is
+    /// drawn again with nothing behind it, which tells the two apart.
+    @Test(arguments: [0, 1])
+    func oneOfTwoThatMayHaveEndedAWorkerIsFound(culprit: UInt32) throws {
+        var subject = Subject(workers: 1, images: 3)
+        _ = subject(.start)
+        let first = Subject.leases(subject.join(1, credits: 2)).map(\.lease)
+        #expect(first.map(\.item) == [0, 1])
+        for step in 0...4 { _ = subject.progress(1, first[0], step) }
+        _ = subject(.disconnected(1, reason: "reset"))
+        subject.now += .seconds(1)
+        _ = subject(.tick)
+        let second = Subject.leases(subject.join(2, credits: 2, instance: 101)).map(\.lease)
+        #expect(second.map(\.item) == [0], "alone, though it takes two")
+        for step in 0...4 { _ = subject.progress(2, second[0], step) }
+        var suspect = second[0]
+        if culprit == 1 {
+            let third = Subject.leases(try subject.result(2, second[0])).map(\.lease)
+            #expect(third.map(\.item) == [1], "alone as well")
+            suspect = third[0]
+            _ = subject.progress(2, suspect)
+        }
+        _ = subject(.disconnected(2, reason: "reset"))
+        subject.now += .seconds(20)
+        _ = subject(.tick)
+        _ = subject.join(3, credits: 2, instance: 102)
+        #expect(suspect.item == culprit)
+        #expect(subject.machine.failures.keys.map { UInt32($0) } == [culprit])
+    }
+
     @Test func workersThatEndAnywhereAreNotTheImagesFault() throws {
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)

@@ -32,7 +32,7 @@ import Worker
             #expect(image.attempt == 1)
         }
         let steps = record.events.compactMap { event -> Int? in
-            if case .progress(2, _, let step, 4, _) = event { step } else { nil }
+            if case .progress(2, _, let step, 4, _, _) = event { step } else { nil }
         }
         #expect(steps == [0, 1, 2, 3, 4])
     }
@@ -42,10 +42,13 @@ import Worker
         let one = try await withWorkers([TestWorker()]) { addresses in
             try await TestCluster.coordinator(addresses).record(requests)
         }
-        // Slow enough that both get work.
-        let slow = HashChainGenerator(beforeStep: { _, _ in usleep(500) })
+        // Both get work when neither finishes an image before both are there.
+        let gate = Gate(locks: 2)
+        let slow = HashChainGenerator(beforeStep: { _, _ in gate.wait() })
         let two = try await withWorkers([TestWorker(slow), TestWorker(slow)]) { addresses in
-            try await TestCluster.coordinator(addresses).record(requests)
+            try await TestCluster.coordinator(addresses).record(requests) { event in
+                if case .workerJoined = event { gate.open() }
+            }
         }
         #expect(one.latentsByItem == two.latentsByItem)
         #expect(Set(two.images.map(\.worker)).count == 2)
@@ -53,16 +56,19 @@ import Worker
 
     @Test func workerKilledMidImageLosesNothing() async throws {
         let requests = TestCluster.requests(6, steps: 10)
-        let gate = Gate()
+        let (gate, loss) = (Gate(), Gate())
         let victim = TestWorker(
             HashChainGenerator(beforeStep: { _, step in if step > 3 { gate.wait() } }))
-        let survivor = TestWorker()
+        // It would be done with everything before the loss is seen.
+        let survivor = TestWorker(HashChainGenerator(beforeStep: { _, _ in loss.wait() }))
         let record = try await withWorkers([victim, survivor]) { addresses in
             let victimName = addresses[0].description
             return try await TestCluster.coordinator(addresses).record(requests) { event in
-                if case .progress(_, victimName, 3, _, _) = event {
+                if case .progress(_, victimName, 3, _, _, _) = event {
                     victim.kill()
                     gate.open()
+                } else if case .workerLost = event {
+                    loss.open()
                 }
             }
         }
@@ -83,8 +89,12 @@ import Worker
         let stranger = TestWorker(HashChainGenerator(salt: 1)) {
             $0.model.vae = [UInt8](repeating: 9, count: 32)
         }
-        let record = try await withWorkers([stranger, TestWorker()]) { addresses in
-            try await TestCluster.coordinator(addresses).record(TestCluster.requests(4))
+        let gate = Gate()
+        let friend = TestWorker(HashChainGenerator(beforeStep: { _, _ in gate.wait() }))
+        let record = try await withWorkers([stranger, friend]) { addresses in
+            try await TestCluster.coordinator(addresses).record(TestCluster.requests(4)) { event in
+                if case .workerRefused = event { gate.open() }
+            }
         }
         #expect(record.summary.completedCount == 4)
         let refusals = record.events.compactMap { event -> String? in

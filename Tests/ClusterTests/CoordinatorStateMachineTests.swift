@@ -310,6 +310,31 @@ import WireProtocol
         #expect(Subject.leases(subject.join(2)).count == 1)
     }
 
+    /// A machine that reboots takes its time; that it is away is said once.
+    @Test func lostWorkersAreTriedForAsLongAsOthersWork() throws {
+        var subject = Subject(workers: 2, images: 9)
+        _ = subject(.start)
+        _ = subject.join(1)
+        _ = subject.join(2)
+        var reports = Subject.reports(subject(.disconnected(2, reason: "no route")))
+        for id in UInt64(3)...60 {
+            subject.now += .seconds(10)
+            _ = subject.hear(1, .pong(1))
+            let actions = subject(.tick)
+            #expect(actions.contains { if case .connect(id, _) = $0 { true } else { false } })
+            reports += Subject.reports(subject(.connectFailed(id, reason: "no route")))
+        }
+        let losses = reports.filter { if case .workerLost = $0 { true } else { false } }
+        #expect(losses == [.workerLost(worker: "w1:7400", reason: "no route", willRetry: true)])
+        // Without the other one there is nobody to wait with.
+        _ = subject(.disconnected(1, reason: "no route"))
+        subject.now += .seconds(10)
+        _ = subject(.tick)
+        #expect(
+            Subject.reports(subject(.connectFailed(62, reason: "no route"))).contains(
+                .workerLost(worker: "w1:7400", reason: "no route", willRetry: false)))
+    }
+
     /// It comes back as another process, which ended nothing and failed nothing.
     @Test func anOrderlyGoodbyeIsNoOnesFault() throws {
         var subject = Subject(workers: 1, images: 1) { $0.tolerance.killCountMax = 1 }

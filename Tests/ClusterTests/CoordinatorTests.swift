@@ -186,12 +186,16 @@ import Worker
     }
 
     @Test func brokenWorkerFailsImagesOnlyAfterThreeAttempts() async throws {
+        let gate = Gate(locks: 4)
         let broken = HashChainGenerator(beforeStep: { request, _ in
+            gate.wait()
             if request.seed == 1 { throw RetryableGenerationError("disk on fire") }
         })
         let workers = (0..<4).map { _ in TestWorker(broken) }
         let record = try await withWorkers(workers) { addresses in
-            try await TestCluster.coordinator(addresses).record(TestCluster.requests(4))
+            try await TestCluster.coordinator(addresses).record(TestCluster.requests(4)) { event in
+                if case .workerJoined = event { gate.open() }
+            }
         }
         #expect(record.summary.completedCount == 3)
         let failures = try #require(record.summary.failures[1])

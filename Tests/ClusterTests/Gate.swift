@@ -5,18 +5,21 @@ import Synchronization
 
 /// A door that stops sampling threads until the test opens it.
 final class Gate: Sendable {
-    private let isOpen = Atomic(false)
+    private let locks: Atomic<Int>
 
-    func open() { isOpen.store(true, ordering: .releasing) }
+    /// - Parameter locks: how often it has to be opened.
+    init(locks: Int = 1) { self.locks = Atomic(locks) }
+
+    func open() { locks.wrappingSubtract(1, ordering: .releasing) }
 
     /// Waits, looking a few times per millisecond; for threads that may block.
     ///
     /// After half a minute the door gives way for good, so that a test that failed ends.
     func wait() {
         for _ in 0..<150_000 {
-            if isOpen.load(ordering: .acquiring) { return }
+            if locks.load(ordering: .acquiring) <= 0 { return }
             usleep(200)
         }
-        open()
+        locks.store(0, ordering: .releasing)
     }
 }

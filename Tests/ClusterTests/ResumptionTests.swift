@@ -45,7 +45,7 @@ import Worker
             let coordinator = TestCluster.coordinator(addresses) { $0.checkpoints = .every(3) }
             return try await coordinator.record(requests) { event in
                 switch event {
-                case .progress(0, let worker, 7, _, _) where victim.load(ordering: .relaxed) < 0:
+                case .progress(0, let worker, 7, _, _, _) where victim.load(ordering: .relaxed) < 0:
                     let index = names.firstIndex(of: worker) ?? 0
                     victim.store(index, ordering: .relaxed)
                     workers[index].kill()

@@ -8,6 +8,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
+import Testing
 import WireProtocol
 import Worker
 
@@ -21,6 +22,7 @@ enum TestCluster {
 
     static var timeouts: ClusterTimeouts {
         var timeouts = ClusterTimeouts()
+        timeouts.progressInterval = .zero
         timeouts.connect = .seconds(2)
         timeouts.busyRetry = .milliseconds(10)
         timeouts.reconnect = .milliseconds(5)
@@ -90,7 +92,14 @@ final class TestWorker: Sendable {
 
     /// Starts it and waits for its port.
     func start() async -> WorkerAddress {
-        let running = Task { [server, events] in try await server.run { events.record($0) } }
+        let running = Task { [server, events] in
+            do {
+                try await server.run { events.record($0) }
+            } catch let error as TransportError {
+                Issue.record(error, "the worker ended")
+                throw error
+            }
+        }
         task.withLock { $0 = running }
         let port = await events.first { event -> Int? in
             if case .listening(_, let port) = event { port } else { nil }

@@ -236,13 +236,14 @@ import Worker
 
     @Test func drainedWorkerFinishesItsImageAndGivesTheRestBack() async throws {
         let gate = Gate()
-        let leaving = TestWorker(HashChainGenerator(beforeStep: { _, _ in gate.wait() }))
-        let staying = TestWorker()
+        // Until the one has begun an image the other finishes none.
+        let generator = HashChainGenerator(beforeStep: { _, _ in gate.wait() })
+        let (leaving, staying) = (TestWorker(generator), TestWorker(generator))
         let record = try await withWorkers([leaving, staying]) { addresses in
             let name = addresses[0].description
             let record = try await TestCluster.coordinator(addresses)
                 .record(TestCluster.requests(8)) { event in
-                    if case .progress(_, name, 0, _, _) = event {
+                    if case .progress(_, name, 0, _, _, _) = event {
                         leaving.server.drain()
                         gate.open()
                     }

@@ -89,7 +89,7 @@ extension EndToEndTests {
         @Test func aFullPipeHoldsNoRunUp() async throws {
             let studio = try Studio()
             let run = try studio.start(
-                ["-p", "a", "-b", "40", "--steps", "20", "--json"],
+                ["-p", "a", "-b", "150", "--steps", "2", "--json"],
                 preparations: "mkfifo pipe; exec 3<>pipe >pipe")
             let deadline = ContinuousClock.now + RunningProgram.patience
             while studio.names()?.contains("report.json") != true {
@@ -103,7 +103,7 @@ extension EndToEndTests {
             }
             #expect(try await run.ending().code == 0)
             let text = String(decoding: output, as: UTF8.self)
-            #expect(count("image_written", in: text) == 40)
+            #expect(count("image_written", in: text) == 150)
             #expect(text.utf8.count > 65536, "the pipe was full")
         }
 

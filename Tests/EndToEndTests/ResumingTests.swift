@@ -67,15 +67,16 @@ extension EndToEndTests {
             let one = try studio.hosts(second.address, name: "one.txt")
             let two = try studio.hosts(first.address, second.address, name: "two.txt")
             let drawing = [
-                "-p", "a red house", "-b", "6", "--steps", "60", "-W", "128", "-H", "128",
+                "-p", "a red house", "-b", "6", "--steps", "60", "-W", "192", "-H", "192",
                 "--checkpoint-every", "4", "--save-latents", "--json",
             ]
             let quiet = try await studio.start(drawing + ["--workers", one], out: "quiet").ending()
             #expect(quiet.code == 0, "\(quiet)")
             let run = try studio.start(drawing + ["--workers", two], out: "killed")
-            _ = try await run.line {
-                $0.contains("\"image_progress\"") && $0.contains(first.address)
-                    && $0.contains("\"step\":31,")
+            // A fast machine does not tell of every step.
+            _ = try await run.line { line in
+                line.contains("\"image_progress\"") && line.contains(first.address)
+                    && (28..<36).contains { line.contains("\"step\":\($0),") }
             }
             first.program.send(SIGKILL)
             let ending = try await run.ending()

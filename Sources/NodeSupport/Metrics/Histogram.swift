@@ -20,9 +20,9 @@ package struct Histogram: Sendable, Equatable {
         Histogram(bounds: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100])
     }
 
-    /// Counts a value.
-    package mutating func add(_ value: Double) {
-        sum += value
-        counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
+    /// Counts a value, or several like it.
+    package mutating func add(_ value: Double, count: Int = 1) {
+        sum += value * Double(count)
+        counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += count
     }
 }

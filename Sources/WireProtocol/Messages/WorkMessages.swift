@@ -10,7 +10,7 @@ package struct ProgressReport: Sendable, Equatable {
     package var step: Int
     /// Denoising steps in all.
     package var stepCount: Int
-    /// Seconds the last step took; 0 at step 0.
+    /// Seconds per step since the report before; 0 at step 0.
     package var seconds: Double
 
     /// Makes a report.

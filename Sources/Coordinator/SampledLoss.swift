@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The loss of a worker, as evidence against an image that it sampled or was about to.
+struct SampledLoss: Equatable {
+    /// How far the image was, in steps; -1 when it is not known to have begun.
+    var step: Int
+    /// Whether it can have been no other image.
+    ///
+    /// A worker at the last step of one may have begun the next already: word of that is lost with
+    /// the worker.
+    var isCertain = true
+}
+
+extension [SampledLoss] {
+    /// How many workers were lost at about the same step, at least one of them for certain.
+    ///
+    /// Images are pure functions, so what ends one worker ends the next at the same place, whereas
+    /// machines that are switched off are in the middle of anything. The last word of a step may
+    /// be lost with the worker, hence "about".
+    var likeness: Int {
+        filter(\.isCertain).map { loss in count { abs($0.step - loss.step) <= 1 } }.max() ?? 0
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+import Worker
+
+/// Which steps a coordinator hears of.
+@Suite struct StepReporterTests {
+    private func reported(
+        _ seconds: [Double], interval: Double = 0.2
+    ) -> [(step: Int, mean: Double)] {
+        var reporter = StepReporter(interval: interval)
+        return seconds.enumerated().compactMap { index, seconds in
+            reporter.report(
+                step: index + 1, isLast: index + 1 == 25, seconds: seconds
+            ).map { (index + 1, $0) }
+        }
+    }
+
+    @Test(arguments: [
+        (0.5, Array(1...25)), (0.11, Array(1...25)),
+        (0.1, [1] + Array(stride(from: 2, through: 24, by: 2)) + [25]),
+        (0.04, [1, 4, 8, 12, 16, 20, 24, 25]),
+        (0.001, [1, 25]),
+    ])
+    func stepsInPowersOfTwo(seconds: Double, steps: [Int]) {
+        #expect(reported(Array(repeating: seconds, count: 25)).map(\.step) == steps)
+    }
+
+    @Test func withoutAnIntervalEachStep() {
+        for seconds in [0, 0.001] {
+            let steps = reported(Array(repeating: seconds, count: 25), interval: 0).map(\.step)
+            #expect(steps == Array(1...25))
+        }
+    }
+
+    /// Two workers of which one is a little slower are heard of at the same steps.
+    @Test func aLittleJitterChangesNothing() {
+        let jitter = (0..<25).map { 0.04 + 0.009 * Double($0 * 7 % 5) / 5 }
+        #expect(reported(jitter).map(\.step) == [1, 4, 8, 12, 16, 20, 24, 25])
+    }
+
+    /// A machine that others begin to use too must not seem to stand still.
+    @Test func stepsThatBecomeSlowAreReported() throws {
+        let reports = reported(
+            [0.001] + Array(repeating: 0.001, count: 9) + Array(repeating: 0.5, count: 15))
+        #expect(reports.map(\.step) == [1, 12, 14, 16, 18, 20, 22, 24, 25])
+        #expect(try #require(reports.last).mean == 0.5)
+        #expect(abs(reports[1].mean - (9 * 0.001 + 2 * 0.5) / 11) < 1e-12)
+    }
+}
