@@ -4,18 +4,26 @@
 /// fast one, where a message for each would cost the coordinator more than it tells.
 ///
 /// Pure. The chosen steps are the multiples of a power of two, so that workers about equally fast
-/// are last heard of at the same step of an image that ends them.
+/// are last heard of at the same step of an image that ends them; and there are six or more, so that
+/// those that end by chance seldom are.
 package struct StepReporter {
+    /// Reports of an image at least, where it has as many steps.
+    private static let reportCountMin = 6
+
     private let interval: Double
+    private let strideMax: Int
     private var stride: Int?
-    private var stepCount = 0
+    private var unreportedCount = 0
     private var seconds = 0.0
 
     /// Begins an image.
     ///
-    /// - Parameter interval: seconds that may pass unreported; 0 for no step.
-    package init(interval: Double) {
+    /// - Parameters:
+    ///   - interval: seconds that may pass unreported; 0 for no step.
+    ///   - stepCount: steps of the image.
+    package init(interval: Double, stepCount: Int) {
         self.interval = interval
+        strideMax = interval > 0 ? stepCount / Self.reportCountMin : 1
     }
 
     /// Notes a step.
@@ -23,25 +31,25 @@ package struct StepReporter {
     /// - Parameter seconds: how long it took.
     /// - Returns: seconds per step since the last report, when it is time for one.
     package mutating func report(step: Int, isLast: Bool, seconds: Double) -> Double? {
-        stepCount += 1
+        unreportedCount += 1
         self.seconds += seconds
         let isDue: Bool
         if let stride {
             // Steps that have become slower must not end the lease.
             isDue = isLast || step.isMultiple(of: stride) || self.seconds >= 4 * interval
         } else {
-            stride = Self.stride(interval: interval, seconds: seconds)
+            stride = largestStride(seconds: seconds)
             isDue = true
         }
         guard isDue else { return nil }
-        defer { (stepCount, self.seconds) = (0, 0) }
-        return self.seconds / Double(stepCount)
+        defer { (unreportedCount, self.seconds) = (0, 0) }
+        return self.seconds / Double(unreportedCount)
     }
 
-    /// The largest power of two of which the interval has room for so many steps; at least 1.
-    private static func stride(interval: Double, seconds: Double) -> Int {
+    /// The largest power of two for so many steps of which the interval has room.
+    private func largestStride(seconds: Double) -> Int {
         var stride = 1
-        while stride < 1024, interval > 0, Double(2 * stride) * seconds <= interval { stride *= 2 }
+        while 2 * stride <= strideMax, Double(2 * stride) * seconds <= interval { stride *= 2 }
         return stride
     }
 }

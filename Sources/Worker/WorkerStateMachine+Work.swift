@@ -32,7 +32,9 @@ extension WorkerStateMachine {
             Job(
                 id: nextJob, lease: lease, request: request, preparation: preparation,
                 owner: owner, stepCount: request.inferenceStepCount,
-                reporter: StepReporter(interval: timeouts.progressInterval.seconds)))
+                reporter: StepReporter(
+                    interval: timeouts.progressInterval.seconds,
+                    stepCount: request.inferenceStepCount)))
         nextJob += 1
     }
 

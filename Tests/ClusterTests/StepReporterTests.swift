@@ -9,7 +9,7 @@ import Worker
     private func reported(
         _ seconds: [Double], interval: Double = 0.2
     ) -> [(step: Int, mean: Double)] {
-        var reporter = StepReporter(interval: interval)
+        var reporter = StepReporter(interval: interval, stepCount: 25)
         return seconds.enumerated().compactMap { index, seconds in
             reporter.report(
                 step: index + 1, isLast: index + 1 == 25, seconds: seconds
@@ -21,10 +21,16 @@ import Worker
         (0.5, Array(1...25)), (0.11, Array(1...25)),
         (0.1, [1] + Array(stride(from: 2, through: 24, by: 2)) + [25]),
         (0.04, [1, 4, 8, 12, 16, 20, 24, 25]),
-        (0.001, [1, 25]),
+        (0.001, [1, 4, 8, 12, 16, 20, 24, 25]),
     ])
     func stepsInPowersOfTwo(seconds: Double, steps: [Int]) {
         #expect(reported(Array(repeating: seconds, count: 25)).map(\.step) == steps)
+    }
+
+    @Test func ofAShortImageEachStep() {
+        var reporter = StepReporter(interval: 0.2, stepCount: 8)
+        let reports = (1...8).map { reporter.report(step: $0, isLast: $0 == 8, seconds: 0.001) }
+        #expect(reports.allSatisfy { $0 == 0.001 })
     }
 
     @Test func withoutAnIntervalEachStep() {
@@ -43,9 +49,9 @@ import Worker
     /// A machine that others begin to use too must not seem to stand still.
     @Test func stepsThatBecomeSlowAreReported() throws {
         let reports = reported(
-            [0.001] + Array(repeating: 0.001, count: 9) + Array(repeating: 0.5, count: 15))
-        #expect(reports.map(\.step) == [1, 12, 14, 16, 18, 20, 22, 24, 25])
+            Array(repeating: 0.001, count: 9) + Array(repeating: 0.5, count: 16))
+        #expect(reports.map(\.step) == [1, 4, 8, 11, 12, 14, 16, 18, 20, 22, 24, 25])
         #expect(try #require(reports.last).mean == 0.5)
-        #expect(abs(reports[1].mean - (9 * 0.001 + 2 * 0.5) / 11) < 1e-12)
+        #expect(abs(reports[3].mean - (0.001 + 2 * 0.5) / 3) < 1e-12)
     }
 }
