@@ -99,8 +99,13 @@ package final class PeerConnection: Sendable {
                 try await self.write()
                 // Closing now could destroy the last word: what arrives at a closed socket makes
                 // the system reset the connection, and the other end lose what it has not read.
-                try await self.channel.channel.close(mode: .output)
-                try await Task.sleep(for: Self.lingerTime)
+                let channel = self.channel.channel
+                try await channel.close(mode: .output)
+                let end = channel.eventLoop.scheduleTask(in: TimeAmount(Self.lingerTime)) {
+                    channel.close(promise: nil)
+                }
+                try await channel.closeFuture.get()
+                end.cancel()
                 return End(reason: "closed")
             }
             defer { tasks.cancelAll() }

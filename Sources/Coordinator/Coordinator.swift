@@ -113,7 +113,7 @@ package final class Coordinator: Sendable {
         async let dialled: Void = withTaskExecutorPreference(executor) {
             await dial(dials, engine)
         }
-        // Not there: it writes files.
+        // Not on the event loop: it writes files.
         async let consumed = Self.consume(pictures, engine, consume)
         await withTaskExecutorPreference(executor) {
             await engine.handle(.start)

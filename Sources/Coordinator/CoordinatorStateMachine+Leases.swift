@@ -4,7 +4,7 @@ import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
-/// Leases: granted, renewed by every step, asked back, expired.
+/// Leases: granted, renewed by every step that is told of, asked back, expired.
 extension CoordinatorStateMachine {
     /// - Parameter isUnderWay: it samples the image already, so that no checkpoint is of use.
     mutating func lease(_ item: Int, to index: Int, isUnderWay: Bool = false, now: Duration) {
@@ -235,6 +235,7 @@ extension CoordinatorStateMachine {
             }
         }
     }
+
     /// What a lost worker may have been at: the image it had begun, or the next in line, of whose
     /// beginning word may have been lost with the worker.
     private func suspects(
@@ -242,11 +243,8 @@ extension CoordinatorStateMachine {
     ) -> [(item: Int, loss: SampledLoss)] {
         let begun = leases.filter { $0.isStarted && $0.recall == nil }
         var next = leases.first { !$0.isStarted }
-        if begun.isEmpty
-            ? next != leases.first : begun.contains(where: { !mayBeDone($0, by: index, now: now) })
-        {
-            next = nil
-        }
+        if begun.isEmpty, next != leases.first { next = nil }
+        if begun.contains(where: { !mayBeDone($0, by: index, now: now) }) { next = nil }
         let isCertain = begun.isEmpty || next == nil
         return (begun + [next].compactMap(\.self)).map { held in
             let step = held.isStarted || held.offeredStep > 0 ? held.reachedStep : -1

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
@@ -267,9 +268,10 @@ extension CoordinatorStateMachine {
             let step = unit * stepWork[leases[position].item]
             seconds += step * Double(leases[position].stepsLeft)
             guard leases[position].isStarted else { continue }
-            // A step that should be over is likely to take as long again.
+            // A step that should be over, and told of, is likely to take as long again.
             let elapsed = (now - workers[index].lastProgress).seconds
-            seconds += elapsed <= step ? -elapsed : elapsed - step
+            let silence = max(step, timeouts.progressInterval.seconds)
+            seconds += elapsed <= silence ? -elapsed : elapsed - step
         }
         return max(0, seconds)
     }

@@ -82,20 +82,20 @@ extension CoordinatorStateMachine {
     ) {
         let wasDismissed = workers[index].isGone
         let wasReady = workers[index].phase == .ready
-        let wasSampling = workers[index].leases.contains(where: \.isStarted)
+        let heldImages = workers[index].leases.contains(where: \.isLive)
         workers[index].connection = nil
         guard !wasDismissed else { return }
         takeBackLeases(of: index, reason: reason, now: now)
         if isOrderly {
             settleLosses(of: index, hasEnded: false, now: now)
-        } else if wasReady, wasSampling, !staysAway {
+        } else if wasReady, heldImages, !staysAway {
             strike(index, reason: reason, now: now)
         }
         if workers[index].isGone { return }
         if workers[index].lossCount == 0 { workers[index].lostSince = now }
         workers[index].lossCount += 1
         let isAwaited = isAwaited(index, now: now)
-        let mayReturn = !staysAway && openCount > 0 && (isAwaited || mayComeLate)
+        let mayReturn = !staysAway && openCount > 0 && (isAwaited || mayComeLate(index, now: now))
         if !isAwaited || !mayReturn {
             settleLosses(of: index, hasEnded: !staysAway, now: now)
         }
@@ -108,17 +108,21 @@ extension CoordinatorStateMachine {
             workers[index].phase = .gone(reason: reason)
         }
         // Not once for each attempt to reach it.
-        guard !mayReturn || workers[index].reportedLoss != reason else { return }
-        workers[index].reportedLoss = reason
+        guard !mayReturn || !workers[index].isLossReported else { return }
+        workers[index].isLossReported = true
         actions.append(
             .report(
                 .workerLost(worker: workers[index].name, reason: reason, willRetry: mayReturn)))
     }
 
     /// Machines that reboot and pods that are still being started come while others move on.
-    private var mayComeLate: Bool {
+    private func mayComeLate(_ index: Int, now: Duration) -> Bool {
         tolerance.triesWhileOthersWork
-            && workers.contains { $0.phase == .ready && $0.lossCount == 0 }
+            && workers.indices.contains { other in
+                other != index && !workers[other].isGone
+                    && (workers[other].lossCount == 0 && workers[other].phase == .ready
+                        || isAwaited(other, now: now))
+            }
     }
 
     /// A worker that was never there gets a few attempts, one that was gets some time.
@@ -226,7 +230,7 @@ extension CoordinatorStateMachine {
         settleLosses(of: index, hasEnded: !isSameProcess, now: now)
         workers[index].phase = .ready
         workers[index].node = worker
-        workers[index].reportedLoss = nil
+        workers[index].isLossReported = false
         workers[index].busySince = nil
         workers[index].isDraining = false
         if !workers[index].isOnProbation { workers[index].pausedUntil = nil }

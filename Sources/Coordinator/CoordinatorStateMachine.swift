@@ -87,7 +87,7 @@ package struct CoordinatorStateMachine {
 
         /// Failures that may be its own fault.
         var chargedCount: Int { failures.count - lostAttempts.count }
-        /// All of them.
+        /// Losses of both kinds.
         var losses: [SampledLoss] { kills + openLosses }
         /// Whether it may still get a result.
         var isOpen: Bool { status == .pending || status == .leased }

@@ -33,8 +33,8 @@ struct RegisteredWorker {
     var lossCount = 0
     /// When the first of them was.
     var lostSince = Duration.zero
-    /// Why it was lost, as last reported, while it is away.
-    var reportedLoss: String?
+    /// Whether it was told that it is away.
+    var isLossReported = false
     /// Images it was sampling when it was lost, until it is known whether it ended.
     var lostItems: [(item: Int, loss: SampledLoss)] = []
     /// When it last finished a step.

@@ -12,7 +12,7 @@ struct StepPace {
     /// Likewise, but a slow step counts at once and quick ones gradually.
     private var peak = 0.0
 
-    /// Learns from one step of an image.
+    /// Learns from a report of a step of an image, or of several that took so long on average.
     mutating func observe(seconds: Double, of request: GenerationRequest) {
         guard seconds > 0 else { return }
         let unit = min(seconds, Self.secondsMax) / request.stepWork

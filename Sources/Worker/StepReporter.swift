@@ -41,9 +41,14 @@ package struct StepReporter {
             stride = largestStride(seconds: seconds)
             isDue = true
         }
-        guard isDue else { return nil }
-        defer { (unreportedCount, self.seconds) = (0, 0) }
-        return self.seconds / Double(unreportedCount)
+        return isDue ? flush() : nil
+    }
+
+    /// Seconds per step since the last report, unless that was of the last step: it is reported now.
+    package mutating func flush() -> Double? {
+        guard unreportedCount > 0 else { return nil }
+        defer { (unreportedCount, seconds) = (0, 0) }
+        return seconds / Double(unreportedCount)
     }
 
     /// The largest power of two for so many steps of which the interval has room.

@@ -122,6 +122,10 @@ extension WorkerStateMachine {
         guard let job = running, job.id == id, !job.isCancelled, isForActive(job),
             bytes.count <= WireLimits.checkpointByteCountMax
         else { return }
+        // A checkpoint beyond the last step that was told of would not be believed.
+        if let mean = running?.reporter.flush() {
+            sendProgress(job.lease, step: step, stepCount: job.stepCount, seconds: mean)
+        }
         let checkpoint = SamplingCheckpoint(
             step: step, kernelClass: node.kernelClass, bytes: bytes)
         send(.checkpoint(job.lease, checkpoint))

@@ -238,7 +238,7 @@ extension RunSession.State {
                 $0.kernelClass = description.kernelClass
                 $0.lostReason = nil
             }
-        case .workerLost(let worker, let reason, willRetry: false),
+        case .workerLost(let worker, let reason, willRetry: _),
             .workerRefused(let worker, let reason):
             update(worker) { $0.lostReason = reason }
         default: break

@@ -210,6 +210,29 @@ import Worker
         #expect(result.resumedStep == 2)
     }
 
+    /// The coordinator believes no checkpoint beyond the last step that it was told of.
+    @Test func theStepOfACheckpointIsToldFirst() {
+        var subject = Subject()
+        subject.greet(1)
+        let request = TestCluster.requests(1, steps: 40)[0]
+        _ = subject(.received(1, .prepare(Self.lease, Preparation(checkpointInterval: 3))))
+        _ = subject(.received(1, .assign(Self.lease, request)))
+        let told = (1...3).map { step in
+            WorkerStateMachineTests.sent(
+                subject(.stepped(1, step: step, stepCount: 40, seconds: 0.01 * Double(step)))
+            ).count
+        }
+        #expect(told == [1, 0, 0])
+        let saved = WorkerStateMachineTests.sent(subject(.saved(1, step: 3, [9])))
+        let checkpoint = SamplingCheckpoint(step: 3, kernelClass: "hash", bytes: [9])
+        #expect(
+            saved == [
+                .progress(
+                    ProgressReport(lease: Self.lease, step: 3, stepCount: 40, seconds: 0.025)),
+                .checkpoint(Self.lease, checkpoint),
+            ])
+    }
+
     @Test func aForeignCheckpointIsIgnoredWithAWord() {
         var subject = Subject()
         var foreign = Self.checkpoint

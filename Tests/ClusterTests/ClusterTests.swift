@@ -108,9 +108,13 @@ import Worker
     @Test func unreachableHostsAreNamedAndTheRestGoesOn() async throws {
         let dead = DeadPort()
         let unknown = WorkerAddress(host: "no-such-host.invalid", port: 1)
-        let record = try await withWorkers([TestWorker()]) { addresses in
+        let gate = Gate(locks: 2)
+        let worker = TestWorker(HashChainGenerator(beforeStep: { _, _ in gate.wait() }))
+        let record = try await withWorkers([worker]) { addresses in
             try await TestCluster.coordinator([dead.address, unknown] + addresses)
-                .record(TestCluster.requests(3))
+                .record(TestCluster.requests(3)) { event in
+                    if case .workerLost = event { gate.open() }
+                }
         }
         #expect(record.summary.completedCount == 3)
         let lost = record.events.compactMap { event -> String? in

@@ -46,6 +46,17 @@ import Worker
         #expect(reported(jitter).map(\.step) == [1, 4, 8, 12, 16, 20, 24, 25])
     }
 
+    @Test func whatIsToldOutOfTurnIsNotToldTwice() {
+        var reporter = StepReporter(interval: 0.2, stepCount: 40)
+        #expect(reporter.flush() == nil)
+        #expect(reporter.report(step: 1, isLast: false, seconds: 0.01) == 0.01)
+        #expect(reporter.report(step: 2, isLast: false, seconds: 0.02) == nil)
+        #expect(reporter.report(step: 3, isLast: false, seconds: 0.04) == nil)
+        #expect(reporter.flush() == 0.03)
+        #expect(reporter.flush() == nil)
+        #expect(reporter.report(step: 4, isLast: false, seconds: 0.05) == 0.05)
+    }
+
     /// A machine that others begin to use too must not seem to stand still.
     @Test func stepsThatBecomeSlowAreReported() throws {
         let reports = reported(

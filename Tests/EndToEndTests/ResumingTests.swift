@@ -76,7 +76,7 @@ extension EndToEndTests {
             // A fast machine does not tell of every step.
             _ = try await run.line { line in
                 line.contains("\"image_progress\"") && line.contains(first.address)
-                    && (28..<36).contains { line.contains("\"step\":\($0),") }
+                    && (29..<36).contains { line.contains("\"step\":\($0),") }
             }
             first.program.send(SIGKILL)
             let ending = try await run.ending()

@@ -14,7 +14,8 @@ import Testing
             [(["state": "a\"b\\c\nd"], 1), (["state": "x", "more": "é"], -2.5)])
         page.add("retom_none", .gauge, "Nothing to say.", [])
         var histogram = Histogram(bounds: [0.1, 1])
-        for value in [0.05, 0.1, 0.5, 7] { histogram.add(value) }
+        for value in [0.05, 0.1, 0.5] { histogram.add(value) }
+        histogram.add(7, count: 2)
         page.add("retom_c_seconds", "Times.", histogram)
         ProcessMetrics.add(to: &page)
         let read = try PrometheusPage(page.text)
@@ -23,7 +24,8 @@ import Testing
         #expect(read.values["retom_b{more=\"é\",state=\"x\"}"] == -2.5)
         #expect(read.values["retom_b{state=\"a\\\"b\\\\c\\nd\"}"] == 1)
         #expect(read.values["retom_c_seconds_bucket{le=\"0.1\"}"] == 2)
-        #expect(read.values["retom_c_seconds_bucket{le=\"+Inf\"}"] == 4)
+        #expect(read.values["retom_c_seconds_bucket{le=\"+Inf\"}"] == 5)
+        #expect(read.values["retom_c_seconds_sum"] == 14.65)
         #expect(try #require(read.values["process_resident_memory_bytes"]) > 1e6)
         #expect(try #require(read.values["process_open_fds"]) >= 3)
     }
