@@ -61,7 +61,7 @@ extension CoordinatorStateMachine {
     mutating func noteLoss(of index: Int, with item: Int, _ loss: SampledLoss, now: Duration) {
         workers[index].lostItems.append((item, loss))
         items[item].openLosses.append(loss)
-        if items[item].losses.likeness >= tolerance.killCountMax {
+        if convicts(items[item].losses) != nil {
             items[item].notBefore = max(items[item].notBefore, now + tolerance.verdictPause)
         }
     }
@@ -87,18 +87,24 @@ extension CoordinatorStateMachine {
     /// Gives an image up that ended too many workers.
     mutating func failIfPoisonous(_ item: Int) {
         guard items[item].status == .pending, !has(.noPoisonBreaker) else { return }
-        let count = items[item].kills.likeness
-        guard count >= tolerance.killCountMax else { return }
+        guard let count = convicts(items[item].kills) else { return }
         let reason = "given up: \(count) workers ended at the same step of it"
         fail(item, AttemptFailure(worker: "", attempt: 0, reason: reason))
     }
 
     /// When an image whose attempt failed may be tried again.
     func retryTime(of item: Int, now: Duration) -> Duration {
-        if items[item].losses.likeness >= tolerance.killCountMax {
+        if convicts(items[item].losses) != nil {
             return now + tolerance.verdictPause
         }
         let doublings = max(0, min(items[item].failures.count - 1, 16))
         return now + min(tolerance.retryPause * (1 << doublings), tolerance.retryPauseMax)
+    }
+
+    /// How many losses at about the same step there are, if they are enough to give an image up.
+    private func convicts(_ losses: [SampledLoss]) -> Int? {
+        let count = losses.likeness
+        let isExact = losses.allSatisfy(\.isExact)
+        return count >= tolerance.killCountMax + (isExact ? 0 : 1) ? count : nil
     }
 }

@@ -248,7 +248,11 @@ extension CoordinatorStateMachine {
         let isCertain = begun.isEmpty || next == nil
         return (begun + [next].compactMap(\.self)).map { held in
             let step = held.isStarted || held.offeredStep > 0 ? held.reachedStep : -1
-            return (held.item, SampledLoss(step: step, isCertain: isCertain))
+            let stepSeconds = workers[index].pace.mean.map { $0 * stepWork[held.item] }
+            let isExact = stepSeconds.map { 2 * $0 > timeouts.progressInterval.seconds } ?? true
+            return (
+                held.item, SampledLoss(step: step, isCertain: isCertain, isExact: isExact)
+            )
         }
     }
 

@@ -9,6 +9,8 @@ struct SampledLoss: Equatable {
     /// A worker at the last step of one may have begun the next already: word of that is lost with
     /// the worker.
     var isCertain = true
+    /// Whether the worker tells of every step; of a fast one it is not known so well where it ended.
+    var isExact = true
 }
 
 extension [SampledLoss] {

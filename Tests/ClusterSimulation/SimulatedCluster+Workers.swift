@@ -228,7 +228,7 @@ extension SimulatedCluster {
         if nodes[index].announced == item { observed.kills[item, default: 0] += 1 }
         // Fast workers tell of every second or every fourth step, so that one place has several names.
         let isExact = scenario.machines.allSatisfy { $0.stepTime > .milliseconds(100) }
-        let countMax = isExact ? 2 : 4
+        let countMax = isExact ? 2 : 5
         if scenario.weather == .poison, observed.kills[item] ?? 0 > countMax {
             note("image \(item) ended \(countMax + 1) workers")
         }

@@ -142,6 +142,28 @@ import WireProtocol
         #expect(subject.machine.failures.keys.map { UInt32($0) } == [culprit])
     }
 
+    /// Of quick steps not every one is told of: chance alone may make two ends look alike.
+    @Test func endsOfFastWorkersHaveToBeThree() throws {
+        var subject = Subject(workers: 1, images: 1) { $0.tolerance.strikeCountMax = 100 }
+        _ = subject(.start)
+        var actions = subject.join(1)
+        for id in UInt64(1)...3 {
+            #expect(subject.machine.failures.isEmpty, "\(id - 1) losses")
+            let lease = try #require(Subject.leases(actions).first?.lease)
+            for step in 0...1 {
+                let report = ProgressReport(lease: lease, step: step, stepCount: 4, seconds: 0.01)
+                _ = subject.hear(id, .progress(report))
+            }
+            _ = subject(.disconnected(id, reason: "reset"))
+            subject.now += .seconds(20)
+            _ = subject(.tick)
+            actions = subject.join(id + 1, instance: UInt8(100 + id))
+        }
+        #expect(
+            subject.machine.failures[0]?.last?.reason
+                == "given up: 3 workers ended at the same step of it")
+    }
+
     @Test func workersThatEndAnywhereAreNotTheImagesFault() throws {
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
