@@ -10,7 +10,8 @@ package struct FaultTolerance: Sendable {
     package var retryPause: Duration = .milliseconds(500)
     /// Longest such pause.
     package var retryPauseMax: Duration = .seconds(30)
-    /// Workers that end at the same step of an image before it fails without another attempt.
+    /// Workers that end at the same step of an image before it fails without another attempt; one
+    /// more where steps are too quick to be told of one by one.
     package var killCountMax = 2
     /// How long an image that lost its last worker but one waits for word of what became of them.
     package var verdictPause: Duration = .seconds(10)

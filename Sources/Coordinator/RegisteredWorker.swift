@@ -33,7 +33,7 @@ struct RegisteredWorker {
     var lossCount = 0
     /// When the first of them was.
     var lostSince = Duration.zero
-    /// Whether it was told that it is away.
+    /// Whether its absence was reported.
     var isLossReported = false
     /// Images it was sampling when it was lost, until it is known whether it ended.
     var lostItems: [(item: Int, loss: SampledLoss)] = []

@@ -9,7 +9,7 @@ struct SampledLoss: Equatable {
     /// A worker at the last step of one may have begun the next already: word of that is lost with
     /// the worker.
     var isCertain = true
-    /// Whether the worker tells of every step; of a fast one it is not known so well where it ended.
+    /// Whether its steps take long enough to be told of one by one, so that it is known where it ended.
     var isExact = true
 }
 

@@ -44,7 +44,7 @@ package struct StepReporter {
         return isDue ? flush() : nil
     }
 
-    /// Seconds per step since the last report, unless that was of the last step: it is reported now.
+    /// Reports the step that was noted last; `nil` when it was reported already.
     package mutating func flush() -> Double? {
         guard unreportedCount > 0 else { return nil }
         defer { (unreportedCount, seconds) = (0, 0) }
