@@ -41,6 +41,8 @@ package final class OperationProfile {
     }
 
     package private(set) var entries: [Key: Entry] = [:]
+    /// While a result is computed part by part: the tokens of the whole.
+    fileprivate var wholeTokenCount: Int?
     private var depth = 0
     private let clock = ContinuousClock()
 
@@ -49,7 +51,8 @@ package final class OperationProfile {
     fileprivate func begin(_ kind: Kind, tokenCount: Int, work: WorkCount) -> Span {
         depth += 1
         return Span(
-            key: Key(kind: kind, tokenCount: tokenCount), start: clock.now, workBefore: work)
+            key: Key(kind: kind, tokenCount: wholeTokenCount ?? tokenCount), start: clock.now,
+            workBefore: work)
     }
 
     fileprivate func end(_ span: Span, work: WorkCount) {
@@ -65,6 +68,13 @@ package final class OperationProfile {
 }
 
 extension ComputeLane {
+    /// Operations in `body` yield parts of results of that many tokens, and are noted with them.
+    package func inParts(ofTokens tokenCount: Int, _ body: () -> Void) {
+        profile?.wholeTokenCount = tokenCount
+        body()
+        profile?.wholeTokenCount = nil
+    }
+
     /// Notes the begin of an operation where there is a profile, dry runs aside.
     func begin(_ kind: OperationProfile.Kind, tokenCount: Int) -> OperationProfile.Span? {
         isMeasuring ? nil : profile?.begin(kind, tokenCount: tokenCount, work: work)

@@ -27,7 +27,12 @@ package final class TensorStorage: @unchecked Sendable {
         guard let address = mmap(nil, mapped, PROT_READ | PROT_WRITE, flags, -1, 0),
             address != UnsafeMutableRawPointer(bitPattern: -1)
         else { throw TensorStorageError(byteCount: byteCount, errorNumber: errno) }
-        if granularity == hugePage { madvise(address, mapped, MADV_HUGEPAGE) }
+        if granularity == hugePage {
+            // The end stays on small pages: a huge one, touched at its start, is resident whole.
+            let whole = byteCount / hugePage * hugePage
+            madvise(address, whole, MADV_HUGEPAGE)
+            madvise(address + whole, mapped - whole, MADV_NOHUGEPAGE)
+        }
         base = address
         self.byteCount = byteCount
         mappedByteCount = mapped
