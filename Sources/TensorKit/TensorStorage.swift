@@ -21,7 +21,7 @@ package final class TensorStorage: @unchecked Sendable {
     package init(byteCount: Int) throws(TensorStorageError) {
         precondition(byteCount >= 0, "\(byteCount) bytes")
         let hugePage = 2 << 20
-        let granularity = byteCount >= 4 * hugePage ? hugePage : 4096
+        let granularity = byteCount >= hugePage ? hugePage : 4096
         let mapped = (max(byteCount, 1) + granularity - 1) / granularity * granularity
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         guard let address = mmap(nil, mapped, PROT_READ | PROT_WRITE, flags, -1, 0),

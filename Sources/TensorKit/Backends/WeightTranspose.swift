@@ -11,18 +11,28 @@ enum WeightTranspose {
     ) {
         let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
         let taps = geometry.kernelSize * geometry.kernelSize
-        // Blocks whose two sides stay in the first-level cache: one side is always read or written
-        // far apart.
-        let (outputBlock, inputBlock) = (16, 32)
-        for firstOutput in stride(from: 0, to: outputs, by: outputBlock) {
-            let outputRange = firstOutput..<min(firstOutput + outputBlock, outputs)
-            for firstInput in stride(from: 0, to: inputs, by: inputBlock) {
-                for tap in 0..<taps {
-                    for input in firstInput..<min(firstInput + inputBlock, inputs) {
-                        let line = target + (tap * inputs + input) * outputs
-                        for output in outputRange {
-                            line[output] = source[(output * inputs + input) * taps + tap]
+        // By way of a tile in the first-level cache: rows are often a power of two apart, so that
+        // what is read and written across them would push itself out of the cache.
+        let outputBlock = 16
+        let inputBlock = max(1, 256 / taps)
+        withUnsafeTemporaryAllocation(
+            of: Float.self, capacity: outputBlock * inputBlock * taps
+        ) { tile in
+            guard let tile = tile.baseAddress, let source = source.baseAddress else { return }
+            for firstOutput in stride(from: 0, to: outputs, by: outputBlock) {
+                let outputCount = min(outputBlock, outputs - firstOutput)
+                for firstInput in stride(from: 0, to: inputs, by: inputBlock) {
+                    let inputCount = min(inputBlock, inputs - firstInput)
+                    for output in 0..<outputCount {
+                        let row = source + ((firstOutput + output) * inputs + firstInput) * taps
+                        for place in 0..<inputCount * taps {
+                            tile[place * outputBlock + output] = row[place]
                         }
+                    }
+                    for place in 0..<inputCount * taps {
+                        let (input, tap) = (firstInput + place / taps, place % taps)
+                        (target + (tap * inputs + input) * outputs + firstOutput)
+                            .update(from: tile + place * outputBlock, count: outputCount)
                     }
                 }
             }
