@@ -31,4 +31,13 @@ package struct StoredHistory: Sendable {
     package func hasFailed(_ item: Int) -> Bool {
         results[item] == nil && failures[item]?.contains(where: \.isFinal) ?? false
     }
+
+    /// Opens again what was given up, as `RunStore.reopenFailures` does on the disk.
+    package mutating func reopenFailures() {
+        for item in failures.keys {
+            for index in failures[item, default: []].indices {
+                failures[item, default: []][index].isFinal = false
+            }
+        }
+    }
 }

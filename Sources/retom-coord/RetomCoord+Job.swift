@@ -35,7 +35,8 @@ extension RetomCoord {
                 savesLatents: output.saveLatents),
             model: directory, modelName: modelName,
             // Whoever goes on with the run may stand elsewhere.
-            modelDirectory: model.model.map { URL(fileURLWithPath: $0).path })
+            modelDirectory: model.model.map { URL(fileURLWithPath: $0).path },
+            reopensFailures: false)
     }
 
     /// - Throws: also when options are given that the run has settled already.

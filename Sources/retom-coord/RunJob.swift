@@ -23,6 +23,8 @@ struct RunJob: Sendable {
     let modelName: String
     /// As it was given; `nil` for the embedded model.
     let modelDirectory: String?
+    /// Whether images that an earlier life gave up are drawn again.
+    let reopensFailures: Bool
 
     /// Whether anything is left to be sampled.
     var hasOpenImages: Bool {
@@ -66,6 +68,7 @@ struct RunJob: Sendable {
                     path: directory.path, model: model.path,
                     difference: fingerprint.difference(from: history.run.model))
             }
+            if reopensFailures { try opened.reopenFailures() }
             store = opened
         }
         let session = try RunSession(

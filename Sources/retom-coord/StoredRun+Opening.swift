@@ -29,8 +29,9 @@ extension RunJob {
         directory.removeNow(RunFileName.status)
         let store = try RunStore.open(
             directory: directory.path, prefersSuccessor: isForSampling)
-        if retriesFailures { try store.reopenFailures() }
         var history = try store.history()
+        // On the disk only when it is known that this command goes on with the run.
+        if retriesFailures { history.reopenFailures() }
         for (item, picture) in history.pictures
         where access(directory.path(of: picture.file), F_OK) != 0 {
             history.pictures[item] = nil
@@ -53,6 +54,6 @@ extension RunJob {
                 requests: history.requests),
             directory: directory, account: .stored(store, history),
             model: try ModelDirectory(path: modelPath), modelName: modelName,
-            modelDirectory: model.model)
+            modelDirectory: model.model, reopensFailures: retriesFailures)
     }
 }

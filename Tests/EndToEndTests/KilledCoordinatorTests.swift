@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EmbeddedModel
 import Foundation
 import Glibc
 import TestSupport
@@ -106,6 +107,17 @@ extension EndToEndTests {
             #expect(try studio.images().allSatisfy { $0["status"] as? String == "failed" })
             let reasons = try #require(try studio.images()[0]["reasons"] as? [String])
             #expect(reasons.contains { $0.contains("after step 1") }, "\(reasons)")
+
+            // Commands that come to nothing open nothing.
+            let other = try await studio.draw(
+                "-p", "b", "-b", "2", "-m", model, "--begin-or-resume", "--retry-failed")
+            #expect(other.code == 2, "\(other)")
+            let otherModel = try await studio.resume(
+                "--retry-failed", "-m", try EmbeddedModel.directory()
+            ).ending()
+            #expect(otherModel.code == 2, "\(otherModel)")
+            let unchanged = try await studio.resume("--json").ending()
+            #expect(!unchanged.output.contains("image_started"), "\(unchanged)")
 
             let again = try await studio.resume("--retry-failed", "--json").ending()
             #expect(again.code == 1, "\(again)")
