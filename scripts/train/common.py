@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the training scripts share: reading the data set and replacing files atomically."""
+import ctypes
 import json
 import os
 
@@ -16,6 +17,21 @@ FAST_TYPE = (
 def autocast():
     """Network code in FAST_TYPE: PyTorch's autocast, or nothing where that is float32."""
     return torch.autocast("cpu", torch.bfloat16, enabled=FAST_TYPE == torch.bfloat16)
+
+
+def keep_freed_memory():
+    """Lets glibc keep what is freed; by default every large tensor is mapped and zeroed anew.
+
+    A sixth of the processor time of a U-Net training step on two cores with AVX2 went into page
+    faults. Elsewhere than on glibc nothing happens.
+    """
+    if not hasattr(ctypes.CDLL(None), "mallopt"):
+        return
+    trim_threshold, top_pad, mmap_max, arena_max = -1, -2, -4, -8  # names of malloc.h
+    for name, value in (
+        (arena_max, 1), (mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 2**28),
+    ):
+        ctypes.CDLL(None).mallopt(name, value)
 
 
 def open_images(data, split):

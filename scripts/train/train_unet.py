@@ -41,7 +41,9 @@ from PIL import Image
 
 import scene
 import unet
-from common import FAST_TYPE, autocast, average_gradients, read_rows, save_atomically
+from common import (
+    FAST_TYPE, autocast, average_gradients, keep_freed_memory, read_rows, save_atomically,
+)
 
 PROBE_TIMESTEPS = (50, 200, 400, 600, 800, 950)
 PREVIEW = [
@@ -60,6 +62,12 @@ PREVIEW = [
 ]
 
 
+def named(row, names):
+    """How many of `names` (kinds of objects, celestial bodies) a scene shows, with repetitions."""
+    shown = [row["celestial"], *(thing["object"] for thing in row["objects"])]
+    return sum(names.count(name) for name in shown)
+
+
 class Data:
     """Latents and captions; sample number n is the same in every run with the same seed."""
 
@@ -70,14 +78,17 @@ class Data:
         self.val_latents = torch.from_numpy(np.load(path.format("val"))[:96]).float()
         self.val_captions = [row["captions"][0] for row in read_rows(options.data, "val", 96)]
         self.seed, self.full, self.empty = options.seed, options.full, options.empty
+        self.scenes = [
+            i for i, row in enumerate(self.rows) for _ in range(1 + named(row, options.again))
+        ]
         self.epoch, self.order = None, None
 
     def index(self, n):
-        """Which scene sample n shows: every scene once per epoch, shuffled anew each time."""
-        epoch, i = divmod(n, len(self.rows))
+        """Which scene sample n shows: every one of `scenes` once per epoch, shuffled anew."""
+        epoch, i = divmod(n, len(self.scenes))
         if epoch != self.epoch:
             rng = np.random.default_rng([self.seed, epoch])
-            self.epoch, self.order = epoch, rng.permutation(len(self.rows))
+            self.epoch, self.order = epoch, rng.permutation(self.scenes)
         return int(self.order[i])
 
     def batch(self, n, size):
@@ -357,6 +368,10 @@ def parse_options():
     parser.add_argument("--floor", type=float, default=0.5, help="of the min-SNR weight")
     parser.add_argument("--full", type=float, default=0.5, help="captions that name everything")
     parser.add_argument("--empty", type=float, default=0.1, help="captions left empty")
+    parser.add_argument(
+        "--again", nargs="*", default=[], metavar="NAME",
+        help="hard objects and celestial bodies: a scene comes once more for each time one is named",
+    )
     parser.add_argument("--every", type=float, default=10, help="minutes between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -371,4 +386,5 @@ def parse_options():
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     train(parse_options())
