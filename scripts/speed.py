@@ -200,32 +200,35 @@ def compare(work, target, own, peer, peer_name):
 def rows(options):
     """Names and functions that print a row or more."""
     sd15, sd21 = options.sd15, options.sd21
+    fast = options.precisions[0]
 
     def unet():
-        for precision, target in (("bf16", 0.70), ("f32", 0.75)):
+        for precision in options.precisions:
+            target = {"bf16": 0.70, "f32": 0.75}[precision]
             compare(
                 f"U-Net call 512², {precision}", target,
                 lambda: bench("unet", sd15, 512, precision, options, "--merge", "none"),
                 lambda: openvino_seconds(UNetCall(sd15), 512, precision, options), "OpenVINO")
 
     def merged():
-        own = lambda: bench("unet", sd15, 512, "bf16", options, *MERGE)
-        work = "U-Net call 512², bf16, ReToM R = .5"
+        own = lambda: bench("unet", sd15, 512, fast, options, *MERGE)
+        work = f"U-Net call 512², {fast}, ReToM R = .5"
         compare(
-            work, 0.60, own, lambda: openvino_seconds(UNetCall(sd15), 512, "bf16", options),
+            work, 0.60, own, lambda: openvino_seconds(UNetCall(sd15), 512, fast, options),
             "OpenVINO")
         compare(
-            work, 0.60, own, lambda: torch_seconds(UNetCall(sd15), 512, "bf16", options, tome=0.5),
+            work, 0.60, own, lambda: torch_seconds(UNetCall(sd15), 512, fast, options, tome=0.5),
             "PyTorch + ToMeSD .5")
 
     def large():
         compare(
-            "U-Net call 1024², bf16, ReToM R = .5", 0.55,
-            lambda: bench("unet", sd15, 1024, "bf16", options, *MERGE),
-            lambda: openvino_seconds(UNetCall(sd15), 1024, "bf16", options), "OpenVINO")
+            f"U-Net call 1024², {fast}, ReToM R = .5", 0.55,
+            lambda: bench("unet", sd15, 1024, fast, options, *MERGE),
+            lambda: openvino_seconds(UNetCall(sd15), 1024, fast, options), "OpenVINO")
 
     def vae():
-        for precision, target in (("bf16", 1.0), ("f32", 0.70)):
+        for precision in options.precisions:
+            target = {"bf16": 1.0, "f32": 0.70}[precision]
             compare(
                 f"VAE decode 512², {precision}", target,
                 lambda: bench("vae", sd15, 512, precision, options),
@@ -233,9 +236,9 @@ def rows(options):
 
     def second():
         compare(
-            "SD 2.1 shape, U-Net call 768², bf16", 0.75,
-            lambda: bench("unet", sd21, 768, "bf16", options, "--merge", "none"),
-            lambda: openvino_seconds(UNetCall(sd21), 768, "bf16", options), "OpenVINO")
+            f"SD 2.1 shape, U-Net call 768², {fast}", 0.75,
+            lambda: bench("unet", sd21, 768, fast, options, "--merge", "none"),
+            lambda: openvino_seconds(UNetCall(sd21), 768, fast, options), "OpenVINO")
 
     def image():
         def own(*more):
@@ -274,7 +277,8 @@ def rows(options):
         print(f"| process start to the end of the first step, s | {statistics.median(seconds):.2f} | | | 4 |", flush=True)
 
     def memory():
-        for precision, target in (("bf16", 2.4), ("f32", 4.2)):
+        for precision in options.precisions:
+            target = {"bf16": 2.4, "f32": 4.2}[precision]
             peak = worker_peak_gigabytes(sd15, 512, precision, options)
             print(f"| worker memory 512², {precision}, GB | {peak:.2f} | | | {target} |", flush=True)
 
@@ -310,6 +314,9 @@ def main():
     parser.add_argument("--sd15", type=pathlib.Path, required=True)
     parser.add_argument("--sd21", type=pathlib.Path)
     parser.add_argument("--only", nargs="*")
+    parser.add_argument(
+        "--precisions", nargs="+", choices=["bf16", "f32"], default=["bf16", "f32"],
+        help="f32 alone on a processor without bf16; rows of one precision take the first")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
