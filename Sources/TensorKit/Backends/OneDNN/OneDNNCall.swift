@@ -7,18 +7,18 @@ internal import COneDNN
 /// `@unchecked Sendable`: whoever took it from the primitive's list has it alone.
 final class OneDNNCall: @unchecked Sendable {
     /// What the library says about the tensors of a primitive.
-    struct Descriptors {
-        let source: dnnl_memory_desc_t
-        let bias: dnnl_memory_desc_t
-        let target: dnnl_memory_desc_t
-        let scratch: dnnl_memory_desc_t
+    struct Descriptions {
+        let source: OneDNNDescription
+        let bias: OneDNNDescription
+        let target: OneDNNDescription
+        let scratch: OneDNNDescription
 
-        init(_ plan: borrowing OneDNNPlan) {
-            source = plan.descriptor(of: dnnl_query_src_md)
+        init(_ plan: borrowing OneDNNPlan) throws(OneDNNError) {
+            source = try plan.description(of: dnnl_query_src_md)
             // Weights are number 0 of the weights, the bias is number 1.
-            bias = dnnl_primitive_desc_query_md(plan.description, dnnl_query_weights_md, 1).pointee
-            target = plan.descriptor(of: dnnl_query_dst_md)
-            scratch = plan.descriptor(of: dnnl_query_scratchpad_md)
+            bias = try plan.description(of: dnnl_query_weights_md, index: 1)
+            target = try plan.description(of: dnnl_query_dst_md)
+            scratch = try plan.description(of: dnnl_query_scratchpad_md)
         }
     }
 
@@ -30,12 +30,12 @@ final class OneDNNCall: @unchecked Sendable {
     let arguments: UnsafeMutableBufferPointer<dnnl_exec_arg_t>
 
     init(
-        _ descriptors: Descriptors, weights: OneDNNWeights, library: OneDNNLibrary
+        _ descriptions: Descriptions, weights: OneDNNWeights, library: OneDNNLibrary
     ) throws(OneDNNError) {
-        source = try OneDNNMemory(descriptors.source, library: library)
-        bias = try OneDNNMemory(descriptors.bias, library: library)
-        target = try OneDNNMemory(descriptors.target, library: library)
-        scratch = try OneDNNMemory(descriptors.scratch, library: library)
+        source = try OneDNNMemory(descriptions.source, library: library)
+        bias = try OneDNNMemory(descriptions.bias, library: library)
+        target = try OneDNNMemory(descriptions.target, library: library)
+        scratch = try OneDNNMemory(descriptions.scratch, library: library)
         var stream: dnnl_stream_t?
         try OneDNNError.check(
             dnnl_stream_create(&stream, library.engine, dnnl_stream_default_flags.rawValue),

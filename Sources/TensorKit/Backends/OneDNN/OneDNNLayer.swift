@@ -71,14 +71,14 @@ final class OneDNNLayer: Sendable {
         let dimensions = geometry.weightDimensions
         if type == .float32 {
             // From this order the library packs f32 many times faster than from the checkpoint's.
-            let layout = try dnnl_memory_desc_t.make(dimensions, type, dnnl_hwio)
+            let layout = try OneDNNDescription(dimensions, type, dnnl_hwio)
             let weights = try OneDNNWeights(layout, library: library)
             let target = weights.base.assumingMemoryBound(to: Float.self)
             WeightTranspose.outputsLast(weight, geometry: geometry, into: target)
             return weights
         }
-        let given = try dnnl_memory_desc_t.make(dimensions, .float32, dnnl_oihw)
-        let kept = try dnnl_memory_desc_t.make(dimensions, type, dnnl_oihw)
+        let given = try OneDNNDescription(dimensions, .float32, dnnl_oihw)
+        let kept = try OneDNNDescription(dimensions, type, dnnl_oihw)
         let source = try OneDNNMemory(
             given, at: UnsafeMutableRawPointer(mutating: weight.baseAddress), library: library)
         return try OneDNNWeights(kept, from: source, describedBy: given, library: library)
@@ -94,7 +94,7 @@ final class OneDNNLayer: Sendable {
         let known = state.withLock { state in state.primitives.last { $0.key == key } }
         if let known { return known.scratchByteCount }
         let plan = try OneDNNPlan(key, library: library)
-        return plan.descriptor(of: dnnl_query_scratchpad_md).byteCount
+        return try plan.description(of: dnnl_query_scratchpad_md).byteCount
     }
 
     /// The compiled layer for a shape, made when first asked for.
@@ -109,7 +109,7 @@ final class OneDNNLayer: Sendable {
             }
             lane.team.adopt()
             let plan = try OneDNNPlan(key, library: library)
-            let weights = try pack(as: plan.descriptor(of: dnnl_query_weights_md), &state, lane)
+            let weights = try pack(as: plan.description(of: dnnl_query_weights_md), &state, lane)
             let primitive = try OneDNNPrimitive(plan, weights: weights, library: library)
             if state.primitives.count == Self.primitiveCapacity { state.primitives.removeFirst() }
             state.primitives.append(primitive)
@@ -122,7 +122,7 @@ final class OneDNNLayer: Sendable {
     /// A dry run that needs a new layout lets go of those that only earlier dry runs needed, with
     /// their primitives: a worker that is asked for many sizes does not grow.
     private func pack(
-        as layout: dnnl_memory_desc_t, _ state: inout State, _ lane: ComputeLane
+        as layout: OneDNNDescription, _ state: inout State, _ lane: ComputeLane
     ) throws -> OneDNNWeights {
         let dryRun = lane.workspace.dryRun
         if let known = state.layouts.first(where: { $0.weights.isLaidOut(as: layout) }) {

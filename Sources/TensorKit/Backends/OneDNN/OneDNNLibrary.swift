@@ -93,28 +93,3 @@ extension ElementType {
         }
     }
 }
-
-extension TensorShape {
-    /// A dense NHWC tensor, in oneDNN's words: dimensions are named in the order NCHW.
-    func descriptor(_ type: ElementType) throws(OneDNNError) -> dnnl_memory_desc_t {
-        try .make([batch, channels, height, width], type, dnnl_nhwc)
-    }
-}
-
-extension dnnl_memory_desc_t {
-    /// Describes memory laid out as `tag` says.
-    static func make(
-        _ dimensions: [Int], _ type: ElementType, _ tag: dnnl_format_tag_t
-    ) throws(OneDNNError) -> dnnl_memory_desc_t {
-        var descriptor = dnnl_memory_desc_t()
-        let status = dnnl_memory_desc_init_by_tag(
-            &descriptor, Int32(dimensions.count), dimensions.map(Int64.init), type.oneDNNType, tag)
-        try OneDNNError.check(status, "describe a tensor \(dimensions)")
-        return descriptor
-    }
-
-    /// Bytes that memory of this description takes, padding included.
-    var byteCount: Int {
-        withUnsafePointer(to: self) { dnnl_memory_desc_get_size($0) }
-    }
-}

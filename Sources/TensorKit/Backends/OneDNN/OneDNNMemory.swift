@@ -10,13 +10,12 @@ final class OneDNNMemory: @unchecked Sendable {
     private(set) var address: UnsafeMutableRawPointer?
 
     init(
-        _ descriptor: dnnl_memory_desc_t, at address: UnsafeMutableRawPointer? = nil,
+        _ description: OneDNNDescription, at address: UnsafeMutableRawPointer? = nil,
         library: OneDNNLibrary
     ) throws(OneDNNError) {
-        var descriptor = descriptor
         var handle: dnnl_memory_t?
-        // A null handle means "no memory yet" (DNNL_MEMORY_NONE).
-        let status = dnnl_memory_create(&handle, &descriptor, library.engine, address)
+        // A null address means "no memory yet" (DNNL_MEMORY_NONE).
+        let status = rt_dnnl_memory_create(&handle, description.handle, library.engine, address)
         try OneDNNError.check(status, "create a memory object")
         guard let handle else {
             throw OneDNNError(action: "create a memory object", status: "no object")
@@ -40,54 +39,50 @@ final class OneDNNMemory: @unchecked Sendable {
 /// A layer's weights in one of the layouts that primitives ask for.
 final class OneDNNWeights: Sendable {
     let memory: OneDNNMemory
-    private let descriptor: OneDNNDescriptor
+    private let description: OneDNNDescription
     private let storage: TensorStorage
 
     /// Memory for weights, content unspecified.
-    init(_ descriptor: dnnl_memory_desc_t, library: OneDNNLibrary) throws {
-        self.descriptor = OneDNNDescriptor(descriptor)
-        storage = try TensorStorage(byteCount: descriptor.byteCount)
-        memory = try OneDNNMemory(descriptor, at: storage.base, library: library)
+    init(_ description: OneDNNDescription, library: OneDNNLibrary) throws {
+        self.description = description
+        storage = try TensorStorage(byteCount: description.byteCount)
+        memory = try OneDNNMemory(description, at: storage.base, library: library)
     }
 
     /// The same weights in another layout or type.
     convenience init(
-        _ descriptor: dnnl_memory_desc_t, from source: OneDNNMemory,
-        describedBy sourceDescriptor: dnnl_memory_desc_t, library: OneDNNLibrary
+        _ description: OneDNNDescription, from source: OneDNNMemory,
+        describedBy sourceDescription: OneDNNDescription, library: OneDNNLibrary
     ) throws {
-        try self.init(descriptor, library: library)
-        try Self.reorder(source, sourceDescriptor, to: memory, descriptor, library)
+        try self.init(description, library: library)
+        try Self.reorder(source, sourceDescription, to: memory, description, library)
     }
 
     /// The same weights as `other` in another layout.
     convenience init(
-        _ descriptor: dnnl_memory_desc_t, from other: OneDNNWeights, library: OneDNNLibrary
+        _ description: OneDNNDescription, from other: OneDNNWeights, library: OneDNNLibrary
     ) throws {
         try self.init(
-            descriptor, from: other.memory, describedBy: other.descriptor.value, library: library)
+            description, from: other.memory, describedBy: other.description, library: library)
     }
 
     /// Where they are; written once, before anybody else has them.
     var base: UnsafeMutableRawPointer { storage.base }
 
-    func isLaidOut(as other: dnnl_memory_desc_t) -> Bool {
-        withUnsafePointer(to: descriptor.value) { mine in
-            withUnsafePointer(to: other) { dnnl_memory_desc_equal(mine, $0) == 1 }
-        }
-    }
+    func isLaidOut(as other: OneDNNDescription) -> Bool { description.isEqual(to: other) }
 
     private static func reorder(
-        _ source: OneDNNMemory, _ sourceDescriptor: dnnl_memory_desc_t, to target: OneDNNMemory,
-        _ targetDescriptor: dnnl_memory_desc_t, _ library: OneDNNLibrary
+        _ source: OneDNNMemory, _ sourceDescription: OneDNNDescription, to target: OneDNNMemory,
+        _ targetDescription: OneDNNDescription, _ library: OneDNNLibrary
     ) throws(OneDNNError) {
-        var (from, to) = (sourceDescriptor, targetDescriptor)
-        var description: dnnl_primitive_desc_t?
+        var plan: dnnl_primitive_desc_t?
         try OneDNNError.check(
-            dnnl_reorder_primitive_desc_create(
-                &description, &from, library.engine, &to, library.engine, nil), "plan a reorder")
-        defer { dnnl_primitive_desc_destroy(description) }
+            rt_dnnl_reorder_plan(
+                &plan, sourceDescription.handle, targetDescription.handle, library.engine),
+            "plan a reorder")
+        defer { dnnl_primitive_desc_destroy(plan) }
         var primitive: dnnl_primitive_t?
-        try OneDNNError.check(dnnl_primitive_create(&primitive, description), "create a reorder")
+        try OneDNNError.check(dnnl_primitive_create(&primitive, plan), "create a reorder")
         defer { dnnl_primitive_destroy(primitive) }
         var stream: dnnl_stream_t?
         try OneDNNError.check(
@@ -103,12 +98,4 @@ final class OneDNNWeights: Sendable {
             "reorder weights")
         try OneDNNError.check(dnnl_stream_wait(stream), "reorder weights")
     }
-}
-
-/// A memory description that crosses threads.
-///
-/// `@unchecked Sendable`: plain numbers; the imported C struct just is not marked as such.
-private struct OneDNNDescriptor: @unchecked Sendable {
-    let value: dnnl_memory_desc_t
-    init(_ value: dnnl_memory_desc_t) { self.value = value }
 }

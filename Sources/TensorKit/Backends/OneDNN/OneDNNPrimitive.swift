@@ -18,38 +18,33 @@ struct OneDNNPrimitiveKey: Hashable, Sendable {
 
 /// What the library decided for a key, before anything is compiled.
 struct OneDNNPlan: ~Copyable {
-    let description: dnnl_primitive_desc_t
+    let handle: dnnl_primitive_desc_t
     let key: OneDNNPrimitiveKey
 
     /// Asks for a forward convolution on dense NHWC tensors, with weights laid out as it likes best.
     init(_ key: OneDNNPrimitiveKey, library: OneDNNLibrary) throws(OneDNNError) {
         self.key = key
         let geometry = key.geometry
-        var source = try key.input.descriptor(key.inputType)
-        var target = try geometry.outputShape(for: key.input).descriptor(key.outputType)
-        var bias = try dnnl_memory_desc_t.make([geometry.outputChannels], .float32, dnnl_a)
-        var weights = try dnnl_memory_desc_t.make(
+        let source = try key.input.description(key.inputType)
+        let target = try geometry.outputShape(for: key.input).description(key.outputType)
+        let bias = try OneDNNDescription([geometry.outputChannels], .float32, dnnl_a)
+        let weights = try OneDNNDescription(
             geometry.weightDimensions, key.inputType, dnnl_format_tag_any)
-        let strides = [Int64](repeating: Int64(geometry.stride), count: 2)
-        let padding = [Int64](repeating: Int64(geometry.padding), count: 2)
-        var operation = dnnl_convolution_desc_t()
-        try OneDNNError.check(
-            dnnl_convolution_forward_desc_init(
-                &operation, dnnl_forward_inference, dnnl_convolution_direct, &source, &weights,
-                &bias, &target, strides, padding, padding), "describe \(geometry)")
         let attributes = try Self.attributes(key)
         defer { dnnl_primitive_attr_destroy(attributes) }
-        var description: dnnl_primitive_desc_t?
+        var handle: dnnl_primitive_desc_t?
         try OneDNNError.check(
-            dnnl_primitive_desc_create(&description, &operation, attributes, library.engine, nil),
+            rt_dnnl_convolution_plan(
+                &handle, library.engine, source.handle, weights.handle, bias.handle,
+                target.handle, Int64(geometry.stride), Int64(geometry.padding), attributes),
             "plan \(geometry) on \(key.input)")
-        guard let description else {
+        guard let handle else {
             throw OneDNNError(action: "plan \(geometry)", status: "no plan")
         }
-        self.description = description
+        self.handle = handle
     }
 
-    deinit { dnnl_primitive_desc_destroy(description) }
+    deinit { dnnl_primitive_desc_destroy(handle) }
 
     /// Scratch memory given by the caller; then activation, then accumulation.
     private static func attributes(_ key: OneDNNPrimitiveKey) throws(OneDNNError)
@@ -68,11 +63,10 @@ struct OneDNNPlan: ~Copyable {
                 case .gelu: (dnnl_eltwise_gelu_erf, 0)
                 }
             try OneDNNError.check(
-                dnnl_post_ops_append_eltwise(operations, 1, algorithm, alpha, 0),
-                "add an activation")
+                rt_dnnl_append_activation(operations, algorithm, alpha), "add an activation")
         }
         if key.accumulates {
-            try OneDNNError.check(dnnl_post_ops_append_sum(operations, 1), "add a sum")
+            try OneDNNError.check(rt_dnnl_append_sum(operations), "add a sum")
         }
         try OneDNNError.check(
             dnnl_primitive_attr_set_post_ops(attributes, operations), "set post-ops")
@@ -83,17 +77,16 @@ struct OneDNNPlan: ~Copyable {
     }
 
     /// The description that the library gives one of the primitive's tensors.
-    func descriptor(of tensor: dnnl_query_t) -> dnnl_memory_desc_t {
-        guard let pointer = dnnl_primitive_desc_query_md(description, tensor, 0) else {
-            return dnnl_memory_desc_t()
-        }
-        return pointer.pointee
+    func description(
+        of tensor: dnnl_query_t, index: Int32 = 0
+    ) throws(OneDNNError) -> OneDNNDescription {
+        try OneDNNDescription(of: tensor, index: index, in: handle)
     }
 
     /// Which of its implementations the library chose, such as `brgconv:avx512_core`.
     var implementation: String {
         var name: UnsafePointer<CChar>?
-        let status = dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name)
+        let status = dnnl_primitive_desc_query(handle, dnnl_query_impl_info_str, 0, &name)
         guard status == dnnl_success, let name else { return "unknown" }
         return String(cString: name)
     }
@@ -121,7 +114,7 @@ final class OneDNNPrimitive: @unchecked Sendable {
     private let handle: dnnl_primitive_t
     let weights: OneDNNWeights
     private let library: OneDNNLibrary
-    private let tensors: OneDNNCall.Descriptors
+    private let tensors: OneDNNCall.Descriptions
     /// Argument lists that nobody uses right now: as many as lanes ever ran this at once.
     private let idleCalls = Mutex<[OneDNNCall]>([])
 
@@ -132,11 +125,11 @@ final class OneDNNPrimitive: @unchecked Sendable {
         self.weights = weights
         self.library = library
         implementation = plan.implementation
-        tensors = OneDNNCall.Descriptors(plan)
+        tensors = try OneDNNCall.Descriptions(plan)
         scratchByteCount = tensors.scratch.byteCount
         var handle: dnnl_primitive_t?
         try OneDNNError.check(
-            dnnl_primitive_create(&handle, plan.description), "compile \(plan.key.geometry)")
+            dnnl_primitive_create(&handle, plan.handle), "compile \(plan.key.geometry)")
         guard let handle else {
             throw OneDNNError(action: "compile \(plan.key.geometry)", status: "no primitive")
         }

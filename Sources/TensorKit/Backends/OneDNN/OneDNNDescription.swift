@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import COneDNN
+
+/// How a piece of memory is laid out, in oneDNN's words.
+///
+/// `@unchecked Sendable`: it never changes once it is made.
+final class OneDNNDescription: @unchecked Sendable {
+    let handle: rt_dnnl_description_t
+
+    /// Describes memory laid out as `tag` says.
+    ///
+    /// - Parameter dimensions: in the order NCHW for pictures, OIHW for weights.
+    init(
+        _ dimensions: [Int], _ type: ElementType, _ tag: dnnl_format_tag_t
+    ) throws(OneDNNError) {
+        var handle: rt_dnnl_description_t?
+        let status = rt_dnnl_description_create(
+            &handle, Int32(dimensions.count), dimensions.map(Int64.init), type.oneDNNType, tag)
+        self.handle = try Self.made(handle, status, "describe a tensor \(dimensions)")
+    }
+
+    /// The description that a plan gives one of its tensors; of no bytes where it has none.
+    ///
+    /// - Parameter index: 1 is the bias among the weights, everything else is number 0.
+    init(
+        of tensor: dnnl_query_t, index: Int32 = 0, in plan: dnnl_primitive_desc_t
+    ) throws(OneDNNError) {
+        var handle: rt_dnnl_description_t?
+        let status = rt_dnnl_description_of(&handle, plan, tensor, index)
+        self.handle = try Self.made(handle, status, "describe a tensor of a plan")
+    }
+
+    deinit { rt_dnnl_description_destroy(handle) }
+
+    /// Bytes that memory of this description takes, padding included.
+    var byteCount: Int { rt_dnnl_description_byte_count(handle) }
+
+    /// Whether both describe the same layout of the same dimensions and type.
+    func isEqual(to other: OneDNNDescription) -> Bool {
+        rt_dnnl_description_equal(handle, other.handle) == 1
+    }
+
+    private static func made(
+        _ handle: rt_dnnl_description_t?, _ status: dnnl_status_t,
+        _ action: @autoclosure () -> String
+    ) throws(OneDNNError) -> rt_dnnl_description_t {
+        try OneDNNError.check(status, action())
+        guard let handle else { throw OneDNNError(action: action(), status: "no description") }
+        return handle
+    }
+}
+
+extension TensorShape {
+    /// A dense NHWC tensor: dimensions are named in the order NCHW.
+    func description(_ type: ElementType) throws(OneDNNError) -> OneDNNDescription {
+        try OneDNNDescription([batch, channels, height, width], type, dnnl_nhwc)
+    }
+}
