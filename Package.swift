@@ -44,7 +44,6 @@ let tls: [Target.Dependency] = [
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "NIOTLS", package: "swift-nio"),
 ]
-let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let leaves: [Target] = [
@@ -56,6 +55,8 @@ let leaves: [Target] = [
     .target(name: "COneDNN", cSettings: cSettings, linkerSettings: [.linkedLibrary("dnnl")]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    library("Digests", ["CCrypto"]),
     .target(name: "CPNG", cSettings: cSettings, linkerSettings: [.linkedLibrary("png")]),
 ]
 
@@ -74,9 +75,11 @@ let compute: [Target] = [
 
 let cluster: [Target] = [
     .target(
-        name: "WireProtocol", dependencies: ["GenerationTypes", "CZstd", "CZlib", crypto],
+        name: "WireProtocol", dependencies: ["GenerationTypes", "Digests", "CZstd", "CZlib"],
         exclude: ["Protocol.md"], swiftSettings: settings),
-    library("ClusterTransport", ["GenerationTypes", "WireProtocol", logging] + nio + tls),
+    library(
+        "ClusterTransport",
+        ["GenerationTypes", "WireProtocol", "Digests", "CCrypto", logging] + nio + tls),
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library(
         "Coordinator",
@@ -89,8 +92,8 @@ let executables: [Target] = [
         "CommandSupport",
         [
             "GenerationTypes", "StableDiffusion", "TokenMerging", "TensorKit", "EmbeddedModel",
-            "ImageCodec", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            logging, crypto,
+            "ImageCodec", "Digests",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
         ]),
     library(
         "NodeSupport",
@@ -137,6 +140,7 @@ let testTargets: [Target] = [
     .target(
         name: "DiskFaults", dependencies: ["CDiskFaults"], path: "Tests/DiskFaults",
         swiftSettings: settings),
+    tests("DigestsTests", ["Digests"]),
     tests("CKernelsTests", ["CKernels", "TestSupport"]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
@@ -226,7 +230,10 @@ let testTargets: [Target] = [
     // They run the built executables, which are no dependency because nothing links them.
     tests(
         "EndToEndTests",
-        ["CSpawn", "EmbeddedModel", "ImageCodec", "SafeTensors", "WireProtocol", "TestSupport"]),
+        [
+            "CSpawn", "EmbeddedModel", "GenerationTypes", "ImageCodec", "SafeTensors",
+            "WireProtocol", "TestSupport",
+        ]),
 ]
 
 let package = Package(
@@ -242,7 +249,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],

@@ -25,18 +25,15 @@ package enum ClusterChannels {
     ) throws -> Candidate {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(TrafficHandler(counter: counter))
-        if let tls = security.tls {
-            if let host {
-                try pipeline.addHandler(tls.clientHandler(host: host))
-            } else {
-                try pipeline.addHandlers([PlainPeerHandler(), tls.serverHandler()])
-            }
+        let layers = security.layers
+        for (index, layer) in layers.enumerated() {
+            try pipeline.addHandlers(
+                layer.handlers(host: host, isInnermost: index == layers.count - 1))
         }
         let admission = channel.eventLoop.makePromise(of: Void.self)
         let admitted = admission.futureResult.flatMapThrowing { try wrap(channel, role: role) }
         try pipeline.addHandler(
-            AdmissionHandler(
-                role: role, security: security, timeout: timeout, admission: admission))
+            AdmissionHandler(security: security, timeout: timeout, admission: admission))
         return Candidate(channel: channel, admitted: admitted)
     }
 

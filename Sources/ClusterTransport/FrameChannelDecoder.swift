@@ -10,22 +10,15 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
     package typealias InboundOut = Frame
 
     private let receiver: PeerRole
-    private let types: Set<MessageType>?
     private var header: FrameHeader?
     /// Most payload bytes of the next frame, where its type does not say less.
     private var payloadByteCountMax: Int
 
     /// Makes a decoder for the end of a connection that reads.
     ///
-    /// - Parameters:
-    ///   - types: the only ones that have a meaning now; `nil` for all. Others are refused before
-    ///     their payload is buffered.
-    ///   - firstPayloadByteCountMax: bounds the first frame, while nobody knows who sends.
-    package init(
-        receiver: PeerRole, types: Set<MessageType>? = nil, firstPayloadByteCountMax: Int = .max
-    ) {
+    /// - Parameter firstPayloadByteCountMax: bounds the first frame, while nobody knows who sends.
+    package init(receiver: PeerRole, firstPayloadByteCountMax: Int = .max) {
         self.receiver = receiver
-        self.types = types
         payloadByteCountMax = firstPayloadByteCountMax
     }
 
@@ -37,14 +30,7 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
                 try FrameHeader.checkBeginning(beginning ?? [])
                 return nil
             }
-            let decoded = try FrameHeader.decode(bytes, receiver: receiver)
-            if let types {
-                guard let type = decoded.type, types.contains(type) else {
-                    throw decoded.type.map { .outOfOrder($0) }
-                        ?? .unknownMessageType(decoded.typeByte)
-                }
-            }
-            header = try accept(decoded)
+            header = try accept(FrameHeader.decode(bytes, receiver: receiver))
         }
         guard let header, let payload = buffer.readBytes(length: header.payloadByteCount) else {
             return nil

@@ -82,8 +82,9 @@ package final class PeerConnection: Sendable {
                 abort("the task was cancelled")
             }
         } catch {
+            let problem = error as? AdmissionError ?? TLSProblem(late: error)?.admissionError
             end = End(
-                reason: TransportError.reason(of: error), isFinal: TLSProblem.isFinal(error))
+                reason: TransportError.reason(of: error), isFinal: problem?.isFinal ?? false)
         }
         outboxInput.finish()
         return abortReason.withLock { $0 }.map { End(reason: $0) } ?? end

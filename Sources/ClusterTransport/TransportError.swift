@@ -63,7 +63,7 @@ extension TransportError: CustomStringConvertible {
             "no answer within \(Double(limit.nanoseconds / 1_000_000) / 1000) s"
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed, ChannelError.eof:
             "the connection is closed"
-        default: TLSProblem.sentence(for: error) ?? "\(error)"
+        default: TLSProblem(late: error)?.reason ?? "\(error)"
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CZlib
-import Crypto
+import Digests
 package import GenerationTypes
 
 /// CRC-32 as in zlib and PNG (polynomial 0xEDB88320): any single damaged byte is noticed.
@@ -23,7 +23,7 @@ extension GeneratedLatents {
         values.withUnsafeBytes { raw in
             var hash = SHA256()
             hash.update(bufferPointer: raw)
-            return Array(hash.finalize())
+            return hash.finalize()
         }
     }
 }

@@ -7,6 +7,8 @@
 package struct FrameHeader: Sendable, Equatable {
     /// Bytes 0–3; the first has its high bit set, so no text protocol starts like it.
     package static let magic: [UInt8] = [0x89, 0x52, 0x54, 0x4D]  // "\x89RTM"
+    /// Where the type byte is.
+    package static let typeOffset = 6
     /// Flag bit 0: the payload is one zstd frame.
     static let compressedFlag: UInt8 = 1
 
@@ -66,7 +68,8 @@ package struct FrameHeader: Sendable, Equatable {
         guard bytes[7] & ~compressedFlag == 0 else { throw .unknownFlags(bytes[7]) }
         guard word(bytes, at: 24) == 0 else { throw .reservedFieldNotZero("header") }
         let header = FrameHeader(
-            version: version, typeByte: bytes[6], isCompressed: bytes[7] & compressedFlag != 0,
+            version: version, typeByte: bytes[typeOffset],
+            isCompressed: bytes[7] & compressedFlag != 0,
             stream: word(bytes, at: 8), payloadByteCount: Int(word(bytes, at: 12)),
             contentByteCount: Int(word(bytes, at: 16)), payloadChecksum: word(bytes, at: 20))
         try header.check(receiver: receiver)
@@ -75,6 +78,7 @@ package struct FrameHeader: Sendable, Equatable {
 
     private func check(receiver: PeerRole) throws(WireError) {
         guard let type else {
+            guard typeByte != MessageType.retiredChallenge else { throw .retiredHandshake }
             let skippable =
                 typeByte >= MessageType.optionalStart
                 && version.minor > ProtocolVersion.current.minor

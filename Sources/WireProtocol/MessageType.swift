@@ -8,8 +8,6 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case hello = 0x01
     case welcome = 0x02
     case refuse = 0x03
-    case challenge = 0x04
-    case proof = 0x05
     case assign = 0x10
     case progress = 0x11
     /// Since protocol 1.1.
@@ -29,6 +27,11 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case pong = 0x22
     case goodbye = 0x23
 
+    /// Began the handshake of builds that proved the key in messages of their own; 0x05 ended it.
+    ///
+    /// Neither number may get another meaning.
+    package static let retiredChallenge: UInt8 = 0x04
+
     /// First type byte that a receiver may skip when it does not know it.
     static let optionalStart: UInt8 = 0x80
 
@@ -37,7 +40,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         switch self {
         case .hello, .assign, .resultAck, .cancel, .prepare: .coordinator
         case .welcome, .progress, .checkpoint, .picture, .result, .ackConfirm, .nak, .term: .worker
-        case .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: nil
+        case .refuse, .drain, .ping, .pong, .goodbye: nil
         }
     }
 
@@ -47,7 +50,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term,
             .cancel, .prepare, .picture:
             true
-        case .hello, .welcome, .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: false
+        case .hello, .welcome, .refuse, .drain, .ping, .pong, .goodbye: false
         }
     }
 
@@ -55,8 +58,6 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     package var payloadByteCountMax: Int {
         switch self {
         case .hello, .welcome: WireLimits.handshakeByteCountMax
-        case .challenge: WireLimits.nonceByteCount
-        case .proof: WireLimits.proofByteCount
         case .assign: WireLimits.assignByteCountMax
         case .result: WireLimits.resultByteCountMax
         case .picture: WireLimits.picturePayloadByteCountMax

@@ -29,7 +29,11 @@ extension StrangerKind: CustomStringConvertible {
     package var description: String {
         switch self {
         case .http: "the peer speaks HTTP; this port takes only retom's own protocol"
-        case .tls: "the peer speaks TLS; this port takes only retom's own protocol, unencrypted"
+        case .tls:
+            """
+            the peer speaks TLS, and this worker does not; start it with the coordinator's \
+            --auth-key-file or with certificates
+            """
         case .ssh: "the peer speaks SSH; this port takes only retom's own protocol"
         case .unknown: "the peer does not speak retom's protocol"
         }

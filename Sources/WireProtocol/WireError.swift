@@ -7,6 +7,8 @@ package enum WireError: Error, Equatable, Sendable {
     case headerChecksumMismatch
     case unsupportedProtocol(major: UInt8, minor: UInt8)
     case unknownMessageType(UInt8)
+    /// An older build wants the key proved in the way that TLS has replaced.
+    case retiredHandshake
     case wrongDirection(MessageType)
     /// Not a fault of the bytes: the message has no place in the state the connection is in.
     case outOfOrder(MessageType)
@@ -37,12 +39,12 @@ extension WireError: CustomStringConvertible {
             install the same version of retom on both machines
             """
         case .unknownMessageType(let type): "message type \(type) is not known to this build"
+        case .retiredHandshake:
+            """
+            the coordinator has a key and an older version of retom, which does not encrypt; \
+            install the same version on both machines
+            """
         case .wrongDirection(let type): "\(type) came from the wrong end of the connection"
-        case .outOfOrder(.challenge):
-            """
-            the other end asks for a key, and this one has none; give retom-coord and \
-            retom-worker the same --auth-key-file
-            """
         case .outOfOrder(let type): "\(type) came at a time when it has no meaning"
         case .unknownFlags(let flags): "a frame has unknown flags (\(flags))"
         case .reservedFieldNotZero(let field): "the reserved field '\(field)' is not zero"
@@ -70,7 +72,7 @@ extension WireError: CustomStringConvertible {
         case .unsupportedProtocol: .protocolMismatch
         case .headerChecksumMismatch, .payloadChecksumMismatch, .digestMismatch: .checksumMismatch
         case .payloadTooLong, .decompressedSizeMismatch: .frameTooLong
-        case .outOfOrder(.challenge): .authenticationRequired
+        case .retiredHandshake: .authenticationRequired
         case .unknownMessageType, .wrongDirection, .outOfOrder: .unexpectedMessage
         case .stranger, .unknownFlags, .reservedFieldNotZero, .streamOutOfRange,
             .compressionNotAllowed, .badCompression, .truncated, .trailingBytes, .fieldOutOfRange,

@@ -15,7 +15,7 @@ package enum WireErrorCode: UInt16, Sendable, CaseIterable {
     case tooManyConnections = 104
     case wrongRole = 105
     case kernelClassMismatch = 106
-    /// No proof of the shared key, a wrong one, or no TLS where it is wanted.
+    /// No TLS where it is wanted: with the key, or with certificates.
     case authenticationRequired = 107
     case handshakeTimeout = 108
 

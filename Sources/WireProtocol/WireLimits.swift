@@ -24,10 +24,6 @@ package enum WireLimits {
     package static let retryAfterMillisecondsMax = 3_600_000
     /// Largest zstd window a peer may make us hold, as a power of two: 16 MiB.
     package static let zstdWindowLogMax = 24
-    /// Bytes of the random number of a CHALLENGE.
-    package static let nonceByteCount = 32
-    /// Bytes of a PROOF: HMAC-SHA256.
-    package static let proofByteCount = 32
     /// Most bytes of a checkpoint; images whose checkpoints are longer are drawn without.
     package static let checkpointByteCountMax = 8 << 20
     /// Most bytes of a picture's pixels; larger ones are decoded where their latents are collected.

@@ -79,7 +79,7 @@ struct ClusterRun: Sendable {
         case .hosts(let addresses, let security): return try await body(addresses, security)
         case .local(let count, let arguments):
             // Other users of this machine can reach the workers' ports, too.
-            let (key, keyText) = AuthenticationKey.random()
+            let (key, keyText) = ClusterKey.random()
             let local = try await LocalWorkers.start(
                 count: count, executable: "\(SystemInfo.executableDirectory)/retom-worker",
                 arguments: arguments, input: Array("\(keyText)\n".utf8),

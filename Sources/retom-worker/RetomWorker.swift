@@ -30,8 +30,9 @@ struct RetomWorker: AsyncParsableCommand {
               retom-worker --host 0.0.0.0 --auth-key-file retom.key
               retom-coord --workers hosts.txt --auth-key-file retom.key -p "a house"
 
-            The key keeps strangers out; certificates (--tls-cert, --tls-key, --tls-ca) encrypt as \
-            well. Without either the worker takes connections of its own machine only.
+            The key encrypts and keeps strangers out; so do certificates (--tls-cert, --tls-key, \
+            --tls-ca), which also tell the machines apart. Without either the worker takes \
+            connections of its own machine only.
 
             Exit codes: 0 stopped on request; 2 wrong usage, unusable model or port in use.
             """,

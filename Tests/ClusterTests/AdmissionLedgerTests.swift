@@ -5,35 +5,45 @@ import Testing
 
 /// How many strangers may stand at the door.
 @Suite struct AdmissionLedgerTests {
+    private typealias Verdict = AdmissionLedger.Verdict
+
     /// A ledger that may be asked in the middle of an expectation.
     private final class Door {
         private var ledger = AdmissionLedger()
+        private var next: UInt64 = 0
         var count: Int { ledger.count }
 
-        func enter(_ source: String, now: Duration) -> Bool { ledger.enter(source, now: now) }
-        func leave(_ source: String) { ledger.leave(source) }
-        func fail(_ source: String, now: Duration) { ledger.fail(source, now: now) }
+        /// Lets the next connection in; they are numbered from 1.
+        @discardableResult
+        func enter(_ source: String, now: Duration = .zero) -> Verdict {
+            next += 1
+            return ledger.enter(next, of: source, now: now)
+        }
+        func leave(_ id: UInt64) { ledger.leave(id) }
+        func fail(_ id: UInt64, now: Duration) { ledger.fail(id, now: now) }
     }
 
-    @Test func eachSourceHasAFewPlaces() {
+    @Test func theOldestOfASourceMakesWay() {
         let door = Door()
-        for _ in 0..<AdmissionLedger.sourceCountMax {
-            #expect(door.enter("a", now: .zero))
-        }
-        #expect(!door.enter("a", now: .zero))
-        #expect(door.enter("b", now: .zero))
-        door.leave("a")
-        #expect(door.enter("a", now: .zero))
+        for _ in 0..<AdmissionLedger.sourceCountMax { #expect(door.enter("a") == .enters) }
+        #expect(door.enter("b") == .enters)
+        #expect(door.enter("a") == .replaces(1))
+        #expect(door.enter("a") == .replaces(2))
+        #expect(door.count == AdmissionLedger.sourceCountMax + 1)
+        door.leave(4)
+        #expect(door.enter("a") == .enters)
+        #expect(door.enter("a") == .replaces(3))
+        #expect(door.enter("a") == .replaces(5))
     }
 
-    @Test func allTogetherHaveSomeMore() {
+    @Test func whereAllPlacesAreTakenTheLargestCrowdGivesOne() {
         let door = Door()
-        for number in 0..<AdmissionLedger.countMax {
-            #expect(door.enter("\(number)", now: .zero))
+        for number in 0..<AdmissionLedger.countMax - 2 {
+            #expect(door.enter("\(number)") == .enters)
         }
-        #expect(!door.enter("new", now: .zero))
-        door.leave("3")
-        #expect(door.enter("new", now: .zero))
+        for _ in 0..<2 { #expect(door.enter("crowd") == .enters) }
+        #expect(door.enter("new") == .replaces(UInt64(AdmissionLedger.countMax) - 1))
+        #expect(door.count == AdmissionLedger.countMax)
     }
 
     @Test func failuresKeepTheirPlacesForAWhile() {
@@ -41,14 +51,30 @@ import Testing
         let pause = AdmissionLedger.failurePause
         for number in 0..<AdmissionLedger.sourceCountMax {
             let now = Duration.milliseconds(number)
-            #expect(door.enter("a", now: now))
-            door.fail("a", now: now)
+            #expect(door.enter("a", now: now) == .enters)
+            door.fail(UInt64(number) + 1, now: now)
         }
-        #expect(!door.enter("a", now: pause - .milliseconds(1)))
-        #expect(door.enter("a", now: pause))
-        #expect(!door.enter("a", now: pause), "one place is free again, not all")
-        #expect(door.enter("a", now: pause + .seconds(1)))
+        #expect(door.enter("a", now: pause - .milliseconds(1)) == .turnedAway)
+        #expect(door.enter("a", now: pause) == .enters, "one place is free again, not all")
+        #expect(door.enter("a", now: pause) == .replaces(10))
+        #expect(door.enter("a", now: pause + .seconds(1)) == .enters)
         #expect(door.count == 2)
+        // What had to go does not fail too.
+        door.fail(10, now: pause + .seconds(1))
+        #expect(door.count == 2)
+    }
+
+    @Test func aCrowdIsReportedOnceASecond() {
+        var report = CrowdReport()
+        func reason(at milliseconds: Int) -> String? {
+            report.reason(now: .milliseconds(milliseconds))
+        }
+        let first = reason(at: 0)
+        #expect(first?.contains("too many connections wait") == true)
+        #expect(first?.contains("more") == false)
+        for time in 1..<1000 { #expect(reason(at: time) == nil) }
+        #expect(reason(at: 1000)?.contains("; 999 more since") == true)
+        #expect(reason(at: 5000)?.contains("more") == false)
     }
 
     @Test func loopbackIsToldFromOtherMachines() {

@@ -5,7 +5,8 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A port that forwards to another one and can lose all its connections at once.
+/// A port that forwards to another one, may change what passes, and can lose all its connections at
+/// once.
 ///
 /// It needs no threads of its own, so a test may have hundreds.
 final class CuttableRelay: Sendable {
@@ -13,7 +14,14 @@ final class CuttableRelay: Sendable {
     private let server: any Channel
     private let open: OpenChannels
 
-    init(to target: WorkerAddress) async throws {
+    /// Where bytes go.
+    enum Direction: Sendable { case forth, back }
+
+    /// - Parameter alter: sees what passes, and says what to pass instead.
+    init(
+        to target: WorkerAddress,
+        alter: @escaping @Sendable (Direction, [UInt8]) -> [UInt8] = { $1 }
+    ) async throws {
         let open = OpenChannels()
         server = try await ServerBootstrap(group: TestCluster.group)
             .serverChannelOption(.backlog, value: 64)
@@ -21,9 +29,13 @@ final class CuttableRelay: Sendable {
             .childChannelInitializer { client in
                 open.insert(client)
                 return ClientBootstrap(group: client.eventLoop)
-                    .channelInitializer { $0.pipeline.addHandler(Forwarder(to: client)) }
+                    .channelInitializer {
+                        $0.pipeline.addHandler(Forwarder(to: client) { alter(.back, $0) })
+                    }
                     .connect(host: target.host, port: target.port)
-                    .flatMap { client.pipeline.addHandler(Forwarder(to: $0)) }
+                    .flatMap { channel in
+                        client.pipeline.addHandler(Forwarder(to: channel) { alter(.forth, $0) })
+                    }
                     .flatMap { client.setOption(.autoRead, value: true) }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -57,11 +69,16 @@ private final class Forwarder: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
 
     private let other: any Channel
+    private let alter: @Sendable ([UInt8]) -> [UInt8]
 
-    init(to other: any Channel) { self.other = other }
+    init(to other: any Channel, alter: @escaping @Sendable ([UInt8]) -> [UInt8]) {
+        self.other = other
+        self.alter = alter
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        other.writeAndFlush(unwrapInboundIn(data), promise: nil)
+        let bytes = alter(Array(unwrapInboundIn(data).readableBytesView))
+        other.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) { other.close(promise: nil) }

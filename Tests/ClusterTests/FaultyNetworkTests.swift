@@ -22,10 +22,12 @@ import Worker
         case halfOpen, deafForth, deafBack
 
         /// Bad from somewhere in the middle of the first few connections; good in the end.
-        func plan(_ connection: Int) -> Plan {
+        ///
+        /// - Parameter offset: bytes that come before the first frame.
+        func plan(_ connection: Int, offset: Int = 0) -> Plan {
             var plan = Plan()
             // Within HELLO, ASSIGN or the first results, never at the end of a frame.
-            let place = [60, 333, 1501, 2777, 150, 700][connection % 6]
+            let place = offset + [60, 333, 1501, 2777, 150, 700][connection % 6]
             let isBad = connection < 5
             switch self {
             case .delay: (plan.forth.delayMilliseconds, plan.back.delayMilliseconds) = (5, 5)
@@ -49,15 +51,17 @@ import Worker
     private static let generator = HashChainGenerator(beforeStep: { _, _ in usleep(500) })
 
     /// Draws everything on two workers, each behind a proxy.
-    private func draw(_ plan: @escaping @Sendable (Int) -> Plan) async throws -> RunRecord {
+    private func draw(
+        security: ClusterSecurity = .none, _ plan: @escaping @Sendable (Int) -> Plan
+    ) async throws -> RunRecord {
         let workers = (0..<2).map { _ in
-            TestWorker(Self.generator) { Self.hurry(&$0.timeouts) }
+            TestWorker(Self.generator, security: security) { Self.hurry(&$0.timeouts) }
         }
         return try await withWorkers(workers) { addresses in
             let proxies = try addresses.map { try FaultyProxy(to: $0.port, plan: plan) }
             defer { for proxy in proxies { proxy.stop() } }
             let places = proxies.map { WorkerAddress(host: "127.0.0.1", port: $0.port) }
-            return try await TestCluster.coordinator(places) {
+            return try await TestCluster.coordinator(places, security: security) {
                 Self.hurry(&$0.timeouts)
                 // Five bad connections to each worker are many; none may cost an image.
                 $0.tolerance.attemptCountMax = 20
@@ -90,6 +94,15 @@ import Worker
             if case .workerLost = $0 { true } else { false }
         }
         #expect(losses > 0, "the fault must be felt")
+    }
+
+    /// What breaks behind the handshake of a key; damage within it is told as another key.
+    @Test(arguments: Fault.allCases)
+    func badNetworksBetweenKeysChangeNoByte(_ fault: Fault) async throws {
+        let security = ClusterSecurity(key: ClusterKey.random().key)
+        let record = try await draw(security: security) { fault.plan($0, offset: 700) }
+        #expect(record.summary.failures.isEmpty)
+        #expect(try await record.latentsByItem == quietRun())
     }
 
     /// Everything at once, differently for each seed.

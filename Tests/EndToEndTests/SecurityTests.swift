@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import GenerationTypes
 import Glibc
 import TestSupport
 import Testing
@@ -37,14 +38,15 @@ extension EndToEndTests {
             let alone = try await studio.draw(
                 "-p", "a", "--workers", openHosts, "--auth-key-file", good, out: "alone")
             #expect(alone.code == 3, "\(alone)")
-            #expect(alone.errorOutput.contains("asks for a key"), "\(alone)")
+            #expect(alone.errorOutput.contains("the worker does not take a key"), "\(alone)")
             // Both ends tell, and neither prints a key.
             #expect(count("the keys differ", in: worker.program.output) == 1)
-            #expect(count("the worker asks for a key", in: worker.program.output) == 1)
+            #expect(count("came without a key", in: worker.program.output) == 1)
+            #expect(count("the peer speaks TLS", in: open.program.output) == 1)
             for text in [wrong.errorOutput, worker.program.output, worker.program.errorOutput] {
                 #expect(!text.contains("0123456789abcdef") && !text.contains("fedcba98"))
             }
-            // What is encrypted or proved changes no byte.
+            // That it is encrypted changes no byte.
             let local = try await studio.draw("-p", "a", "--save-latents", out: "local")
             #expect(local.code == 0, "\(local)")
             let name = "00000-100.safetensors"
@@ -88,13 +90,18 @@ extension EndToEndTests {
             #expect(studio.names() == nil, "nothing is made before that is told")
         }
 
-        /// Whoever knocks may give any reason for going away; the owner's terminal stays as it is.
+        /// Whoever knocks may call himself anything; the owner's terminal stays as it is.
         @Test func whatStrangersSayIsOnlyText() async throws {
             let studio = try Studio()
-            let good = try key(String(repeating: "0123456789abcdef", count: 4), in: studio, as: "a")
-            let worker = try await studio.worker("--auth-key-file", good)
-            let refusal = Message.refuse(WireReason(.busy, "x\u{1B}[2J\nlistening on forged"))
-            let stranger = try Stranger(port: worker.port, says: refusal.frame().encoded())
+            let worker = try await studio.worker()
+            let none = [UInt8](repeating: 0, count: 32)
+            let node = NodeDescription(
+                role: .coordinator, instance: [UInt8](repeating: 1, count: 16),
+                name: "x\u{1B}[2J\nlistening on forged", build: "test", kernelClass: "test",
+                coreCount: 1, memoryByteCount: 1,
+                model: ModelFingerprint(unet: none, textEncoder: none, vae: none), credits: 0)
+            let hello = Message.hello(node).frame()
+            let stranger = try Stranger(port: worker.port, says: hello.encoded())
             _ = try stranger.reply()
             _ = try await worker.program.line { $0.contains("x [2J listening on forged") }
             #expect(!worker.program.output.contains("\u{1B}"))

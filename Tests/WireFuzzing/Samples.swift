@@ -87,7 +87,6 @@ package enum Samples {
 
     package static let messages: [Message] = [
         .hello(node(.coordinator)), .welcome(node(.worker)), .refuse(reason),
-        .challenge([UInt8](0..<32)), .proof([UInt8](32..<64)),
         .assign(lease, request),
         .prepare(
             lease, Preparation(checkpointInterval: 5, checkpoint: checkpoint, wantsPicture: true)),

@@ -5,40 +5,29 @@ import NIOCore
 import NIOTLS
 import WireProtocol
 
-/// Lets nothing through before the other end has shown that it may come in: TLS, then the key.
+/// Lets nothing through before all layers of TLS are in place: by then the other end has shown that
+/// it may come in.
 ///
 /// It is the last handler of the pipeline until then. What belongs behind it is added by a callback
 /// of the promise, which runs before the first byte is passed on.
 final class AdmissionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-    typealias OutboundOut = ByteBuffer
 
-    private enum Phase { case connecting, encrypting, proving, admitted, refused }
+    private enum Phase { case connecting, encrypting, admitted, refused }
 
     private let awaitsTLS: Bool
     private let timeout: Duration
     private let admission: EventLoopPromise<Void>
-    private var authentication: Authentication?
-    private var decoder: FrameChannelDecoder
-    private var received = ByteBuffer()
     private var phase = Phase.connecting
     private var alarm: Scheduled<Void>?
 
     /// - Parameters:
     ///   - timeout: for all of it, from the connection on.
     ///   - admission: succeeds once, or fails with an `AdmissionError`.
-    init(
-        role: PeerRole, security: ClusterSecurity, timeout: Duration,
-        admission: EventLoopPromise<Void>
-    ) {
-        awaitsTLS = security.tls != nil
+    init(security: ClusterSecurity, timeout: Duration, admission: EventLoopPromise<Void>) {
+        awaitsTLS = !security.layers.isEmpty
         self.timeout = timeout
         self.admission = admission
-        authentication = security.key.map {
-            Authentication(role: role, key: $0, nonce: Self.nonce())
-        }
-        decoder = FrameChannelDecoder(receiver: role, types: Authentication.types)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -65,101 +54,46 @@ final class AdmissionHandler: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted = event as? TLSUserEvent, phase == .encrypting {
-            prove(context)
-        }
+        if case .handshakeCompleted = event as? TLSUserEvent, phase == .encrypting { admit() }
         context.fireUserInboundEventTriggered(event)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch phase {
-        case .admitted: context.fireChannelRead(data)
-        case .proving:
-            var bytes = unwrapInboundIn(data)
-            received.writeBuffer(&bytes)
-            readMessages(context)
-        case .connecting, .encrypting, .refused: break
-        }
+        if phase == .admitted { context.fireChannelRead(data) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if phase == .admitted {
             context.fireErrorCaught(error)
         } else {
+            let reason = TransportError.reason(of: error)
             fail(
-                AdmissionError(
-                    reason: TransportError.reason(of: error), isFinal: TLSProblem.isFinal(error)),
-                context)
+                error as? AdmissionError ?? AdmissionError(reason: reason, isFinal: false), context)
         }
     }
 
     private func begin(_ context: ChannelHandlerContext) {
         guard phase == .connecting else { return }
+        guard awaitsTLS else {
+            admit()
+            return
+        }
+        phase = .encrypting
         let contextBox = NIOLoopBound(context, eventLoop: context.eventLoop)
         let handlerBox = NIOLoopBound(self, eventLoop: context.eventLoop)
         alarm = context.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
             handlerBox.value.expire(contextBox.value)
         }
-        if awaitsTLS {
-            phase = .encrypting
-        } else {
-            prove(context)
-        }
     }
 
-    private func prove(_ context: ChannelHandlerContext) {
-        guard let authentication else {
-            admit(context)
-            return
-        }
-        phase = .proving
-        perform(authentication.opening(), context)
-    }
-
-    private func readMessages(_ context: ChannelHandlerContext) {
-        while phase == .proving {
-            do {
-                guard let frame = try decoder.decode(buffer: &received) else { return }
-                guard let message = try Message(frame) else { continue }
-                perform(authentication?.received(message) ?? [], context)
-            } catch {
-                if case .stranger(let kind) = error, let answer = StrangerAnswer.bytes(for: kind) {
-                    context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
-                }
-                perform(authentication?.malformed(error) ?? [], context)
-            }
-        }
-    }
-
-    private func perform(_ actions: [Authentication.Action], _ context: ChannelHandlerContext) {
-        for action in actions {
-            switch action {
-            case .send(let message):
-                context.writeAndFlush(
-                    wrapOutboundOut(ByteBuffer(bytes: message.frame().encoded())), promise: nil)
-            case .succeed: admit(context)
-            case .fail(let reason):
-                fail(
-                    AdmissionError(reason: reason.text, isFinal: !reason.code.isRetryable), context)
-            }
-        }
-    }
-
-    private func admit(_ context: ChannelHandlerContext) {
+    private func admit() {
         phase = .admitted
         alarm?.cancel()
         admission.succeed()
-        guard received.readableBytes > 0 else { return }
-        context.fireChannelRead(wrapInboundOut(received))
-        received = ByteBuffer()
     }
 
     private func expire(_ context: ChannelHandlerContext) {
-        if phase == .proving {
-            perform(authentication?.expired(after: timeout.seconds) ?? [], context)
-        } else {
-            fail("no TLS handshake within \(timeout.seconds) s", context)
-        }
+        fail("no TLS handshake within \(timeout.seconds) s", context)
     }
 
     private func fail(_ reason: String, _ context: ChannelHandlerContext) {
@@ -168,31 +102,9 @@ final class AdmissionHandler: ChannelInboundHandler {
 
     private func fail(_ error: AdmissionError, _ context: ChannelHandlerContext) {
         guard phase != .admitted, phase != .refused else { return }
-        let hasSaidSomething = phase == .proving
         phase = .refused
         alarm?.cancel()
-        received = ByteBuffer()
         admission.fail(error)
-        guard hasSaidSomething else {
-            context.close(promise: nil)
-            return
-        }
-        // What was written before leaves first.
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
-            context.close(promise: nil)
-        }
+        context.close(promise: nil)
     }
-
-    private static func nonce() -> [UInt8] {
-        var random = SystemRandomNumberGenerator()
-        return (0..<WireLimits.nonceByteCount).map { _ in .random(in: 0...255, using: &random) }
-    }
-}
-
-/// Why a connection was not let in.
-struct AdmissionError: Error {
-    /// One sentence.
-    var reason: String
-    /// Whether trying again is of no use.
-    var isFinal: Bool
 }

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import WireProtocol
-
 /// What keeps strangers out of a cluster's connections.
 package struct ClusterSecurity: Sendable {
-    /// Both ends prove that they hold it; `nil` asks nobody.
-    package var key: AuthenticationKey?
-    /// Both ends show certificates, and all bytes are encrypted; `nil` for plain TCP.
+    /// Both ends prove that they hold it, in TLS that is made with it; `nil` asks nobody.
+    package var key: ClusterKey?
+    /// Both ends show certificates in TLS; `nil` asks for none.
     package var tls: TLSIdentity?
 
     /// Nothing: for loopback.
     package static let none = ClusterSecurity()
 
-    /// Makes a choice; both at once are fine.
-    package init(key: AuthenticationKey? = nil, tls: TLSIdentity? = nil) {
+    /// Makes a choice; with both at once the TLS of the key lies in that of the certificates.
+    package init(key: ClusterKey? = nil, tls: TLSIdentity? = nil) {
         self.key = key
         self.tls = tls
     }
 
+    /// What the bytes of a connection go through, the layer next to the network first.
+    var layers: [TLSLayer] {
+        [tls.map(TLSLayer.certificates), key.map(TLSLayer.key)].compactMap(\.self)
+    }
+
     /// Whether other machines may be let in.
-    package var admitsOtherMachines: Bool { key != nil || tls != nil }
+    package var admitsOtherMachines: Bool { !layers.isEmpty }
 
     /// Whether an address can be reached from this machine only.
     ///

@@ -23,10 +23,18 @@ package struct ListenerRules: Sendable {
 
 /// Lets connections in that show what the rules ask for, a few strangers at a time.
 final class ListenerDoor: Sendable {
+    /// Those who wait at the door.
+    private struct Crowd {
+        var ledger = AdmissionLedger()
+        var report = CrowdReport()
+        /// Of each connection in the ledger.
+        var channels: [UInt64: any Channel] = [:]
+    }
+
     private let rules: ListenerRules
     private let counter: TrafficCounter
     private let reject: @Sendable (_ peer: String, _ reason: String) -> Void
-    private let ledger = Mutex(AdmissionLedger())
+    private let crowd = Mutex(Crowd())
     private let origin = ContinuousClock.now
 
     init(
@@ -41,22 +49,27 @@ final class ListenerDoor: Sendable {
     /// Asks an accepted connection for what the rules want; `nil` when it was closed.
     func admit(_ channel: any Channel, id: UInt64) async -> PeerConnection? {
         // A closed socket tells its address no more.
-        let (peer, source) = (channel.peerName, channel.sourceName)
+        let peer = channel.peerName
         // Where nothing is asked, nobody is a stranger.
         let isGuarded = rules.security.admitsOtherMachines
-        guard !isGuarded || ledger.withLock({ $0.enter(source, now: now) }) else {
-            await turnAway(channel)
-            return nil
-        }
+        guard !isGuarded || enter(channel, id) else { return nil }
         do {
             let candidate = try await configure(channel)
             let connection = PeerConnection(
                 id: id, channel: try await candidate.admitted.get(), counter: counter)
-            if isGuarded { ledger.withLock { $0.leave(source) } }
+            crowd.withLock {
+                $0.ledger.leave(id)
+                $0.channels[id] = nil
+            }
             return connection
         } catch {
-            if isGuarded { ledger.withLock { $0.fail(source, now: now) } }
-            if let error = error as? AdmissionError { reject(peer, error.reason) }
+            let wasAsked = crowd.withLock { crowd in
+                crowd.ledger.fail(id, now: now)
+                return crowd.channels.removeValue(forKey: id) != nil
+            }
+            if wasAsked || !isGuarded, let error = error as? AdmissionError {
+                reject(peer, error.reason)
+            }
             channel.close(promise: nil)
             return nil
         }
@@ -77,15 +90,37 @@ final class ListenerDoor: Sendable {
         }.get()
     }
 
-    /// Says a word, for it may be a friend behind whom strangers crowd, and closes.
-    private func turnAway(_ channel: any Channel) async {
-        if rules.security.tls == nil {
-            let word = Message.refuse(
-                WireReason(
-                    .tooManyConnections, "too many connections wait to be let in",
-                    retryAfterMilliseconds: 2000))
-            try? await channel.writeAndFlush(ByteBuffer(bytes: word.frame().encoded()))
+    /// Gives a connection a place among those who wait; `false` when it was turned away.
+    private func enter(_ channel: any Channel, _ id: UInt64) -> Bool {
+        let (loser, reason) = crowd.withLock { crowd -> ((any Channel)?, String?) in
+            let verdict = crowd.ledger.enter(id, of: channel.sourceName, now: now)
+            if verdict != .turnedAway { crowd.channels[id] = channel }
+            let loser: (any Channel)? =
+                switch verdict {
+                case .enters: nil
+                case .replaces(let other): crowd.channels.removeValue(forKey: other)
+                case .turnedAway: channel
+                }
+            return (loser, loser == nil ? nil : crowd.report.reason(now: now))
         }
-        try? await channel.close()
+        guard let loser else { return true }
+        if let reason { reject(loser.peerName, reason) }
+        turnAway(loser)
+        return loser !== channel
+    }
+
+    /// Says a word that TLS knows, for it may be a friend behind whom strangers crowd, and closes at
+    /// once: TLS, if it is there already, would wait for the other end to close too.
+    private func turnAway(_ channel: any Channel) {
+        channel.eventLoop.execute {
+            let pipeline = channel.pipeline.syncOperations
+            guard let context = try? pipeline.context(handlerType: TrafficHandler.self) else {
+                channel.writeAndFlush(StrangerAnswer.crowded, promise: nil)
+                channel.close(promise: nil)
+                return
+            }
+            context.writeAndFlush(NIOAny(StrangerAnswer.crowded), promise: nil)
+            context.close(promise: nil)
+        }
     }
 }

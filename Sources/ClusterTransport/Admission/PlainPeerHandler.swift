@@ -3,7 +3,7 @@
 import NIOCore
 import WireProtocol
 
-/// In front of a worker's TLS: tells who speaks without, in words that they understand.
+/// In front of a worker's TLS: tells peers that speak without, in words that they understand.
 final class PlainPeerHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -12,7 +12,10 @@ final class PlainPeerHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// Type byte of a TLS handshake record.
     private static let handshakeRecord: UInt8 = 0x16
 
+    private let layer: TLSLayer.Kind
     private var hasAnswered = false
+
+    init(_ layer: TLSLayer.Kind) { self.layer = layer }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
@@ -25,15 +28,27 @@ final class PlainPeerHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         hasAnswered = true
         let kind = StrangerKind(firstBytes: bytes.readableBytesView.prefix(8))
-        let isOurs = first == FrameHeader.magic[0]
-        let reason = isOurs ? TLSProblem.plainPeer : kind.description
-        let refusal = Message.refuse(WireReason(.authenticationRequired, TLSProblem.wanted))
-        let answer =
-            isOurs ? ByteBuffer(bytes: refusal.frame().encoded()) : StrangerAnswer.bytes(for: kind)
+        var (answer, reason) = (StrangerAnswer.bytes(for: kind), kind.description)
+        if first == FrameHeader.magic[0] {
+            let words = wordsForOurs(bytes)
+            let refusal = Message.refuse(WireReason(.authenticationRequired, words.answer))
+            (answer, reason) = (ByteBuffer(bytes: refusal.frame().encoded()), words.log)
+        }
         context.writeAndFlush(wrapOutboundOut(answer ?? ByteBuffer())).assumeIsolated()
             .whenComplete { _ in
                 context.fireErrorCaught(AdmissionError(reason: reason, isFinal: true))
                 context.close(promise: nil)
             }
+    }
+
+    /// For a coordinator that speaks our protocol, but not in TLS.
+    private func wordsForOurs(_ bytes: ByteBuffer) -> (answer: String, log: String) {
+        let type = bytes.getInteger(
+            at: bytes.readerIndex + FrameHeader.typeOffset, as: UInt8.self)
+        if layer == .key, type == MessageType.retiredChallenge {
+            let words = WireError.retiredHandshake.description
+            return (words, words)
+        }
+        return TLSProblem.plainPeer(layer)
     }
 }

@@ -16,6 +16,8 @@ enum StrangerAnswer {
     /// A fatal alert, `protocol_version`: our own TLS client, too, learns from it that there is none
     /// here.
     private static let tlsAlert: [UInt8] = [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46]
+    /// A fatal alert, `user_canceled`: our own TLS client learns from it that there is no place now.
+    static let crowded = ByteBuffer(bytes: [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x5A] as [UInt8])
 
     /// What to send before the connection is closed; `nil` for nothing.
     static func bytes(for kind: StrangerKind) -> ByteBuffer? {

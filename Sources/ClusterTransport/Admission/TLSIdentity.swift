@@ -13,6 +13,16 @@ package struct TLSIdentity: Sendable {
     private let client: NIOSSLContext
     private let server: NIOSSLContext
 
+    /// Kinds of keys that TLS 1.3 of this build signs and verifies with.
+    private static let keyKinds: Set<String> = ["RSA", "P-256", "P-384", "P-521", "ED25519"]
+    /// Shorter RSA keys can't hold TLS's signatures.
+    private static let rsaBitCountMin = 1024
+    /// BoringSSL's own choice leaves Ed25519 and P-521 out.
+    private static let signatureAlgorithms: [SignatureAlgorithm] = [
+        .ed25519, .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .ecdsaSecp521R1Sha512,
+        .rsaPssRsaeSha256, .rsaPssRsaeSha384, .rsaPssRsaeSha512,
+    ]
+
     /// Reads PEM files.
     ///
     /// - Parameters:
@@ -31,6 +41,7 @@ package struct TLSIdentity: Sendable {
             for certificate in certificates {
                 guard certificate.notValidAfter > now else { throw .expired(path) }
                 guard certificate.notValidBefore <= now else { throw .notYetValid(path) }
+                try Self.checkKind(of: certificate, path)
             }
         }
         guard let privateKey = try? NIOSSLPrivateKey(bytes: key, format: .pem) else {
@@ -40,13 +51,18 @@ package struct TLSIdentity: Sendable {
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey),
             trustRoots: .certificates(authorities))
         server.minimumTLSVersion = .tlsv13
+        server.verifySignatureAlgorithms = Self.signatureAlgorithms
         server.certificateVerification = .noHostnameVerification
+        server.shutdownTimeout = TLSLayer.shutdownTimeout
         var client = TLSConfiguration.makeClientConfiguration()
         client.minimumTLSVersion = .tlsv13
         client.certificateChain = chain.map { .certificate($0) }
         client.privateKey = .privateKey(privateKey)
         client.trustRoots = .certificates(authorities)
-        client.certificateVerification = .fullVerification
+        client.verifySignatureAlgorithms = Self.signatureAlgorithms
+        // `check(_:names:)` looks at the name.
+        client.certificateVerification = .noHostnameVerification
+        client.shutdownTimeout = TLSLayer.shutdownTimeout
         do {
             self.server = try NIOSSLContext(configuration: server)
             self.client = try NIOSSLContext(configuration: client)
@@ -63,11 +79,43 @@ package struct TLSIdentity: Sendable {
         return certificates
     }
 
+    private static func checkKind(
+        of certificate: NIOSSLCertificate, _ path: String
+    ) throws(TLSIdentityError) {
+        guard let facts = CertificateFacts(certificate) else {
+            throw .unreadable(path, "a certificate in PEM")
+        }
+        let kind = facts.keyKind
+        guard keyKinds.contains(kind) else { throw .unusableKey(path, kind: kind) }
+        guard kind != "RSA" || facts.keyBitCount >= rsaBitCountMin else {
+            throw .unusableKey(path, kind: "RSA with \(facts.keyBitCount) bits")
+        }
+    }
+
+    private static func isAddress(_ host: String) -> Bool {
+        (try? SocketAddress(ipAddress: host, port: 0)) != nil
+    }
+
     /// The coordinator's end.
     func clientHandler(host: String) throws -> NIOSSLClientHandler {
-        // An address is compared with the addresses in the certificate; only names are announced.
-        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
-        return try NIOSSLClientHandler(context: client, serverHostname: isAddress ? nil : host)
+        // Only names are announced.
+        try NIOSSLClientHandler(
+            context: client, serverHostname: Self.isAddress(host) ? nil : host)
+    }
+
+    /// Refuses a worker whose certificate does not name the host as the coordinator does: a name
+    /// that leads to an address is not the address.
+    static func check(
+        _ certificate: NIOSSLCertificate?, names host: String
+    ) throws(AdmissionError) {
+        let facts = certificate.flatMap(CertificateFacts.init)
+        guard facts?.names(host, isAddress: isAddress(host)) == true else {
+            throw AdmissionError(
+                reason: """
+                    the worker's certificate is for another host than '\(host)'; name the worker in \
+                    the hosts file as its certificate does, or make one for this name
+                    """, isFinal: true)
+        }
     }
 
     /// A worker's end.
@@ -79,6 +127,7 @@ package enum TLSIdentityError: Error, Equatable {
     case unreadable(String, String)
     case expired(String)
     case notYetValid(String)
+    case unusableKey(String, kind: String)
     case keyMismatch(certificatePath: String, keyPath: String)
 }
 
@@ -91,6 +140,11 @@ extension TLSIdentityError: CustomStringConvertible {
             "\(path): the certificate has expired; make new ones with cluster/make-certificates"
         case .notYetValid(let path):
             "\(path): the certificate is not valid yet; is this machine's clock right?"
+        case .unusableKey(let path, let kind):
+            """
+            \(path): TLS can't use this kind of key (\(kind)); take P-256, P-384, P-521, Ed25519 or \
+            RSA of 2048 bits: cluster/make-certificates makes such files
+            """
         case .keyMismatch(let certificatePath, let keyPath):
             "\(keyPath) is not the key of the certificate \(certificatePath)"
         }

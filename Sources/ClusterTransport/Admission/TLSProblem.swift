@@ -1,79 +1,209 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOSSL
+package import WireProtocol
 
 /// Says in plain words what a TLS library says in its own.
-enum TLSProblem {
-    private static let remedy = "both programs need certificates of one authority (--tls-ca)"
-    private static let options = "--tls-cert, --tls-key and --tls-ca"
+package struct TLSProblem: Equatable {
+    /// One sentence.
+    package let reason: String
+    /// Whether one end will not have the other, now or later.
+    package let isFinal: Bool
 
-    /// A worker with TLS to a coordinator without.
-    static let wanted = "the worker takes TLS connections only; start retom-coord with \(options)"
-    /// The same in the worker's log.
-    static let plainPeer = "the coordinator came without TLS; start it with \(options)"
+    var admissionError: AdmissionError { AdmissionError(reason: reason, isFinal: isFinal) }
+
     /// What a connection that ends too early says.
     static let closedInHandshake =
         "the other end closed the connection in the TLS handshake; its log says why"
+    private static let cut = "the connection was cut"
+    private static let damaged = "bytes were changed on the way"
+    /// What is said of a record that is not the one that was sent.
+    private static let damageWords = [
+        "BAD_RECORD_MAC", "DIGEST_CHECK_FAILED", "DECRYPT_ERROR", "DECODE_ERROR",
+        "WRONG_VERSION_NUMBER", "PROTOCOL_VERSION", "UNEXPECTED_RECORD", "UNEXPECTED_MESSAGE",
+        "RECORD_OVERFLOW", "ENCRYPTED_LENGTH_TOO_LONG", "BAD_ALERT",
+    ]
+    private static let crowded = "too many connections wait to be let in at the worker"
 
-    /// Words by which BoringSSL's errors are told, with what they mean to us: all of them are
-    /// refusals that no second attempt changes.
-    private static let refusals: [(word: String, meaning: String)] =
-        [
-            ("ALERT_PROTOCOL_VERSION", "the worker does not speak TLS; start it with \(options)"),
-            ("WRONG_VERSION_NUMBER", "the other end does not speak TLS; start it with \(options)"),
+    /// Reads an error of the TLS library; `nil` for other errors.
+    ///
+    /// - Parameters:
+    ///   - role: the end where it was caught.
+    ///   - isEstablished: whether the layer's handshake was done before.
+    init?(
+        _ error: any Error, of layer: TLSLayer.Kind, at role: PeerRole, isEstablished: Bool
+    ) {
+        guard error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError else {
+            return nil
+        }
+        if error as? NIOSSLError == .uncleanShutdown {
+            self.init(reason: Self.cut, isFinal: false)
+            return
+        }
+        self.init("\(error)", of: layer, at: role, isEstablished: isEstablished)
+    }
+
+    /// Reads an error that ends a connection whose layers were in place: a worker looks at the
+    /// certificate of a coordinator when that counts the connection as made already.
+    init?(late error: any Error) {
+        self.init(error, of: .certificates, at: .coordinator, isEstablished: true)
+    }
+
+    /// Reads what the TLS library says in its words.
+    package init(
+        _ text: String, of layer: TLSLayer.Kind, at role: PeerRole, isEstablished: Bool
+    ) {
+        let words = Self.words(of: text)
+        func says(_ names: [String]) -> Bool {
+            words.contains { word in names.contains { word.contains($0) } }
+        }
+        if text.contains("EOF during handshake") {
+            self.init(reason: Self.closedInHandshake, isFinal: false)
+        } else if says(["ALERT_USER_CANCELLED"]) {
+            self.init(reason: Self.crowded, isFinal: false)
+        } else if isEstablished, says(Self.damageWords) {
+            self.init(reason: Self.damaged, isFinal: false)
+        } else if let refusal = Self.refusals(of: layer, at: role).first(where: { says($0.words) }),
+            !isEstablished || layer == .certificates
+        {
+            self.init(reason: refusal.meaning, isFinal: true)
+        } else {
+            let said =
+                words.map { $0.lowercased().replacing("_", with: " ") }.joined(separator: ", ")
+            // Whatever it is, paths of the machine that built the library are not in it.
+            self.init(
+                reason: "TLS: \(said.isEmpty ? String(text.prefix { $0 != "/" }) : said)",
+                isFinal: false)
+        }
+    }
+
+    private init(reason: String, isFinal: Bool) {
+        self.reason = reason
+        self.isFinal = isFinal
+    }
+
+    /// The names of BoringSSL's errors in a text such as "… OPENSSL_internal:NO_SHARED_CIPHER at …".
+    private static func words(of text: String) -> [String] {
+        text.split(separator: "OPENSSL_internal:").dropFirst().map { part in
+            String(part.prefix { $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_") })
+        }.filter { !$0.isEmpty }
+    }
+}
+
+/// What one end says that has no TLS for the other.
+extension TLSProblem {
+    private static let certificateOptions = "--tls-cert, --tls-key and --tls-ca"
+
+    /// To a coordinator that comes without the layer, and in the worker's log.
+    static func plainPeer(_ layer: TLSLayer.Kind) -> (answer: String, log: String) {
+        switch layer {
+        case .certificates:
             (
-                "ALERT_UNKNOWN_CA",
-                "the other end does not know our certificate's authority; \(remedy)"
+                """
+                the worker takes TLS connections only; start retom-coord with \
+                \(certificateOptions)
+                """,
+                "the coordinator came without TLS; start it with \(certificateOptions)"
+            )
+        case .key:
+            (
+                """
+                the worker asks for a key; start retom-coord with the worker's key: \
+                --auth-key-file FILE
+                """,
+                """
+                the coordinator came without a key, and the worker asks for a key; start \
+                retom-coord with --auth-key-file FILE
+                """
+            )
+        }
+    }
+}
+
+/// Words by which BoringSSL's errors are told, with what they mean to us: all of them are refusals
+/// that no second attempt changes.
+extension TLSProblem {
+    private typealias Refusal = (words: [String], meaning: String)
+
+    private static let remedy = "both programs need certificates of one authority (--tls-ca)"
+
+    private static func refusals(of layer: TLSLayer.Kind, at role: PeerRole) -> [Refusal] {
+        switch layer {
+        case .certificates: certificateRefusals(at: role)
+        case .key: keyRefusals(at: role)
+        }
+    }
+
+    /// The first words that fit count, so those that say more come first.
+    private static func keyRefusals(at role: PeerRole) -> [Refusal] {
+        let noKey =
+            switch role {
+            case .coordinator:
+                """
+                the worker does not take a key; start it with the same --auth-key-file, and have \
+                the same version of retom on both machines
+                """
+            case .worker:
+                """
+                the coordinator comes with TLS but without a key; start it with the worker's \
+                --auth-key-file
+                """
+            }
+        return [
+            (
+                ["BAD_RECORD_MAC", "DECRYPT_ERROR", "DIGEST_CHECK_FAILED"],
+                "the keys differ; give retom-coord and retom-worker the same --auth-key-file"
             ),
-            ("ALERT_CERTIFICATE_REQUIRED", "the other end asks for a certificate; \(remedy)"),
-            ("CERTIFICATE_EXPIRED", "the other end says that our certificate has expired"),
-            ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "the other end shows no certificate; \(remedy)"),
             (
-                "CERTIFICATE_VERIFY_FAILED",
-                """
-                the other end's certificate is not of our authority, has expired, or is for the other \
-                role; \(remedy)
-                """
+                [
+                    "PROTOCOL_VERSION", "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL",
+                    "HANDSHAKE_FAILURE", "PSK_IDENTITY", "NO_SHARED_CIPHER",
+                    "INSUFFICIENT_SECURITY", "WRONG_CIPHER_RETURNED", "UNKNOWN_CIPHER_RETURNED",
+                ], noKey
             ),
         ]
-        + [
-            "BAD_CERTIFICATE", "UNSUPPORTED_CERTIFICATE", "CERTIFICATE_UNKNOWN",
-            "CERTIFICATE_REVOKED",
-            "ACCESS_DENIED", "HANDSHAKE_FAILURE",
-        ].map {
-            ("ALERT_\($0)", "the other end refuses our certificate; \(remedy)")
-        }
+    }
 
-    /// A sentence for an error of the TLS library; `nil` for other errors.
-    static func sentence(for error: any Error) -> String? {
-        guard isOurs(error) else { return nil }
-        if error as? NIOSSLError == .uncleanShutdown { return "the connection was cut" }
-        if isOfAnotherHost(error) {
-            return """
-                the worker's certificate is for another host; name the worker in the hosts file as \
-                its certificate does, or make one for this name
+    private static func certificateRefusals(at role: PeerRole) -> [Refusal] {
+        let other = role == .coordinator ? "worker" : "coordinator"
+        return [
+            (
+                ["PROTOCOL_VERSION", "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL"],
                 """
-        }
-        let text = "\(error)"
-        if text.contains("EOF during handshake") { return closedInHandshake }
-        return refusal(in: text) ?? "TLS: \(text)"
-    }
-
-    /// Whether an error says that one end will not have the other, now or later.
-    static func isFinal(_ error: any Error) -> Bool {
-        isOurs(error) && (isOfAnotherHost(error) || refusal(in: "\(error)") != nil)
-    }
-
-    private static func isOurs(_ error: any Error) -> Bool {
-        error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
-    }
-
-    private static func isOfAnotherHost(_ error: any Error) -> Bool {
-        error as? NIOSSLExtraError == .failedToValidateHostname
-            || error as? NIOSSLError == .unableToValidateCertificate
-    }
-
-    private static func refusal(in text: String) -> String? {
-        refusals.first { text.contains($0.word) }?.meaning
+                the \(other) does not speak TLS 1.3 with certificates; start it with \
+                \(certificateOptions)
+                """
+            ),
+            (
+                ["ALERT_UNKNOWN_CA"],
+                "the other end does not know our certificate's authority; \(remedy)"
+            ),
+            (
+                ["ALERT_CERTIFICATE_REQUIRED"],
+                "the other end asks for a certificate; \(remedy)"
+            ),
+            (
+                ["ALERT_CERTIFICATE_EXPIRED"],
+                "the other end says that our certificate has expired"
+            ),
+            (
+                ["PEER_DID_NOT_RETURN_A_CERTIFICATE"],
+                "the other end shows no certificate; \(remedy)"
+            ),
+            (
+                ["CERTIFICATE_VERIFY_FAILED"],
+                """
+                the other end's certificate is not of our authority, has expired, or is for the \
+                other role; \(remedy)
+                """
+            ),
+            (
+                [
+                    "ALERT_BAD_CERTIFICATE", "ALERT_UNSUPPORTED_CERTIFICATE",
+                    "ALERT_CERTIFICATE_UNKNOWN", "ALERT_CERTIFICATE_REVOKED",
+                    "ALERT_ACCESS_DENIED", "ALERT_HANDSHAKE_FAILURE",
+                ], "the other end refuses our certificate; \(remedy)"
+            ),
+        ]
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Crypto
+internal import Digests
 package import GenerationTypes
 internal import Glibc
 internal import SafeTensors
@@ -41,7 +41,7 @@ extension ModelFingerprint {
     private static func digest(_ paths: [String]) throws -> [UInt8] {
         var outer = SHA256()
         for path in paths { outer.update(data: try digest(ofFile: path)) }
-        return Array(outer.finalize())
+        return outer.finalize()
     }
 
     private static func digest(ofFile path: String) throws -> [UInt8] {
@@ -53,7 +53,7 @@ extension ModelFingerprint {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             guard errno == ENOENT else { throw failure(errno) }
-            return Array(hash.finalize())
+            return hash.finalize()
         }
         defer { close(descriptor) }
         // Piece by piece: a mapped file would count as this process's memory. Foundation's
@@ -64,7 +64,7 @@ extension ModelFingerprint {
             let count = read(descriptor, piece.baseAddress, piece.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw failure(errno) }
-            if count == 0 { return Array(hash.finalize()) }
+            if count == 0 { return hash.finalize() }
             hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: piece[..<count]))
         }
     }

@@ -3,20 +3,20 @@
 package import ArgumentParser
 package import ClusterTransport
 internal import Glibc
-internal import WireProtocol
 
 /// What keeps strangers out; the same options for coordinator and worker.
 package struct SecurityOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Use the cluster's key in this file: both programs must have it. 'openssl rand -hex 32' \
-            makes one; only its owner may read the file; - takes a line of standard input.
+            Encrypt with the cluster's key in this file and talk to its holders only: both \
+            programs must have it. 'openssl rand -hex 32' makes one; only its owner may read the \
+            file; - takes a line of standard input.
             """, valueName: "file"))
     package var authKeyFile: String?
 
     @Option(
-        help: ArgumentHelp("Use TLS with this certificate (PEM).", valueName: "file"))
+        help: ArgumentHelp("Encrypt with TLS and show this certificate (PEM).", valueName: "file"))
     package var tlsCert: String?
 
     @Option(help: ArgumentHelp("The certificate's private key (PEM).", valueName: "file"))
@@ -52,7 +52,7 @@ package struct SecurityOptions: ParsableArguments {
         if let path = authKeyFile {
             let content = try SecretFile.read(path)
             do {
-                security.key = try AuthenticationKey(fileContent: content)
+                security.key = try ClusterKey(fileContent: content)
             } catch {
                 throw KeyFileError(path: path, problem: error)
             }
@@ -82,7 +82,7 @@ package struct SecurityOptions: ParsableArguments {
 /// A key file whose content is no key.
 package struct KeyFileError: Error, CustomStringConvertible {
     let path: String
-    let problem: AuthenticationKeyError
+    let problem: ClusterKeyError
 
     package var description: String { "\(path): \(problem)" }
 }
@@ -116,8 +116,8 @@ package struct UnprotectedHostError: Error, Equatable, CustomStringConvertible {
             \(problem) Give all machines one key:
               (umask 077; openssl rand -hex 32 > retom.key)   # copy it to every machine, then
               --auth-key-file retom.key                       # with retom-worker and retom-coord
-            or certificates, which encrypt as well: cluster/make-certificates makes the files for \
-            --tls-cert, --tls-key and --tls-ca.
+            or certificates, one per machine: cluster/make-certificates makes the files for \
+            --tls-cert, --tls-key and --tls-ca. Both encrypt.
             """
     }
 }

@@ -24,9 +24,6 @@ extension Message {
         case .hello: .hello(try reader.readNode(role: .coordinator, minor: minor))
         case .welcome: .welcome(try reader.readNode(role: .worker, minor: minor))
         case .refuse: .refuse(try reader.readReason())
-        case .challenge:
-            .challenge(try reader.readBytes(WireLimits.nonceByteCount, "random number"))
-        case .proof: .proof(try reader.readBytes(WireLimits.proofByteCount, "proof"))
         case .assign: .assign(try reader.readLease(item), try reader.readRequest())
         case .progress: .progress(try reader.readProgress(item))
         case .picture: .picture(try reader.readLease(item), try reader.readPicture())

@@ -40,7 +40,6 @@ extension Message {
         switch self {
         case .hello(let node), .welcome(let node): writer.write(node)
         case .refuse(let reason), .drain(let reason), .goodbye(let reason): writer.write(reason)
-        case .challenge(let bytes), .proof(let bytes): writer.write(bytes)
         case .assign(let lease, let request):
             writer.write(lease)
             writer.write(request)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Crypto
+internal import Digests
 import GenerationTypes
 
 extension Message {
@@ -18,7 +18,7 @@ extension Message {
         case .assign(_, let request):
             fields["prompt.bytes"] = "\(request.prompt.utf8.count)"
             let digest = SHA256.hash(data: Array(request.prompt.utf8))
-            fields["prompt.sha256"] = Hexadecimal.text(Array(digest.prefix(8)))
+            fields["prompt.sha256"] = Hexadecimal.text(digest.prefix(8))
         case .progress(let report): fields["step"] = "\(report.step)"
         case .refuse(let reason), .drain(let reason), .goodbye(let reason), .nak(_, let reason),
             .term(_, let reason):

@@ -12,10 +12,6 @@ package enum Message: Sendable, Equatable {
     case welcome(NodeDescription)
     /// Either end will not work with the other.
     case refuse(WireReason)
-    /// A random number that the other end's proof must cover; before HELLO, where a key is shared.
-    case challenge([UInt8])
-    /// Proof of the shared key.
-    case proof([UInt8])
     /// Coordinator leases an image to the worker.
     case assign(Lease, GenerationRequest)
     /// Coordinator says how the image of the ASSIGN that follows is to be drawn.
@@ -53,8 +49,6 @@ package enum Message: Sendable, Equatable {
         case .hello: .hello
         case .welcome: .welcome
         case .refuse: .refuse
-        case .challenge: .challenge
-        case .proof: .proof
         case .assign: .assign
         case .prepare: .prepare
         case .progress: .progress
@@ -82,7 +76,7 @@ package enum Message: Sendable, Equatable {
             lease
         case .progress(let report): report.lease
         case .result(let result): result.lease
-        case .hello, .welcome, .refuse, .challenge, .proof, .drain, .ping, .pong, .goodbye: nil
+        case .hello, .welcome, .refuse, .drain, .ping, .pong, .goodbye: nil
         }
     }
 }

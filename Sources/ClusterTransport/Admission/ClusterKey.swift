@@ -1,30 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Crypto
+internal import Digests
 import GenerationTypes
 
 /// The secret that a cluster's programs share; never on the wire, never printed.
-package struct AuthenticationKey: Sendable {
+package struct ClusterKey: Sendable {
     /// Fewest characters: 32 hexadecimal digits are 128 bits.
     package static let characterCountMin = 32
     /// Most bytes of a key file.
     package static let fileByteCountMax = 4096
     /// Fewer different characters than this are no random key.
     private static let distinctCountMin = 8
+    /// Bytes of a key that a program makes for itself.
+    private static let randomByteCount = 32
+    /// Names what the secret is for, so that it is of no use elsewhere.
+    private static let label = "retom TLS PSK 1\n"
 
-    private let secret: SymmetricKey
+    /// What TLS calls the pre-shared key: 32 bytes made from the file's line.
+    let preSharedKey: [UInt8]
 
     /// A new key, for processes that end with this one.
-    package static func random() -> (key: AuthenticationKey, text: String) {
-        let secret = SymmetricKey(size: .bits256)
-        let text = secret.withUnsafeBytes { Hexadecimal.text($0) }
-        return (AuthenticationKey(secret: SymmetricKey(data: Array(text.utf8))), text)
+    package static func random() -> (key: ClusterKey, text: String) {
+        var random = SystemRandomNumberGenerator()
+        let text = Hexadecimal.text(
+            (0..<randomByteCount).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+        return (ClusterKey(line: Array(text.utf8)), text)
     }
 
     /// Reads a key file: one line of at least 32 visible ASCII characters, chosen at random.
     ///
     /// - Throws: what is wrong with it, without quoting it.
-    package init(fileContent: [UInt8]) throws(AuthenticationKeyError) {
+    package init(fileContent: [UInt8]) throws(ClusterKeyError) {
         guard fileContent.count <= Self.fileByteCountMax else { throw .tooLong }
         let blanks: Set<UInt8> = [0x20, 0x09, 0x0D]
         let lines = fileContent.split(separator: UInt8(ascii: "\n")).map { line in
@@ -35,23 +41,15 @@ package struct AuthenticationKey: Sendable {
         guard line.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw .strangeCharacters }
         guard line.count >= Self.characterCountMin else { throw .tooShort(line.count) }
         guard Set(line).count >= Self.distinctCountMin else { throw .repetitive }
-        secret = SymmetricKey(data: line)
+        self.init(line: line)
     }
 
-    private init(secret: SymmetricKey) { self.secret = secret }
-
-    /// The proof that its maker holds the key.
-    func code(for message: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: message, using: secret))
-    }
-
-    /// Checks a proof; takes as long for a wrong one as for a right one.
-    func isValid(_ code: [UInt8], for message: [UInt8]) -> Bool {
-        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: message, using: secret)
+    private init(line: [UInt8]) {
+        preSharedKey = SHA256.hash(data: Array(Self.label.utf8) + line)
     }
 }
 
-extension AuthenticationKey: CustomStringConvertible, CustomReflectable {
+extension ClusterKey: CustomStringConvertible, CustomReflectable {
     /// No log shows more.
     package var description: String { "(a key)" }
 
@@ -59,7 +57,7 @@ extension AuthenticationKey: CustomStringConvertible, CustomReflectable {
 }
 
 /// Why a text is no key.
-package enum AuthenticationKeyError: Error, Equatable {
+package enum ClusterKeyError: Error, Equatable {
     case empty
     case severalLines
     case strangeCharacters
@@ -68,7 +66,7 @@ package enum AuthenticationKeyError: Error, Equatable {
     case repetitive
 }
 
-extension AuthenticationKeyError: CustomStringConvertible {
+extension ClusterKeyError: CustomStringConvertible {
     /// How to make one that is good.
     package static let remedy = "make one with  (umask 077; openssl rand -hex 32 > retom.key)"
 
@@ -79,8 +77,8 @@ extension AuthenticationKeyError: CustomStringConvertible {
             case .severalLines: "it has more than one line"
             case .strangeCharacters: "it has other characters than visible ASCII ones"
             case .tooShort(let count):
-                "\(count) characters are too few; \(AuthenticationKey.characterCountMin) are needed"
-            case .tooLong: "it has more than \(AuthenticationKey.fileByteCountMax) bytes"
+                "\(count) characters are too few; \(ClusterKey.characterCountMin) are needed"
+            case .tooLong: "it has more than \(ClusterKey.fileByteCountMax) bytes"
             case .repetitive: "it repeats a few characters and was not made at random"
             }
         return "\(problem); \(Self.remedy)"
