@@ -34,7 +34,10 @@ SAMPLERS = {
     "dpm++2m karras": ("DPMSolverMultistepScheduler", KARRAS, "karras"),
     "unipc": ("UniPCMultistepScheduler", {}, "default"),
     "lcm": ("LCMScheduler", {}, "default"),
+    "tcd": ("TCDScheduler", {}, "default"),
 }
+# diffusers' pipeline passes η = 0 unless told; TCD's own is 0.3.
+ETA = {"tcd": 0.3}
 
 
 def reference(pipeline, config, name, arguments):
@@ -44,7 +47,8 @@ def reference(pipeline, config, name, arguments):
     latents = pipeline(
         prompt=arguments.prompt, num_inference_steps=arguments.steps,
         guidance_scale=arguments.cfg_scale, height=arguments.size, width=arguments.size,
-        generator=torch.Generator().manual_seed(arguments.seed), output_type="latent").images
+        generator=torch.Generator().manual_seed(arguments.seed), eta=ETA.get(name, 0.0),
+        output_type="latent").images
     image = pipeline.vae.decode(
         latents / pipeline.vae.config.scaling_factor, return_dict=False)[0]
     return latents, np.asarray(pipeline.image_processor.postprocess(image)[0])

@@ -23,7 +23,7 @@ public struct GenerationRequest: Sendable, Hashable, Codable {
     public var samplingMethod: SamplingMethod
     /// How the noise levels are spaced; `modelDefault` follows the model's scheduler configuration.
     public var sigmaSchedule: SigmaSchedule
-    /// DDIM's η: 0 is deterministic, 1 is ancestral.
+    /// Share of the noise that is drawn anew, 0…1: DDIM's η, TCD's γ; others don't read it.
     public var eta: Float
     /// Layers of the text encoder left out at its end, counted as A1111 does (1 = none left out);
     /// `nil` follows the model's configuration.
@@ -32,12 +32,12 @@ public struct GenerationRequest: Sendable, Hashable, Codable {
     public var tokenMerging: TokenMergeConfiguration
 
     /// Makes a request; every parameter but the prompt, the seed and the size has diffusers'
-    /// default, and tokens merge as they do on the command line unless told otherwise.
+    /// default, η the sampler's, and tokens merge as they do on the command line.
     public init(
         prompt: String, negativePrompt: String = "", seed: UInt64, width: Int, height: Int,
         inferenceStepCount: Int = 25, guidanceScale: Float = 7.5,
         samplingMethod: SamplingMethod = .ddim, sigmaSchedule: SigmaSchedule = .modelDefault,
-        eta: Float = 0, clipSkip: Int? = nil,
+        eta: Float? = nil, clipSkip: Int? = nil,
         tokenMerging: TokenMergeConfiguration = TokenMergeConfiguration()
     ) {
         self.prompt = prompt
@@ -49,7 +49,7 @@ public struct GenerationRequest: Sendable, Hashable, Codable {
         self.guidanceScale = guidanceScale
         self.samplingMethod = samplingMethod
         self.sigmaSchedule = sigmaSchedule
-        self.eta = eta
+        self.eta = eta ?? samplingMethod.standardEta
         self.clipSkip = clipSkip
         self.tokenMerging = tokenMerging
     }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The solver of the reverse diffusion, by the names the field's command lines use.
+///
+/// To add one: a case and its row here, a scheduler in `StableDiffusion`, and its line in
+/// `SamplingMethod.scheduler`.
 public enum SamplingMethod: String, Sendable, Hashable, Codable, CaseIterable {
     case ddim
     case pndm
@@ -11,41 +14,61 @@ public enum SamplingMethod: String, Sendable, Hashable, Codable, CaseIterable {
     case dpmPlusPlus2M = "dpm++2m"
     case uniPC = "unipc"
     case lcm
+    case tcd
 
-    /// The name A1111 writes into a picture's `parameters` text.
-    public var displayName: String {
+    /// The sampler's row in the table of samplers.
+    public var traits: SamplerTraits {
         switch self {
-        case .ddim: "DDIM"
-        case .pndm: "PLMS"
-        case .euler: "Euler"
-        case .eulerAncestral: "Euler a"
-        case .lms: "LMS"
-        case .heun: "Heun"
-        case .dpmPlusPlus2M: "DPM++ 2M"
-        case .uniPC: "UniPC"
-        case .lcm: "LCM"
+        case .ddim:
+            SamplerTraits(
+                wireNumber: 1, displayName: "DDIM", className: "DDIMScheduler",
+                eta: SamplerEta(standard: 0, displayName: "Eta DDIM"))
+        case .pndm:
+            SamplerTraits(wireNumber: 2, displayName: "PLMS", className: "PNDMScheduler")
+        case .euler:
+            SamplerTraits(wireNumber: 3, displayName: "Euler", className: "EulerDiscreteScheduler")
+        case .eulerAncestral:
+            SamplerTraits(
+                wireNumber: 4, displayName: "Euler a", aliases: ["euler_ancestral"],
+                className: "EulerAncestralDiscreteScheduler")
+        case .lms:
+            SamplerTraits(wireNumber: 5, displayName: "LMS", className: "LMSDiscreteScheduler")
+        case .heun:
+            SamplerTraits(wireNumber: 6, displayName: "Heun", className: "HeunDiscreteScheduler")
+        case .dpmPlusPlus2M:
+            SamplerTraits(
+                wireNumber: 7, displayName: "DPM++ 2M",
+                aliases: ["dpm++", "dpmsolver++", "dpmsolver_multistep"],
+                className: "DPMSolverMultistepScheduler")
+        case .uniPC:
+            SamplerTraits(
+                wireNumber: 8, displayName: "UniPC", className: "UniPCMultistepScheduler")
+        case .lcm:
+            SamplerTraits(wireNumber: 9, displayName: "LCM", className: "LCMScheduler")
+        case .tcd:
+            SamplerTraits(
+                wireNumber: 10, displayName: "TCD", className: "TCDScheduler",
+                eta: SamplerEta(standard: 0.3, displayName: "Eta"))
         }
     }
-}
 
-/// How noise levels are spaced over the steps.
-public enum SigmaSchedule: String, Sendable, Hashable, Codable, CaseIterable {
-    /// What the model's `scheduler_config.json` says.
-    case modelDefault = "default"
-    /// Karras et al. 2022, equation 5, ρ = 7.
-    case karras
-    /// Evenly spaced logarithms.
-    case exponential
-    /// Stability's sampler schedule: trailing timesteps, evenly spaced.
-    case sgmUniform = "sgm_uniform"
+    /// The name A1111 writes into a picture's `parameters` text.
+    public var displayName: String { traits.displayName }
 
-    /// The name A1111 writes into a picture's `parameters` text; `nil` where it writes none.
-    public var displayName: String? {
-        switch self {
-        case .modelDefault: nil
-        case .karras: "Karras"
-        case .exponential: "Exponential"
-        case .sgmUniform: "SGM Uniform"
-        }
+    /// The η of a request that names none; 0 for samplers that have no use for it.
+    public var standardEta: Float { traits.eta?.standard ?? 0 }
+
+    /// The method of a number on the wire; `nil` for numbers this build does not know.
+    public init?(wireNumber: UInt8) {
+        guard let method = Self.allCases.first(where: { $0.traits.wireNumber == wireNumber })
+        else { return nil }
+        self = method
+    }
+
+    /// The method of a diffusers class; `nil` for classes that are not built here.
+    public init?(className: String) {
+        guard let method = Self.allCases.first(where: { $0.traits.className == className })
+        else { return nil }
+        self = method
     }
 }

@@ -19,6 +19,19 @@ import WireProtocol
         #expect(types == Set(MessageType.allCases))
     }
 
+    /// Numbers are given once and for all: these are installed peers'.
+    @Test func samplersKeepTheirNumbers() {
+        #expect(
+            SamplingMethod.allCases.map { "\($0.traits.wireNumber) \($0.rawValue)" } == [
+                "1 ddim", "2 pndm", "3 euler", "4 euler_a", "5 lms", "6 heun", "7 dpm++2m",
+                "8 unipc", "9 lcm", "10 tcd",
+            ])
+        #expect(
+            SigmaSchedule.allCases.map { "\($0.traits.wireNumber) \($0.rawValue)" } == [
+                "1 default", "2 karras", "3 exponential", "4 sgm_uniform",
+            ])
+    }
+
     @Test func everyMethodAndScheduleTravels() throws {
         for method in SamplingMethod.allCases {
             for schedule in SigmaSchedule.allCases {

@@ -27,7 +27,10 @@ SCHEDULERS = {
     "dpm++2m/karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
     "unipc": ("UniPCMultistepScheduler", {}),
     "lcm": ("LCMScheduler", {}),
+    "tcd": ("TCDScheduler", {}),
 }
+# diffusers' pipeline passes η = 0 unless told; TCD's own is 0.3.
+ETA = {"tcd": 0.3}
 
 
 def main(out_dir):
@@ -42,6 +45,6 @@ def main(out_dir):
         tensors[name] = pipeline(
             prompt=PROMPT, negative_prompt=NEGATIVE, num_inference_steps=25, guidance_scale=5.0,
             height=64, width=64, generator=torch.Generator().manual_seed(42),
-            output_type="latent").images.contiguous()
+            eta=ETA.get(name, 0.0), output_type="latent").images.contiguous()
     path = pathlib.Path(out_dir) / "pipeline.safetensors"
     save_file(tensors, path, metadata={"diffusers": diffusers.__version__, "seed": "42"})

@@ -27,7 +27,10 @@ CLASSES = {
     "dpm++2m": "DPMSolverMultistepScheduler",
     "unipc": "UniPCMultistepScheduler",
     "lcm": "LCMScheduler",
+    "tcd": "TCDScheduler",
 }
+# A case's seed is its number: what came later is written after the others.
+FIRST = [method for method in CLASSES if method != "tcd"]
 LATENT = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
     "beta_schedule": "scaled_linear", "steps_offset": 1, "clip_sample": False,
@@ -121,9 +124,9 @@ EXTRAS = [
     *[(f"{m}-trained-betas", m, {"trained_betas": [0.01 + 0.017 * i for i in range(20)],
        "num_train_timesteps": 20}, 7, 0) for m in ("ddim", "pndm", "euler", "heun", "unipc")],
     *[(f"{m}-{n}-steps", m, {}, n, 0)
-      for m, n in itertools.product([k for k in CLASSES if k != "lcm"], (1, 2, 3, 7, 14, 15, 61))],
+      for m, n in itertools.product([k for k in FIRST if k != "lcm"], (1, 2, 3, 7, 14, 15, 61))],
     *[(f"{m}-{n}-trailing-steps", m, {"timestep_spacing": "trailing"}, n, 0)
-      for m, n in itertools.product([k for k in CLASSES if k != "lcm"], (1, 4, 104, 1000))],
+      for m, n in itertools.product([k for k in FIRST if k != "lcm"], (1, 4, 104, 1000))],
     *[(f"{m}-{n}-linspace-steps", m, {"timestep_spacing": "linspace"}, n, 0)
       for m, n in itertools.product(("ddim", "pndm", "euler", "dpm++2m", "unipc"), (1, 2, 999))],
     *[(f"pndm-runge-kutta-{n}-{p}", "pndm", {"skip_prk_steps": False, "prediction_type": p}, n, 0)
@@ -171,6 +174,28 @@ EXTRAS = [
     ("lcm-distilled-at-100", "lcm", {"original_inference_steps": 100, "timestep_scaling": 5.0,
      "clip_sample": True}, 30, 0),
 ]
+TCD_FILE = {
+    "_class_name": "TCDScheduler", "_diffusers_version": "0.27.0", "beta_end": 0.012,
+    "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": False,
+    "clip_sample_range": 1.0, "dynamic_thresholding_ratio": 0.995, "num_train_timesteps": 1000,
+    "original_inference_steps": 50, "prediction_type": "epsilon", "rescale_betas_zero_snr": False,
+    "sample_max_value": 1.0, "set_alpha_to_one": True, "steps_offset": 0, "thresholding": False,
+    "timestep_scaling": 10.0, "timestep_spacing": "leading", "trained_betas": None,
+}
+TCD_EXTRAS = [
+    *[(f"tcd-{n}-{p}", {"prediction_type": p}, n, 0.3)
+      for n, p in itertools.product((1, 2, 3, 4, 8, 50), ("epsilon", "v_prediction", "sample"))],
+    *[(f"tcd-{n}-eta-{e}", {}, n, e)
+      for n, e in itertools.product((1, 4, 25), (0, 0.05, 0.5, 0.77, 1))],
+    # It reads neither.
+    ("tcd-clip", {"clip_sample": True, "clip_sample_range": 0.5}, 4, 0.3),
+    ("tcd-threshold", {"thresholding": True, "sample_max_value": 1.0}, 4, 0.3),
+    ("tcd-distilled-at-100", {"original_inference_steps": 100}, 30, 0.3),
+    ("tcd-trained-betas", {"trained_betas": [0.01 + 0.017 * i for i in range(20)],
+     "num_train_timesteps": 20, "original_inference_steps": 10}, 7, 0.3),
+    ("tcd-zero-snr", {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}, 8, 0.3),
+    ("tcd-linear", {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02}, 8, 0.3),
+]
 
 
 def network(sample: torch.Tensor, timestep: float, directions: torch.Tensor) -> torch.Tensor:
@@ -198,8 +223,8 @@ def run(name: str, config: dict, method: str, steps: int, eta: float, seed: int)
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(0)
         latents = torch.randn(SHAPE, generator=generator) * scheduler.init_noise_sigma
-        keywords = {"eta": eta} if method == "ddim" else {}
-        if method in ("ddim", "euler_a", "dpm++2m", "lcm"):
+        keywords = {"eta": eta} if method in ("ddim", "tcd") else {}
+        if method in ("ddim", "euler_a", "dpm++2m", "lcm", "tcd"):
             keywords["generator"] = generator
         timesteps = scheduler.timesteps
         for timestep in timesteps:
@@ -232,7 +257,7 @@ def main(out_dir: str) -> None:
         cases.append(run(name, config, method, steps, eta, len(cases)))
 
     for method, spacing, prediction, steps in itertools.product(
-        CLASSES, ("leading", "linspace", "trailing"), ("epsilon", "v_prediction", "sample"), (25, 50)
+        FIRST, ("leading", "linspace", "trailing"), ("epsilon", "v_prediction", "sample"), (25, 50)
     ):
         config = {"_class_name": CLASSES[method], **LATENT, "timestep_spacing": spacing,
                   "prediction_type": prediction}
@@ -241,11 +266,17 @@ def main(out_dir: str) -> None:
         add(f"{method}-{spacing}-{prediction}-{steps}", config, method, steps)
     for name, method, changes, steps, eta in EXTRAS:
         add(name, {"_class_name": CLASSES[method], **LATENT, **changes}, method, steps, eta)
-    for (name, config), method in itertools.product(PUBLISHED.items(), CLASSES):
+    for (name, config), method in itertools.product(PUBLISHED.items(), FIRST):
         add(f"{name}-by-{method}", config, method, 25)
     add("sd-turbo-1-step", PUBLISHED["sd-turbo"], "euler", 1)
     add("sd-turbo-4-steps", PUBLISHED["sd-turbo"], "euler", 4)
     add("lcm-dreamshaper-4-steps", PUBLISHED["lcm-dreamshaper"], "lcm", 4)
+    for name, changes, steps, eta in TCD_EXTRAS:
+        add(name, {"_class_name": "TCDScheduler", **LATENT, **changes}, "tcd", steps, eta)
+    for name, config in PUBLISHED.items():
+        add(f"{name}-by-tcd", config, "tcd", 25, 0.3)
+    for method in CLASSES:
+        add(f"tcd-file-by-{method}", TCD_FILE, method, 25, 0.3 if method == "tcd" else 0)
     cases = [case for case in cases if case is not None]
     path = pathlib.Path(out_dir) / "schedulers.json"
     text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)

@@ -50,8 +50,11 @@ package struct GenerationOptions: ParsableArguments {
         ))
     package var scheduler = SigmaSchedule.modelDefault.rawValue
 
-    @Option(help: ArgumentHelp("DDIM's η: 0 is deterministic.", valueName: "0…1"))
-    package var eta: Float = 0
+    @Option(
+        help: ArgumentHelp(
+            "Share of the noise drawn anew: \(SamplerName.etaDefaults); 0 is deterministic.",
+            valueName: "0…1"))
+    package var eta: Float?
 
     @Option(
         help: ArgumentHelp(

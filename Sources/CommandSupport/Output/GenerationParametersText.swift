@@ -69,8 +69,9 @@ package struct GenerationParametersText: Sendable, Equatable {
         if let clipSkip = request.clipSkip, clipSkip > 1 {
             fields.append(Field("Clip skip", String(clipSkip)))
         }
-        if request.eta > 0, request.samplingMethod == .ddim {
-            fields.append(Field("Eta DDIM", GenerationParametersText.number(request.eta)))
+        if let eta = request.samplingMethod.traits.eta, request.eta > 0 || eta.standard > 0 {
+            fields.append(
+                Field(eta.displayName, GenerationParametersText.number(request.eta)))
         }
         if request.tokenMerging.isOn {
             let merging = request.tokenMerging.withRatioInForce

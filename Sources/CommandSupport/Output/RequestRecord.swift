@@ -32,7 +32,7 @@ package struct RequestRecord: Sendable, Equatable, Codable {
             guidanceScale: try values.decode(Float.self, forKey: .cfgScale),
             samplingMethod: try values.decode(SamplingMethod.self, forKey: .samplerName),
             sigmaSchedule: try values.decode(SigmaSchedule.self, forKey: .scheduler),
-            eta: try values.decodeIfPresent(Float.self, forKey: .eta) ?? 0,
+            eta: try values.decodeIfPresent(Float.self, forKey: .eta),
             clipSkip: try values.decodeIfPresent(Int.self, forKey: .clipSkip),
             tokenMerging: try values.decode(
                 TokenMergeConfiguration.self, forKey: .tokenMerging))

@@ -17,7 +17,7 @@ struct SharedSettings: Sendable {
         { request in
             "CFG \(Int(exactly: request.guidanceScale).map(String.init) ?? "\(request.guidanceScale)")"
         },
-        { $0.eta > 0 ? "eta \($0.eta)" : nil },
+        { $0.eta == $0.samplingMethod.standardEta ? nil : "eta \($0.eta)" },
         { $0.clipSkip.map { "clip skip \($0)" } },
         { $0.tokenMerging.isOn ? "merge \($0.tokenMerging.summary)" : nil },
     ]

@@ -37,8 +37,8 @@ package struct GenerationSettings: Sendable, Equatable {
     package var samplingMethod: SamplingMethod
     /// How noise levels are spaced.
     package var sigmaSchedule: SigmaSchedule
-    /// DDIM's η.
-    package var eta: Float
+    /// η; `nil` means the sampler's own.
+    package var eta: Float?
     /// Text encoder layers left out, as A1111 counts.
     package var clipSkip: Int?
     /// Which tokens merge.
@@ -48,7 +48,7 @@ package struct GenerationSettings: Sendable, Equatable {
     package init(
         negativePrompt: String = "", width: Int, height: Int, inferenceStepCount: Int = 25,
         guidanceScale: Float = 7.5, samplingMethod: SamplingMethod = .ddim,
-        sigmaSchedule: SigmaSchedule = .modelDefault, eta: Float = 0, clipSkip: Int? = nil,
+        sigmaSchedule: SigmaSchedule = .modelDefault, eta: Float? = nil, clipSkip: Int? = nil,
         tokenMerging: TokenMergeConfiguration = TokenMergeConfiguration()
     ) {
         self.negativePrompt = negativePrompt
@@ -86,7 +86,7 @@ package struct PromptEntry: Sendable, Equatable {
     package var samplingMethod: SamplingMethod?
     /// How noise levels are spaced.
     package var sigmaSchedule: SigmaSchedule?
-    /// DDIM's η.
+    /// η of DDIM or TCD.
     package var eta: Float?
     /// Text encoder layers left out, as A1111 counts.
     package var clipSkip: Int?

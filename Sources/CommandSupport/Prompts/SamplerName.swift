@@ -26,15 +26,7 @@ package struct SamplerName: Sendable, Equatable {
     }
 
     /// Reads a schedule's name in our or A1111's spelling; `nil` when none here is meant.
-    package static func sigmaSchedule(_ name: String) -> SigmaSchedule? {
-        switch key(name) {
-        case "default", "automatic", "auto", "discrete": .modelDefault
-        case "karras": .karras
-        case "exponential": .exponential
-        case "sgmuniform": .sgmUniform
-        default: nil
-        }
-    }
+    package static func sigmaSchedule(_ name: String) -> SigmaSchedule? { schedules[key(name)] }
 
     /// The samplers to choose from, for messages.
     package static let samplerChoices = SamplingMethod.allCases.map(\.rawValue)
@@ -43,6 +35,11 @@ package struct SamplerName: Sendable, Equatable {
     /// The schedules to choose from, for messages.
     package static let scheduleChoices = SigmaSchedule.allCases.map(\.rawValue)
         .joined(separator: ", ")
+
+    /// The samplers that read η with their own values, for help.
+    package static let etaDefaults = SamplingMethod.allCases.compactMap { method in
+        method.traits.eta.map { "\(method.displayName) (default \($0.standard))" }
+    }.joined(separator: ", ")
 
     /// Lower case, `++` as `pp`, without separators and without k-diffusion's prefix.
     private static func key(_ name: String) -> String {
@@ -58,20 +55,27 @@ package struct SamplerName: Sendable, Equatable {
         return key
     }
 
-    private static let scheduleSuffixes: [(String, SigmaSchedule)] = [
-        ("karras", .karras), ("exponential", .exponential), ("sgmuniform", .sgmUniform),
-    ]
+    /// A1111's old names carry the schedule only where it has a name.
+    private static let scheduleSuffixes: [(String, SigmaSchedule)] =
+        SigmaSchedule.allCases.compactMap { schedule in
+            schedule.displayName.map { (key($0), schedule) }
+        }
 
-    private static let methods: [String: SamplingMethod] = [
-        "ddim": .ddim,
-        "pndm": .pndm, "plms": .pndm,
-        "euler": .euler,
-        "eulera": .eulerAncestral, "eulerancestral": .eulerAncestral,
-        "lms": .lms,
-        "heun": .heun,
-        "dpmpp2m": .dpmPlusPlus2M, "dpmsolverpp": .dpmPlusPlus2M, "dpmpp": .dpmPlusPlus2M,
-        "dpmsolvermultistep": .dpmPlusPlus2M,
-        "unipc": .uniPC,
-        "lcm": .lcm,
-    ]
+    private static let methods = table(of: SamplingMethod.self) { method in
+        [method.rawValue, method.displayName] + method.traits.aliases
+    }
+
+    private static let schedules = table(of: SigmaSchedule.self) { schedule in
+        [schedule.rawValue] + [schedule.displayName].compactMap(\.self) + schedule.traits.aliases
+    }
+
+    private static func table<Choice: CaseIterable>(
+        of _: Choice.Type, _ names: (Choice) -> [String]
+    ) -> [String: Choice] {
+        var table: [String: Choice] = [:]
+        for choice in Choice.allCases {
+            for name in names(choice) { table[key(name)] = choice }
+        }
+        return table
+    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Denoising diffusion implicit models (Song and others, 2021), diffusers' `DDIMScheduler`.
-package struct DDIMScheduler: NoiseScheduler {
+package struct DDIMScheduler: ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1
     package var history: SchedulerHistory
@@ -14,18 +14,21 @@ package struct DDIMScheduler: NoiseScheduler {
     private var original: [Float]
     private var predictedNoise: [Float]
 
+    static let traits = SchedulerTraits(
+        betaRescaling: .toZero, spacing: .leading, clipsSample: true, readsThresholding: true)
+
     init(
-        _ parameters: SchedulerParameters, stepCount: Int, eta: Float, sampleCount: Int
+        _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
     ) throws(SchedulerError) {
         self.parameters = parameters
-        self.eta = eta
+        eta = parameters.eta
         let steps = Timesteps.whole(parameters, count: stepCount)
         try parameters.checkTabulated(steps, stepCount: stepCount)
         timesteps = steps.map { Float($0) }
         alphasCumprod = TrainingSchedule(parameters).alphasCumprod
         finalAlphaCumprod = parameters.setAlphaToOne ? 1 : alphasCumprod[0]
         stride = parameters.trainTimesteps / stepCount
-        history = SchedulerHistory(.ddim, sampleCount: sampleCount)
+        history = SchedulerHistory(parameters.method, sampleCount: sampleCount)
         original = Array(repeating: 0, count: sampleCount)
         predictedNoise = original
     }

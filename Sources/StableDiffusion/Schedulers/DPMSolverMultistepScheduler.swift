@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import GenerationTypes
 internal import Glibc
 
 /// DPM-Solver and DPM-Solver++ as multistep methods, diffusers' `DPMSolverMultistepScheduler`.
 ///
 /// Lu and others, 2022: orders 1 to 3, as ODE and as SDE. "DPM++ 2M" is its default.
-package struct DPMSolverMultistepScheduler: NoiseScheduler {
+package struct DPMSolverMultistepScheduler: ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1
     package var history: SchedulerHistory
@@ -13,6 +14,43 @@ package struct DPMSolverMultistepScheduler: NoiseScheduler {
     private let parameters: SchedulerParameters
     private let levels: [SignalNoise]
     private var scratch: [Float]
+
+    static let traits = SchedulerTraits(
+        betaRescaling: .aboveZero, sigmaChoice: .byFile, readsFinalSigmas: true,
+        readsThresholding: true)
+
+    static func readOwnKeys(
+        of file: SchedulerConfiguration, into parameters: inout SchedulerParameters
+    ) throws(SchedulerError) {
+        try file.readSolver(&parameters)
+        let algorithm = file.algorithmType == "deis" ? "dpmsolver++" : file.algorithmType
+        parameters.solver.algorithm = try file.value(
+            algorithm, .dpmSolverPlusPlus, "algorithm_type")
+        let type = file.solverType ?? "midpoint"
+        guard ["midpoint", "heun", "logrho", "bh1", "bh2"].contains(type) else {
+            throw .unknownValue(key: "solver_type", value: type, known: ["midpoint", "heun"])
+        }
+        parameters.solver.usesHeun = type == "heun"
+        parameters.solver.eulerAtFinal = file.eulerAtFinal ?? false
+        let usesLu = file.useLuLambdas ?? false
+        if usesLu, parameters.sigmaSpacing != .karras { parameters.sigmaSpacing = .lu }
+        parameters.solver.lambdaMinClipped = file.lambdaMinClipped ?? -.infinity
+        if let variance = file.varianceType, ["learned", "learned_range"].contains(variance) {
+            throw file.unsupported(
+                parameters, "variance_type \(variance)",
+                "only networks that predict noise alone can be sampled")
+        }
+        if !parameters.solver.algorithm.predictsData, parameters.finalSigmas == .zero {
+            let algorithm = parameters.solver.algorithm.rawValue
+            throw file.unsupported(
+                parameters, "algorithm_type \(algorithm) and a last sigma of zero",
+                "set final_sigmas_type to sigma_min or algorithm_type to dpmsolver++")
+        }
+        if parameters.solver.algorithm == .sdeDPMSolver, parameters.solver.order == 3 {
+            throw file.unsupported(
+                parameters, "algorithm_type sde-dpmsolver at order 3", "set solver_order to 2")
+        }
+    }
 
     init(
         _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
@@ -23,7 +61,7 @@ package struct DPMSolverMultistepScheduler: NoiseScheduler {
         timesteps = table.timesteps
         levels = table.sigmas.map { SignalNoise(ratio: $0) }
         let names = (0..<parameters.solver.order).map { "model_output_\($0)" }
-        history = SchedulerHistory(.dpmSolverMultistep, names: names, sampleCount: sampleCount)
+        history = SchedulerHistory(parameters.method, names: names, sampleCount: sampleCount)
         scratch = Array(repeating: 0, count: sampleCount)
     }
 
@@ -156,7 +194,7 @@ extension SchedulerParameters {
     ) {
         let (alpha, sigma) = (level.alpha, level.sigma)
         let predictsData =
-            schedulerClass == .uniPC ? solver.predictsX0 : solver.algorithm.predictsData
+            method == .uniPC ? solver.predictsX0 : solver.algorithm.predictsData
         if predictsData {
             SampleMath.predictOriginal(
                 prediction, output: output, sample: sample, alpha: alpha, beta: sigma,
@@ -170,7 +208,7 @@ extension SchedulerParameters {
             prediction, output: output, sample: sample, alpha: alpha, beta: sigma,
             into: converted, count: count)
         // UniPC thresholds pictures only.
-        guard let thresholding, schedulerClass != .uniPC else { return }
+        guard let thresholding, method != .uniPC else { return }
         for i in 0..<count { converted[i] = (sample[i] - sigma * converted[i]) / alpha }
         SampleMath.threshold(converted, thresholding, scratch: scratch, count: count)
         for i in 0..<count { converted[i] = (sample[i] - alpha * converted[i]) / sigma }
@@ -184,7 +222,7 @@ extension SchedulerParameters {
         throw .stepCountOutOfRange(
             stepCount, allowed: 1...trainTimesteps - 1,
             reason: """
-                \(schedulerClass.rawValue) with timestep_spacing leading needs one training \
+                \(className) with timestep_spacing leading needs one training \
                 timestep more than it has steps
                 """)
     }

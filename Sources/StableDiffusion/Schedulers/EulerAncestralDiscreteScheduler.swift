@@ -3,7 +3,7 @@
 /// Ancestral sampling with Euler steps, diffusers' `EulerAncestralDiscreteScheduler`.
 ///
 /// k-diffusion's `sample_euler_ancestral`. Draws noise at every step, the last one too.
-package struct EulerAncestralDiscreteScheduler: SigmaSpaceScheduler {
+package struct EulerAncestralDiscreteScheduler: SigmaSpaceScheduler, ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float
     package var history: SchedulerHistory
@@ -12,13 +12,16 @@ package struct EulerAncestralDiscreteScheduler: SigmaSpaceScheduler {
     private let prediction: PredictionType
     private var scratch: [Float]
 
+    static let traits = SchedulerTraits(
+        betaRescaling: .aboveZero, predictions: [.epsilon, .vPrediction], sigmaChoice: .byRequest)
+
     init(_ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int) {
         let table = SigmaTable.euler(parameters, count: stepCount)
         timesteps = table.timesteps
         sigmas = table.sigmas
         initialNoiseSigma = table.initialNoiseSigma(parameters.spacing)
         prediction = parameters.prediction
-        history = SchedulerHistory(.eulerAncestral, sampleCount: sampleCount)
+        history = SchedulerHistory(parameters.method, sampleCount: sampleCount)
         scratch = Array(repeating: 0, count: sampleCount)
     }
 

@@ -2,7 +2,7 @@
 
 /// Euler's method in σ-space (Karras and others, 2022, algorithm 2 without churn), diffusers'
 /// `EulerDiscreteScheduler`.
-package struct EulerDiscreteScheduler: SigmaSpaceScheduler {
+package struct EulerDiscreteScheduler: SigmaSpaceScheduler, ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float
     package var history: SchedulerHistory
@@ -11,13 +11,30 @@ package struct EulerDiscreteScheduler: SigmaSpaceScheduler {
     private let prediction: PredictionType
     private var original: [Float]
 
+    static let traits = SchedulerTraits(
+        betaRescaling: .aboveZero, sigmaChoice: .byFile, readsFinalSigmas: true)
+
+    static func readOwnKeys(
+        of file: SchedulerConfiguration, into parameters: inout SchedulerParameters
+    ) throws(SchedulerError) {
+        parameters.interpolation = try file.value(
+            file.interpolationType, .linear, "interpolation_type")
+        let type = file.timestepType ?? "discrete"
+        guard ["discrete", "continuous"].contains(type) else {
+            throw .unknownValue(
+                key: "timestep_type", value: type, known: ["discrete", "continuous"])
+        }
+        parameters.usesContinuousTimesteps =
+            type == "continuous" && parameters.prediction == .vPrediction
+    }
+
     init(_ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int) {
         let table = SigmaTable.euler(parameters, count: stepCount)
         timesteps = table.timesteps
         sigmas = table.sigmas
         initialNoiseSigma = table.initialNoiseSigma(parameters.spacing)
         prediction = parameters.prediction
-        history = SchedulerHistory(.euler, sampleCount: sampleCount)
+        history = SchedulerHistory(parameters.method, sampleCount: sampleCount)
         original = Array(repeating: 0, count: sampleCount)
     }
 

@@ -4,7 +4,7 @@
 ///
 /// Karras and others, 2022, algorithm 1. The network is called twice per step, once in the last
 /// one.
-package struct HeunDiscreteScheduler: SigmaSpaceScheduler {
+package struct HeunDiscreteScheduler: SigmaSpaceScheduler, ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float
     package var history: SchedulerHistory
@@ -13,6 +13,10 @@ package struct HeunDiscreteScheduler: SigmaSpaceScheduler {
     private let prediction: PredictionType
     private let clipSampleRange: Float?
     private var original: [Float]
+
+    static let traits = SchedulerTraits(
+        betaStart: 0.00085, betaEnd: 0.012, allowsExponentialBetas: true, sigmaChoice: .byFile,
+        clipsSample: false)
 
     init(_ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int) {
         let table = SigmaTable.euler(parameters, count: stepCount)
@@ -23,7 +27,7 @@ package struct HeunDiscreteScheduler: SigmaSpaceScheduler {
         prediction = parameters.prediction
         clipSampleRange = parameters.clipSampleRange
         history = SchedulerHistory(
-            .heun, names: ["derivative", "sample"], sampleCount: sampleCount)
+            parameters.method, names: ["derivative", "sample"], sampleCount: sampleCount)
         original = Array(repeating: 0, count: sampleCount)
     }
 

@@ -3,7 +3,7 @@
 /// Multistep consistency sampling (Luo and others, 2023, algorithm 3), diffusers' `LCMScheduler`.
 ///
 /// Draws noise at every step but the last.
-package struct LCMScheduler: NoiseScheduler {
+package struct LCMScheduler: ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1
     package var history: SchedulerHistory
@@ -15,25 +15,24 @@ package struct LCMScheduler: NoiseScheduler {
 
     private static let dataDeviation: Float = 0.5
 
+    static let traits = SchedulerTraits(
+        betaStart: 0.00085, betaEnd: 0.012, betaSchedule: .scaledLinear, betaRescaling: .toZero,
+        spacing: .leading, hasDistilledTimesteps: true, clipsSample: false, readsThresholding: true)
+
+    static func readOwnKeys(
+        of file: SchedulerConfiguration, into parameters: inout SchedulerParameters
+    ) throws(SchedulerError) {
+        try file.readDistillation(&parameters)
+        parameters.timestepScaling = Float(file.timestepScaling ?? 10)
+    }
+
     init(
         _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
     ) throws(SchedulerError) {
         self.parameters = parameters
-        let distilled = parameters.originalInferenceSteps
-        guard stepCount <= distilled else {
-            throw .stepCountOutOfRange(
-                stepCount, allowed: 1...distilled,
-                reason: """
-                    the model was distilled at \(distilled) timesteps (original_inference_steps)
-                    """)
-        }
-        let stride = parameters.trainTimesteps / distilled
-        let falling = (1...distilled).reversed().map { $0 * stride - 1 }
-        // np.linspace without its end point, cut to whole numbers.
-        let spacing = Double(distilled) / Double(stepCount)
-        timesteps = (0..<stepCount).map { Float(falling[Int(Double($0) * spacing)]) }
+        timesteps = try Timesteps.distilled(parameters, count: stepCount)
         alphasCumprod = TrainingSchedule(parameters).alphasCumprod
-        history = SchedulerHistory(.lcm, sampleCount: sampleCount)
+        history = SchedulerHistory(parameters.method, sampleCount: sampleCount)
         original = Array(repeating: 0, count: sampleCount)
         scratch = original
     }

@@ -2,7 +2,7 @@
 
 /// Linear multistep method in σ-space (k-diffusion's `sample_lms`), diffusers'
 /// `LMSDiscreteScheduler`, of order 4.
-package struct LMSDiscreteScheduler: SigmaSpaceScheduler {
+package struct LMSDiscreteScheduler: SigmaSpaceScheduler, ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float
     package var history: SchedulerHistory
@@ -12,13 +12,15 @@ package struct LMSDiscreteScheduler: SigmaSpaceScheduler {
 
     private static let names = ["derivative_0", "derivative_1", "derivative_2", "derivative_3"]
 
+    static let traits = SchedulerTraits(sigmaChoice: .byFile, limitsKarrasSigmas: false)
+
     init(_ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int) {
         let table = SigmaTable.euler(parameters, count: stepCount)
         timesteps = table.timesteps
         sigmas = table.sigmas
         initialNoiseSigma = table.initialNoiseSigma(parameters.spacing)
         prediction = parameters.prediction
-        history = SchedulerHistory(.lms, names: Self.names, sampleCount: sampleCount)
+        history = SchedulerHistory(parameters.method, names: Self.names, sampleCount: sampleCount)
     }
 
     package mutating func step<Source: RandomSource>(

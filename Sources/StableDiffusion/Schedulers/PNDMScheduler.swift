@@ -5,7 +5,7 @@
 ///
 /// With `skip_prk_steps` the linear multistep method (PLMS) starts by itself with one repeated
 /// call; without, three Runge-Kutta steps of four calls each go first.
-package struct PNDMScheduler: NoiseScheduler {
+package struct PNDMScheduler: ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1
     package var history: SchedulerHistory
@@ -22,6 +22,15 @@ package struct PNDMScheduler: NoiseScheduler {
         "model_output_sum",
     ]
     private static let (outputCount, startSample, outputSum) = (4, 4, 5)
+
+    static let traits = SchedulerTraits(
+        predictions: [.epsilon, .vPrediction], spacing: .leading, setsAlphaToOne: false)
+
+    static func readOwnKeys(
+        of file: SchedulerConfiguration, into parameters: inout SchedulerParameters
+    ) throws(SchedulerError) {
+        parameters.skipPRKSteps = file.skipPRKSteps ?? false
+    }
 
     init(
         _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
@@ -50,7 +59,7 @@ package struct PNDMScheduler: NoiseScheduler {
         timesteps = falling.map { Float($0) }
         alphasCumprod = TrainingSchedule(parameters).alphasCumprod
         finalAlphaCumprod = parameters.setAlphaToOne ? 1 : alphasCumprod[0]
-        history = SchedulerHistory(.pndm, names: Self.names, sampleCount: sampleCount)
+        history = SchedulerHistory(parameters.method, names: Self.names, sampleCount: sampleCount)
     }
 
     package mutating func step<Source: RandomSource>(

@@ -2,20 +2,39 @@
 
 package import GenerationTypes
 
+extension SamplingMethod {
+    /// The scheduler that carries it out.
+    var scheduler: any ConfiguredScheduler.Type {
+        switch self {
+        case .ddim: DDIMScheduler.self
+        case .pndm: PNDMScheduler.self
+        case .euler: EulerDiscreteScheduler.self
+        case .eulerAncestral: EulerAncestralDiscreteScheduler.self
+        case .lms: LMSDiscreteScheduler.self
+        case .heun: HeunDiscreteScheduler.self
+        case .dpmPlusPlus2M: DPMSolverMultistepScheduler.self
+        case .uniPC: UniPCMultistepScheduler.self
+        case .lcm: LCMScheduler.self
+        case .tcd: TCDScheduler.self
+        }
+    }
+}
+
 extension SchedulerConfiguration {
     /// Makes the scheduler of one image.
     ///
     /// Where `samplingMethod` is another class than the file's, that class reads the file's keys,
     /// as diffusers' `from_config`. `sampleCount` is the number of values in the image's latents;
-    /// `eta` is DDIM's η, which the others have no use for.
+    /// `eta` is DDIM's η or TCD's γ, `nil` for the sampler's own; the others don't read it.
     package func makeScheduler(
         _ samplingMethod: SamplingMethod, sigmaSchedule: SigmaSchedule = .modelDefault,
-        inferenceStepCount: Int, eta: Float = 0, sampleCount: Int
+        inferenceStepCount: Int, eta: Float? = nil, sampleCount: Int
     ) throws(SchedulerError) -> any NoiseScheduler {
-        guard SchedulerClass.knownNames.contains(className) else {
-            throw .unknownClass(className, known: SchedulerClass.knownNames)
+        guard Self.knownClassNames.contains(className) else {
+            throw .unknownClass(className, known: Self.knownClassNames)
         }
-        var parameters = try parameters(for: SchedulerClass(samplingMethod))
+        var parameters = try parameters(for: samplingMethod)
+        parameters.eta = eta ?? samplingMethod.standardEta
         try parameters.apply(sigmaSchedule)
         let count = inferenceStepCount
         guard (1...parameters.trainTimesteps).contains(count) else {
@@ -23,29 +42,7 @@ extension SchedulerConfiguration {
                 count, allowed: 1...parameters.trainTimesteps,
                 reason: "the model was trained on \(parameters.trainTimesteps) timesteps")
         }
-        switch parameters.schedulerClass {
-        case .ddim:
-            return try DDIMScheduler(
-                parameters, stepCount: count, eta: eta, sampleCount: sampleCount)
-        case .pndm:
-            return try PNDMScheduler(parameters, stepCount: count, sampleCount: sampleCount)
-        case .euler:
-            return EulerDiscreteScheduler(parameters, stepCount: count, sampleCount: sampleCount)
-        case .eulerAncestral:
-            return EulerAncestralDiscreteScheduler(
-                parameters, stepCount: count, sampleCount: sampleCount)
-        case .lms:
-            return LMSDiscreteScheduler(parameters, stepCount: count, sampleCount: sampleCount)
-        case .heun:
-            return HeunDiscreteScheduler(parameters, stepCount: count, sampleCount: sampleCount)
-        case .dpmSolverMultistep:
-            return try DPMSolverMultistepScheduler(
-                parameters, stepCount: count, sampleCount: sampleCount)
-        case .uniPC:
-            return try UniPCMultistepScheduler(
-                parameters, stepCount: count, sampleCount: sampleCount)
-        case .lcm:
-            return try LCMScheduler(parameters, stepCount: count, sampleCount: sampleCount)
-        }
+        return try samplingMethod.scheduler.init(
+            parameters, stepCount: count, sampleCount: sampleCount)
     }
 }

@@ -131,9 +131,7 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
     }
 
     /// A configuration in which every key has its class's default.
-    package init(_ schedulerClass: SchedulerClass) {
-        className = schedulerClass.rawValue
-    }
+    package init(_ method: SamplingMethod) { className = method.traits.className }
 
     /// Reads the bytes of a `scheduler_config.json`; unknown keys are ignored.
     package init(json: some Collection<UInt8>) throws(SchedulerError) {
@@ -147,16 +145,13 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
         }
         // No limit, which plain JSON can't say.
         if lambdaMinClipped == -.infinity { lambdaMinClipped = nil }
-        guard SchedulerClass.knownNames.contains(className) else {
-            throw .unknownClass(className, known: SchedulerClass.knownNames)
+        guard Self.knownClassNames.contains(className) else {
+            throw .unknownClass(className, known: Self.knownClassNames)
         }
     }
 
-    /// The class the file was written by, where it is built here.
-    package var schedulerClass: SchedulerClass? { SchedulerClass(rawValue: className) }
-
     /// The sampling method of the file's own class; DDIM where that class is not built here.
-    package var samplingMethod: SamplingMethod { schedulerClass?.samplingMethod ?? .ddim }
+    package var samplingMethod: SamplingMethod { SamplingMethod(className: className) ?? .ddim }
 
     /// What diffusers' `StableDiffusionPipeline` makes of a scheduler that it is given.
     ///

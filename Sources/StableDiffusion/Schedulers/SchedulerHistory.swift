@@ -19,9 +19,9 @@ package struct SchedulerHistory: Sendable, Hashable {
     private var order: [Int]
     private var storage: [Float]
 
-    init(_ schedulerClass: SchedulerClass, names: [String] = [], sampleCount: Int) {
+    init(_ method: SamplingMethod, names: [String] = [], sampleCount: Int) {
         precondition(sampleCount > 0, "a sample has values")
-        className = schedulerClass.rawValue
+        className = method.traits.className
         self.names = names
         self.sampleCount = sampleCount
         order = Array(names.indices)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import GenerationTypes
+
 /// What the network predicts.
 enum PredictionType: String, Sendable, CaseIterable {
     case epsilon
@@ -52,13 +54,15 @@ struct DynamicThresholding: Sendable {
 
 /// A configuration as one class of scheduler reads it: every key has a value.
 struct SchedulerParameters: Sendable {
-    var schedulerClass: SchedulerClass
+    var method: SamplingMethod
+    /// DDIM's η, TCD's γ.
+    var eta: Float = 0
     var trainTimesteps = 1000
     var betaStart = 0.0001
     var betaEnd = 0.02
     var betaSchedule = BetaSchedule.linear
     var trainedBetas: [Double]?
-    var rescaleBetasZeroSNR = false
+    var betaRescaling = SchedulerTraits.BetaRescaling.none
     var prediction = PredictionType.epsilon
     var spacing = TimestepSpacing.linspace
     var stepsOffset = 0
@@ -77,6 +81,9 @@ struct SchedulerParameters: Sendable {
     var solver = SolverParameters()
     var originalInferenceSteps = 50
     var timestepScaling: Float = 10
+
+    /// The diffusers class, for messages.
+    var className: String { method.traits.className }
 }
 
 /// What only the multistep solvers DPM-Solver and UniPC read.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import GenerationTypes
 internal import Glibc
 
 /// The noise levels of one run: a sigma per step and one to end at, with the timesteps to go with.
@@ -45,7 +46,7 @@ extension SigmaTable {
     /// The table of DPM-Solver and UniPC, whose timesteps are whole.
     static func solver(_ parameters: SchedulerParameters, count: Int) -> SigmaTable {
         let training = TrainingSchedule(parameters)
-        let isUniPC = parameters.schedulerClass == .uniPC
+        let isUniPC = parameters.method == .uniPC
         let end = isUniPC ? parameters.trainTimesteps : training.clippedEnd(parameters)
         var timesteps = Timesteps.solver(parameters, count: count, end: end)
         var sigmas = timesteps.map { training.sigma(at: $0) }

@@ -37,6 +37,27 @@ enum Timesteps {
         }
     }
 
+    /// The timesteps that LCM and TCD models were distilled at, thinned evenly; `np.linspace`
+    /// without its end point, cut to whole numbers.
+    ///
+    /// - Throws: where there are fewer than `count`.
+    static func distilled(
+        _ parameters: SchedulerParameters, count: Int
+    ) throws(SchedulerError) -> [Float] {
+        let distilled = parameters.originalInferenceSteps
+        guard count <= distilled else {
+            throw .stepCountOutOfRange(
+                count, allowed: 1...distilled,
+                reason: """
+                    the model was distilled at \(distilled) timesteps (original_inference_steps)
+                    """)
+        }
+        let stride = parameters.trainTimesteps / distilled
+        let falling = (1...distilled).reversed().map { $0 * stride - 1 }
+        let spacing = Double(distilled) / Double(count)
+        return (0..<count).map { Float(falling[Int(Double($0) * spacing)]) }
+    }
+
     private static func spaced(_ parameters: SchedulerParameters, count: Int) -> [Double] {
         if parameters.spacing == .leading {
             let ratio = parameters.trainTimesteps / count

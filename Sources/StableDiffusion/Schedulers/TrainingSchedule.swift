@@ -17,11 +17,9 @@ struct TrainingSchedule: Sendable {
     /// Builds the tables of a scheduler.
     init(_ parameters: SchedulerParameters) {
         var betas = Self.betas(parameters)
-        if parameters.rescaleBetasZeroSNR { Self.rescaleToZeroTerminalSNR(&betas) }
+        if parameters.betaRescaling != .none { Self.rescaleToZeroTerminalSNR(&betas) }
         var alphasCumprod = Self.cumulativeProduct(betas)
-        // Those that divide by ᾱ get the smallest half-precision number instead of 0.
-        let dividing: Set<SchedulerClass> = [.euler, .eulerAncestral, .dpmSolverMultistep, .uniPC]
-        if parameters.rescaleBetasZeroSNR, dividing.contains(parameters.schedulerClass) {
+        if parameters.betaRescaling == .aboveZero {
             alphasCumprod[alphasCumprod.count - 1] = 0x1p-24
         }
         self.alphasCumprod = alphasCumprod

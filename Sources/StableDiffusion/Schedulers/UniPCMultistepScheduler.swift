@@ -5,7 +5,7 @@ internal import Glibc
 /// Unified predictor-corrector (Zhao and others, 2023), diffusers' `UniPCMultistepScheduler`.
 ///
 /// Each output first corrects the step that led to it, then predicts the next one.
-package struct UniPCMultistepScheduler: NoiseScheduler {
+package struct UniPCMultistepScheduler: ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1
     package var history: SchedulerHistory
@@ -16,6 +16,28 @@ package struct UniPCMultistepScheduler: NoiseScheduler {
     private let correctors: [UniPCUpdate?]
     private var converted: [Float]
     private var scratch: [Float]
+
+    static let traits = SchedulerTraits(
+        betaRescaling: .aboveZero, sigmaChoice: .byFile, readsFinalSigmas: true,
+        readsThresholding: true)
+
+    static func readOwnKeys(
+        of file: SchedulerConfiguration, into parameters: inout SchedulerParameters
+    ) throws(SchedulerError) {
+        try file.readSolver(&parameters)
+        let type = file.solverType ?? "bh2"
+        guard ["bh1", "bh2", "midpoint", "heun", "logrho"].contains(type) else {
+            throw .unknownValue(key: "solver_type", value: type, known: ["bh1", "bh2"])
+        }
+        parameters.solver.usesBH1 = type == "bh1"
+        parameters.solver.predictsX0 = file.predictX0 ?? true
+        parameters.solver.disableCorrector = file.disableCorrector ?? []
+        if !parameters.solver.predictsX0, parameters.finalSigmas == .zero {
+            throw file.unsupported(
+                parameters, "predict_x0 false and a last sigma of zero",
+                "set final_sigmas_type to sigma_min")
+        }
+    }
 
     init(
         _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
@@ -43,7 +65,7 @@ package struct UniPCMultistepScheduler: NoiseScheduler {
                 levels, from: index - 1, order: orders[index - 1], solver, corrects: true)
         }
         let names = (0..<solver.order).map { "model_output_\($0)" } + ["last_sample"]
-        history = SchedulerHistory(.uniPC, names: names, sampleCount: sampleCount)
+        history = SchedulerHistory(parameters.method, names: names, sampleCount: sampleCount)
         converted = Array(repeating: 0, count: sampleCount)
         scratch = converted
     }

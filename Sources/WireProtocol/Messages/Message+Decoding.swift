@@ -95,11 +95,11 @@ extension ByteReader {
         let guidanceScale = try readFloat("guidance scale")
         let eta = try readFloat("eta")
         let methodByte = try read(UInt8.self, "sampling method")
-        guard let method = SamplingMethod(wireValue: methodByte) else {
+        guard let method = SamplingMethod(wireNumber: methodByte) else {
             throw .fieldOutOfRange(type, field: "sampling method", value: "\(methodByte)")
         }
         let scheduleByte = try read(UInt8.self, "sigma schedule")
-        guard let schedule = SigmaSchedule(wireValue: scheduleByte) else {
+        guard let schedule = SigmaSchedule(wireNumber: scheduleByte) else {
             throw .fieldOutOfRange(type, field: "sigma schedule", value: "\(scheduleByte)")
         }
         let clipSkip = Int(try read(UInt8.self, "clip skip"))

@@ -65,11 +65,27 @@ import Testing
                 """)
     }
 
-    @Test func etaIsWrittenForDDIMOnly() {
+    @Test func etaIsWrittenForSamplersThatReadIt() {
         var request = GenerationRequest(prompt: "a", seed: 1, width: 64, height: 64, eta: 0.5)
         #expect(text(request)["Eta DDIM"] == "0.5")
         request.samplingMethod = .euler
-        #expect(text(request)["Eta DDIM"] == nil)
+        #expect(text(request)["Eta DDIM"] == nil && text(request)["Eta"] == nil)
+    }
+
+    /// TCD's default is not what a reader assumes, so it is always written.
+    @Test func tcdIsNamedWithItsEta() {
+        var request = GenerationRequest(
+            prompt: "a", seed: 1, width: 64, height: 64, inferenceStepCount: 4, guidanceScale: 1,
+            samplingMethod: .tcd)
+        #expect(
+            text(request).text == """
+                a
+                Steps: 4, Sampler: TCD, CFG scale: 1, Seed: 1, Size: 64x64, \
+                Model hash: 6ce0161689, Model: postcards, VAE hash: ababababab, RNG: CPU, \
+                Eta: 0.3, Version: retom 0.1.0
+                """)
+        request.eta = 0
+        #expect(text(request)["Eta"] == "0")
     }
 
     @Test(

@@ -52,6 +52,22 @@ import Testing
         #expect(plan.requests[1].clipSkip == 2)
     }
 
+    /// η is the prompt's, the run's, or the sampler's own, in this order.
+    @Test func etaFollowsTheSamplerUnlessGiven() throws {
+        var entries = PromptList.entries(arguments: ["A", "B", "C"])
+        entries[0].samplingMethod = .tcd
+        entries[1].samplingMethod = .tcd
+        entries[1].eta = 0
+        entries[2].samplingMethod = .ddim
+        func etas(_ eta: Float?) -> [Float] {
+            var settings = settings
+            settings.eta = eta
+            return entries.map { $0.request(settings: settings, seed: 1).eta }
+        }
+        #expect(etas(nil) == [0.3, 0, 0])
+        #expect(etas(0.5) == [0.5, 0, 0.5])
+    }
+
     @Test func randomSeedsAreDrawnInA1111sRange() throws {
         var entries = PromptList.entries(arguments: ["A", "B"])
         entries[1].seed = .random

@@ -15,7 +15,9 @@ import Testing
             ("DPM++ 2M Exponential", .dpmPlusPlus2M, .exponential),
             ("DPM++ 2M SGM Uniform", .dpmPlusPlus2M, .sgmUniform), ("PLMS", .pndm, nil),
             ("pndm", .pndm, nil), ("DDIM", .ddim, nil), ("UniPC", .uniPC, nil),
-            ("Heun", .heun, nil), ("LCM", .lcm, nil), ("k_lms", .lms, nil),
+            ("Heun", .heun, nil), ("LCM", .lcm, nil), ("TCD", .tcd, nil), ("tcd", .tcd, nil),
+            ("k_lms", .lms, nil), ("euler_ancestral", .eulerAncestral, nil),
+            ("DPM-Solver++", .dpmPlusPlus2M, nil), ("dpmsolver_multistep", .dpmPlusPlus2M, nil),
             ("DPM++ 2M SDE", nil, nil), ("Karras", nil, nil), ("", nil, nil), ("k", nil, nil),
         ] as [(String, SamplingMethod?, SigmaSchedule?)])
     func everySpellingIsUnderstood(
@@ -26,12 +28,19 @@ import Testing
         #expect(sampler?.sigmaSchedule == schedule)
     }
 
-    @Test func ourOwnNamesAndA1111sAreComplete() {
+    /// Of two samplers with one name the second would be read as the first.
+    @Test func everyNameMeansItsOwnSampler() {
         for method in SamplingMethod.allCases {
+            for alias in method.traits.aliases {
+                #expect(SamplerName(alias)?.samplingMethod == method)
+            }
             #expect(SamplerName(method.rawValue)?.samplingMethod == method)
             #expect(SamplerName(method.displayName)?.samplingMethod == method)
         }
         for schedule in SigmaSchedule.allCases {
+            for alias in schedule.traits.aliases {
+                #expect(SamplerName.sigmaSchedule(alias) == schedule)
+            }
             #expect(SamplerName.sigmaSchedule(schedule.rawValue) == schedule)
             if let name = schedule.displayName {
                 #expect(SamplerName.sigmaSchedule(name) == schedule)

@@ -20,7 +20,7 @@ import Testing
     @Test func unknownClassesAreNamedWithTheKnownOnes() throws {
         let text = try message("", .ddim, class: "FlowMatchEulerDiscreteScheduler")
         #expect(text.contains("\"FlowMatchEulerDiscreteScheduler\", which is not known here"))
-        for known in SchedulerClass.allCases { #expect(text.contains(known.rawValue)) }
+        for known in SamplingMethod.allCases { #expect(text.contains(known.traits.className)) }
         // Not built here, but its file serves the others.
         #expect(try message("", .ddim, class: "DDPMScheduler") == "accepted")
     }
@@ -52,6 +52,7 @@ import Testing
         ("\"trained_betas\": [0.1, 0.2]", .ddim, "a list of 2"),
         ("\"sigma_min\": 0", .euler, "sigma_min is 0.0"),
         ("\"original_inference_steps\": 2000", .lcm, "original_inference_steps is 2000"),
+        ("\"original_inference_steps\": 0", .tcd, "original_inference_steps is 0"),
         ("\"dynamic_thresholding_ratio\": 2, \"thresholding\": true", .ddim, "from 0 to 1"),
         ("\"beta_start\": \"small\"", .ddim, "can't be understood: beta_start"),
     ])

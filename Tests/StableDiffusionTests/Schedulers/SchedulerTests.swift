@@ -24,7 +24,7 @@ import Testing
     /// Runs to the end; with `checkpoint`, through a saved and restored state at that step.
     private func run(
         _ configuration: SchedulerConfiguration, _ method: SamplingMethod, steps: Int = 10,
-        eta: Float = 0, checkpoint: Int? = nil
+        eta: Float? = nil, checkpoint: Int? = nil
     ) throws -> [Float] {
         let made = try configuration.makeScheduler(
             method, inferenceStepCount: steps, eta: eta, sampleCount: 64)
@@ -60,6 +60,16 @@ import Testing
         for step in [0, 1, 2, 3, 4, 7, 9] {
             #expect(try run(configuration, method, eta: 0.5, checkpoint: step) == whole, "\(step)")
         }
+    }
+
+    /// η is 0.3 for TCD and 0 for DDIM where nobody says otherwise; the others don't read it.
+    @Test(arguments: SamplingMethod.allCases)
+    func etaHasTheSamplersOwnDefault(method: SamplingMethod) throws {
+        let standard = try run(configuration(), method, eta: nil)
+        #expect(try run(configuration(), method, eta: method.standardEta) == standard)
+        let readsEta = method == .ddim || method == .tcd
+        #expect(try (run(configuration(), method, eta: 0.8) != standard) == readsEta)
+        #expect(method.standardEta == (method == .tcd ? 0.3 : 0))
     }
 
     @Test func aForeignHistoryIsRefused() throws {
@@ -98,13 +108,15 @@ import Testing
     func everyStepCountEndsOrIsRefused(method: SamplingMethod) throws {
         for steps in [1, 2, 3, 4, 50, 333, 998, 999, 1000] {
             do throws(SchedulerError) {
-                let scheduler = try SchedulerConfiguration(SchedulerClass(method)).makeScheduler(
+                let scheduler = try SchedulerConfiguration(method).makeScheduler(
                     method, inferenceStepCount: steps, sampleCount: 4)
                 #expect(scheduler.timesteps.count >= steps)
             } catch {
                 #expect("\(error)".contains("choose from"))
-                // PNDM's default is to begin with Runge-Kutta steps; LCM was distilled at 50.
-                #expect(method == .lcm && steps > 50 || method == .pndm && steps < 4)
+                // PNDM's default is to begin with Runge-Kutta steps; LCM and TCD were distilled
+                // at 50.
+                let isDistilled = method == .lcm || method == .tcd
+                #expect(isDistilled && steps > 50 || method == .pndm && steps < 4)
             }
         }
         for steps in [-1, 0, 1001] {
@@ -132,7 +144,7 @@ import Testing
                 method, sigmaSchedule: schedule, inferenceStepCount: 4, sampleCount: 1
             ).timesteps
         }
-        for method in SamplingMethod.allCases where method != .lcm {
+        for method in SamplingMethod.allCases where method != .lcm && method != .tcd {
             let calls = try timesteps(method, .sgmUniform)
             #expect(calls.first == 999)
             #expect(calls.last == 249)
@@ -141,11 +153,14 @@ import Testing
             // Ancestral Euler takes Euler's sigmas, which diffusers' class has no key for.
             #expect(try timesteps(.eulerAncestral, schedule) == timesteps(.euler, schedule))
             #expect(try timesteps(.euler, schedule) != timesteps(.euler, .modelDefault))
-            for method in [SamplingMethod.ddim, .pndm, .lcm] {
+            for method in [SamplingMethod.ddim, .pndm, .lcm, .tcd] {
                 #expect(throws: SchedulerError.self) { try timesteps(method, schedule) }
             }
         }
-        #expect(throws: SchedulerError.self) { try timesteps(.lcm, .sgmUniform) }
+        for method in [SamplingMethod.lcm, .tcd] {
+            #expect(throws: SchedulerError.self) { try timesteps(method, .sgmUniform) }
+            #expect(try timesteps(method, .modelDefault) == [999, 759, 499, 259])
+        }
     }
 
     @Test func thePipelineCorrectsOldFiles() throws {
