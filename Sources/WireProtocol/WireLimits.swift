@@ -12,6 +12,8 @@ package enum WireLimits {
     package static let reasonByteCountMax = 1024
     /// Most bytes of the name of a merge method.
     package static let mergeMethodByteCountMax = 32
+    /// Most bytes of the merge options that have tags.
+    package static let taggedMergeOptionsByteCountMax = 1024
     /// Most latent channels (Stable Diffusion has 4).
     package static let latentChannelCountMax = 16
     /// Longest side of latents; pictures are 8 times as long.
@@ -39,9 +41,10 @@ package enum WireLimits {
     static let handshakeByteCountMax = 1024
     /// Most payload bytes of the small messages.
     static let smallByteCountMax = 2048
-    /// Most payload bytes of ASSIGN: two prompts, the fixed fields and a list of refreshes.
+    /// Most payload bytes of ASSIGN: two prompts, the fixed fields, a list of refreshes, and merge
+    /// options with tags.
     static let assignByteCountMax =
-        256 + 2 * GenerationLimits.promptByteCountMax
+        256 + taggedMergeOptionsByteCountMax + 2 * GenerationLimits.promptByteCountMax
         + 4 * TokenMergeConfiguration.refreshCallCountMax
     /// Most payload bytes of CHECKPOINT and PREPARE: a checkpoint and the fixed fields.
     static let checkpointPayloadByteCountMax = 512 + checkpointByteCountMax

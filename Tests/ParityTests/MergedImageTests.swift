@@ -114,8 +114,10 @@ import TokenMerging
         #expect(throws: TokenMergeConfigurationError.self) { _ = try pipeline.begin(request) }
         request.tokenMerging.method = "retom"
         request.tokenMerging.ratio = 2
-        #expect(throws: GenerationRequestError.tokenMerging(.ratio(2))) {
+        #expect {
             _ = try pipeline.begin(request)
+        } throws: {
+            "\($0)" == "ratio 2.0: choose from 0 to 1 with --merge-ratio"
         }
     }
 }

@@ -86,7 +86,7 @@ import TokenMerging
                 window, grid, ratio: 0.5, downsample: item.downsample, stage: item.stage)
             #expect(layout.groupCount == 256 / (item.side * item.side), "\(item)")
         }
-        #expect(try TokenMergeWindow(parsing: "\(window)") == window)
+        #expect(TokenMergeWindow(parsing: "\(window)") == window)
     }
 
     /// A source less per window: at R = .5 in windows of four, one instead of two.

@@ -52,6 +52,11 @@ import WireProtocol
         #expect(Mirror(reflecting: Samples.statistics).children.count == 6)
     }
 
+    /// An option without a tag that has no fixed place would not reach the worker.
+    @Test func optionsWithoutTagsHaveFixedPlaces() {
+        #expect(TokenMergeOption.all.count { $0.tag == nil } == 25)
+    }
+
     @Test func everyChoiceOfTokenMergingTravels() throws {
         var configurations = [TokenMergeConfiguration(), .none]
         configurations += TokenMergeProfile.allCases.map(\.configuration)

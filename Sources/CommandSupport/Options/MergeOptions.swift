@@ -5,128 +5,91 @@ public import GenerationTypes
 internal import TokenMerging
 
 /// Which tokens merge: what is not given follows the profile, or the method.
+///
+/// Names, help and limits are those of the table of merge options.
 package struct MergeOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "Merge similar tokens (none for the plain picture, default: \(TokenMergeConfiguration().method)).",
-            valueName: TokenMergeRegistry.standard.names.joined(separator: "|")))
+    @Option(name: .merging(.method), help: .merging(.method))
     package var merge: String?
 
-    @Option(help: ArgumentHelp("Good settings of ReToM to begin with.", valueName: Self.profiles))
+    @Option(
+        help: ArgumentHelp(
+            "Good settings of ReToM to begin with.", valueName: choices(TokenMergeProfile.self)))
     package var mergeProfile: TokenMergeProfile?
 
-    @Option(help: ArgumentHelp("Share of the tokens that merges.", valueName: "0…1"))
+    @Option(name: .merging(.ratio), help: .merging(.ratio))
     package var mergeRatio: Double?
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Side of ReToM's windows in tokens: adaptive, adaptive-literal, 2, 8, 16, one per level \
-            (2,4,8,8) or per stage (down:2,mid:8,up:2/4/8); a window larger than the map is the \
-            whole map.
-            """, valueName: "side"))
+    @Option(name: .merging(.window), help: .merging(.window))
     package var mergeWindow: TokenMergeWindow?
 
-    @Option(help: ArgumentHelp("Steps from one plan to the next.", valueName: "steps"))
+    @Option(name: .merging(.period), help: .merging(.period))
     package var mergePeriod: Int?
 
-    @Option(
-        help: ArgumentHelp(
-            "Exactly these U-Net calls make plans, besides the first; replaces the period.",
-            valueName: "0,5,12"))
+    @Option(name: .merging(.refreshCalls), help: .merging(.refreshCalls))
     package var mergeRefresh: MergeCalls?
 
-    @Option(
-        help: ArgumentHelp("The destination's share of a merged token.", valueName: "mean|0…1"))
+    @Option(name: .merging(.alpha), help: .merging(.alpha))
     package var mergeAlpha: TokenMergeAlpha?
 
-    @Option(
-        help: ArgumentHelp(
-            "The token of a window that receives the others.",
-            valueName: choices(TokenMergeDestination.self)))
+    @Option(name: .merging(.destination), help: .merging(.destination))
     package var mergeDestination: TokenMergeDestination?
 
-    @Option(
-        help: ArgumentHelp(
-            "Rank sources by average similarity, or by that to the destination.",
-            valueName: choices(TokenMergeSourceRanking.self)))
+    @Option(name: .merging(.sourceRanking), help: .merging(.sourceRanking))
     package var mergeSource: TokenMergeSourceRanking?
 
-    @Flag(
-        inversion: .prefixedNo,
-        help: "Read Algorithm 1's sim[1:r] as Python does: a source less per window.")
+    @Flag(name: .merging(.slice), inversion: .prefixedNo, help: .merging(.slice))
     package var mergeSlice: Bool?
 
-    @Option(
-        help: ArgumentHelp(
-            "Merge at the highest resolution, at the 2 or 3 highest, or at all.",
-            valueName: MergeLayers.names))
+    @Option(name: .merging(.maximumDownsample), help: .merging(.maximumDownsample))
     package var mergeLayers: MergeLayers?
 
-    @Option(
-        help: ArgumentHelp(
-            "Merge all of self-attention, or keys and values only.",
-            valueName: choices(TokenMergeScope.self)))
+    @Option(name: .merging(.scope), help: .merging(.scope))
     package var mergeScope: TokenMergeScope?
 
-    @Option(
-        help: ArgumentHelp(
-            "What similarities are computed from.",
-            valueName: choices(TokenMergeFeatureSource.self)))
+    @Option(name: .merging(.featureSource), help: .merging(.featureSource))
     package var mergeFeatures: TokenMergeFeatureSource?
 
-    @Option(
-        help: ArgumentHelp(
-            "Whether the halves of a guided image share plans.",
-            valueName: choices(TokenMergeSharing.self)))
+    @Option(name: .merging(.sharing), help: .merging(.sharing))
     package var mergeSharing: TokenMergeSharing?
 
     @Flag(
-        inversion: .prefixedNo,
-        help: "Count a merged token as many in attention.")
+        name: .merging(.proportionalAttention), inversion: .prefixedNo,
+        help: .merging(.proportionalAttention))
     package var mergeProportionalAttention: Bool?
 
-    @Flag(
-        inversion: .prefixedNo, help: "Shift ReToM's windows by half at every other plan.")
+    @Flag(name: .merging(.shift), inversion: .prefixedNo, help: .merging(.shift))
     package var mergeShiftWindows: Bool?
 
-    @Option(
-        help: ArgumentHelp(
-            "Distance of clusters (atc).", valueName: choices(TokenMergeLinkage.self)))
+    @Option(name: .merging(.linkage), help: .merging(.linkage))
     package var mergeLinkage: TokenMergeLinkage?
 
-    @Option(
-        help: ArgumentHelp(
-            "Side of the cells that a key stands for (todo).", valueName: "tokens"))
+    @Option(name: .merging(.downsampleFactor), help: .merging(.downsampleFactor))
     package var mergeDownsampleFactor: Int?
 
-    @Option(help: ArgumentHelp("Tokens per destination, across (tome).", valueName: "tokens"))
+    @Option(name: .merging(.strideX), help: .merging(.strideX))
     package var mergeSx: Int?
 
-    @Option(help: ArgumentHelp("Tokens per destination, down (tome).", valueName: "tokens"))
+    @Option(name: .merging(.strideY), help: .merging(.strideY))
     package var mergeSy: Int?
 
-    @Flag(inversion: .prefixedNo, help: "Draw destinations (tome).")
+    @Flag(
+        name: .merging(.randomDestinations), inversion: .prefixedNo,
+        help: .merging(.randomDestinations))
     package var mergeRand: Bool?
 
-    @Option(
-        help: ArgumentHelp(
-            "Tokens to draw destinations from, as a multiple of the tokens left (importance).",
-            valueName: "1…"))
+    @Option(name: .merging(.importancePool), help: .merging(.importancePool))
     package var mergeImportancePool: Double?
 
-    @Option(
-        help: ArgumentHelp(
-            "U-Net calls before importance is trusted (importance).", valueName: "calls"))
+    @Option(name: .merging(.importanceWarmup), help: .merging(.importanceWarmup))
     package var mergeImportanceWarmup: Int?
 
-    @Flag(inversion: .prefixedNo, help: "Merge around self-attention.")
+    @Flag(name: .merging(.selfAttention), inversion: .prefixedNo, help: .merging(.selfAttention))
     package var mergeAttn: Bool?
 
-    @Flag(inversion: .prefixedNo, help: "Merge around cross-attention.")
+    @Flag(name: .merging(.crossAttention), inversion: .prefixedNo, help: .merging(.crossAttention))
     package var mergeCrossattn: Bool?
 
-    @Flag(inversion: .prefixedNo, help: "Merge around the feed-forward layer.")
+    @Flag(name: .merging(.feedForward), inversion: .prefixedNo, help: .merging(.feedForward))
     package var mergeMlp: Bool?
 
     package init() {}
@@ -140,39 +103,38 @@ package struct MergeOptions: ParsableArguments {
         }
     }
 
+    /// Every option of the table with what was given for it.
+    private var table: [(option: TokenMergeOption, value: (any TokenMergeOptionValue)?)] {
+        [
+            (.method, merge), (.ratio, mergeRatio), (.window, mergeWindow), (.period, mergePeriod),
+            (.refreshCalls, mergeRefresh?.indices), (.alpha, mergeAlpha),
+            (.destination, mergeDestination), (.sourceRanking, mergeSource), (.slice, mergeSlice),
+            (.maximumDownsample, mergeLayers?.maximumDownsample), (.scope, mergeScope),
+            (.featureSource, mergeFeatures), (.sharing, mergeSharing),
+            (.proportionalAttention, mergeProportionalAttention), (.shift, mergeShiftWindows),
+            (.linkage, mergeLinkage), (.downsampleFactor, mergeDownsampleFactor),
+            (.strideX, mergeSx), (.strideY, mergeSy), (.randomDestinations, mergeRand),
+            (.importancePool, mergeImportancePool), (.importanceWarmup, mergeImportanceWarmup),
+            (.selfAttention, mergeAttn), (.crossAttention, mergeCrossattn),
+            (.feedForward, mergeMlp),
+        ]
+    }
+
+    /// The options that were given.
+    private var given: [(option: TokenMergeOption, value: TokenMergeValue)] {
+        table.compactMap { option, value in value.map { (option, $0.mergeValue) } }
+    }
+
     /// The profile's or the method's settings with what was given on top.
     package var configuration: TokenMergeConfiguration {
         var merging = mergeProfile?.configuration ?? TokenMergeConfiguration()
-        func set<Value>(
-            _ key: WritableKeyPath<TokenMergeConfiguration, Value>, _ value: Value?
-        ) {
-            if let value { merging[keyPath: key] = value }
+        for (option, value) in given {
+            do {
+                try option.set(value, in: &merging)
+            } catch {
+                preconditionFailure("--\(option.flag) sets a value of another kind: \(error)")
+            }
         }
-        set(\.method, merge)
-        set(\.ratio, mergeRatio)
-        set(\.window, mergeWindow)
-        set(\.period, mergePeriod.map { $0 })
-        set(\.refreshCalls, mergeRefresh.map { $0.indices })
-        set(\.slicesSources, mergeSlice)
-        set(\.importancePool, mergeImportancePool)
-        set(\.importanceWarmupCallCount, mergeImportanceWarmup)
-        set(\.alpha, mergeAlpha)
-        set(\.destination, mergeDestination)
-        set(\.sourceRanking, mergeSource)
-        set(\.maximumDownsample, mergeLayers?.maximumDownsample)
-        set(\.scope, mergeScope.map { $0 })
-        set(\.featureSource, mergeFeatures.map { $0 })
-        set(\.sharing, mergeSharing)
-        set(\.usesProportionalAttention, mergeProportionalAttention)
-        set(\.shiftsWindows, mergeShiftWindows)
-        set(\.linkage, mergeLinkage)
-        set(\.downsampleFactor, mergeDownsampleFactor)
-        set(\.strideX, mergeSx)
-        set(\.strideY, mergeSy)
-        set(\.usesRandomDestinations, mergeRand)
-        set(\.mergesSelfAttention, mergeAttn)
-        set(\.mergesCrossAttention, mergeCrossattn)
-        set(\.mergesFeedForward, mergeMlp)
         return merging.withRatioInForce
     }
 
@@ -181,7 +143,58 @@ package struct MergeOptions: ParsableArguments {
         MergeLayers(maximumDownsample: configuration.maximumDownsample)
     }
 
-    private static var profiles: String { choices(TokenMergeProfile.self) }
+    /// Refuses options that the method doesn't read: an option is given for its effect.
+    ///
+    /// - Throws: `ValidationError`, `TokenMergeConfigurationError`.
+    private func refuseUnread() throws {
+        guard mergePeriod == nil || mergeRefresh == nil else {
+            throw ValidationError("--merge-period and --merge-refresh exclude each other")
+        }
+        let method = configuration.method
+        let profileMethod = mergeProfile?.configuration.method
+        if let mergeProfile, let profileMethod, profileMethod != method {
+            throw ValidationError(
+                """
+                --merge-profile \(mergeProfile.rawValue) is of --merge \(profileMethod): leave it \
+                or --merge \(method) out
+                """)
+        }
+        let read = try TokenMergeRegistry.standard.traits(of: method).options.union([.method])
+        let unread = given.filter { !read.contains($0.option) }.map { "--\($0.option.flag)" }
+        guard unread.isEmpty else {
+            throw ValidationError(
+                "--merge \(method) takes no \(unread.joined(separator: ", ")): leave it out")
+        }
+    }
+}
+
+extension NameSpecification {
+    /// An option's flag.
+    fileprivate static func merging(_ option: TokenMergeOption) -> NameSpecification {
+        .customLong(option.flag)
+    }
+}
+
+extension ArgumentHelp {
+    /// What an option does, which methods read it where not all do, and what it is unless given.
+    fileprivate static func merging(_ option: TokenMergeOption) -> ArgumentHelp {
+        let registry = TokenMergeRegistry.standard
+        let readers = registry.readers(of: option)
+        var notes: [String] = []
+        if !readers.isEmpty, !TokenMergeOption.common.contains(option) {
+            notes.append(readers.joined(separator: ", "))
+        }
+        switch option.standard {
+        case .flag(let isOn): notes.append("default: \(isOn ? "on" : "off")")
+        case let value?: notes.append("default: \(MergeLayers.text(value, of: option))")
+        case nil: break
+        }
+        let note = notes.isEmpty ? "" : " (\(notes.joined(separator: "; ")))"
+        return ArgumentHelp(
+            "\(option.help)\(note).",
+            valueName: option == .method
+                ? registry.names.joined(separator: "|") : option.limits.form)
+    }
 }
 
 /// Where tokens merge.
@@ -212,7 +225,13 @@ package enum MergeLayers: String, ExpressibleByArgument, CaseIterable, Sendable 
         self = layers
     }
 
-    fileprivate static var names: String { choices(Self.self) }
+    /// A default as the command line has it.
+    fileprivate static func text(_ value: TokenMergeValue, of option: TokenMergeOption) -> String {
+        guard option == .maximumDownsample, let downsample = Int(mergeValue: value),
+            let layers = MergeLayers(maximumDownsample: downsample)
+        else { return value.description }
+        return layers.rawValue
+    }
 }
 
 /// U-Net calls of an image, as in `0,5,12`.
@@ -248,15 +267,13 @@ extension TokenMergeLinkage: ExpressibleByArgument {}
 extension TokenMergeWindow: ExpressibleByArgument {
     /// As `init(parsing:)`.
     public init?(argument: String) {
-        guard let window = try? TokenMergeWindow(parsing: argument) else { return nil }
-        self = window
+        self.init(parsing: argument)
     }
 }
 
 extension TokenMergeAlpha: ExpressibleByArgument {
     /// As `init(parsing:)`.
     public init?(argument: String) {
-        guard let alpha = try? TokenMergeAlpha(parsing: argument) else { return nil }
-        self = alpha
+        self.init(parsing: argument)
     }
 }

@@ -15,33 +15,32 @@ public enum TokenMergeWindow: Sendable, Hashable {
 
     /// Reads the value of `--merge-window`: `adaptive`, `adaptive-literal`, `8`, `2,4,8,8`,
     /// `down:2,mid:8,up:2` or, with sides per level, `down:2/4/8,mid:8,up:2/4`.
-    public init(parsing text: String) throws(TokenMergeConfigurationError) {
+    public init?(parsing text: String) {
         switch text {
         case "adaptive": self = .adaptive
         case "adaptive-literal": self = .adaptiveLiteral
         default:
             if text.contains(":") {
-                self = try Self.stages(text)
+                guard let stages = Self.stages(text) else { return nil }
+                self = stages
                 return
             }
-            guard let sides = Self.sides(text, separator: ",") else { throw .window(text) }
+            guard let sides = Self.sides(text, separator: ",") else { return nil }
             self = sides.count == 1 ? .fixed(sides[0]) : .levels(sides)
         }
     }
 
-    private static func stages(
-        _ text: String
-    ) throws(TokenMergeConfigurationError) -> TokenMergeWindow {
+    private static func stages(_ text: String) -> TokenMergeWindow? {
         var stages: [Substring: [Int]] = [:]
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let words = part.split(separator: ":", omittingEmptySubsequences: false)
             guard words.count == 2, let sides = sides(words[1], separator: "/"),
                 stages.updateValue(sides, forKey: words[0]) == nil
-            else { throw .window(text) }
+            else { return nil }
         }
         guard stages.count == 3, let down = stages["down"], let up = stages["up"],
             let mid = stages["mid"], mid.count == 1
-        else { throw .window(text) }
+        else { return nil }
         return .stages(down: down, mid: mid[0], up: up)
     }
 
@@ -55,19 +54,19 @@ public enum TokenMergeWindow: Sendable, Hashable {
         return sides
     }
 
-    /// Sides that make sense: no map is larger.
-    private static let sides = 1...4096
+    /// Longest side that makes sense: no map is larger.
+    public static let sideMax = 4096
     /// Most levels that a list may name.
     public static let levelCountMax = 8
 
     private static func areValid(_ sides: [Int]) -> Bool {
-        (1...levelCountMax).contains(sides.count) && sides.allSatisfy(Self.sides.contains)
+        (1...levelCountMax).contains(sides.count) && sides.allSatisfy((1...sideMax).contains)
     }
 
     var isValid: Bool {
         switch self {
         case .adaptive, .adaptiveLiteral: true
-        case .fixed(let side): Self.sides.contains(side)
+        case .fixed(let side): (1...Self.sideMax).contains(side)
         case .levels(let sides): Self.areValid(sides)
         case .stages(let down, let mid, let up):
             Self.areValid(down) && Self.areValid([mid]) && Self.areValid(up)
@@ -95,24 +94,18 @@ extension TokenMergeWindow {
     }
 }
 
-extension TokenMergeWindow: Codable {
-    /// Reads a side length or any text that `init(parsing:)` takes.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let side = try? container.decode(Int.self) {
-            self = .fixed(side)
-        } else {
-            self = try TokenMergeWindow(parsing: container.decode(String.self))
+extension TokenMergeWindow: TokenMergeOptionValue {
+    /// Takes a side length or any text that `init(parsing:)` takes.
+    public init?(mergeValue value: TokenMergeValue) {
+        switch value {
+        case .whole(let side): self = .fixed(side)
+        case .text(let text): self.init(parsing: text)
+        case .flag, .number, .list: return nil
         }
     }
 
-    /// Writes a side length or a text.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        if case .fixed(let side) = self {
-            try container.encode(side)
-        } else {
-            try container.encode(description)
-        }
+    /// A side length or a text.
+    public var mergeValue: TokenMergeValue {
+        if case .fixed(let side) = self { .whole(side) } else { .text(description) }
     }
 }

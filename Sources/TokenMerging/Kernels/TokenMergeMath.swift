@@ -2,8 +2,17 @@
 
 internal import Glibc
 
-/// The one place that needs the C library's mathematics.
+/// Numbers of tokens, and the C library's mathematics.
 enum TokenMergeMath {
     /// Natural logarithm.
     static func log(_ value: Double) -> Double { Glibc.log(value) }
+
+    /// ⌊count · factor⌋, from 0 to a limit whatever the factor: a number of tokens.
+    ///
+    /// NaN counts as 0.
+    static func count(_ count: Int, times factor: Double, atMost limit: Int) -> Int {
+        let product = Double(count) * factor
+        guard product > 0 else { return 0 }
+        return product < Double(limit) ? Int(product) : max(limit, 0)
+    }
 }

@@ -17,10 +17,13 @@ extension TokenMergeConfiguration {
         }
     }
 
-    /// The same, with a ratio that says what the method will do: some have one of their own, which
-    /// only 0 (nothing merges) overrides.
+    /// The same, with a ratio that says what the method will do.
+    ///
+    /// Some methods have a ratio of their own, which only 0 (nothing merges) overrides. From values
+    /// out of their ranges nothing follows.
     package var withRatioInForce: TokenMergeConfiguration {
-        guard ratio > 0, let strategy = try? TokenMergeRegistry.standard.strategy(for: self),
+        guard ratio > 0, (try? validateRanges()) != nil,
+            let strategy = try? TokenMergeRegistry.standard.strategy(for: self),
             let ownRatio = strategy.ownRatio
         else { return self }
         var configuration = self

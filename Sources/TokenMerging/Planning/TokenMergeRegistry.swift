@@ -17,6 +17,11 @@ package struct TokenMergeRegistry: Sendable {
     /// Names in the order of registration.
     package var names: [String] { strategies.map { $0.traits.name } }
 
+    /// The methods that read an option, in the order of registration.
+    package func readers(of option: TokenMergeOption) -> [String] {
+        strategies.filter { $0.traits.options.contains(option) }.map { $0.traits.name }
+    }
+
     /// What a method is and needs.
     package func traits(
         of name: String

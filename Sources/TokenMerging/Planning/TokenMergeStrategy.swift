@@ -39,15 +39,11 @@ extension TokenMergeStrategy {
     package var ownRatio: Double? { nil }
 }
 
-/// A part of a configuration that some methods read and others don't.
-package enum TokenMergeOption: Sendable, Hashable, CaseIterable {
-    case ratio, layers, refreshes, features, scope, proportionalAttention, modules
-    case window, alpha, destination, sourceRanking, slice, shift, sharing
-    case strides, randomDestinations, linkage, importance, downsampleFactor
-
+extension TokenMergeOption {
     /// What every method reads that compares tokens.
     package static let common: Set<TokenMergeOption> = [
-        .ratio, .layers, .refreshes, .features, .scope, .proportionalAttention, .modules,
+        .ratio, .maximumDownsample, .period, .refreshCalls, .featureSource, .scope,
+        .proportionalAttention, .selfAttention, .crossAttention, .feedForward,
     ]
 }
 
@@ -57,7 +53,7 @@ package struct TokenMergeStrategyTraits: Sendable, Hashable {
     package var name: String
     /// Its name in texts for people.
     package var displayName: String
-    /// What of a configuration it reads.
+    /// What of a configuration it reads, besides the method.
     package var options: Set<TokenMergeOption>
     /// p unless configured.
     package var defaultPeriod: Int

@@ -25,7 +25,7 @@ package struct AgglomerativeTokenClustering: TokenMergeStrategy {
         at site: TokenMergeSite, ratio: Double, sampleCount: Int
     ) throws(TokenMergeConfigurationError) -> TokenMergeLayout {
         let count = site.grid.tokenCount
-        let mergedCount = min(Int(Double(count) * ratio), count - 1)
+        let mergedCount = TokenMergeMath.count(count, times: ratio, atMost: count - 1)
         guard mergedCount > 0 else { return .identity(site.grid, sampleCount: sampleCount) }
         guard count <= Self.tokenCountMax else {
             throw .tooManyTokens(

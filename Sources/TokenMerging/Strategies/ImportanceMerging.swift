@@ -11,7 +11,9 @@ package import GenerationTypes
 package struct ImportanceMerging: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
         name: "importance", displayName: "Importance",
-        options: TokenMergeOption.common.union([.strides, .randomDestinations, .importance]),
+        options: TokenMergeOption.common.union([
+            .strideX, .strideY, .randomDestinations, .importancePool, .importanceWarmup,
+        ]),
         needsGuidance: true)
 
     private let strideX: Int
@@ -38,7 +40,8 @@ package struct ImportanceMerging: TokenMergeStrategy {
     ) -> TokenMergeLayout {
         let tokenCount = site.grid.tokenCount
         let groupCount = max(destinationCount(tokenCount), destinationGrid(site.grid).count)
-        let mergedCount = min(Int(Double(tokenCount) * ratio), tokenCount - groupCount)
+        let mergedCount = TokenMergeMath.count(
+            tokenCount, times: ratio, atMost: tokenCount - groupCount)
         guard destinationCount(tokenCount) > 0, destinationGrid(site.grid).count > 0,
             mergedCount > 0
         else { return .identity(site.grid, sampleCount: sampleCount) }
@@ -103,8 +106,9 @@ package struct ImportanceMerging: TokenMergeStrategy {
         let count = destinationCount(layout.tokenCount)
         for token in 0..<layout.tokenCount { order[token] = Int32(token) }
         rankTokens(order, count: layout.tokenCount, scores: heat)
-        let wanted = Int(Double(layout.mergedCount) * pool)
-        let poolCount = min(max(wanted, count), layout.tokenCount)
+        let wanted = TokenMergeMath.count(
+            layout.mergedCount, times: pool, atMost: layout.tokenCount)
+        let poolCount = max(wanted, count)
         let threshold = heat[Int(order[poolCount - 1])]
         // Matching overwrites them with scores.
         let lots = matching.scores
@@ -119,7 +123,7 @@ package struct ImportanceMerging: TokenMergeStrategy {
     }
 
     private func destinationCount(_ tokenCount: Int) -> Int {
-        Int(Double(tokenCount) * Self.destinationShare)
+        TokenMergeMath.count(tokenCount, times: Self.destinationShare, atMost: tokenCount)
     }
 
     private func destinationGrid(_ grid: TokenGrid) -> DestinationGrid {

@@ -39,7 +39,8 @@ package struct ReToM: TokenMergeStrategy {
     /// One token is left at least, so that it can receive the others. Line 14 as Python's slice
     /// takes one source less.
     private func sourceCount(_ windowTokenCount: Int, ratio: Double) -> Int {
-        let count = min(Int(Double(windowTokenCount) * ratio), windowTokenCount - 1)
+        let count = TokenMergeMath.count(
+            windowTokenCount, times: ratio, atMost: windowTokenCount - 1)
         return slicesSources ? max(count - 1, 0) : count
     }
 

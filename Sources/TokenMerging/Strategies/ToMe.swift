@@ -10,7 +10,7 @@ package import GenerationTypes
 package struct ToMe: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
         name: "tome", displayName: "ToMeSD",
-        options: TokenMergeOption.common.union([.strides, .randomDestinations]))
+        options: TokenMergeOption.common.union([.strideX, .strideY, .randomDestinations]))
 
     private let strideX: Int
     private let strideY: Int
@@ -28,7 +28,8 @@ package struct ToMe: TokenMergeStrategy {
     ) -> TokenMergeLayout {
         let count = destinationGrid(site.grid).count
         let tokenCount = site.grid.tokenCount
-        let mergedCount = min(Int(Double(tokenCount) * ratio), tokenCount - count)
+        let mergedCount = TokenMergeMath.count(
+            tokenCount, times: ratio, atMost: tokenCount - count)
         guard count > 0, mergedCount > 0 else {
             return .identity(site.grid, sampleCount: sampleCount)
         }

@@ -9,7 +9,8 @@ package import GenerationTypes
 package struct TokenDownsampling: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
         name: "todo", displayName: "ToDo",
-        options: [.layers, .scope, .proportionalAttention, .downsampleFactor], scopes: [.keysValues]
+        options: [.maximumDownsample, .scope, .proportionalAttention, .downsampleFactor],
+        scopes: [.keysValues]
     )
 
     private let factor: Int
@@ -17,7 +18,7 @@ package struct TokenDownsampling: TokenMergeStrategy {
     package init(configuration: TokenMergeConfiguration) { factor = configuration.downsampleFactor }
 
     /// One key stands for f² tokens.
-    package var ownRatio: Double? { 1 - 1 / Double(factor * factor) }
+    package var ownRatio: Double? { 1 - 1 / (Double(factor) * Double(factor)) }
 
     package func layout(
         at site: TokenMergeSite, ratio: Double, sampleCount: Int

@@ -3,7 +3,8 @@
 import GenerationTypes
 
 // Token merging as a part of ASSIGN. Numbers of choices are never reused; 0 stands for "as the
-// method does" where a choice may be left open.
+// method does" where a choice may be left open. What came after protocol 1.1 follows these fields
+// (`TaggedMergeOptions`).
 
 extension ByteWriter {
     mutating func write(_ merging: TokenMergeConfiguration) {
@@ -15,7 +16,8 @@ extension ByteWriter {
         write(merging.destination.wireValue)
         write(merging.sourceRanking.wireValue)
         write(merging.linkage.wireValue)
-        write(merging.wireFlags)
+        let tagged = TaggedMergeOptions.bytes(of: merging)
+        write(merging.wireFlags(hasTagged: !tagged.isEmpty))
         let (kind, sides) = merging.window.wireFields
         write(kind)
         write(UInt8(clamping: sides.count))
@@ -31,6 +33,9 @@ extension ByteWriter {
         let refreshes = merging.refreshCalls ?? []
         write(UInt16(clamping: refreshes.count))
         for call in refreshes { write(UInt32(clamping: call)) }
+        guard !tagged.isEmpty else { return }
+        write(UInt16(clamping: tagged.count))
+        write(tagged)
     }
 }
 
@@ -73,6 +78,12 @@ extension ByteReader {
             UInt16.self, "merge refreshes", in: 0...TokenMergeConfiguration.refreshCallCountMax)
         for _ in 0..<refreshCount { refreshes.append(Int(try read(UInt32.self, "merge refresh"))) }
         merging.setWireFlags(flags, weight: weight, refreshes: refreshes)
+        if flags >> TokenMergeConfiguration.taggedWireFlag & 1 == 1 {
+            let count = try read(
+                UInt16.self, "merge options", in: 1...WireLimits.taggedMergeOptionsByteCountMax)
+            try TaggedMergeOptions.set(
+                try readBytes(count, "merge options"), in: &merging, type: type)
+        }
         return merging
     }
 
@@ -105,15 +116,17 @@ extension ByteReader {
 
 extension TokenMergeConfiguration {
     /// Flags that are in use; the others are zero.
-    static let wireFlagCount = 9
+    fileprivate static let wireFlagCount = 10
+    /// The flag that says that tagged options follow.
+    fileprivate static let taggedWireFlag: UInt16 = 9
 
-    fileprivate var wireFlags: UInt16 {
+    fileprivate func wireFlags(hasTagged: Bool) -> UInt16 {
         var isWeight = false
         if case .weight = alpha { isWeight = true }
         let flags = [
             usesProportionalAttention, mergesSelfAttention, mergesCrossAttention,
             mergesFeedForward, shiftsWindows, usesRandomDestinations,
-            isWeight, refreshCalls != nil, slicesSources,
+            isWeight, refreshCalls != nil, slicesSources, hasTagged,
         ]
         return flags.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt16($1.offset) : 0) }
     }

@@ -46,18 +46,23 @@ struct MergeOptionsTests {
             ("--merge-ratio 1.01", "from 0 to 1"), ("--merge-ratio -0.1", "merge-ratio"),
             ("--merge-ratio nan", "from 0 to 1"), ("--merge-ratio half", "merge-ratio"),
             ("--merge-window 0", "merge-window"), ("--merge-window 2,x", "merge-window"),
-            ("--merge-period 0", "every step"), ("--merge-alpha 2", "merge-alpha"),
+            ("--merge-period 0", "from 1 to 65535"), ("--merge-alpha 2", "merge-alpha"),
             ("--merge-refresh 0,-1", "merge-refresh"), ("--merge-refresh 1,,2", "merge-refresh"),
             ("--merge-refresh 70000", "--merge-refresh 0,5,12"),
             ("--merge-window down:2,mid:8", "merge-window"),
             ("--merge-window down:2,mid:8/4,up:2", "merge-window"),
             ("--merge-window down:2,mid:8,up:2,up:4", "merge-window"),
-            ("--merge importance --merge-importance-pool 0.5", "importance pool"),
+            ("--merge importance --merge-importance-pool 0.5", "from 1 to 1000"),
+            ("--merge importance --merge-importance-pool 1e300", "from 1 to 1000"),
+            ("--merge importance --merge-importance-pool inf", "from 1 to 1000"),
+            ("--merge todo --merge-downsample-factor 9223372036854775807", "from 1 to 64"),
+            ("--merge todo --merge-downsample-factor 0", "downsample_factor 0"),
+            ("--merge tome --merge-sx 9223372036854775807", "from 1 to 512"),
             ("--merge importance --merge-importance-warmup -1", "merge-importance-warmup"),
             ("--merge-layers 5", "merge-layers"), ("--merge-destination best", "merge-destination"),
             ("--merge magic", "none|retom|tome|atc|importance|todo"),
             ("--merge todo --merge-scope qkv", "leave the scope out"),
-            ("--merge-scope kv --merge-mlp", "merge_mlp off"), ("--merge-sx 0", "sx and sy"),
+            ("--merge-scope kv --merge-mlp", "merge_mlp off"), ("--merge-sx 0", "from 1 to 512"),
             ("--merge-profile best", "merge-profile"),
         ])
     func badValuesAreNamed(options: String, part: String) throws {
@@ -103,6 +108,22 @@ struct MergeOptionsTests {
             "--merge-sharing per-sample --merge-source rep --merge-alpha 0.5 --merge-window 4",
         ])
     func optionsWithEffectAreTaken(options: String) throws { _ = try merging(options) }
+
+    /// Help is the table's: what, for which methods, from where to where, and the default.
+    @Test func helpSaysWhatTheTableSays() {
+        let help = MergeOptions.helpMessage(columns: 200)
+        for option in TokenMergeOption.all { #expect(help.contains("--\(option.flag)")) }
+        for part in [
+            "--merge <none|retom|tome|atc|importance|todo>",
+            "--merge-ratio <0…1>", "Share of the tokens that merges (default: 0.5).",
+            "--merge-sx <1…512>", "Tokens per destination, across (tome, importance; default: 2).",
+            "--merge-layers <top|2|3|all>", "or at all (default: top).",
+            "--merge-importance-pool <1…1000>", "--merge-scope <qkv|kv>",
+            "Draw destinations (tome, importance; default: on).",
+        ] {
+            #expect(help.contains(part), "\(part)\n\(help)")
+        }
+    }
 
     @Test func whatTheDocumentMarksCanBeConfigured() throws {
         #expect(try merging("--merge-refresh 0,5,12").refreshCalls == [0, 5, 12])

@@ -63,34 +63,40 @@ public enum TokenMergeAlpha: Sendable, Hashable {
     case weight(Float)
 }
 
-extension TokenMergeAlpha: Codable {
-    /// Reads `"mean"` or a number.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let weight = try? container.decode(Float.self) {
-            self = .weight(weight)
-        } else {
-            self = try TokenMergeAlpha(parsing: container.decode(String.self))
-        }
-    }
-
-    /// Writes `"mean"` or a number.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .mean: try container.encode("mean")
-        case .weight(let weight): try container.encode(weight)
-        }
-    }
-
-    /// Reads the value of `--merge-alpha`.
-    public init(parsing text: String) throws(TokenMergeConfigurationError) {
+extension TokenMergeAlpha: TokenMergeOptionValue {
+    /// Reads `mean` or a number.
+    public init?(parsing text: String) {
         if text == "mean" {
             self = .mean
-        } else if let weight = Float(text), weight >= 0, weight <= 1 {
+        } else if let weight = Float(text) {
             self = .weight(weight)
         } else {
-            throw .alpha(text)
+            return nil
+        }
+    }
+
+    /// Takes `mean` or a number.
+    public init?(mergeValue value: TokenMergeValue) {
+        switch value {
+        case .text("mean"): self = .mean
+        case .number(let weight): self = .weight(Float(weight))
+        case .whole(let weight): self = .weight(Float(weight))
+        case .flag, .text, .list: return nil
+        }
+    }
+
+    /// `mean`, or a number with no more digits than it takes.
+    public var mergeValue: TokenMergeValue {
+        switch self {
+        case .mean: .text("mean")
+        case .weight(let weight): .number(Double("\(weight)") ?? Double(weight))
         }
     }
 }
+
+extension TokenMergeDestination: TokenMergeOptionValue {}
+extension TokenMergeSourceRanking: TokenMergeOptionValue {}
+extension TokenMergeScope: TokenMergeOptionValue {}
+extension TokenMergeLinkage: TokenMergeOptionValue {}
+extension TokenMergeSharing: TokenMergeOptionValue {}
+extension TokenMergeFeatureSource: TokenMergeOptionValue {}

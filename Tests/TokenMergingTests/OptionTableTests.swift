@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import GenerationTypes
+import TensorKit
+import TestSupport
+import Testing
+import TokenMerging
+
+/// The table of merge options: whole, without doubles, and what it lets through can be drawn.
+@Suite struct OptionTableTests {
+    /// A property that is in no row would reach neither JSON nor a worker.
+    @Test func everyPropertyHasARow() {
+        let all = TokenMergeOption.all
+        #expect(all.count == Mirror(reflecting: TokenMergeConfiguration()).children.count)
+        #expect(Set(all.map(\.key)).count == all.count)
+        #expect(Set(all.map(\.flag)).count == all.count)
+        let tags = all.compactMap(\.tag)
+        #expect(Set(tags).count == tags.count)
+    }
+
+    @Test func defaultsAreWithinTheLimits() throws {
+        for option in TokenMergeOption.all {
+            guard let value = option.standard else { continue }
+            #expect(option.limits.contains(value), "\(option.key)")
+            var configuration = TokenMergeConfiguration(method: "tome")
+            try option.set(value, in: &configuration)
+            #expect(option.value(in: configuration) == value, "\(option.key)")
+        }
+    }
+
+    /// What no method reads could only be given in vain.
+    @Test func everyOptionButTheMethodHasAReader() {
+        let registry = TokenMergeRegistry.standard
+        for option in TokenMergeOption.all where option != .method {
+            #expect(!registry.readers(of: option).isEmpty, "\(option.key)")
+        }
+        #expect(registry.readers(of: .strideX) == ["tome", "importance"])
+        #expect(registry.readers(of: .ratio) == ["retom", "tome", "atc", "importance"])
+        #expect(registry.readers(of: .downsampleFactor) == ["todo"])
+    }
+
+    /// JSON as runs and pictures have it on disk; its keys and forms stay.
+    @Test func jsonStaysAsItIs() throws {
+        var configuration = TokenMergeConfiguration(method: "importance")
+        configuration.alpha = .weight(0.1)
+        configuration.window = .levels([2, 4])
+        configuration.period = 3
+        configuration.refreshCalls = []
+        configuration.scope = .keysValues
+        configuration.importancePool = 2
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let json = String(decoding: try encoder.encode(configuration), as: UTF8.self)
+        #expect(
+            json == """
+                {"alpha":0.1,"destination":"representative","downsample_factor":2,\
+                "importance_pool":2,"importance_warmup":2,"linkage":"average",\
+                "max_downsample":1,"merge_attn":true,"merge_crossattn":false,\
+                "merge_mlp":false,"method":"importance","period":3,\
+                "proportional_attention":false,"ratio":0.5,"refresh_calls":[],"scope":"kv",\
+                "sharing":"shared","shift_windows":true,"slice":false,\
+                "source_ranking":"avg","sx":2,"sy":2,"use_rand":true,"window":"2,4"}
+                """)
+        #expect(
+            try JSONDecoder().decode(TokenMergeConfiguration.self, from: Data(json.utf8))
+                == configuration)
+    }
+
+    /// Values that broke something somewhere, of every kind.
+    private static let hostile: [TokenMergeValue] =
+        [
+            .nan, .infinity, -.infinity, 1e300, -1e300, 5e-324, -5e-324, -0.0, 0.25, 0.999, 1,
+            1.0000001, 1.4, 4, 999.5, 1000, 1001, 0x1p53, 0x1p63,
+        ].map(TokenMergeValue.number)
+        + [
+            .min, -1, 0, 1, 2, 3, 4, 5, 8, 63, 64, 65, 512, 513, 4096, 4097, 65535, 65536, 1 << 31,
+            1 << 32, .max,
+        ].map(TokenMergeValue.whole)
+        + [
+            "", "mean", "adaptive", "adaptive-literal", "2,4", "0", "9223372036854775807", "1,,2",
+            "down:1/2,mid:3,up:4", "down:1,mid:0,up:1", "down:,mid:,up:", "avg", "rep", "kv",
+            "qkv", "random", "least", "first", "complete", "single", "per-sample",
+            "attention-input", "hidden-states",
+        ].map(TokenMergeValue.text)
+        + [[], [0], [-1], [3, 1], [65536], Array(0..<2001)].map(TokenMergeValue.list)
+        + [true, false].map(TokenMergeValue.flag)
+
+    private static func random(
+        using generator: inout SplitMix64
+    ) -> TokenMergeConfiguration {
+        let methods = TokenMergeRegistry.standard.names
+        var merging = TokenMergeConfiguration(
+            method: methods.randomElement(using: &generator) ?? "retom")
+        for option in TokenMergeOption.all where option != .method {
+            guard Int.random(in: 0..<4, using: &generator) == 0 else { continue }
+            // Of values of other kinds a configuration knows nothing.
+            for _ in 0..<4 {
+                guard let value = hostile.randomElement(using: &generator) else { continue }
+                try? option.set(value, in: &merging)
+            }
+        }
+        return merging
+    }
+
+    /// Whatever a request or a frame says of merging is refused with the name of the option, or
+    /// makes plans: nothing traps.
+    @Test(arguments: 0..<8)
+    func anyConfigurationIsRefusedOrMerges(seed: UInt64) throws {
+        var generator = SplitMix64(state: seed)
+        var (refused, merged) = (0, 0)
+        for _ in 0..<400 {
+            let merging = Self.random(using: &generator)
+            _ = merging.withRatioInForce
+            do throws(TokenMergeConfigurationError) {
+                try merging.validate(isGuided: true)
+            } catch {
+                refused += 1
+                let text = error.description
+                #expect(text.contains("--merge-"), "\(text)")
+                continue
+            }
+            merged += try Self.planCount(merging, using: &generator)
+        }
+        #expect(refused > 50 && merged > 50, "\(refused) refused, \(merged) plans")
+    }
+
+    /// Makes the plans of three calls at a small odd map, guided or not, with importance.
+    private static func planCount(
+        _ merging: TokenMergeConfiguration, using generator: inout SplitMix64
+    ) throws -> Int {
+        let grid = TokenGrid(
+            height: Int.random(in: 1...9, using: &generator),
+            width: Int.random(in: 1...9, using: &generator))
+        let stages: [TokenMergeStage] = [.down, .mid, .up]
+        let site = TokenMergeSite(
+            index: 0, grid: grid, channels: 4,
+            downsample: [1, 2, 4, 8].randomElement(using: &generator) ?? 1,
+            stage: stages.randomElement(using: &generator) ?? .down)
+        let importance = TokenImportanceMap(
+            grid: grid, values: (0..<grid.tokenCount).map { _ in generator.normal().magnitude })
+        let cache = try TokenMergePlanCache(
+            merger: TokenMerger(merging), sites: [site], seed: 7, halves: 2)
+        guard cache.mergesAnything else { return 0 }
+        let features = try ReToMTests.features(grid.height, grid.width, channels: 4)
+        for call in 0..<3 {
+            cache.begin(callIndex: call)
+            for half in 0..<(cache.sharesPlans ? 1 : 2) where cache.isStale(0, half: half) {
+                let own = cache.sharesPlans ? features : features.batch(half..<half + 1)
+                cache.refresh(
+                    0, half: half, features: TokenFeatures(own), importance: importance)
+            }
+        }
+        let layout = cache.layouts[0]
+        #expect((1..<grid.tokenCount).contains(layout.mergedCount), "\(merging)")
+        return cache.statistics.computedPlanCount
+    }
+}
