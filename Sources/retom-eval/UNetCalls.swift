@@ -57,7 +57,7 @@ struct UNetCalls {
     let merging: TokenMergeRun?
     private let unet: UNet2DConditionModel
     private let sample: Tensor
-    private let texts: [PreparedText]
+    private let conditioning: [UNetConditioning]
     private let outputs: [Tensor]
     /// The outputs by half: unconditional, text.
     private let halves: [Tensor]
@@ -88,7 +88,7 @@ struct UNetCalls {
         var noise = TorchGenerator(seed: 0)
         sample = try noise.tensor(sampleShape)
         let lane = lanes.lanes.lanes[0]
-        texts = try (0..<passes.passCount).map { _ in
+        conditioning = try (0..<passes.passCount).map { _ in
             try unet.prepare(text: try noise.tensor(textShape), lane: lane)
         }
         let outputShape = sampleShape.with(channels: unet.configuration.outputChannels)
@@ -125,7 +125,8 @@ struct UNetCalls {
         let start = clock.now
         merging?.begin(callIndex: index)
         lanes.predict(
-            unet, sample: sample, timestep: 981, texts: texts, merging: merging, outputs: outputs)
+            unet, sample: sample, timestep: 981, conditioning: conditioning, merging: merging,
+            outputs: outputs)
         merging?.end(uncond: halves[0], text: halves[1])
         // Lanes run side by side: a call spends on merging what they spend on average.
         return UNetCallTime(

@@ -26,8 +26,9 @@ import Testing
         let output = try Tensor.make(shape)
         let lane = try machine.makeLane()
         lane.workspace.startMeasuring()
-        func step(_ prepared: PreparedText, _ timestep: Float) {
-            unet.forward(sample, timestep: timestep, text: prepared, into: output, lane: lane)
+        func step(_ prepared: UNetConditioning, _ timestep: Float) {
+            unet.forward(
+                sample, timestep: timestep, conditioning: prepared, into: output, lane: lane)
         }
         step(try unet.prepare(text: text, lane: lane), 981)
         try lane.finishDryRun()

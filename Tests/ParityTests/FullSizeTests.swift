@@ -78,11 +78,12 @@ struct FullSizeTests {
         let outputs = try lanes.lanes.map { _ in try Tensor.make(shape) }
         func call() {
             lanes.run { lane, index in
-                guard let prepared = try? unet.prepare(text: texts[index], lane: lane) else {
+                guard let conditioning = try? unet.prepare(text: texts[index], lane: lane) else {
                     return
                 }
                 unet.forward(
-                    samples[index], timestep: 981, text: prepared, into: outputs[index], lane: lane)
+                    samples[index], timestep: 981, conditioning: conditioning, into: outputs[index],
+                    lane: lane)
             }
         }
         call()

@@ -135,10 +135,10 @@ struct UNetCall {
     ) throws -> [Float] {
         let output = try Tensor.make(sample.shape.with(channels: outputChannels))
         try lane.run { lane in
-            let prepared = try unet.prepare(text: text, lane: lane)
+            let conditioning = try unet.prepare(text: text, guidance: guidance, lane: lane)
             unet.forward(
-                sample, timestep: timestep, guidance: guidance, text: prepared, into: output,
-                lane: lane, observer: observer)
+                sample, timestep: timestep, conditioning: conditioning, into: output, lane: lane,
+                observer: observer)
         }
         return output.values
     }

@@ -15,8 +15,8 @@ package final class DenoisingRun {
     private let request: GenerationRequest
     private let unet: UNet2DConditionModel
     private let lanes: PlannedLanes
-    private let texts: [PreparedText]
-    private let guidance: Tensor?
+    /// One per pass.
+    private let conditioning: [UNetConditioning]
     private let merging: TokenMergeRun?
     private let buffers: DenoisingBuffers
     private var scheduler: any NoiseScheduler
@@ -50,15 +50,16 @@ package final class DenoisingRun {
         first.team.adopt()
         let states = try prompts.encode(sources, clipSkip: request.clipSkip, lane: first)
         let passes = lanes.passes(merging: merging)
-        texts =
-            passes.passCount == states.count
-            ? try states.map { try pipeline.unet.prepare(text: $0, lane: first) }
-            : [try pipeline.unet.prepare(text: joined(states, lane: first), lane: first)]
-        textEncodingSeconds = wasCached ? 0 : (clock.now - start).seconds
-        buffers = try DenoisingBuffers(grid: grid, passes: passes)
-        guidance = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
+        let texts =
+            passes.passCount == states.count ? states : [try joined(states, lane: first)]
+        let guidance = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
             try Self.guidance(request.guidanceScale, channels: $0)
         }
+        conditioning = try texts.map {
+            try pipeline.unet.prepare(text: $0, guidance: guidance, lane: first)
+        }
+        textEncodingSeconds = wasCached ? 0 : (clock.now - start).seconds
+        buffers = try DenoisingBuffers(grid: grid, passes: passes)
         noise = ImageNoise(seed: request.seed)
         let initial = noise.initialLatents(
             channels: buffers.grid.channels, height: buffers.grid.height,
@@ -94,7 +95,7 @@ package final class DenoisingRun {
         merging?.begin(callIndex: callIndex)
         lanes.predict(
             unet, sample: buffers.sample, timestep: scheduler.timesteps[callIndex],
-            guidance: guidance, texts: texts, merging: merging, outputs: buffers.outputs)
+            conditioning: conditioning, merging: merging, outputs: buffers.outputs)
         if buffers.halves.count == 2 {
             merging?.end(uncond: buffers.halves[0], text: buffers.halves[1])
         }

@@ -22,8 +22,7 @@ package final class PlannedLanes {
         let unet: UNet2DConditionModel
         let sample: Tensor
         let timestep: Float
-        let guidance: Tensor?
-        let texts: [PreparedText]
+        let conditioning: [UNetConditioning]
         let merging: TokenMergeRun?
         let outputs: [Tensor]
     }
@@ -104,15 +103,16 @@ package final class PlannedLanes {
             shape.batch = batch
             return Tensor(storage: .unbacked, shape: shape, elementType: .float32)
         }
-        let prepared = try unet.prepare(text: tensor(text, batch: batch), lane: lane)
+        let conditioning = try unet.prepare(
+            text: tensor(text, batch: batch),
+            guidance: unet.configuration.timeConditionProjectionDimension.map {
+                tensor(TensorShape(tokens: 1, channels: $0))
+            }, lane: lane)
         // What is done once per prompt is no part of a call.
         lane.work = WorkCount()
         unet.forward(
-            tensor(sample, batch: batch), timestep: 0,
-            guidance: unet.configuration.timeConditionProjectionDimension.map {
-                tensor(TensorShape(tokens: 1, channels: $0))
-            },
-            text: prepared, merging: merging,
+            tensor(sample, batch: batch), timestep: 0, conditioning: conditioning,
+            merging: merging,
             into: tensor(sample.with(channels: unet.configuration.outputChannels), batch: batch),
             lane: lane)
     }
@@ -121,15 +121,15 @@ package final class PlannedLanes {
     ///
     /// - Parameters:
     ///   - sample: the same for all passes, once for each half in one.
-    ///   - texts: one per pass.
+    ///   - conditioning: one per pass.
     ///   - merging: what merges tokens; the call has begun.
     ///   - outputs: one per pass.
     package func predict(
-        _ unet: UNet2DConditionModel, sample: Tensor, timestep: Float, guidance: Tensor? = nil,
-        texts: [PreparedText], merging: TokenMergeRun? = nil, outputs: [Tensor]
+        _ unet: UNet2DConditionModel, sample: Tensor, timestep: Float,
+        conditioning: [UNetConditioning], merging: TokenMergeRun? = nil, outputs: [Tensor]
     ) {
         call = UNetCall(
-            unet: unet, sample: sample, timestep: timestep, guidance: guidance, texts: texts,
+            unet: unet, sample: sample, timestep: timestep, conditioning: conditioning,
             merging: merging, outputs: outputs)
         lanes.run(runLane)
         call = nil
@@ -144,8 +144,7 @@ package final class PlannedLanes {
         var pass = index
         while pass < passes.passCount {
             call.unet.forward(
-                call.sample, timestep: call.timestep, guidance: call.guidance,
-                text: call.texts[pass],
+                call.sample, timestep: call.timestep, conditioning: call.conditioning[pass],
                 merging: call.merging?.pass(
                     firstHalf: pass * passes.halvesPerPass, meeting: meeting),
                 into: call.outputs[pass], lane: lane)

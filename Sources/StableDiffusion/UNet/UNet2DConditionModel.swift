@@ -76,16 +76,21 @@ package final class UNet2DConditionModel: Sendable {
         blocks.mergeSites(for: sample)
     }
 
-    /// Does everything that depends on the text alone, once for all steps.
+    /// Does everything that depends on neither sample nor timestep, once for all steps.
     ///
     /// In a dry run the result has shapes but no memory.
-    /// - Parameter text: `[batch, tokens, textChannels]`, f32.
+    /// - Parameters:
+    ///   - text: `[batch, tokens, textChannels]`, f32.
+    ///   - guidance: for distilled models (LCM) the guidance embedding, `[1, 1, 1,
+    ///     timeConditionProjectionDimension]`, f32.
     /// - Throws: `TensorStorageError`.
     package func prepare(
-        text: Tensor, lane: ComputeLane
-    ) throws(TensorStorageError) -> PreparedText {
-        try PreparedText(
-            text, layers: crossAttentions, activationType: activationType, lane: lane)
+        text: Tensor, guidance: Tensor? = nil, lane: ComputeLane
+    ) throws(TensorStorageError) -> UNetConditioning {
+        UNetConditioning(
+            text: try PreparedText(
+                text, layers: crossAttentions, activationType: activationType, lane: lane),
+            guidance: guidance)
     }
 
     /// Runs the network.
@@ -94,27 +99,27 @@ package final class UNet2DConditionModel: Sendable {
     ///   - sample: latents `[batch, height, width, inputChannels]`, f32, scaled as the scheduler
     ///     says.
     ///   - timestep: 0…999, not necessarily whole.
-    ///   - guidance: for distilled models (LCM) the guidance embedding, `[1, 1, 1,
-    ///     timeConditionProjectionDimension]`, f32.
-    ///   - text: prepared for the same batch.
+    ///   - conditioning: prepared for the same batch.
     ///   - merging: what merges tokens in this call; none leaves them all.
     ///   - output: `[batch, height, width, outputChannels]`, f32.
     ///   - observer: is given each stage's result by name; for tests.
     package func forward(
-        _ sample: Tensor, timestep: Float, guidance: Tensor? = nil, text: PreparedText,
+        _ sample: Tensor, timestep: Float, conditioning: UNetConditioning,
         merging: TokenMergePass? = nil, into output: Tensor, lane: ComputeLane,
         observer: ActivationObserver? = nil
     ) {
         precondition(
-            sample.shape.batch == text.batch, "\(sample.shape.batch) samples, \(text.batch) texts")
+            sample.shape.batch == conditioning.batch,
+            "\(sample.shape.batch) samples, \(conditioning.batch) texts")
         let workspace = lane.workspace
         workspace.scope {
             let time = workspace.tensor(
                 TensorShape(tokens: 1, channels: timeEmbedding.channels), activationType)
             timeEmbedding.forward(
-                timestep: timestep, condition: guidance, into: time, lane: lane)
+                timestep: timestep, condition: conditioning.guidance, into: time, lane: lane)
             let pass = UNetPass(
-                timeEmbedding: time, text: text, merging: merging, lane: lane, observer: observer)
+                timeEmbedding: time, text: conditioning.text, merging: merging, lane: lane,
+                observer: observer)
             let channels = configuration.blockOutputChannels[0]
             let hidden = workspace.tensor(sample.shape.with(channels: channels), .float32)
             run(stage: 0, sample, into: hidden, pass: pass)

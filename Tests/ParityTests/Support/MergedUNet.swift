@@ -71,8 +71,7 @@ struct MergedUNet {
         private let lanes: PlannedLanes
         private let unet: UNet2DConditionModel
         private let sample: Tensor
-        private let guidance: Tensor?
-        private let texts: [PreparedText]
+        private let conditioning: [UNetConditioning]
         private let outputs: [Tensor]
 
         init(_ network: MergedUNet, _ merging: TokenMergeRun?) throws {
@@ -92,7 +91,7 @@ struct MergedUNet {
             sampleShape.batch = passes.halvesPerPass
             sample = try .make(
                 sampleShape, Array(repeating: latents, count: passes.halvesPerPass).flatMap { $0 })
-            guidance = try unet.configuration.timeConditionProjectionDimension.map {
+            let guidance = try unet.configuration.timeConditionProjectionDimension.map {
                 try .make(TensorShape(tokens: 1, channels: $0), values($0, seed: 3))
             }
             let halfTexts = (0..<2).map {
@@ -100,9 +99,10 @@ struct MergedUNet {
             }
             textShape.batch = passes.halvesPerPass
             let lane = lanes.lanes.lanes[0]
-            texts = try (0..<passes.passCount).map { [unet] pass in
+            conditioning = try (0..<passes.passCount).map { [unet] pass in
                 let own = passes.halvesPerPass == 2 ? halfTexts.flatMap { $0 } : halfTexts[pass]
-                return try unet.prepare(text: try .make(textShape, own), lane: lane)
+                return try unet.prepare(
+                    text: try .make(textShape, own), guidance: guidance, lane: lane)
             }
             let outputShape = sampleShape.with(channels: unet.configuration.outputChannels)
             let outputs = try (0..<passes.passCount).map { _ in try Tensor.make(outputShape) }
@@ -115,8 +115,8 @@ struct MergedUNet {
         func call(_ index: Int) {
             merging?.begin(callIndex: index)
             lanes.predict(
-                unet, sample: sample, timestep: 981, guidance: guidance, texts: texts,
-                merging: merging, outputs: outputs)
+                unet, sample: sample, timestep: 981, conditioning: conditioning, merging: merging,
+                outputs: outputs)
             merging?.end(uncond: halves[0], text: halves[1])
         }
     }
