@@ -133,8 +133,8 @@ let executables: [Target] = [
 
 let testTargets: [Target] = [
     .target(
-        name: "TestSupport", dependencies: ["SafeTensors"], path: "Tests/TestSupport",
-        swiftSettings: settings),
+        name: "TestSupport", dependencies: ["GenerationTypes", "SafeTensors"],
+        path: "Tests/TestSupport", swiftSettings: settings),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .target(name: "CDiskFaults", path: "Tests/CDiskFaults", cSettings: cSettings),
     .target(

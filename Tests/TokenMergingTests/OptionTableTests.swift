@@ -67,42 +67,6 @@ import TokenMerging
                 == configuration)
     }
 
-    /// Values that broke something somewhere, of every kind.
-    private static let hostile: [TokenMergeValue] =
-        [
-            .nan, .infinity, -.infinity, 1e300, -1e300, 5e-324, -5e-324, -0.0, 0.25, 0.999, 1,
-            1.0000001, 1.4, 4, 999.5, 1000, 1001, 0x1p53, 0x1p63,
-        ].map(TokenMergeValue.number)
-        + [
-            .min, -1, 0, 1, 2, 3, 4, 5, 8, 63, 64, 65, 512, 513, 4096, 4097, 65535, 65536, 1 << 31,
-            1 << 32, .max,
-        ].map(TokenMergeValue.whole)
-        + [
-            "", "mean", "adaptive", "adaptive-literal", "2,4", "0", "9223372036854775807", "1,,2",
-            "down:1/2,mid:3,up:4", "down:1,mid:0,up:1", "down:,mid:,up:", "avg", "rep", "kv",
-            "qkv", "random", "least", "first", "complete", "single", "per-sample",
-            "attention-input", "hidden-states",
-        ].map(TokenMergeValue.text)
-        + [[], [0], [-1], [3, 1], [65536], Array(0..<2001)].map(TokenMergeValue.list)
-        + [true, false].map(TokenMergeValue.flag)
-
-    private static func random(
-        using generator: inout SplitMix64
-    ) -> TokenMergeConfiguration {
-        let methods = TokenMergeRegistry.standard.names
-        var merging = TokenMergeConfiguration(
-            method: methods.randomElement(using: &generator) ?? "retom")
-        for option in TokenMergeOption.all where option != .method {
-            guard Int.random(in: 0..<4, using: &generator) == 0 else { continue }
-            // Of values of other kinds a configuration knows nothing.
-            for _ in 0..<4 {
-                guard let value = hostile.randomElement(using: &generator) else { continue }
-                try? option.set(value, in: &merging)
-            }
-        }
-        return merging
-    }
-
     /// Whatever a request or a frame says of merging is refused with the name of the option, or
     /// makes plans: nothing traps.
     @Test(arguments: 0..<8)
@@ -110,7 +74,8 @@ import TokenMerging
         var generator = SplitMix64(state: seed)
         var (refused, merged) = (0, 0)
         for _ in 0..<400 {
-            let merging = Self.random(using: &generator)
+            let merging = HostileRequests.merging(
+                TokenMergeRegistry.standard.names, using: &generator)
             _ = merging.withRatioInForce
             do throws(TokenMergeConfigurationError) {
                 try merging.validate(isGuided: true)

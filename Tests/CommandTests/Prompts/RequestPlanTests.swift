@@ -2,6 +2,7 @@
 
 import CommandSupport
 import GenerationTypes
+import TestSupport
 import Testing
 
 @Suite struct RequestPlanTests {
@@ -66,6 +67,39 @@ import Testing
         }
         #expect(etas(nil) == [0.3, 0, 0])
         #expect(etas(0.5) == [0.5, 0, 0.5])
+    }
+
+    /// Numbers of every size in every field of a prompt line are refused with a reason or planned.
+    @Test func hostileLinesAreRefusedOrPlanned() throws {
+        let fields =
+            [
+                "seed", "steps", "cfg_scale", "width", "height", "batch_size", "n_iter",
+                "clip_skip", "eta", "token_merging_ratio",
+            ] + TokenMergeConfiguration.keys.map { "token_merging.\($0)" }
+        let values =
+            HostileRequests.numbers.filter(\.isFinite).map { "\($0)" }
+            + HostileRequests.wholes.map { "\($0)" } + HostileRequests.texts.map { "\"\($0)\"" }
+            + ["18446744073709551616", "1e400", "true", "null", "[]", "[-1]", "{}"]
+        var (refused, planned) = (0, 0)
+        for field in fields {
+            let parts = field.split(separator: ".")
+            for value in values {
+                let setting = "\"\(parts[parts.count - 1])\": \(value)"
+                let line =
+                    parts.count == 1
+                    ? "{\"prompt\": \"a\", \(setting)}"
+                    : "{\"prompt\": \"a\", \"token_merging\": {\(setting)}}"
+                do {
+                    _ = try plan(try PromptList.parse(Array(line.utf8), source: "-"))
+                    planned += 1
+                } catch {
+                    let problem = "\(error)"
+                    #expect(!problem.contains("report.json"), "\(line): \(problem)")
+                    refused += 1
+                }
+            }
+        }
+        #expect(refused > 1000 && planned > 100, "\(refused) refused, \(planned) planned")
     }
 
     @Test func randomSeedsAreDrawnInA1111sRange() throws {
