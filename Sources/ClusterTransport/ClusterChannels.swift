@@ -59,13 +59,19 @@ package enum ClusterChannels {
     /// - Parameters:
     ///   - id: what the caller wants the connection to be called.
     ///   - attempt: lets the caller give up before the connection stands.
+    ///   - resolver: finds the host's addresses; the time to connect begins when they are known.
     /// - Throws: `TransportError.cannotConnect`.
     package static func connect(
         id: UInt64, host: String, port: Int, security: ClusterSecurity, timeouts: ClusterTimeouts,
-        counter: TrafficCounter, attempt: ConnectionAttempt, group: any EventLoopGroup
+        counter: TrafficCounter, attempt: ConnectionAttempt, resolver: NameResolver,
+        group: any EventLoopGroup
     ) async throws -> PeerConnection {
         do {
+            let addresses = try await attempt.value {
+                try await resolver.addresses(of: host, within: timeouts.lookup)
+            }
             let candidate = try await ClientBootstrap(group: group)
+                .resolver(KnownAddresses(addresses, loop: group.next()))
                 .connectTimeout(TimeAmount(timeouts.connect))
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.socketOption(.so_keepalive), value: 1)

@@ -17,7 +17,7 @@ package struct ClusterListener: Sendable {
     private let server: NIOAsyncChannel<any Channel, Never>
     private let waiting: WaitingChannels
 
-    /// Opens a port.
+    /// Opens a port, of the host's first address.
     ///
     /// - Throws: `TransportError`: in use, not permitted, no such address.
     package static func bind(
@@ -25,6 +25,7 @@ package struct ClusterListener: Sendable {
     ) async throws -> ClusterListener {
         let waiting = WaitingChannels()
         do {
+            let address = try await NameResolver.system.address(toListenOn: host, port: port)
             let server = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: backlogCount)
                 // Lets a worker come back on its port while old connections linger; two live
@@ -34,7 +35,7 @@ package struct ClusterListener: Sendable {
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
                 // Nothing is read before somebody serves the connection.
                 .childChannelOption(.autoRead, value: false)
-                .bind(host: host, port: port) { channel in
+                .bind(to: address) { channel in
                     waiting.insert(channel)
                     return channel.eventLoop.makeSucceededFuture(channel)
                 }

@@ -2,7 +2,9 @@
 
 /// How long either end waits; the defaults suit a local network.
 package struct ClusterTimeouts: Sendable {
-    /// Until a TCP connection stands.
+    /// Until the addresses of a host's name are known.
+    package var lookup: Duration = .seconds(10)
+    /// From then on, until a TCP connection stands.
     package var connect: Duration = .seconds(5)
     /// From the connection to WELCOME or REFUSE; ends slow-loris handshakes.
     package var handshake: Duration = .seconds(10)

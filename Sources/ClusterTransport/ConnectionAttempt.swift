@@ -6,7 +6,8 @@ import Synchronization
 /// A connection on its way; giving it up ends the wait for a host that does not answer.
 package final class ConnectionAttempt: Sendable {
     private struct State {
-        var channel: (any Channel)?
+        /// What ends the parts that began: the lookup of the name, a channel for each address.
+        var ends: [@Sendable () -> Void] = []
         var isGivenUp = false
     }
 
@@ -20,18 +21,35 @@ package final class ConnectionAttempt: Sendable {
 
     /// Ends the attempt; connecting throws.
     package func giveUp() {
-        let channel = state.withLock { state in
+        let ends = state.withLock { state in
             state.isGivenUp = true
-            return state.channel
+            return state.ends
         }
-        channel?.close(promise: nil)
+        for end in ends { end() }
     }
 
     func began(_ channel: any Channel) {
+        began { channel.close(promise: nil) }
+    }
+
+    /// Does what comes before there is a channel; giving up, or cancelling the task, cancels it.
+    func value<Value: Sendable>(
+        of work: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let task = Task(operation: work)
+        began { task.cancel() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
+    }
+
+    private func began(_ end: @escaping @Sendable () -> Void) {
         let isGivenUp = state.withLock { state in
-            state.channel = channel
+            state.ends.append(end)
             return state.isGivenUp
         }
-        if isGivenUp { channel.close(promise: nil) }
+        if isGivenUp { end() }
     }
 }

@@ -56,11 +56,11 @@ extension TransportError: CustomStringConvertible {
         switch error {
         case let error as AdmissionError: error.reason
         case let error as NIOConnectionError:
-            error.connectionErrors.first.map { reason(of: $0.error) }
-                ?? "the host name is not known"
+            error.connectionErrors.first.map { reason(of: $0.error) } ?? "\(error)"
         case let error as IOError: phrase(errno: error.errnoCode) ?? "\(error)"
         case ChannelError.connectTimeout(let limit):
             "no answer within \(Double(limit.nanoseconds / 1_000_000) / 1000) s"
+        case is CancellationError: "it was given up"
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed, ChannelError.eof:
             "the connection is closed"
         default: TLSProblem(late: error)?.reason ?? "\(error)"

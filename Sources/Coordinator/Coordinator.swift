@@ -18,6 +18,7 @@ package final class Coordinator: Sendable {
     private let configuration: CoordinatorConfiguration
     private let workers: [WorkerAddress]
     private let security: ClusterSecurity
+    private let resolver: NameResolver
     private let group: any EventLoopGroup
     private let logger: Logger
     private let events: AsyncStream<CoordinatorStateMachine.Event>
@@ -26,12 +27,16 @@ package final class Coordinator: Sendable {
 
     /// Names the workers of a run; nothing is connected yet.
     ///
-    /// - Parameter security: what is shown to every worker and asked of it.
+    /// - Parameters:
+    ///   - security: what is shown to every worker and asked of it.
+    ///   - resolver: finds the addresses of workers that have names.
     package init(
         configuration: CoordinatorConfiguration, workers: [WorkerAddress],
-        security: ClusterSecurity = .none, group: any EventLoopGroup, logger: Logger
+        security: ClusterSecurity = .none, resolver: NameResolver = .system,
+        group: any EventLoopGroup, logger: Logger
     ) {
         self.security = security
+        self.resolver = resolver
         self.configuration = configuration
         self.workers = workers
         self.group = group
@@ -140,7 +145,7 @@ package final class Coordinator: Sendable {
 
     /// Dials and serves connections until the run has ended and all of them are closed.
     private func dial(_ dials: AsyncStream<Dial>, _ engine: CoordinatorEngine) async {
-        let (counter, group, security) = (counter, group, security)
+        let (counter, group, security, resolver) = (counter, group, security, resolver)
         let timeouts = configuration.timeouts
         await withDiscardingTaskGroup { connections in
             for await (id, address) in dials {
@@ -148,7 +153,8 @@ package final class Coordinator: Sendable {
                     await engine.serve(id) { attempt in
                         try await ClusterChannels.connect(
                             id: id, host: address.host, port: address.port, security: security,
-                            timeouts: timeouts, counter: counter, attempt: attempt, group: group)
+                            timeouts: timeouts, counter: counter, attempt: attempt,
+                            resolver: resolver, group: group)
                     }
                 }
             }

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import Glibc
+package import NIOCore
+import Synchronization
+
+/// Resolves host names; no host waits for another's name.
+///
+/// The system's lookup blocks until a name server answers or it gives up, after 10 s and more, and
+/// can't be cancelled. So each lookup runs on a thread of its own, at most one for each name.
+/// Callers that want the same name share its lookup, and may stop waiting at any time; an answer
+/// that comes when nobody waits serves the next caller.
+package final class NameResolver: Sendable {
+    /// Blocks until the addresses of a name are known, port 0.
+    package typealias Lookup =
+        @Sendable (_ name: String) throws(NameResolutionError) -> [SocketAddress]
+
+    /// Asks the system.
+    package static let system = NameResolver(lookup: SystemLookup.addresses)
+
+    /// A lookup needs some stack; plug-ins of the system's (LDAP, say) more than ours.
+    private static let stackByteCount = 512 << 10
+    /// How long an answer that came too late stays valid.
+    private static let keptTime = Duration.seconds(60)
+
+    private typealias Answer = Result<[SocketAddress], NameResolutionError>
+    private typealias Waiter = CheckedContinuation<[SocketAddress], any Error>
+
+    private struct State {
+        var queue: LookupQueue
+        var waiters: [String: [UInt64: Waiter]] = [:]
+        var nextWaiter: UInt64 = 0
+        /// Answers that nobody waited for.
+        var kept: [String: (addresses: [SocketAddress], until: ContinuousClock.Instant)] = [:]
+        /// Clocks of lookups that may turn out to take long.
+        var clocks: [String: Task<Void, Never>] = [:]
+    }
+
+    private let lookup: Lookup
+    private let lateAfter: Duration
+    private let state: Mutex<State>
+
+    /// Makes a resolver.
+    ///
+    /// - Parameters:
+    ///   - placeCount: lookups at a time.
+    ///   - lateAfter: time after which a lookup does not count as one of those any more.
+    ///   - lookup: called on a thread of its own.
+    package init(
+        placeCount: Int = 16, lateAfter: Duration = .seconds(1), lookup: @escaping Lookup
+    ) {
+        self.lookup = lookup
+        self.lateAfter = lateAfter
+        state = Mutex(State(queue: LookupQueue(placeCount: placeCount)))
+    }
+
+    /// The addresses of a host, port 0, in the system's order; literal ones at once.
+    ///
+    /// - Parameter limit: how long to wait for a name; its lookup goes on behind it.
+    /// - Throws: `NameResolutionError`; `CancellationError`.
+    package func addresses(of host: String, within limit: Duration) async throws -> [SocketAddress]
+    {
+        if let address = SystemLookup.literal(host) { return [address] }
+        if let addresses = takeKept(host) { return addresses }
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        let clock = Task {
+            guard (try? await Task.sleep(for: limit)) != nil else { return }
+            let error = NameResolutionError(reason: "no answer within \(limit.seconds) s")
+            release(id, of: host)?.resume(throwing: error)
+        }
+        defer { clock.cancel() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { waiter in
+                begin(
+                    state.withLock { state in
+                        state.waiters[host, default: [:]][id] = waiter
+                        return state.queue.add(host)
+                    })
+                // The handler below may have come before there was somebody to release.
+                if Task.isCancelled { cancel(id, of: host) }
+            }
+        } onCancel: {
+            cancel(id, of: host)
+        }
+    }
+
+    /// The address to listen on for a `--host`: the first of the host's.
+    ///
+    /// - Throws: `NameResolutionError`; `CancellationError`.
+    package func address(toListenOn host: String, port: Int) async throws -> SocketAddress {
+        let addresses = try await addresses(of: host, within: ClusterTimeouts().lookup)
+        guard let first = addresses.first else { throw NameResolutionError(reason: "no address") }
+        return first.with(port: port)
+    }
+
+    private func takeKept(_ name: String) -> [SocketAddress]? {
+        let kept = state.withLock { $0.kept.removeValue(forKey: name) }
+        guard let kept, ContinuousClock.now < kept.until else { return nil }
+        return kept.addresses
+    }
+
+    private func cancel(_ id: UInt64, of name: String) {
+        release(id, of: name)?.resume(throwing: CancellationError())
+    }
+
+    private func release(_ id: UInt64, of name: String) -> Waiter? {
+        state.withLock { $0.waiters[name]?.removeValue(forKey: id) }
+    }
+
+    private func begin(_ names: [String]) {
+        for name in names {
+            let clock = Task {
+                guard (try? await Task.sleep(for: lateAfter)) != nil else { return }
+                begin(state.withLock { $0.queue.isLate(name) })
+            }
+            state.withLock { $0.clocks[name] = clock }
+            let hasThread = Self.detach(stackByteCount: Self.stackByteCount) {
+                self.end(name, Answer { () throws(NameResolutionError) in try self.lookup(name) })
+            }
+            guard !hasThread else { continue }
+            end(name, .failure(NameResolutionError(reason: "no thread could be started")))
+        }
+    }
+
+    private func end(_ name: String, _ answer: Answer) {
+        let (waiters, clock, next) = state.withLock { state in
+            let waiters = state.waiters.removeValue(forKey: name) ?? [:]
+            if waiters.isEmpty, case .success(let addresses) = answer {
+                state.kept[name] = (addresses, .now + Self.keptTime)
+            }
+            return (waiters, state.clocks.removeValue(forKey: name), state.queue.ended(name))
+        }
+        clock?.cancel()
+        for waiter in waiters.values { waiter.resume(with: answer.mapError { $0 }) }
+        begin(next)
+    }
+
+    /// - Returns: whether there is such a thread.
+    private static func detach(
+        stackByteCount: Int, _ body: @escaping @Sendable () -> Void
+    ) -> Bool {
+        let work = Unmanaged.passRetained(Work(body))
+        let status = withUnsafeTemporaryAllocation(of: pthread_attr_t.self, capacity: 1) { space in
+            guard let attributes = space.baseAddress else { return ENOMEM }
+            pthread_attr_init(attributes)
+            defer { pthread_attr_destroy(attributes) }
+            pthread_attr_setstacksize(attributes, stackByteCount)
+            pthread_attr_setdetachstate(attributes, CInt(PTHREAD_CREATE_DETACHED))
+            var thread = pthread_t()
+            return pthread_create(
+                &thread, attributes,
+                { argument in
+                    guard let argument else { return nil }
+                    Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
+                    return nil
+                }, work.toOpaque())
+        }
+        if status != 0 { work.release() }
+        return status == 0
+    }
+
+    private final class Work: Sendable {
+        let body: @Sendable () -> Void
+
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+}
