@@ -35,11 +35,9 @@ struct ClusterRun: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             job.announce(to: progress)
-            let page = try await observers.metrics.start(
-                group: group, logger: observers.logger
-            ) { [numbers = observers.numbers] in numbers.page }
-            let exit = try await prepareAndDraw(group)
-            await page?.stop()
+            let exit = try await observers.metrics.serve(
+                logger: observers.logger, page: { [numbers = observers.numbers] in numbers.page },
+                while: { try await prepareAndDraw(group) })
             try? await group.shutdownGracefully()
             return exit
         } catch {

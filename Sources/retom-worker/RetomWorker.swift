@@ -91,16 +91,16 @@ struct RetomWorker: AsyncParsableCommand {
         stop.onRequest { server.drain() }
         let numbers = WorkerMetrics()
         do {
-            let logger = logs.logger(label: "retom-worker")
-            let page = try await metrics.start(group: group, logger: logger) {
-                numbers.page(server.traffic)
-            }
-            try await server.run(on: listener) { event in
-                numbers.note(event)
-                // Names and reasons are what strangers say.
-                ConsoleStreams.standard.writeOutput(TerminalText.sanitized("\(event)") + "\n")
-            }
-            await page?.stop()
+            try await metrics.serve(
+                logger: logs.logger(label: "retom-worker"), page: { numbers.page(server.traffic) },
+                while: {
+                    try await server.run(on: listener) { event in
+                        numbers.note(event)
+                        // Names and reasons are what strangers say.
+                        ConsoleStreams.standard.writeOutput(
+                            TerminalText.sanitized("\(event)") + "\n")
+                    }
+                })
         } catch {
             try? await group.shutdownGracefully()
             throw error

@@ -9,57 +9,54 @@ final class VisitorCount: Sendable {
     let value = Atomic<Int>(0)
 }
 
-/// One scraper's connection.
+/// One scraper's connection: one request, one response, the end.
+///
+/// Nothing is read behind the request, so no client can make responses pile up here.
 final class MetricsHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
     private let visitors: VisitorCount
+    private let patience: TimeAmount
     private let page: @Sendable () -> PrometheusText
-    private var alarm: Scheduled<Void>?
-    private var request: HTTPRequestHead?
+    private var deadline: Scheduled<Void>?
+    private var hasAnswered = false
 
-    init(visitors: VisitorCount, page: @escaping @Sendable () -> PrometheusText) {
+    init(
+        visitors: VisitorCount, patience: TimeAmount,
+        page: @escaping @Sendable () -> PrometheusText
+    ) {
         self.visitors = visitors
+        self.patience = patience
         self.page = page
     }
 
     func channelActive(context: ChannelHandlerContext) {
         let count = visitors.value.wrappingAdd(1, ordering: .relaxed).newValue
+        let channel = context.channel
+        deadline = context.eventLoop.scheduleTask(in: patience) {
+            channel.close(promise: nil)
+        }
         if count > MetricsServer.connectionCountMax { context.close(promise: nil) }
-        wait(context)
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         visitors.value.wrappingSubtract(1, ordering: .relaxed)
-        alarm?.cancel()
+        deadline?.cancel()
         context.fireChannelInactive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): request = head
-        case .body: break
-        case .end:
-            guard let request else { return }
-            self.request = nil
-            answer(request, context)
-            wait(context)
-        }
+        guard !hasAnswered, case .head(let request) = unwrapInboundIn(data) else { return }
+        hasAnswered = true
+        // The only error is that the channel is closed.
+        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+        answer(request, context)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
-    }
-
-    /// Closes the connection of who says nothing for a while.
-    private func wait(_ context: ChannelHandlerContext) {
-        alarm?.cancel()
-        let channel = context.channel
-        alarm = context.eventLoop.scheduleTask(in: MetricsServer.patience) {
-            channel.close(promise: nil)
-        }
     }
 
     private func answer(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -75,9 +72,8 @@ final class MetricsHandler: ChannelInboundHandler {
             name: "Content-Type",
             value: status == .ok ? PrometheusText.contentType : "text/plain; charset=utf-8")
         headers.add(name: "Content-Length", value: "\(text.utf8.count)")
+        headers.add(name: "Connection", value: "close")
         if status == .methodNotAllowed { headers.add(name: "Allow", value: "GET, HEAD") }
-        let isKept = request.isKeepAlive
-        if !isKept { headers.add(name: "Connection", value: "close") }
         let head = HTTPResponseHead(version: request.version, status: status, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if request.method != .HEAD {
@@ -86,7 +82,7 @@ final class MetricsHandler: ChannelInboundHandler {
         }
         let channel = context.channel
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
-            if !isKept { channel.close(promise: nil) }
+            channel.close(promise: nil)
         }
     }
 }

@@ -2,7 +2,6 @@
 
 package import ArgumentParser
 package import Logging
-package import NIOCore
 
 /// Numbers for Prometheus; the same options for coordinator and worker.
 package struct MetricsOptions: ParsableArguments {
@@ -31,17 +30,24 @@ package struct MetricsOptions: ParsableArguments {
         }
     }
 
-    /// Opens the port, if one is wanted.
+    /// Serves the page while `body` runs, if a port is wanted.
     ///
-    /// - Throws: `TransportError`.
-    package func start(
-        group: any EventLoopGroup, logger: Logger, page: @escaping @Sendable () -> PrometheusText
-    ) async throws -> MetricsServer? {
-        guard let metricsPort else { return nil }
+    /// - Throws: `TransportError`; what the body throws.
+    package func serve<Result>(
+        logger: Logger, page: @escaping @Sendable () -> PrometheusText,
+        while body: () async throws -> Result
+    ) async throws -> Result {
+        guard let metricsPort else { return try await body() }
         let host = metricsHost ?? "127.0.0.1"
-        let server = try await MetricsServer.start(
-            host: host, port: metricsPort, group: group, page: page)
+        let server = try await MetricsServer.start(host: host, port: metricsPort, page: page)
         logger.info("metrics", metadata: ["host": "\(host)", "port": "\(server.port)"])
-        return server
+        do {
+            let result = try await body()
+            await server.stop()
+            return result
+        } catch {
+            await server.stop()
+            throw error
+        }
     }
 }
