@@ -7,10 +7,10 @@ package enum TerminalText {
     package static func sanitized(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator: result.append(" ")
-            case .format: continue
-            default: result.append(scalar)
+            if !scalar.isHidden {
+                result.append(scalar)
+            } else if scalar.properties.generalCategory != .format {
+                result.append(" ")
             }
         }
         return String(result)

@@ -62,8 +62,8 @@ package struct LogLine: Sendable {
         return isPlain ? value : JSONText.quoted(value)
     }
 
-    /// Whatever a peer says, it begins no line of its own.
+    /// Text of a peer begins no line of its own and moves no cursor.
     private static func oneLine(_ text: String) -> String {
-        text.contains(where: \.isNewline) ? JSONText.quoted(text) : text
+        text.unicodeScalars.contains(where: \.isHidden) ? JSONText.quoted(text) : text
     }
 }

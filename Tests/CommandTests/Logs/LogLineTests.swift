@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CommandSupport
 import Foundation
 import Logging
 import NodeSupport
@@ -30,6 +31,20 @@ import Testing
                 "message": "stranger rejected", "image": "7", "empty": "",
                 "reason": "it said \"x\"\n2026 error forged",
             ])
+    }
+
+    /// C1 codes, which terminals obey like escapes, and direction overrides.
+    @Test(arguments: [LogLine.Format.text, .json])
+    func strangersMoveNoCursor(_ format: LogLine.Format) throws {
+        let text = "x \u{9B}2J\u{9D}0;owned\u{9C} \u{202E}gnitset\u{2028}\u{85}\u{1B}[2J\u{7F}"
+        let hostile = LogLine(
+            time: "t", level: .info, label: "l", message: text, metadata: ["reason": "\(text)"])
+        let shown = hostile.text(as: format)
+        #expect(!shown.unicodeScalars.contains(where: \.isHidden), "\(shown)")
+        #expect(shown.contains("\\u009b2J") && shown.contains("\\u202egnitset"))
+        guard format == .json else { return }
+        let object = try JSONSerialization.jsonObject(with: Data(shown.utf8)) as? [String: String]
+        #expect(object?["message"] == text && object?["reason"] == text)
     }
 
     @Test func handlersWriteWhatLoggersSay() throws {
