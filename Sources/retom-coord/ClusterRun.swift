@@ -153,8 +153,8 @@ struct ClusterRun: Sendable {
                 session: session, decoder: prepared.decoder, progress: progress, stop: stop
             ).run()
         }
-        try session.finish(summary, isInterrupted: !late.isComplete)
-        return late.isSuccess && summary.failures.isEmpty ? .success : .someImagesFailed
+        try session.finish(summary, isInterrupted: late.interruption != nil)
+        return late.exit(failedBefore: !summary.failures.isEmpty)
     }
 
     /// Leaves an account of what was done nevertheless.
@@ -170,7 +170,8 @@ struct ClusterRun: Sendable {
             progress.report(
                 .warning("interrupted: what is drawn so far is kept; --resume goes on with it"))
             try session.finish(summary, isInterrupted: true)
-            return .someImagesFailed
+            // Nothing but a signal cancels a run.
+            return stop.interruption ?? .interrupted
         case .consumerFailed(let cause, let summary):
             // A full disk may still have room for the account of what is on it.
             try? session.finish(summary, isInterrupted: true, hasDiskFailed: true)

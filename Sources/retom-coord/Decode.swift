@@ -21,8 +21,8 @@ struct Decode: AsyncParsableCommand {
             sheets, gallery and report. Nothing is sampled. The model is the run's own; --model \
             says where it is now.
 
-            Exit codes: 0 every picture was made; 1 some latents are gone or damaged, or it was \
-            interrupted; 2 wrong usage or unusable input.
+            Exit codes: 0 every picture was made; 1 some latents are gone or damaged; 2 wrong \
+            usage or unusable input; 129, 130 or 143 interrupted by SIGHUP, Ctrl-C or SIGTERM.
             """,
         version: ProgramVersion.text)
 
@@ -69,7 +69,7 @@ struct Decode: AsyncParsableCommand {
             progress.report(
                 .warning("\(openCount) images have no latents yet; --resume samples them"))
         }
-        try session.finish(nil, isInterrupted: !outcome.isComplete)
-        return outcome.isSuccess ? .success : .someImagesFailed
+        try session.finish(nil, isInterrupted: outcome.interruption != nil)
+        return outcome.exit(failedBefore: false)
     }
 }

@@ -4,7 +4,6 @@ internal import CommandSupport
 internal import Coordinator
 internal import GenerationTypes
 internal import RunStore
-internal import Synchronization
 internal import WireProtocol
 
 /// Makes pictures of latents that are in the archive already, one after the other.
@@ -16,18 +15,17 @@ struct LateDecoding: Sendable {
 
     /// What came of it.
     struct Outcome: Sendable {
-        /// Nobody asked to stop before the end.
-        var isComplete = true
+        /// How the program ends, because somebody asked to stop before the end.
+        var interruption: ProgramExit?
         /// Images whose latents made no picture; each was told.
         var failedCount = 0
 
-        /// Whether every picture that was to be made is there.
-        var isSuccess: Bool { isComplete && failedCount == 0 }
-    }
-
-    /// Set when somebody asks to stop; looked at between two pictures.
-    private final class Flag: Sendable {
-        let isSet = Mutex(false)
+        /// How the program ends.
+        ///
+        /// - Parameter failedBefore: whether images had failed already.
+        func exit(failedBefore: Bool) -> ProgramExit {
+            interruption ?? (failedBefore || failedCount > 0 ? .someImagesFailed : .success)
+        }
     }
 
     /// Decodes images whose pictures are missing.
@@ -36,15 +34,13 @@ struct LateDecoding: Sendable {
     /// - Throws: what writing throws. Latents that can't be decoded are a warning.
     func run(all: Bool = false) async throws -> Outcome {
         var outcome = Outcome()
-        let flag = Flag()
-        stop.onRequest { flag.isSet.withLock { $0 = true } }
+        // Looked at between two pictures.
+        stop.onRequest {}
         let history = try session.store.history()
         let items = all ? history.results.keys.sorted() : history.undecodedItems
         for item in items {
-            guard !flag.isSet.withLock({ $0 }) else {
-                outcome.isComplete = false
-                break
-            }
+            outcome.interruption = stop.interruption
+            guard outcome.interruption == nil else { break }
             guard let result = history.results[item] else { continue }
             let hasPicture = history.pictures[item] != nil
             let isWritten = try await DedicatedThread.run(named: "decode") {

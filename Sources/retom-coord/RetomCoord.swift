@@ -29,8 +29,8 @@ struct RetomCoord: AsyncParsableCommand {
             --resume goes on with it, also after a crash. 'retom-coord status DIRECTORY' tells how \
             a run is getting on, 'retom-coord decode DIRECTORY' decodes its latents again.
 
-            Exit codes: 0 all images written; 1 some failed, or the run was interrupted; 2 wrong \
-            usage or unusable input; 3 no usable worker.
+            Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; 3 \
+            no usable worker; 129, 130 or 143 interrupted by SIGHUP, Ctrl-C or SIGTERM.
             """,
         version: ProgramVersion.text)
 

@@ -34,7 +34,8 @@ struct RetomWorker: AsyncParsableCommand {
             --tls-ca), which also tell the machines apart. Without either the worker takes \
             connections of its own machine only.
 
-            Exit codes: 0 stopped on request; 2 wrong usage, unusable model or port in use.
+            Exit codes: 0 stopped on request; 2 wrong usage, unusable model or port in use; 128 + \
+            the signal's number when a second one ended it at once.
             """,
         version: ProgramVersion.text)
 
@@ -72,7 +73,7 @@ struct RetomWorker: AsyncParsableCommand {
 
     func run() async throws {
         // While the model loads there is nothing to finish.
-        let stop = StopRequest(idleExitCode: ProgramExit.success.rawValue)
+        let stop = StopRequest(idleExit: .success)
         try security.check([host], .listening)
         // The key may be the first line of standard input; the watch reads on from there.
         let protection = try security.load()

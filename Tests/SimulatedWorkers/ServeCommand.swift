@@ -35,7 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var model: ModelOptions
 
     func run() async throws {
-        let stop = StopRequest(idleExitCode: ProgramExit.success.rawValue)
+        let stop = StopRequest(idleExit: .success)
         ParentWatch.onStandardInputEnd { _exit(0) }
         let directory = try ModelDirectory(path: try model.resolve().directory)
         let fingerprint = try ModelFingerprint(of: directory)

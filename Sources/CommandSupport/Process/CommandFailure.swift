@@ -13,6 +13,23 @@ package enum ProgramExit: Int32, Sendable {
     case unusableInput = 2
     /// No worker could be used.
     case noUsableWorker = 3
+    /// Ended by SIGHUP, in order or at once; as for the two below, `--resume` goes on.
+    case hungUp = 129
+    /// Ended by SIGINT.
+    case interrupted = 130
+    /// Ended by SIGTERM.
+    case terminated = 143
+
+    /// How a program ends that a signal ended: with the number that a shell gives to one that dies
+    /// of it, so that a service manager can tell it from a failure.
+    package init(endedBy signal: TerminationSignal) {
+        self =
+            switch signal {
+            case .hangUp: .hungUp
+            case .interrupt: .interrupted
+            case .terminate: .terminated
+            }
+    }
 
     /// The exit code as the argument parser throws it.
     package var code: ExitCode { ExitCode(rawValue) }

@@ -5,23 +5,25 @@ internal import Synchronization
 
 /// What termination signals ask of a program: first to finish in order, then to end at once.
 package final class StopRequest: Sendable {
-    /// The shell's number for a program that Ctrl-C ended.
-    private static let interruptedExitCode: Int32 = 130
-
     private struct State {
-        var requestCount = 0
+        var signal: TerminationSignal?
         var finish: (@Sendable () -> Void)?
     }
     private let state = Mutex(State())
-    private let idleExitCode: Int32
+    private let idleExit: ProgramExit?
 
     /// Watches the signals from now on; `SignalWatcher.block()` must have been called in `main`.
     ///
-    /// - Parameter idleExitCode: how a program ends that is stopped before `onRequest`, when there
-    ///   is nothing to finish yet; 130 if left out.
-    package init(idleExitCode: Int32? = nil) {
-        self.idleExitCode = idleExitCode ?? StopRequest.interruptedExitCode
-        SignalWatcher.start { _ in self.request() }
+    /// - Parameter idleExit: how a program ends that is stopped before `onRequest`, when there is
+    ///   nothing to finish yet; by the signal's own number if left out.
+    package init(idleExit: ProgramExit? = nil) {
+        self.idleExit = idleExit
+        SignalWatcher.start { self.request($0) }
+    }
+
+    /// How a program ends that was stopped before its work was done; `nil` while nobody asked.
+    package var interruption: ProgramExit? {
+        state.withLock(\.signal).map(ProgramExit.init(endedBy:))
     }
 
     /// Says how to finish in order; the second request ends the program whatever it does.
@@ -29,13 +31,14 @@ package final class StopRequest: Sendable {
         state.withLock { $0.finish = finish }
     }
 
-    private func request() {
-        let (count, finish) = state.withLock { state in
-            state.requestCount += 1
-            return (state.requestCount, state.finish)
+    private func request(_ signal: TerminationSignal) {
+        let (isFirst, finish) = state.withLock { state in
+            defer { state.signal = state.signal ?? signal }
+            return (state.signal == nil, state.finish)
         }
-        guard count == 1 else { _exit(StopRequest.interruptedExitCode) }
-        guard let finish else { _exit(idleExitCode) }
+        let ending = ProgramExit(endedBy: signal)
+        guard isFirst else { _exit(ending.rawValue) }
+        guard let finish else { _exit((idleExit ?? ending).rawValue) }
         finish()
     }
 }
