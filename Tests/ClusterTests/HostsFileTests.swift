@@ -13,6 +13,7 @@ import Testing
             10.0.0.7:1 zone=a slots=2
               [::1]
             [fe80::1]:65535\tname=x=y
+            [fe80::1%lo]:7402
             my_host-2.example.org\r
             """
         let workers = try HostsFile.parse(text, name: "hosts.txt")
@@ -22,6 +23,7 @@ import Testing
                 WorkerAddress(host: "10.0.0.7", port: 1, options: ["zone": "a", "slots": "2"]),
                 WorkerAddress(host: "::1"),
                 WorkerAddress(host: "fe80::1", port: 65535, options: ["name": "x=y"]),
+                WorkerAddress(host: "fe80::1%lo", port: 7402),
                 WorkerAddress(host: "my_host-2.example.org"),
             ])
         #expect(workers.map(\.description).contains("[::1]:7400"))
