@@ -63,28 +63,14 @@ package final class NameResolver: Sendable {
     {
         if let address = SystemLookup.literal(host) { return [address] }
         if let addresses = takeKept(host) { return addresses }
-        let id = state.withLock { state in
-            state.nextWaiter += 1
-            return state.nextWaiter
-        }
-        let clock = Task {
-            guard (try? await Task.sleep(for: limit)) != nil else { return }
-            let error = NameResolutionError(reason: "no answer within \(limit.seconds) s")
-            release(id, of: host)?.resume(throwing: error)
-        }
-        defer { clock.cancel() }
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { waiter in
-                begin(
-                    state.withLock { state in
-                        state.waiters[host, default: [:]][id] = waiter
-                        return state.queue.add(host)
-                    })
-                // The handler below may have come before there was somebody to release.
-                if Task.isCancelled { cancel(id, of: host) }
+        return try await withThrowingTaskGroup { tasks in
+            tasks.addTask { try await self.answer(for: host) }
+            tasks.addTask {
+                try await Task.sleep(for: limit)
+                throw NameResolutionError(reason: "no answer within \(limit.seconds) s")
             }
-        } onCancel: {
-            cancel(id, of: host)
+            defer { tasks.cancelAll() }
+            return try await tasks.next() ?? []
         }
     }
 
@@ -97,6 +83,27 @@ package final class NameResolver: Sendable {
         return first.with(port: port)
     }
 
+    /// Waits for the lookup of a name, which begins if nobody wanted it before.
+    private func answer(for name: String) async throws -> [SocketAddress] {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { waiter in
+                begin(
+                    state.withLock { state in
+                        state.waiters[name, default: [:]][id] = waiter
+                        return state.queue.add(name)
+                    })
+                // The handler below may have run before the waiter was registered.
+                if Task.isCancelled { cancel(id, of: name) }
+            }
+        } onCancel: {
+            cancel(id, of: name)
+        }
+    }
+
     private func takeKept(_ name: String) -> [SocketAddress]? {
         let kept = state.withLock { $0.kept.removeValue(forKey: name) }
         guard let kept, ContinuousClock.now < kept.until else { return nil }
@@ -104,11 +111,8 @@ package final class NameResolver: Sendable {
     }
 
     private func cancel(_ id: UInt64, of name: String) {
-        release(id, of: name)?.resume(throwing: CancellationError())
-    }
-
-    private func release(_ id: UInt64, of name: String) -> Waiter? {
-        state.withLock { $0.waiters[name]?.removeValue(forKey: id) }
+        state.withLock { $0.waiters[name]?.removeValue(forKey: id) }?
+            .resume(throwing: CancellationError())
     }
 
     private func begin(_ names: [String]) {

@@ -40,7 +40,8 @@ import Testing
         let hostile = LogLine(
             time: "t", level: .info, label: "l", message: text, metadata: ["reason": "\(text)"])
         let shown = hostile.text(as: format)
-        #expect(!shown.unicodeScalars.contains(where: \.isHidden), "\(shown)")
+        let hidden = shown.unicodeScalars.filter(\.isHidden)
+        #expect(hidden.isEmpty, "\(shown)")
         #expect(shown.contains("\\u009b2J") && shown.contains("\\u202egnitset"))
         guard format == .json else { return }
         let object = try JSONSerialization.jsonObject(with: Data(shown.utf8)) as? [String: String]

@@ -42,7 +42,8 @@ import Testing
 
     @Test func eventsForProgramsHideNothing() throws {
         let line = RunEvent.workerLost(worker: Self.hostile, reason: Self.hostile).jsonLine(time: 0)
-        #expect(!line.unicodeScalars.contains(where: \.isHidden))
+        let hidden = line.unicodeScalars.filter(\.isHidden)
+        #expect(hidden.isEmpty, "\(line)")
         let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
         #expect(object?["reason"] as? String == Self.hostile)
     }
