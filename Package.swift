@@ -218,7 +218,7 @@ let testTargets: [Target] = [
         "CommandTests",
         [
             "CommandSupport", "NodeSupport", "GenerationTypes", "DiskFaults", "TestSupport",
-            "ImageCodec", "SafeTensors", logging,
+            "ImageCodec", "SafeTensors", "StableDiffusion", "EmbeddedModel", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     tests(

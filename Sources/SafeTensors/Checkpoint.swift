@@ -8,9 +8,11 @@ package struct Checkpoint: Sendable {
     package let directory: String
     /// The files that hold the weights, in the order of their names.
     package let files: [String]
+    /// What each of them was when it was opened.
+    package let identities: [String: FileIdentity]
     private let tensors: [String: StoredTensor]
 
-    /// Finds, maps and checks the weights in a component's directory.
+    /// Finds, opens and checks the weights in a component's directory.
     ///
     /// - Parameters:
     ///   - baseName: `diffusion_pytorch_model` for diffusers' components, `model` for
@@ -27,12 +29,18 @@ package struct Checkpoint: Sendable {
         case .file(let path):
             let file = try SafeTensorsFile(path: path)
             files = [path]
+            identities = [path: file.identity]
             tensors = Dictionary(
                 uniqueKeysWithValues: file.names.compactMap { name in
                     file[name].map { (name, $0) }
                 })
         case .index(let path):
-            (files, tensors) = try Self.shards(index: path, directory: directory)
+            let index = try Self.index(path)
+            let shards = try Self.shards(of: index, path: path, directory: directory)
+            files = shards.keys.sorted().map { "\(directory)/\($0)" }
+            identities = Dictionary(
+                uniqueKeysWithValues: shards.map { ("\(directory)/\($0)", $1.identity) })
+            tensors = try Self.tensors(of: index, path: path, in: shards)
         }
     }
 
@@ -49,17 +57,22 @@ package struct Checkpoint: Sendable {
         private enum CodingKeys: String, CodingKey { case weightMap = "weight_map" }
     }
 
-    private static func shards(
-        index path: String, directory: String
-    ) throws(SafeTensorsError) -> (files: [String], tensors: [String: StoredTensor]) {
-        let file = try MappedFile(path: path)
+    private static func index(_ path: String) throws(SafeTensorsError) -> Index {
+        let file = try SteadyFile(path: path)
         guard file.byteCount <= SafeTensorsHeader.byteCountMax else {
             throw .invalidIndex(file: path, reason: "it is larger than any index")
         }
-        let data = file.withBytes { Data($0) }
-        guard let index = try? JSONDecoder().decode(Index.self, from: data) else {
+        let content = try file.bytes(0..<file.byteCount)
+        guard !GitLFSPointer.matches(content) else { throw .gitLFSPointer(file: path) }
+        guard let index = try? JSONDecoder().decode(Index.self, from: Data(content)) else {
             throw .invalidIndex(file: path, reason: "it is not JSON with a 'weight_map' of names")
         }
+        return index
+    }
+
+    private static func shards(
+        of index: Index, path: String, directory: String
+    ) throws(SafeTensorsError) -> [String: SafeTensorsFile] {
         var shards: [String: SafeTensorsFile] = [:]
         for name in Set(index.weightMap.values).sorted() {
             guard !name.isEmpty, !name.contains("/"), name.hasSuffix(".safetensors") else {
@@ -70,6 +83,12 @@ package struct Checkpoint: Sendable {
             }
             shards[name] = try SafeTensorsFile(path: "\(directory)/\(name)")
         }
+        return shards
+    }
+
+    private static func tensors(
+        of index: Index, path: String, in shards: [String: SafeTensorsFile]
+    ) throws(SafeTensorsError) -> [String: StoredTensor] {
         var tensors: [String: StoredTensor] = [:]
         for (name, shard) in index.weightMap {
             guard let tensor = shards[shard]?[name] else {
@@ -77,6 +96,6 @@ package struct Checkpoint: Sendable {
             }
             tensors[name] = tensor
         }
-        return (shards.keys.sorted().map { "\(directory)/\($0)" }, tensors)
+        return tensors
     }
 }

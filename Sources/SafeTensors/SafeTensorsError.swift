@@ -6,10 +6,14 @@ internal import Glibc
 ///
 /// Every description names the file and says what to do next.
 package enum SafeTensorsError: Error, Equatable, CustomStringConvertible {
-    /// The system refused to open, read or map a file.
+    /// The system refused to open or read a file.
     case cannotRead(file: String, errorNumber: Int32)
     /// The system refused to write a file; nothing was left behind.
     case cannotWrite(file: String, errorNumber: Int32)
+    /// A file that was written to after it was opened.
+    case changed(file: String)
+    /// A pointer of Git LFS in the file's place.
+    case gitLFSPointer(file: String)
     /// Fewer than the eight bytes that every file begins with.
     case tooShort(file: String, byteCount: Int)
     /// A header longer than the format allows.
@@ -41,6 +45,12 @@ package enum SafeTensorsError: Error, Equatable, CustomStringConvertible {
             "can't read \(file) (\(Self.text(number))); check the path and its permissions"
         case .cannotWrite(let file, let number):
             "can't write \(file) (\(Self.text(number))); check the disk and its permissions"
+        case .changed(let file):
+            """
+            \(file) was changed while it was in use: what is read now belongs to another model; \
+            put new files beside old ones and rename them, and start the program again
+            """
+        case .gitLFSPointer(let file): "\(file) \(GitLFSPointer.explanation)"
         case .tooShort(let file, let byteCount):
             "\(file) has only \(byteCount) bytes and is no safetensors file; \(Self.again)"
         case .headerTooLong(let file, let byteCount):

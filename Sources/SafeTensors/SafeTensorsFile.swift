@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One `.safetensors` file, mapped and checked.
+/// One `.safetensors` file, open and checked.
 package struct SafeTensorsFile: Sendable {
-    private let file: MappedFile
+    private let file: SteadyFile
     /// Free text by key.
     package let metadata: [String: String]
     private let entries: [String: SafeTensorsHeader.Entry]
 
-    /// Maps a file and checks its header; tensor data is not touched.
+    /// Opens a file and checks its header; tensor data is not touched.
     package init(path: String) throws(SafeTensorsError) {
-        file = try MappedFile(path: path)
-        let header = try file.withBytes { bytes throws(SafeTensorsError) in
-            try SafeTensorsHeader(bytes: bytes, file: path)
+        let file = try SteadyFile(path: path)
+        let beginning = try file.bytes(0..<min(file.byteCount, GitLFSPointer.byteCountMax))
+        guard !(beginning.count == file.byteCount && GitLFSPointer.matches(beginning)) else {
+            throw .gitLFSPointer(file: path)
         }
+        let header = try SafeTensorsHeader(fileByteCount: file.byteCount, file: path) {
+            range throws(SafeTensorsError) in try file.bytes(range)
+        }
+        self.file = file
         metadata = header.metadata
         entries = header.entries
     }
+
+    /// What the file was when it was opened.
+    package var identity: FileIdentity { file.identity }
 
     /// Names of all tensors, sorted.
     package var names: [String] { entries.keys.sorted() }

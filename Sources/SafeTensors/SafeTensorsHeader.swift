@@ -24,23 +24,32 @@ package struct SafeTensorsHeader: Sendable {
     /// Free text by key, such as `format: pt`.
     package let metadata: [String: String]
 
-    /// Reads and checks the header of a whole file's bytes; `file` is its name for errors.
-    package init(bytes: UnsafeRawBufferPointer, file: String) throws(SafeTensorsError) {
-        guard bytes.count >= 8 else { throw .tooShort(file: file, byteCount: bytes.count) }
-        let claimed = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
-        guard claimed <= UInt64(bytes.count - 8) else {
+    /// Reads and checks a header.
+    ///
+    /// - Parameters:
+    ///   - fileByteCount: length of the whole file.
+    ///   - file: its name for errors.
+    ///   - read: the bytes of a range within the file.
+    package init(
+        fileByteCount: Int, file: String,
+        read: (Range<Int>) throws(SafeTensorsError) -> [UInt8]
+    ) throws(SafeTensorsError) {
+        guard fileByteCount >= 8 else { throw .tooShort(file: file, byteCount: fileByteCount) }
+        let claimed = try read(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard claimed <= UInt64(fileByteCount - 8) else {
             throw claimed > UInt64(Self.byteCountMax)
                 ? .headerTooLong(file: file, byteCount: claimed)
                 : .headerExceedsFile(
-                    file: file, headerByteCount: claimed, fileByteCount: bytes.count)
+                    file: file, headerByteCount: claimed, fileByteCount: fileByteCount)
         }
         guard claimed <= UInt64(Self.byteCountMax) else {
             throw .headerTooLong(file: file, byteCount: claimed)
         }
         let dataStart = 8 + Int(claimed)
+        let json = Data(try read(8..<dataStart))
         let raw: RawHeader
         do {
-            raw = try JSONDecoder().decode(RawHeader.self, from: Data(bytes[8..<dataStart]))
+            raw = try JSONDecoder().decode(RawHeader.self, from: json)
         } catch {
             throw .invalidHeader(file: file, reason: Self.reason(error))
         }
@@ -52,7 +61,7 @@ package struct SafeTensorsHeader: Sendable {
         }
         self.entries = entries
         try Self.checkCoverage(
-            entries, dataStart: dataStart, fileByteCount: bytes.count, file: file)
+            entries, dataStart: dataStart, fileByteCount: fileByteCount, file: file)
     }
 
     private static func entry(
@@ -142,7 +151,9 @@ private struct RawHeader: Decodable {
         let container = try decoder.container(keyedBy: Name.self)
         for key in container.allKeys {
             if key.stringValue == "__metadata__" {
-                metadata = try container.decode([String: String].self, forKey: key)
+                // The reference reads `null` as no metadata.
+                metadata =
+                    try container.decodeIfPresent([String: String].self, forKey: key) ?? [:]
             } else {
                 tensors[key.stringValue] = try container.decode(RawTensor.self, forKey: key)
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One tensor of a mapped file; holding it keeps the file mapped.
+/// One tensor of a file; holding it keeps the file open.
 package struct StoredTensor: Sendable {
     /// Its name in the file.
     package let name: String
@@ -8,10 +8,10 @@ package struct StoredTensor: Sendable {
     package let scalarType: ScalarType
     /// Outermost length first, as torch prints it.
     package let shape: [Int]
-    private let file: MappedFile
+    private let file: SteadyFile
     private let byteRange: Range<Int>
 
-    init(name: String, entry: SafeTensorsHeader.Entry, file: MappedFile) {
+    init(name: String, entry: SafeTensorsHeader.Entry, file: SteadyFile) {
         self.name = name
         self.file = file
         scalarType = entry.scalarType
@@ -24,18 +24,15 @@ package struct StoredTensor: Sendable {
     /// The file it is in.
     package var path: String { file.path }
 
-    /// Its bytes as they are in the file, little-endian and perhaps unaligned.
-    package func withBytes<Result, Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        try file.withBytes { bytes throws(Failure) in
-            try body(UnsafeRawBufferPointer(rebasing: bytes[byteRange]))
-        }
-    }
+    /// Its bytes as they are in the file, little-endian.
+    ///
+    /// - Throws: `changed` when the file is no longer what it was when it was opened.
+    package func bytes() throws(SafeTensorsError) -> [UInt8] { try file.bytes(byteRange) }
 
     /// Converts all values to f32.
     ///
     /// - Parameter target: exactly `elementCount` values.
+    /// - Throws: `changed` when the file is no longer what it was when it was opened.
     package func read(
         into target: UnsafeMutableBufferPointer<Float>
     ) throws(SafeTensorsError) {
@@ -43,6 +40,8 @@ package struct StoredTensor: Sendable {
     }
 
     /// Converts `target.count` values to f32, the first at `index`: a row of a table, say.
+    ///
+    /// - Throws: `changed` when the file is no longer what it was when it was opened.
     package func read(
         from index: Int, into target: UnsafeMutableBufferPointer<Float>
     ) throws(SafeTensorsError) {
@@ -54,30 +53,16 @@ package struct StoredTensor: Sendable {
         }
         guard !target.isEmpty else { return }
         let start = byteRange.lowerBound + index * scalarType.byteCount
-        let range = start..<start + target.count * scalarType.byteCount
-        file.withBytes { bytes in
-            FloatConversion.convert(
-                UnsafeRawBufferPointer(rebasing: bytes[range]), scalarType, into: target)
-        }
+        file.willRead(start..<start + target.count * scalarType.byteCount)
+        try file.read(scalarType, from: start, into: target)
     }
 
     /// All values as f32.
     package func floats() throws(SafeTensorsError) -> [Float] {
-        guard scalarType.isReadableAsFloat else {
-            throw .unsupportedType(file: path, tensor: name, type: scalarType.rawValue)
+        var values = [Float](repeating: 0, count: elementCount)
+        try values.withUnsafeMutableBufferPointer { buffer throws(SafeTensorsError) in
+            try read(into: buffer)
         }
-        return [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
-            let values = UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount])
-            if elementCount > 0 {
-                withBytes { FloatConversion.convert($0, scalarType, into: values) }
-            }
-            count = elementCount
-        }
+        return values
     }
-
-    /// Asks the system to read the data ahead.
-    package func willRead() { file.willRead(byteRange) }
-
-    /// Gives the memory of the data back; reading it again brings it in again.
-    package func discard() { file.discard(byteRange) }
 }

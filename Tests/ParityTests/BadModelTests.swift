@@ -157,7 +157,7 @@ import Testing
             if name == "conv_out.bias" {
                 bytes.withUnsafeBytes { writer.add(name, .int64, shape: tensor.shape, bytes: $0) }
             } else {
-                tensor.withBytes {
+                try tensor.bytes().withUnsafeBytes {
                     writer.add(name, tensor.scalarType, shape: tensor.shape, bytes: $0)
                 }
             }
@@ -179,6 +179,34 @@ import Testing
             try CLIPTextModel.load(from: model, backend: backend)
         }
         #expect(try #require(error).unexpected == ["text_model.final_layer_norm.bias"])
+    }
+
+    /// A folder that was cloned without Git LFS.
+    @Test(arguments: [
+        "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
+        "scheduler/scheduler_config.json", "model_index.json",
+        "vae/diffusion_pytorch_model.safetensors.index.json",
+    ])
+    func gitLFSPointersAreNamed(_ name: String) throws {
+        for component in ["unet", "vae", "text_encoder"] { try copyModel(component) }
+        if name.hasSuffix("index.json") {
+            try FileManager.default.removeItem(
+                atPath: directory.file("vae/diffusion_pytorch_model.safetensors"))
+        }
+        try directory.write(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 862328\n", to: name)
+        let model = try ModelDirectory(path: directory.path)
+        let error = #expect(throws: (any Error).self) {
+            _ = try ModelDescription(of: model)
+            _ = try UNet2DConditionModel.load(from: model, backend: backend)
+            if name.hasPrefix("vae") {
+                _ = try AutoencoderKL.load(from: model, backend: backend)
+            }
+            _ = try SchedulerConfiguration.load(from: model)
+        }
+        let text = "\(try #require(error))"
+        #expect(text.hasPrefix(directory.file(name)), "\(text)")
+        #expect(text.contains("is a Git LFS pointer") && text.contains("git lfs pull"), "\(text)")
     }
 
     @Test func damagedWeights() throws {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import SafeTensors
+
 /// A model directory or a configuration in it that can't be used.
 package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     /// The file or directory that is at fault.
@@ -23,8 +25,14 @@ package enum ConfigurationProblem: Error, Equatable, CustomStringConvertible {
     case missingFile
     /// Not the JSON that it should be.
     case notReadable(reason: String)
+    /// Another file than this process has read before.
+    case changed
+    /// A pointer of Git LFS in the file's place.
+    case gitLFSPointer
     /// A value that stands for something this program does not do.
     case unsupported(key: String, value: String, supported: [String])
+    /// A pipeline whose pictures other programs than this one draw.
+    case unsupportedPipeline(name: String, supported: [String])
     /// A value that can't be right.
     case invalid(key: String, value: String, reason: String)
 
@@ -39,10 +47,23 @@ package enum ConfigurationProblem: Error, Equatable, CustomStringConvertible {
             "no such file; copy the whole model directory, with its .json files"
         case .notReadable(let reason):
             "\(reason); copy or download it again"
+        case .changed:
+            """
+            the file was changed since this program first read it: what it says now belongs to \
+            another model; start the program again
+            """
+        case .gitLFSPointer: "the file \(GitLFSPointer.explanation)"
         case .unsupported(let key, let value, let supported):
             """
             "\(key)" is \(value), which is not supported; supported: \
             \(supported.joined(separator: ", ")). Use a Stable Diffusion 1.x or 2.x model
+            """
+        case .unsupportedPipeline(let name, let supported):
+            """
+            the model is made for "\(name)", which is not supported; supported: \
+            \(supported.joined(separator: ", ")). Use a Stable Diffusion 1.x or 2.x model; to draw \
+            what its U-Net, VAE and text encoder make by themselves, write \
+            "\(supported[0])" there
             """
         case .invalid(let key, let value, let reason):
             "\"\(key)\" is \(value), but \(reason); copy or download the file again"

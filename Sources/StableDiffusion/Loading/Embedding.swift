@@ -2,8 +2,7 @@
 
 internal import SafeTensors
 
-/// A table of rows, `[rows, channels]`, that stays in its mapped file: a prompt touches a few
-/// dozen of its rows, so only their pages are ever in memory.
+/// A table of rows, `[rows, channels]`, that stays in its file: a prompt needs a few dozen of them.
 package struct Embedding: Sendable {
     private let table: StoredTensor?
     /// Rows of the table.
@@ -17,13 +16,14 @@ package struct Embedding: Sendable {
         self.channels = channels
     }
 
-    /// Copies a row as f32.
-    package func copyRow(_ index: Int, into target: UnsafeMutablePointer<Float>) {
+    /// Reads a row as f32.
+    ///
+    /// - Throws: `SafeTensorsError` when the file was changed since it was opened.
+    package func copyRow(_ index: Int, into target: UnsafeMutablePointer<Float>) throws {
         precondition(index >= 0 && index < rowCount, "row \(index) of \(rowCount)")
-        let row = UnsafeMutableBufferPointer(start: target, count: channels)
-        guard let table, (try? table.read(from: index * channels, into: row)) != nil else {
-            // The type was checked when the component was loaded.
-            preconditionFailure("an embedding without weights")
-        }
+        guard let table else { preconditionFailure("an embedding without weights") }
+        try table.read(
+            from: index * channels,
+            into: UnsafeMutableBufferPointer(start: target, count: channels))
     }
 }

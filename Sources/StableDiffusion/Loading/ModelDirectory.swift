@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FoundationEssentials
+package import SafeTensors
 
 /// A model in diffusers' layout: one sub-directory per component, each with its configuration.
 package struct ModelDirectory: Sendable {
     /// Where it is, without a trailing slash.
     package let path: String
+    /// What its files were when this process first read them.
+    package let files = ModelFileLedger()
 
     /// Checks that the directory is there.
     package init(path: String) throws(ConfigurationError) {
@@ -26,12 +29,21 @@ package struct ModelDirectory: Sendable {
     package func configuration<Configuration: ComponentConfiguration>(
         _ type: Configuration.Type, component name: String, file: String = "config.json"
     ) throws(ConfigurationError) -> Configuration {
-        let path = "\(try component(name))/\(file)"
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw ConfigurationError(path: path, problem: .missingFile)
-        }
+        try configuration(type, path: "\(try component(name))/\(file)")
+    }
+
+    /// Reads and checks the index of the model's parts; `nil` where there is none.
+    package func index() throws(ConfigurationError) -> ModelIndex? {
+        let path = "\(path)/model_index.json"
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try configuration(ModelIndex.self, path: path)
+    }
+
+    private func configuration<Configuration: ComponentConfiguration>(
+        _ type: Configuration.Type, path: String
+    ) throws(ConfigurationError) -> Configuration {
+        let data = try files.read(path)
         do {
-            let data = try Data(contentsOf: URL(filePath: path))
             let configuration = try JSONDecoder().decode(type, from: data)
             try configuration.validate()
             return configuration
@@ -42,6 +54,22 @@ package struct ModelDirectory: Sendable {
         } catch {
             throw ConfigurationError(path: path, problem: .notReadable(reason: "can't be read"))
         }
+    }
+
+    /// Opens the weights of a component and compares their header with their files.
+    ///
+    /// - Parameters:
+    ///   - baseName: `diffusion_pytorch_model` for diffusers' components, `model` for
+    ///     transformers'.
+    ///   - variant: as `Checkpoint` takes it.
+    /// - Throws: `ConfigurationError`, `SafeTensorsError`.
+    package func checkpoint(
+        component name: String, baseName: String, variant: String? = nil
+    ) throws -> Checkpoint {
+        let checkpoint = try Checkpoint(
+            directory: try component(name), baseName: baseName, variant: variant)
+        for (path, identity) in checkpoint.identities { try files.note(path, identity) }
+        return checkpoint
     }
 
     private static func requireDirectory(_ path: String) throws(ConfigurationError) {

@@ -117,7 +117,7 @@ package struct WeightLoader {
         return try zeros.withUnsafeBufferPointer { try ChannelParameters(scale: $0, shift: $0) }
     }
 
-    /// A table: `name.weight` `[rows, channels]`, left in the mapped file.
+    /// A table: `name.weight` `[rows, channels]`, left in the file.
     package func embedding(_ name: String, rows: Int, channels: Int) throws -> Embedding {
         let weight = path("\(name).weight")
         switch mode {
@@ -129,7 +129,7 @@ package struct WeightLoader {
         }
     }
 
-    /// A part whose weights stay in the mapped file: they are packed whenever it is asked for.
+    /// A part whose weights stay in the file: they are packed whenever it is asked for.
     ///
     /// - Parameter build: makes the part; it runs once to check, and again each time.
     package func deferred<Part: Sendable>(

@@ -6,8 +6,7 @@ internal import TensorKit
 
 /// Reads checked tensors and packs them for a backend, on several threads.
 ///
-/// Each thread has one layer at a time in memory as f32; the pages of the file are given back after
-/// each.
+/// Each thread has one layer at a time in memory as f32.
 struct WeightPacker: Sendable {
     let tensors: [String: StoredTensor]
     let backend: any ComputeBackend
@@ -100,7 +99,6 @@ private struct Scratch {
         for tensor in tensors {
             let end = start + tensor.elementCount
             try tensor.read(into: UnsafeMutableBufferPointer(rebasing: buffer[start..<end]))
-            tensor.discard()
             start = end
         }
         return buffer

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-
 extension SchedulerConfiguration {
     /// Reads a model's `scheduler/scheduler_config.json` as diffusers' `StableDiffusionPipeline`
     /// does.
@@ -10,9 +8,7 @@ extension SchedulerConfiguration {
     package static func load(from model: ModelDirectory) throws -> SchedulerConfiguration {
         let directory = try model.component("scheduler")
         let path = "\(directory)/scheduler_config.json"
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
-            throw ConfigurationError(path: path, problem: .missingFile)
-        }
+        let data = try model.files.read(path)
         do throws(SchedulerError) {
             return try SchedulerConfiguration(json: data).correctedForStableDiffusion()
         } catch {

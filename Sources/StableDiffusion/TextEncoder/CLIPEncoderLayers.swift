@@ -6,8 +6,7 @@ internal import TensorKit
 /// prompt, one at a time.
 ///
 /// A prompt is encoded once and then waits for dozens of U-Net calls. Packed, the layers of Stable
-/// Diffusion 1.5 take 0.34 GB in f32 and those of 2.1 four times as much; the mapped file has them
-/// anyway.
+/// Diffusion 1.5 take 0.34 GB in f32 and those of 2.1 four times as much; the file has them anyway.
 struct CLIPEncoderLayers: Sendable {
     private enum Layers {
         case kept([CLIPEncoderLayer])

@@ -50,8 +50,8 @@ package final class CLIPTextModel: Sendable {
         let name = "text_encoder"
         let configuration = try model.configuration(
             TextEncoderConfiguration.self, component: name)
-        let checkpoint = try Checkpoint(
-            directory: try model.component(name), baseName: "model", variant: variant)
+        let checkpoint = try model.checkpoint(
+            component: name, baseName: "model", variant: variant)
         return try WeightLoader.build(
             from: checkpoint, mapping: CheckpointKeys.textEncoder, backend: backend, team: team
         ) { loader in
@@ -96,10 +96,10 @@ package final class CLIPTextModel: Sendable {
     ) throws {
         precondition(sequences.count == outputs.count, "an output for every sequence")
         try lane.workspace.scope {
-            let hidden = sequences.map { tokens in
+            let hidden = try sequences.map { tokens in
                 let hidden = lane.workspace.tensor(
                     outputShape(tokenCount: tokens.count), .float32)
-                embed(tokens, into: hidden, lane: lane)
+                try embed(tokens, into: hidden, lane: lane)
                 observer?("embeddings", hidden)
                 return hidden
             }
@@ -116,15 +116,15 @@ package final class CLIPTextModel: Sendable {
         }
     }
 
-    private func embed(_ tokens: [Int32], into hidden: Tensor, lane: ComputeLane) {
+    private func embed(_ tokens: [Int32], into hidden: Tensor, lane: ComputeLane) throws {
         guard !lane.isMeasuring else { return }
         let channels = configuration.hiddenSize
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { position in
+        try withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { position in
             guard let positionValues = position.baseAddress else { return }
             for (index, token) in tokens.enumerated() {
                 let row = hidden.floats + index * channels
-                tokenEmbedding.copyRow(Int(token), into: row)
-                positionEmbedding.copyRow(index, into: positionValues)
+                try tokenEmbedding.copyRow(Int(token), into: row)
+                try positionEmbedding.copyRow(index, into: positionValues)
                 for channel in 0..<channels { row[channel] += positionValues[channel] }
             }
         }

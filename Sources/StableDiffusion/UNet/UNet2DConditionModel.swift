@@ -50,9 +50,8 @@ package final class UNet2DConditionModel: Sendable {
         team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) throws -> UNet2DConditionModel {
         let configuration = try model.configuration(UNetConfiguration.self, component: "unet")
-        let checkpoint = try Checkpoint(
-            directory: try model.component("unet"), baseName: "diffusion_pytorch_model",
-            variant: variant)
+        let checkpoint = try model.checkpoint(
+            component: "unet", baseName: "diffusion_pytorch_model", variant: variant)
         return try WeightLoader.build(
             from: checkpoint, mapping: CheckpointKeys.unet, backend: backend, team: team
         ) { loader in

@@ -33,9 +33,8 @@ package final class AutoencoderKL: Sendable {
         team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) throws -> AutoencoderKL {
         let configuration = try model.configuration(VAEConfiguration.self, component: "vae")
-        let checkpoint = try Checkpoint(
-            directory: try model.component("vae"), baseName: "diffusion_pytorch_model",
-            variant: variant)
+        let checkpoint = try model.checkpoint(
+            component: "vae", baseName: "diffusion_pytorch_model", variant: variant)
         return try WeightLoader.build(
             from: checkpoint, mapping: CheckpointKeys.vaeDecoder, backend: backend, team: team
         ) { loader in

@@ -53,7 +53,7 @@ struct Goldens {
     func tokens(_ name: String) throws -> [Int32] {
         let tensor = try file.tensor(name)
         try #require(tensor.scalarType == .int64)
-        return tensor.withBytes { bytes in
+        return try tensor.bytes().withUnsafeBytes { bytes in
             (0..<tensor.elementCount).map {
                 Int32(bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self))
             }
@@ -61,7 +61,7 @@ struct Goldens {
     }
 
     /// Bytes of a picture.
-    func bytes(_ name: String) throws -> [UInt8] { try file.tensor(name).withBytes { Array($0) } }
+    func bytes(_ name: String) throws -> [UInt8] { try file.tensor(name).bytes() }
 
     func contains(_ name: String) -> Bool { file[name] != nil }
 
