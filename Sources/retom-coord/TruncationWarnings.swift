@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
 internal import GenerationTypes
 internal import StableDiffusion
 
@@ -10,8 +9,7 @@ enum TruncationWarnings {
     ///
     /// - Throws: `ConfigurationError`, `TokenizerError`.
     static func of(_ requests: [GenerationRequest], model: ModelDirectory) throws -> [String] {
-        let tokenizer = try CLIPTokenizer(
-            directory: URL(filePath: try model.component("tokenizer")))
+        let tokenizer = try CLIPTokenizer(model: model)
         var seen: Set<String> = []
         var warnings: [String] = []
         for request in requests {

@@ -2,7 +2,9 @@
 """Token ids of transformers' CLIPTokenizer for plain captions and for awkward strings.
 
 The folders written: `tokenizer-bytes` (a small vocabulary whose merges cross the bytes of accents,
-Cyrillic, CJK and emoji) and, in tokenizer.json, one set of ids per vocabulary and configuration.
+Cyrillic, CJK and emoji), `tokenizer-whole` (what transformers 5 saves: one tokenizer.json, here with
+the tokens of textual inversions) and, in tokenizer.json, one set of ids per vocabulary and
+configuration.
 """
 
 import json
@@ -13,6 +15,7 @@ import tempfile
 
 import tokenizers
 import transformers
+from diffusers.loaders import TextualInversionLoaderMixin
 from transformers import CLIPTokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -54,7 +57,12 @@ def scrambled(count: int) -> list[str]:
 
 
 def train_bytes_vocabulary(directory: pathlib.Path) -> None:
-    """Trains a small vocabulary on many scripts, in CLIP's format and with SD 2's padding."""
+    """Trains a small vocabulary on many scripts, in CLIP's format and with SD 2's padding.
+
+    One that is there stays: the trainer breaks ties by chance.
+    """
+    if (directory / "vocab.json").exists():
+        return
     rng = random.Random(5)
     words = " ".join(AWKWARD[:100]).lower().split()
     corpus = [" ".join(rng.choices(words, k=12)) for _ in range(2000)]
@@ -135,20 +143,86 @@ def configurations() -> dict:
     }
 
 
+def save_whole(directory: pathlib.Path) -> None:
+    """Saves a tokenizer as transformers 5 does, with two inversions of several vectors and one of one."""
+    shutil.rmtree(directory, ignore_errors=True)
+    tokenizer = CLIPTokenizer.from_pretrained(POSTCARDS)
+    tokenizer(["a"], padding="max_length", max_length=77, truncation=True)
+    tokenizer.add_tokens(["<x>", "<x>_1", "<x>_2", "<Big Cat>", "sks", "sks_1"])
+    tokenizer.save_pretrained(directory)
+    file = directory / "tokenizer.json"
+    file.write_text(json.dumps(json.loads(file.read_text()), ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+INVERTED = [
+    "<x>", "a photo of <x> in the snow", "<x><x> <x>", "a <X> house", "<x>_1 and <x>", "<x>_2", "<x>_3",
+    "<big cat> <Big Cat> <BIG CAT>", "sks house, sksy sks_1", "asks", "a house", "<x> " * 30, "sks " * 40 + "<x>",
+]
+
+
+def patched(value, patch):
+    """Changes JSON as a merge patch says (RFC 7386)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            result.pop(key, None)
+        else:
+            result[key] = patched(result.get(key), change)
+    return result
+
+
+def whole_sets() -> dict:
+    """Folders beside tokenizer-whole by name: (patches of its files, further files)."""
+    mark = {"lstrip": False, "rstrip": False, "single_word": False}
+    decoder = {
+        "998": {"content": "<|startoftext|>", **mark, "normalized": True, "special": True},
+        "999": {"content": LITERAL, **mark, "normalized": False, "special": True},
+        "1000": {"content": "<y>", **mark, "normalized": False, "special": False},
+        "1001": {"content": "<y>_1", **mark, "normalized": False, "special": False},
+    }
+    left = {"truncation": {"direction": "Left", "max_length": 20}, "padding": {"direction": "Left"}}
+    older = {file: (POSTCARDS.parents[4] / "Tests/StableDiffusionTests/Goldens/tokenizer-bytes" / file).read_text()
+             for file in ("vocab.json", "merges.txt")}
+    return {
+        "whole": ({}, {}),
+        # Everything that CLIPTokenizer does not take from the file.
+        "whole-other-parts": ({"tokenizer.json": {
+            "normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": None,
+            "model": {"unk_token": "!", "end_of_word_suffix": "</x>"}}}, {}),
+        "whole-left": ({"tokenizer.json": left}, {}),
+        "whole-left-overridden": ({"tokenizer.json": left, "tokenizer_config.json": {
+            "truncation_side": "right", "padding_side": "right"}}, {}),
+        "whole-decoder": ({"tokenizer_config.json": {"added_tokens_decoder": decoder}}, {}),
+        "whole-map": ({}, {"special_tokens_map.json": json.dumps({"pad_token": "!"})}),
+        "whole-added": ({}, {"added_tokens.json": json.dumps({"<z>": 1006, "<z>_1": 1009, "<w>": 1000})}),
+        "whole-beside-older": ({}, older),
+        "whole-short": ({"tokenizer_config.json": {"model_max_length": None, "max_len": 12}}, {}),
+        "whole-alone": ({"tokenizer_config.json": None}, {}),
+    }
+
+
 def expected(tokenizer: CLIPTokenizer, texts: list[str]) -> list[dict]:
-    """What the pipeline feeds to the text encoder, and what it says it removed."""
+    """What the pipeline feeds to the text encoder, and what is removed."""
     length = min(tokenizer.model_max_length, 77)
     result = []
     for text in texts:
-        padded = tokenizer(text, padding="max_length", max_length=length, truncation=True).input_ids
-        whole = tokenizer(text, padding="longest").input_ids
+        prompt = TextualInversionLoaderMixin._maybe_convert_prompt(None, text, tokenizer)
+        padded = tokenizer(prompt, padding="max_length", max_length=length, truncation=True).input_ids
+        whole = tokenizer(prompt, padding="longest").input_ids
         assert len(padded) == length
-        last = len(padded)
-        while last > 0 and padded[last - 1] == tokenizer.pad_token_id:
-            last -= 1
-        case = {"text": text, "ids": padded[:last]}
+        if tokenizer.padding_side == "left":
+            ids = padded[padded.index(tokenizer.bos_token_id):]
+        else:
+            last = len(padded)
+            while last > 0 and padded[last - 1] == tokenizer.pad_token_id:
+                last -= 1
+            ids = padded[:last]
+        case = {"text": text, "ids": ids}
         if len(whole) > length:
-            case["removed"] = tokenizer.batch_decode([whole[length - 1 : -1]])[0]
+            cut = whole[1 : 1 - length] if tokenizer.truncation_side == "left" else whole[length - 1 : -1]
+            case["removed"] = tokenizer.batch_decode([cut])[0]
         result.append(case)
     return result
 
@@ -157,13 +231,15 @@ def main(out_dir: str) -> None:
     """Writes tokenizer.json and the folder tokenizer-bytes into out_dir."""
     out = pathlib.Path(out_dir)
     train_bytes_vocabulary(out / "tokenizer-bytes")
+    save_whole(out / "tokenizer-whole")
     captions = [item["caption"] for item in json.loads(CAPTIONS.read_text())]
     sets = []
 
-    def add(name: str, folder: pathlib.Path, source: str, texts: list[str], files=None) -> None:
+    def add(name: str, folder: pathlib.Path, source: str, texts: list[str], files=None, patches=None) -> None:
         tokenizer = CLIPTokenizer.from_pretrained(folder)
         sets.append({
-            "name": name, "source": source, "files": files or {}, "pad_id": tokenizer.pad_token_id,
+            "name": name, "source": source, "files": files or {}, "patches": patches or {},
+            "pad_id": tokenizer.pad_token_id, "pads_left": tokenizer.padding_side == "left",
             "cases": expected(tokenizer, texts),
         })
 
@@ -182,6 +258,18 @@ def main(out_dir: str) -> None:
             for file, text in files.items():
                 (folder / file).write_text(text)
             add(name, folder, "postcards", few, files)
+    inverted = INVERTED + ["<y> <z> <w>", "<Y>", "! a!b", LITERAL, "tree " * 90 + "house"]
+    for name, (patches, files) in whole_sets().items():
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = pathlib.Path(scratch)
+            for file in (out / "tokenizer-whole").iterdir():
+                patch = patches.get(file.name, {})
+                if patch is not None:
+                    value = patched(json.loads(file.read_text()), patch)
+                    (folder / file.name).write_text(json.dumps(value))
+            for file, text in files.items():
+                (folder / file).write_text(text)
+            add(name, folder, "tokenizer-whole", inverted, files, patches)
     data = {"transformers": transformers.__version__, "sets": sets}
     (out / "tokenizer.json").write_text(
         json.dumps(data, separators=(",", ":"), ensure_ascii=True) + "\n")

@@ -48,8 +48,7 @@ package final class MiniCLIP {
             checkpoint, width: configuration.embeddingWidth, count: configuration.referencePictures)
         judge = try AttributeJudge(directory: judgePath, compute: compute)
         let model = try ModelDirectory(path: modelPath)
-        tokenizer = try CLIPTokenizer(
-            directory: URL(filePath: try model.component("tokenizer")))
+        tokenizer = try CLIPTokenizer(model: model)
         textModel = try CLIPTextModel.load(from: model, backend: backend, team: team)
         (imageHead, textHead) = try WeightLoader.build(
             from: checkpoint, mapping: Self.layerName, backend: backend, team: team

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
 package import GenerationTypes
 package import TensorKit
 
@@ -40,8 +39,7 @@ package final class StableDiffusionPipeline {
         description = try ModelDescription(of: model)
         self.backend = backend
         schedulerConfiguration = try SchedulerConfiguration.load(from: model)
-        let tokenizer = try CLIPTokenizer(
-            directory: URL(filePath: try model.component("tokenizer")))
+        let tokenizer = try CLIPTokenizer(model: model)
         let team = ThreadTeam(threadCount: threadCount)
         unet = try UNet2DConditionModel.load(from: model, backend: backend, team: team)
         let textModel = try CLIPTextModel.load(from: model, backend: backend, team: team)

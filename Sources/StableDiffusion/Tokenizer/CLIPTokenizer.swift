@@ -18,43 +18,84 @@ package struct CLIPTokenizer: Sendable {
     private let encoder: BytePairEncoder
     private let written: AddedTokenSplitter
     private let normalized: AddedTokenSplitter
+    private let vectors: VectorTokens
     private let tokensByID: [Int32: String]
 
-    /// Loads `vocab.json`, `merges.txt` and, where they exist, `tokenizer_config.json`,
-    /// `special_tokens_map.json` and `added_tokens.json` of a folder.
+    /// Loads `tokenizer.json`, or else `vocab.json` and `merges.txt`, and where they exist
+    /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` of a folder.
     package init(directory: URL) throws(TokenizerError) {
+        let whole = try TokenizerFiles.decode(
+            TokenizerFiles.whole, in: directory, as: TokenizerJSON.self)
+        let path = directory.appending(path: TokenizerFiles.whole).path
+        let vocabulary =
+            if let whole { try TokenizerVocabulary(whole.model, path: path) } else {
+                try TokenizerVocabulary(directory: directory)
+            }
         try self.init(
-            files: TokenizerFiles(directory: directory),
-            configuration: TokenizerConfiguration(directory: directory))
+            vocabulary: vocabulary,
+            configuration: TokenizerConfiguration(directory: directory, whole: whole))
     }
 
-    init(files: TokenizerFiles, configuration: TokenizerConfiguration) throws(TokenizerError) {
+    /// Loads `tokenizer/` of a model.
+    ///
+    /// - Throws: `ConfigurationError`, `TokenizerError`.
+    package init(model: ModelDirectory) throws {
+        let directory = try model.component("tokenizer")
+        // Before and after: what was read in between is what was noted.
+        func note() throws(ConfigurationError) {
+            for name in TokenizerFiles.all { try model.files.note("\(directory)/\(name)") }
+        }
+        try note()
+        try self.init(directory: URL(filePath: directory))
+        try note()
+    }
+
+    init(
+        vocabulary: TokenizerVocabulary, configuration: TokenizerConfiguration
+    ) throws(TokenizerError) {
+        let ids = Self.ids(of: configuration.addedTokens, vocabulary)
         func id(_ role: String, _ token: String) throws(TokenizerError) -> Int32 {
-            if let id = files.vocabulary[token] { return id }
-            let added = configuration.addedTokens.last { $0.content == token && $0.id != nil }
-            guard let id = added?.id else { throw .missingToken(role: role, token: token) }
+            if let id = vocabulary.ids[token] { return id }
+            let isListed = configuration.addedTokens.contains {
+                $0.content == token && $0.id != nil
+            }
+            guard isListed, let id = ids[token] else {
+                throw .missingToken(role: role, token: token)
+            }
             return id
         }
         self.configuration = configuration
         beginningOfTextID = try id("beginning-of-text", configuration.beginningOfText)
         endOfTextID = try id("end-of-text", configuration.endOfText)
         paddingID = try id("padding", configuration.padding)
-        encoder = try files.makeEncoder(unknownID: id("unknown", configuration.unknown))
+        encoder = try vocabulary.makeEncoder(unknownID: id("unknown", configuration.unknown))
 
         var tokensByID = [Int32: String](
-            files.vocabulary.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-        var following = (files.vocabulary.values.max() ?? 0) + 1
-        var tokens: [String: (token: AddedToken, id: Int32)] = [:]
-        for token in configuration.addedTokens {
-            let id = files.vocabulary[token.content] ?? token.id ?? tokens[token.content]?.id
-            tokens[token.content] = (token, id ?? following)
-            following = max(following, (id ?? following) + 1)
-            tokensByID[id ?? following - 1] = token.content
-        }
-        written = AddedTokenSplitter(tokens.values.filter { !$0.token.isNormalized })
-        normalized = AddedTokenSplitter(tokens.values.filter(\.token.isNormalized))
-        idCount = Int(following)
+            vocabulary.ids.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        for (content, id) in ids { tokensByID[id] = content }
         self.tokensByID = tokensByID
+        var last: [String: AddedToken] = [:]
+        for token in configuration.addedTokens { last[token.content] = token }
+        let tokens = last.compactMap { content, token in ids[content].map { (token, $0) } }
+        written = AddedTokenSplitter(tokens.filter { !$0.0.isNormalized })
+        normalized = AddedTokenSplitter(tokens.filter(\.0.isNormalized))
+        vectors = VectorTokens(ids)
+        idCount = Int(tokensByID.keys.max() ?? 0) + 1
+    }
+
+    /// The ids of added tokens: those of the vocabulary, or the numbers behind it in turn, whatever
+    /// the files say; so transformers 5 counts.
+    private static func ids(
+        of tokens: [AddedToken], _ vocabulary: TokenizerVocabulary
+    ) -> [String: Int32] {
+        var ids: [String: Int32] = [:]
+        var following = Int32(clamping: vocabulary.ids.count)
+        for token in tokens where ids[token.content] == nil {
+            let id = vocabulary.ids[token.content] ?? following
+            ids[token.content] = id
+            following = max(following, id + 1)
+        }
+        return ids
     }
 
     /// The ids of a text, without begin, end and padding.
@@ -90,16 +131,22 @@ package struct CLIPTokenizer: Sendable {
 
     /// Encodes a prompt as the pipeline feeds it to the text encoder: begin, at most
     /// `modelMaxLength - 2` ids of text, end, padding.
+    ///
+    /// A token that stands for several vectors is written out first.
     package func encode(_ prompt: String) -> TokenizedPrompt {
-        let all = ids(of: prompt)
-        let kept = all.prefix(configuration.modelMaxLength - 2)
-        var ids = [beginningOfTextID] + kept + [endOfTextID]
-        let tokenCount = ids.count
-        ids += repeatElement(paddingID, count: configuration.modelMaxLength - tokenCount)
-        let cut = all.dropFirst(kept.count)
+        var all = ids(of: prompt)
+        if let expanded = vectors.expanding(prompt, ids: all) { all = ids(of: expanded) }
+        let room = configuration.modelMaxLength - 2
+        let cutsLeft = configuration.truncationSide == .left
+        let kept = cutsLeft ? all.suffix(room) : all.prefix(room)
+        let text = [beginningOfTextID] + kept + [endOfTextID]
+        let padding = Array(
+            repeating: paddingID, count: configuration.modelMaxLength - text.count)
+        let cut = cutsLeft ? all.dropLast(kept.count) : all.dropFirst(kept.count)
         return TokenizedPrompt(
-            ids: ids, tokenCount: tokenCount, removedTokenCount: cut.count,
-            removedText: cut.isEmpty ? nil : decode(cut))
+            ids: configuration.paddingSide == .left ? padding + text : text + padding,
+            tokenCount: text.count, removedTokenCount: cut.count,
+            removedText: cut.isEmpty ? nil : decode(cut), cutsBeginning: cutsLeft)
     }
 
     /// The text that ids stand for, as transformers' `decode`: lower case, words set apart by
@@ -122,21 +169,24 @@ package struct CLIPTokenizer: Sendable {
 
 /// A prompt as ids.
 package struct TokenizedPrompt: Sendable, Hashable {
-    /// `modelMaxLength` ids: begin, text, end, padding.
+    /// `modelMaxLength` ids: begin, text, end, and padding behind or before them.
     package var ids: [Int32]
-    /// Ids before the padding, begin and end included.
+    /// Ids without the padding, begin and end included.
     package var tokenCount: Int
     /// How many ids of text did not fit.
     package var removedTokenCount: Int
     /// The text that did not fit; `nil` when all did.
     package var removedText: String?
+    /// Whether what did not fit is the beginning.
+    package var cutsBeginning = false
 
     /// What to tell the person whose prompt was cut, naming what was lost; `nil` when nothing was.
     package var truncationWarning: String? {
         removedText.map { text in
             let shown = text.count > 200 ? text.prefix(199) + "…" : text[...]
             return """
-                the text encoder reads \(ids.count) tokens; the prompt's last \
+                the text encoder reads \(ids.count) tokens; the prompt's \
+                \(cutsBeginning ? "first" : "last") \
                 \(removedTokenCount) were left out: "\(shown)"
                 """
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import FoundationEssentials
+internal import FoundationEssentials
 
 /// A token that is cut out of the text before anything else happens to it.
 struct AddedToken: Sendable, Equatable {
@@ -14,10 +14,12 @@ struct AddedToken: Sendable, Equatable {
     var id: Int32?
 }
 
-/// What `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` say together.
+/// What `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and the added tokens
+/// of `tokenizer.json` say together.
 ///
-/// The rules are those of transformers 5's `from_pretrained`: the map overrides the configuration
-/// unless that one lists `added_tokens_decoder`, and a token written as a plain string is looked
+/// The rules are those of transformers 5's `from_pretrained`: where the configuration lists
+/// `added_tokens_decoder`, the other three count for nothing; else the map overrides the
+/// configuration, and `tokenizer.json` the older list. A token written as a plain string is looked
 /// for in the text as written. So SD 2's pad token `!` is cut out of prompts too.
 package struct TokenizerConfiguration: Sendable {
     /// Begins every prompt.
@@ -30,6 +32,10 @@ package struct TokenizerConfiguration: Sendable {
     package var padding = "<|endoftext|>"
     /// Ids in an encoded prompt, `bos` and `eos` included.
     package var modelMaxLength = 77
+    /// Where a prompt that is too long is cut.
+    package var truncationSide = TokenizerSide.right
+    /// Where a short prompt is filled up.
+    package var paddingSide = TokenizerSide.right
     /// Tokens cut out of the text, later ones replacing earlier ones of the same content.
     var addedTokens: [AddedToken] = []
 
@@ -39,19 +45,20 @@ package struct TokenizerConfiguration: Sendable {
     }
 
     /// Reads the folder's files; each of them may be missing.
-    package init(directory: URL) throws(TokenizerError) {
-        let main = try Self.read("tokenizer_config.json", in: directory, as: File.self)
+    ///
+    /// - Parameter whole: the folder's `tokenizer.json`.
+    init(directory: URL, whole: TokenizerJSON?) throws(TokenizerError) {
+        let main = try TokenizerFiles.decode(
+            "tokenizer_config.json", in: directory, as: File.self)
         let listed = main?.addedTokensDecoder
         var map: File?
         var legacy: [String: Int32]?
         if listed == nil {
-            map = try Self.read("special_tokens_map.json", in: directory, as: File.self)
-            legacy = try Self.read("added_tokens.json", in: directory, as: [String: Int32].self)
+            map = try TokenizerFiles.decode(
+                "special_tokens_map.json", in: directory, as: File.self)
+            legacy = try TokenizerFiles.decode(
+                "added_tokens.json", in: directory, as: [String: Int32].self)
         }
-        var extra = (listed ?? [:]).compactMap { id, token in
-            Int32(id).map { AddedToken(token, id: $0) }
-        }
-        extra.sort { ($0.id ?? 0) < ($1.id ?? 0) }
 
         func token(_ key: KeyPath<File, TokenValue?>, _ otherwise: String) -> TokenValue {
             (map?[keyPath: key]) ?? (main?[keyPath: key]) ?? .text(otherwise)
@@ -66,16 +73,47 @@ package struct TokenizerConfiguration: Sendable {
         padding = specials[3].content
         let further = (main?.extraTokens ?? []) + (map?.extraTokens ?? [])
         let names = Set((specials + further).map(\.content))
-        for (content, id) in (legacy ?? [:]).sorted(by: { $0.value < $1.value }) {
-            let isNormalized = !names.contains(content)
-            extra.append(AddedToken(content: content, isNormalized: isNormalized, id: id))
+        var extra: [Int32: AddedToken] = [:]
+        for (id, token) in listed ?? [:] {
+            if let id = Int32(id) { extra[id] = AddedToken(token, id: id) }
         }
-        addedTokens = Self.added(specials: specials + further, extra: extra)
+        for (content, id) in legacy ?? [:] {
+            let isNormalized = !names.contains(content)
+            extra[id] = AddedToken(content: content, isNormalized: isNormalized, id: id)
+        }
+        for token in listed == nil ? whole?.addedTokens ?? [] : [] {
+            extra[token.id] = AddedToken(token.properties, id: token.id)
+        }
+        addedTokens = Self.added(
+            specials: specials + further,
+            extra: extra.sorted { $0.key < $1.key }.map(\.value))
+        try setLimits(
+            main, whole, path: directory.appending(path: "tokenizer_config.json").path)
+    }
+
+    private mutating func setLimits(
+        _ main: File?, _ whole: TokenizerJSON?, path: String
+    ) throws(TokenizerError) {
+        func side(_ key: String, _ named: String?, _ other: String?) throws(TokenizerError)
+            -> TokenizerSide
+        {
+            guard let named else {
+                return other.flatMap { TokenizerSide(rawValue: $0.lowercased()) } ?? .right
+            }
+            guard let side = TokenizerSide(rawValue: named) else {
+                throw .malformedConfiguration(
+                    path: path, reason: "\(key) is \"\(named)\"; it must be left or right")
+            }
+            return side
+        }
+        truncationSide = try side(
+            "truncation_side", main?.truncationSide, whole?.truncation?.direction)
+        paddingSide = try side("padding_side", main?.paddingSide, whole?.padding?.direction)
         // Absent, or transformers' "no limit" number, means CLIP's 77.
         if let length = main?.modelMaxLength, length < 1e6 {
             guard length >= 3, let exact = Int(exactly: length) else {
                 throw .malformedConfiguration(
-                    path: directory.appending(path: "tokenizer_config.json").path,
+                    path: path,
                     reason: "model_max_length is \(length); it must be a whole number from 3 on")
             }
             modelMaxLength = exact
@@ -91,21 +129,12 @@ package struct TokenizerConfiguration: Sendable {
         }
         return (extra + values.map(\.token)).filter { !$0.content.isEmpty }
     }
+}
 
-    private static func read<Value: Decodable>(
-        _ name: String, in directory: URL, as type: Value.Type
-    ) throws(TokenizerError) -> Value? {
-        let url = directory.appending(path: name)
-        guard FileManager.default.fileExists(atPath: url.path) else { return nil }
-        let data: Data
-        do { data = try Data(contentsOf: url) } catch {
-            throw .unreadable(path: url.path, reason: "the file exists but can't be read")
-        }
-        let decoder = JSONDecoder()
-        do { return try decoder.decode(type, from: data) } catch {
-            throw .malformedConfiguration(path: url.path, reason: jsonReason(error))
-        }
-    }
+/// One of the two ends of a prompt.
+package enum TokenizerSide: String, Sendable {
+    case left
+    case right
 }
 
 /// A token as JSON holds it: a string, or an object with `content`.
@@ -174,6 +203,8 @@ private struct File: Decodable {
     var unkToken: TokenValue?
     var padToken: TokenValue?
     var modelMaxLength: Double?
+    var truncationSide: String?
+    var paddingSide: String?
     var addedTokensDecoder: [String: TokenValue.Object]?
     var extraTokens: [TokenValue]
 
@@ -183,6 +214,9 @@ private struct File: Decodable {
         case unkToken = "unk_token"
         case padToken = "pad_token"
         case modelMaxLength = "model_max_length"
+        case olderMaxLength = "max_len"
+        case truncationSide = "truncation_side"
+        case paddingSide = "padding_side"
         case addedTokensDecoder = "added_tokens_decoder"
         case additionalSpecialTokens = "additional_special_tokens"
         case extraSpecialTokens = "extra_special_tokens"
@@ -194,7 +228,11 @@ private struct File: Decodable {
         eosToken = try values.decodeIfPresent(TokenValue.self, forKey: .eosToken)
         unkToken = try values.decodeIfPresent(TokenValue.self, forKey: .unkToken)
         padToken = try values.decodeIfPresent(TokenValue.self, forKey: .padToken)
-        modelMaxLength = try values.decodeIfPresent(Double.self, forKey: .modelMaxLength)
+        modelMaxLength =
+            try values.decodeIfPresent(Double.self, forKey: .modelMaxLength)
+            ?? values.decodeIfPresent(Double.self, forKey: .olderMaxLength)
+        truncationSide = try values.decodeIfPresent(String.self, forKey: .truncationSide)
+        paddingSide = try values.decodeIfPresent(String.self, forKey: .paddingSide)
         addedTokensDecoder = try values.decodeIfPresent(
             [String: TokenValue.Object].self, forKey: .addedTokensDecoder)
         // A dictionary here names model-specific tokens, which CLIP has none of.
@@ -202,21 +240,5 @@ private struct File: Decodable {
         let additional = try values.decodeIfPresent(
             [TokenValue].self, forKey: .additionalSpecialTokens)
         extraTokens = (extra ?? nil) ?? additional ?? []
-    }
-}
-
-/// One line that says where a JSON file is wrong.
-func jsonReason(_ error: any Error) -> String {
-    func place(_ context: DecodingError.Context) -> String {
-        let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-        return path.isEmpty ? context.debugDescription : "\(path): \(context.debugDescription)"
-    }
-    guard let error = error as? DecodingError else { return "\(error)" }
-    switch error {
-    case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-        return place(context)
-    case .keyNotFound(let key, let context):
-        return "\(key.stringValue) is missing; \(place(context))"
-    @unknown default: return "\(error)"
     }
 }

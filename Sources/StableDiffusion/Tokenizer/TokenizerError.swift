@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import SafeTensors
+
 /// Why a tokenizer folder can't be used.
 ///
 /// Paths are named as the caller gave them.
 package enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case unreadable(path: String, reason: String)
     case malformedVocabulary(path: String, reason: String)
-    case malformedMerge(path: String, line: Int, text: String)
-    case mergeOutsideVocabulary(path: String, line: Int, token: String)
+    case gitLFSPointer(path: String)
+    case malformedMerge(path: String, place: String, text: String)
+    case mergeOutsideVocabulary(path: String, place: String, token: String)
+    case unsupportedModel(path: String, type: String)
     case malformedConfiguration(path: String, reason: String)
     case missingToken(role: String, token: String)
 
@@ -15,27 +19,33 @@ package enum TokenizerError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .unreadable(let path, let reason):
             """
-            can't read \(path): \(reason); a tokenizer folder holds vocab.json and merges.txt, \
-            as published with Stable Diffusion 1.x and 2.x
+            can't read \(path): \(reason); a tokenizer folder holds tokenizer.json, or vocab.json \
+            and merges.txt, as published with Stable Diffusion 1.x and 2.x
             """
+        case .gitLFSPointer(let path): "\(path) \(GitLFSPointer.explanation)"
         case .malformedVocabulary(let path, let reason):
             "\(path) is no CLIP vocabulary: \(reason); download the file again"
-        case .malformedMerge(let path, let line, let text):
+        case .malformedMerge(let path, let place, let text):
             """
-            \(path), line \(line): "\(text)" is no merge; each line holds two symbols with one \
-            space between them; download the file again
+            \(path), \(place): "\(text)" is no merge; each holds two symbols with one space \
+            between them; download the file again
             """
-        case .mergeOutsideVocabulary(let path, let line, let token):
+        case .mergeOutsideVocabulary(let path, let place, let token):
             """
-            \(path), line \(line): "\(token)" is not in vocab.json; \
-            take both files from the same model
+            \(path), \(place): "\(token)" is not in the vocabulary; \
+            take all files of the tokenizer from the same model
+            """
+        case .unsupportedModel(let path, let type):
+            """
+            \(path): the tokenizer is of the kind "\(type)", which is not supported; supported: \
+            BPE. Use a Stable Diffusion 1.x or 2.x model with CLIP's tokenizer
             """
         case .malformedConfiguration(let path, let reason):
             "\(path) can't be understood: \(reason)"
         case .missingToken(let role, let token):
             """
-            the \(role) token "\(token)" is not in vocab.json; \
-            take tokenizer_config.json and vocab.json from the same model
+            the \(role) token "\(token)" is not in the vocabulary; \
+            take all files of the tokenizer from the same model
             """
         }
     }
