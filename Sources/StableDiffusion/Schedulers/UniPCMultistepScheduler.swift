@@ -42,9 +42,9 @@ package struct UniPCMultistepScheduler: ConfiguredScheduler {
     init(
         _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
     ) throws(SchedulerError) {
-        try parameters.checkSolverStepCount(stepCount)
         self.parameters = parameters
         let table = SigmaTable.solver(parameters, count: stepCount)
+        try parameters.checkSolverStepCount(stepCount, table)
         timesteps = table.timesteps
         let levels = table.sigmas.map { SignalNoise(ratio: $0) }
         self.levels = levels

@@ -52,6 +52,30 @@ import Testing
         return try open(made)
     }
 
+    /// As many steps as training timesteps: what a sampler can't do it says before it begins.
+    ///
+    /// Where noise levels repeat, diffusers' solvers divide by nothing and end in NaN.
+    @Test(arguments: SamplingMethod.allCases, ["linspace", "leading", "trailing"])
+    func aThousandStepsAreDrawnOrRefused(method: SamplingMethod, spacing: String) throws {
+        let spaced = Self.published.dropLast() + ", \"timestep_spacing\": \"\(spacing)\"}"
+        let configuration = try SchedulerConfiguration(json: Data(spaced.utf8))
+        let isSolver = [.dpmPlusPlus2M, .uniPC].contains(method)
+        do {
+            let latents = try run(configuration, method, steps: 1000)
+            #expect(latents.allSatisfy(\.isFinite))
+            #expect(!isSolver || spacing == "trailing")
+        } catch let error as SchedulerError {
+            #expect(isSolver || method == .lcm, "\(error)")
+            guard case .stepCountOutOfRange(1000, let allowed, _) = error else {
+                Issue.record("\(error)")
+                return
+            }
+            #expect(!isSolver || allowed == 1...999)
+            let latents = try run(configuration, method, steps: allowed.upperBound)
+            #expect(latents.allSatisfy(\.isFinite))
+        }
+    }
+
     @Test(arguments: SamplingMethod.allCases)
     func aCheckpointChangesNothing(method: SamplingMethod) throws {
         let configuration = try configuration()
