@@ -38,6 +38,29 @@ import TokenMerging
         #expect(try TokenMerger(configuration).layout(at: site, sampleCount: 1).isIdentity)
     }
 
+    /// SDXL's U-Net has no transformers at its full resolution: the top is where they begin.
+    @Test func theTopIsTheFinestLevelWithTransformers() throws {
+        func sites(_ downsamples: [Int]) -> [TokenMergeSite] {
+            downsamples.enumerated().map { index, downsample in
+                TokenMergeSite(
+                    index: index, grid: TokenGrid(height: 64 / downsample, width: 64 / downsample),
+                    channels: 8, downsample: downsample)
+            }
+        }
+        func merging(_ downsamples: [Int], _ maximum: Int) throws -> [Int] {
+            var configuration = TokenMergeConfiguration()
+            configuration.maximumDownsample = maximum
+            let layouts = try TokenMerger(configuration).layouts(at: sites(downsamples), halves: 2)
+            return zip(downsamples, layouts).filter { !$0.1.isIdentity }.map(\.0)
+        }
+        #expect(try merging([1, 2, 4, 8, 1], 1) == [1, 1])
+        #expect(try merging([1, 2, 4, 8], 4) == [1, 2, 4])
+        #expect(try merging([2, 4, 4, 2], 1) == [2, 2])
+        #expect(try merging([2, 4, 8], 2) == [2, 4])
+        #expect(try merging([2, 4, 8], 8) == [2, 4, 8])
+        #expect(try merging([4], 1) == [4])
+    }
+
     @Test func jsonUsesToMeSDsNamesAndKeepsDefaults() throws {
         #expect(try Self.decode("{}") == TokenMergeConfiguration())
         let configuration = try Self.decode(

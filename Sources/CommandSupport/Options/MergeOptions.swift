@@ -199,7 +199,7 @@ extension ArgumentHelp {
 
 /// Where tokens merge.
 package enum MergeLayers: String, ExpressibleByArgument, CaseIterable, Sendable {
-    /// At the highest resolution, where merging saves most and harms least.
+    /// At the highest resolution with transformers, where merging saves most and harms least.
     case top
     /// At the two highest resolutions.
     case two = "2"

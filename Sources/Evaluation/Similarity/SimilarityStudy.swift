@@ -59,9 +59,9 @@ package struct SimilarityStudy {
         var request = request
         request.tokenMerging = .none
         request.tokenMerging.featureSource = merger.featureSource
-        let limit = merger.configuration.maximumDownsample
+        let finest = pipeline.description.mergeSites(of: request).finestDownsample
         let recorder = TokenRecorder(halves: pipeline.description.halves(of: request)) {
-            $0.downsample <= limit
+            [merger] in merger.includes($0, finest: finest)
         }
         let run = try pipeline.begin(request, observer: recorder)
         let timesteps = run.timesteps

@@ -10,7 +10,8 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     ///
     /// ToMeSD's `ratio`.
     public var ratio = 0.5
-    /// Merge only where the map is downsampled at most this much (1, 2, 4, 8); `max_downsample`.
+    /// Merge only where the map is downsampled at most this much (1, 2, 4, 8) from the finest one
+    /// with transformers; ToMeSD's `max_downsample`, which counts from the network's input.
     public var maximumDownsample = 1
     /// p: a plan is made anew when the index of the U-Net call is a multiple of it.
     public var period: Int?
@@ -76,7 +77,7 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     public var downsampleFactor = 2
 
     /// The default of the command line, of settings and of requests alike: ReToM at R = 0.5,
-    /// p = 5, on the highest resolution.
+    /// p = 5, on the highest resolution with transformers.
     ///
     /// What merges nothing says so: `.none`.
     public init() {}

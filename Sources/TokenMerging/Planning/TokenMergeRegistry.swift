@@ -80,12 +80,21 @@ package struct TokenMerger: Sendable {
     /// Whether one plan serves all samples of a batch and is made from the features of all.
     package var sharesPlans: Bool { strategy.sharesPlans }
 
+    /// Whether merging is wanted at a place of the network.
+    ///
+    /// - Parameter finest: downsampling of the network's finest transformers; they are the top.
+    package func includes(_ site: TokenMergeSite, finest: Int) -> Bool {
+        site.downsample <= configuration.maximumDownsample * finest
+    }
+
     /// The plan's shape at one place of the network; identity where nothing merges.
+    ///
+    /// - Parameter finest: downsampling of the network's finest transformers.
     package func layout(
-        at site: TokenMergeSite, sampleCount: Int
+        at site: TokenMergeSite, sampleCount: Int, finest: Int = 1
     ) throws(TokenMergeConfigurationError) -> TokenMergeLayout {
         let ratio = configuration.ratio
-        guard site.downsample <= configuration.maximumDownsample, ratio > 0 else {
+        guard includes(site, finest: finest), ratio > 0 else {
             return .identity(site.grid, sampleCount: sampleCount)
         }
         return try strategy.layout(at: site, ratio: ratio, sampleCount: sampleCount)
@@ -101,8 +110,10 @@ package struct TokenMerger: Sendable {
     ) throws(TokenMergeConfigurationError) -> [TokenMergeLayout] {
         try configuration.validate(isGuided: halves == 2)
         var layouts: [TokenMergeLayout] = []
+        let sampleCount = samplesPerPlan(halves: halves)
         for site in sites {
-            layouts.append(try layout(at: site, sampleCount: samplesPerPlan(halves: halves)))
+            layouts.append(
+                try layout(at: site, sampleCount: sampleCount, finest: sites.finestDownsample))
         }
         return layouts
     }

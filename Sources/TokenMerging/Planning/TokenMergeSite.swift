@@ -65,6 +65,13 @@ package struct TokenMergeSite: Sendable, Hashable {
     package var level: Int { downsample.bitWidth - 1 - downsample.leadingZeroBitCount }
 }
 
+extension [TokenMergeSite] {
+    /// Downsampling of the finest transformers; 1 where there are none.
+    ///
+    /// Stable Diffusion has transformers at the network's full resolution, SDXL only below it.
+    package var finestDownsample: Int { map(\.downsample).min() ?? 1 }
+}
+
 /// One call of the network while an image is sampled.
 package struct TokenMergeCall: Sendable, Hashable {
     /// t of Algorithm 1: how many calls of the network this image has had.
