@@ -81,6 +81,7 @@ struct RetomCoord: AsyncParsableCommand {
         do {
             warnings += pool.warnings
             if job.hasOpenImages {
+                warnings += try ModelWarnings.of(job.plan.requests, model: job.model)
                 warnings += try TruncationWarnings.of(job.plan.requests, model: job.model)
             }
             for warning in warnings { progress.report(.warning(warning)) }

@@ -120,7 +120,7 @@ struct Attributes: ParsableCommand {
         }
         try finish(
             results, judge: judge.configuration, model: modelName,
-            facts: generation.facts(compute), to: output)
+            facts: plan.requests.first?.facts(compute) ?? [], to: output)
     }
 
     /// Judges pictures that are there.

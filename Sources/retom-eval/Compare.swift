@@ -94,7 +94,7 @@ struct Compare: ParsableCommand {
                 name: modelName, fingerprint: ModelFingerprint(of: directory)))
         try results.write(
             table, title: "Token merging, \(modelName)",
-            facts: generation.facts(self.compute), to: output)
+            facts: requests[0].facts(self.compute), to: output)
         print(table.text, terminator: "")
     }
 }

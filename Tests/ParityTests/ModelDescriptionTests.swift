@@ -59,6 +59,88 @@ import TokenMerging
         #expect(throws: PictureSizeError.self) { try description.check(request(atc, size: 1020)) }
     }
 
+    /// A copy of the embedded model with another `model_index.json`.
+    private func indexed(_ index: String) throws -> TemporaryDirectory {
+        let folder = try TemporaryDirectory()
+        for component in ["unet", "vae", "text_encoder"] {
+            _ = try folder.copy("\(try EmbeddedModel.directory())/\(component)", as: component)
+        }
+        try folder.write(index, to: "model_index.json")
+        return folder
+    }
+
+    private func description(_ index: String) throws -> ModelDescription {
+        let folder = try indexed(index)
+        return try ModelDescription(of: try ModelDirectory(path: folder.path))
+    }
+
+    /// What Stable Diffusion 1.5's file says.
+    @Test func whatIsLeftOutIsTold() throws {
+        let published = """
+            {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.6.0",
+             "feature_extractor": ["transformers", "CLIPImageProcessor"],
+             "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+             "scheduler": ["diffusers", "PNDMScheduler"], "requires_safety_checker": true,
+             "text_encoder": ["transformers", "CLIPTextModel"],
+             "tokenizer": ["transformers", "CLIPTokenizer"],
+             "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]}
+            """
+        let warning = try #require(try description(published).leftOutWarning)
+        #expect(warning.contains("safety_checker"))
+        #expect(!warning.contains("feature_extractor"))
+        let none = published.replacingOccurrences(
+            of: "[\"stable_diffusion\", \"StableDiffusionSafetyChecker\"]", with: "[null, null]")
+        #expect(try description(none).leftOutWarning == nil)
+        #expect(
+            try description("{\"image_encoder\": [\"transformers\", \"X\"]}")
+                .leftOutWarning?.contains("image_encoder") == true)
+        #expect(try embedded().leftOutWarning == nil)
+    }
+
+    @Test func otherPipelinesAreRefusedByName() throws {
+        for name in ["StableDiffusionXLPipeline", "StableDiffusionPipelineSafe", "X"] {
+            let error = #expect(throws: ConfigurationError.self) {
+                try description("{\"_class_name\": \"\(name)\"}")
+            }
+            let text = "\(try #require(error))"
+            #expect(text.contains("model_index.json") && text.contains("\"\(name)\""), "\(text)")
+            #expect(text.contains("StableDiffusionPipeline"))
+        }
+        // Code of its own.
+        #expect(throws: ConfigurationError.self) {
+            try description("{\"_class_name\": [\"lpw\", \"LongPromptPipeline\"]}")
+        }
+        for part in [
+            "\"unet\": [\"my_unet\", \"UNet2DConditionModel\"]",
+            "\"vae\": [\"diffusers\", \"AutoencoderTiny\"]",
+            "\"tokenizer\": [\"transformers\", \"BertTokenizer\"]",
+            "\"text_encoder\": [\"transformers\", \"T5EncoderModel\"]",
+        ] {
+            let error = #expect(throws: ConfigurationError.self) { try description("{\(part)}") }
+            #expect("\(try #require(error))".contains("supported: "), "\(part)")
+        }
+        let error = #expect(throws: ConfigurationError.self) {
+            try description("{\"_class_name\": \"LatentConsistencyModelPipeline\"}")
+        }
+        #expect("\(try #require(error))".contains("time_cond_proj_dim"))
+    }
+
+    @Test func plainModelsHaveThePlainRecipe() throws {
+        #expect(try embedded().recipe == ModelRecipe())
+        for name in ["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"] {
+            #expect(try description("{\"_class_name\": \"\(name)\"}").recipe == ModelRecipe())
+        }
+    }
+
+    @Test func idleMergingIsKnownBefore() throws {
+        let description = try embedded()
+        #expect(try description.mergesAnything(request(TokenMergeConfiguration())))
+        #expect(try !description.mergesAnything(request(.none)))
+        var little = TokenMergeConfiguration()
+        little.ratio = 0
+        #expect(try !description.mergesAnything(request(little)))
+    }
+
     /// A model that takes the guidance scale as an input has no second half to compare with.
     @Test func distilledModelsHaveNoGuidance() throws {
         let folder = try TemporaryDirectory()

@@ -23,7 +23,8 @@ extension GenerationOptions {
             entries: entries,
             settings: settings(
                 defaultWidth: model.description.defaultWidth,
-                defaultHeight: model.description.defaultHeight, tokenMerging: tokenMerging),
+                defaultHeight: model.description.defaultHeight,
+                recipe: model.description.recipe, tokenMerging: tokenMerging),
             seed: seedChoice ?? .random, batchCount: batchCount,
             check: { request in
                 try model.check(request)

@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 package import GenerationTypes
+package import StableDiffusion
 
 /// What every picture of a run is like, unless its prompt says otherwise.
 package struct GenerationOptions: ParsableArguments {
@@ -22,14 +23,19 @@ package struct GenerationOptions: ParsableArguments {
         help: ArgumentHelp("Images per prompt.", valueName: "count"))
     package var batchCount = 1
 
-    @Option(help: ArgumentHelp("Denoising steps.", valueName: "count"))
-    package var steps = 25
+    @Option(
+        help: ArgumentHelp(
+            "Denoising steps (default: the model's, else \(ModelRecipe().inferenceStepCount)).",
+            valueName: "count"))
+    package var steps: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Guidance: how closely to follow the prompt; 1 turns it off and halves the time.",
-            valueName: "scale"))
-    package var cfgScale: Float = 7.5
+            """
+            Guidance: how closely to follow the prompt; 1 turns it off and halves the time \
+            (default: the model's, else \(ModelRecipe().guidanceScale)).
+            """, valueName: "scale"))
+    package var cfgScale: Float?
 
     @Option(
         name: [.customShort("W"), .long],
@@ -41,8 +47,13 @@ package struct GenerationOptions: ParsableArguments {
         help: ArgumentHelp("Picture height (default: the model's).", valueName: "pixels"))
     package var height: Int?
 
-    @Option(help: ArgumentHelp("Sampler: one of \(SamplerName.samplerChoices).", valueName: "name"))
-    package var samplingMethod = SamplingMethod.ddim.rawValue
+    @Option(
+        help: ArgumentHelp(
+            """
+            Sampler: one of \(SamplerName.samplerChoices) (default: the model's, else \
+            \(ModelRecipe().samplingMethod.rawValue)).
+            """, valueName: "name"))
+    package var samplingMethod: String?
 
     @Option(
         help: ArgumentHelp(
@@ -72,7 +83,7 @@ package struct GenerationOptions: ParsableArguments {
             throw ValidationError(
                 "--batch-count \(batchCount): choose from 1 to \(GenerationLimits.imageCountMax)")
         }
-        guard SamplerName(samplingMethod) != nil else {
+        if let samplingMethod, SamplerName(samplingMethod) == nil {
             throw ValidationError(
                 "--sampling-method \(samplingMethod): choose \(SamplerName.samplerChoices)")
         }
@@ -91,21 +102,25 @@ package struct GenerationOptions: ParsableArguments {
     package var isDefault: Bool {
         guard let plain = try? GenerationOptions.parse([]) else { return false }
         func settings(_ options: GenerationOptions) -> GenerationSettings {
-            options.settings(defaultWidth: 0, defaultHeight: 0, tokenMerging: .none)
+            options.settings(
+                defaultWidth: 0, defaultHeight: 0, recipe: ModelRecipe(), tokenMerging: .none)
         }
         return seed == nil && batchCount == plain.batchCount && settings(self) == settings(plain)
     }
 
-    /// What prompts leave open, for a model of this default size.
+    /// What prompts leave open, for a model of this default size and recipe.
     package func settings(
-        defaultWidth: Int, defaultHeight: Int, tokenMerging: TokenMergeConfiguration
+        defaultWidth: Int, defaultHeight: Int, recipe: ModelRecipe,
+        tokenMerging: TokenMergeConfiguration
     ) -> GenerationSettings {
-        let sampler = SamplerName(samplingMethod)
+        let sampler = samplingMethod.flatMap { SamplerName($0) }
         let schedule = SamplerName.sigmaSchedule(scheduler) ?? .modelDefault
         return GenerationSettings(
             negativePrompt: negativePrompt, width: width ?? defaultWidth,
-            height: height ?? defaultHeight, inferenceStepCount: steps, guidanceScale: cfgScale,
-            samplingMethod: sampler?.samplingMethod ?? .ddim,
+            height: height ?? defaultHeight,
+            inferenceStepCount: steps ?? recipe.inferenceStepCount,
+            guidanceScale: cfgScale ?? recipe.guidanceScale,
+            samplingMethod: sampler?.samplingMethod ?? recipe.samplingMethod,
             // A schedule that is part of the sampler's name ("DPM++ 2M Karras") counts where no
             // other was asked for.
             sigmaSchedule: schedule == .modelDefault

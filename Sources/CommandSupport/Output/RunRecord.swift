@@ -40,6 +40,9 @@ package struct RunRecord: Sendable, Equatable, Codable {
     /// and so what limits how many it can keep busy.
     package internal(set) var decodeShare: Double = 0
 
+    /// Whether merging was asked for and no token of any image merged; absent otherwise.
+    package internal(set) var mergedNothing: Bool?
+
     private enum CodingKeys: String, CodingKey {
         case version, model, settings, workers, wire, sheets
         case baseSeed = "base_seed"
@@ -52,6 +55,7 @@ package struct RunRecord: Sendable, Equatable, Codable {
         case failedCount = "images_failed"
         case imagesPerSecond = "images_per_second"
         case decodeShare = "decode_share"
+        case mergedNothing = "merged_nothing"
         case lifeCount = "lives"
     }
 

@@ -40,6 +40,11 @@ package struct RunReport: Sendable, Equatable, Codable {
             image.workerDecodeClass == nil ? sum + (image.timings?.decodingSeconds ?? 0) : sum
         }
         run.decodeShare = total > 0 ? decoding / total : 0
+        let merging = images.filter {
+            $0.latentSHA256 != nil && $0.request.request.tokenMerging.isOn
+        }
+        run.mergedNothing =
+            !merging.isEmpty && merging.allSatisfy { $0.tokenMerging == nil } ? true : nil
     }
 }
 

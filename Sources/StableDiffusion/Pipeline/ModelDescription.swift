@@ -20,12 +20,17 @@ package struct ModelDescription: Sendable {
     /// Whether the guidance scale is an input of the U-Net, as in models distilled with guidance
     /// (LCM): they run no unconditional half.
     package let isGuidanceDistilled: Bool
+    /// How it wants to be sampled.
+    package let recipe: ModelRecipe
+    /// What to tell people about parts of the model that are left out; `nil` where none is.
+    package let leftOutWarning: String?
     private let transformers: [TransformerShape]
 
-    /// Reads the configurations of the U-Net and the VAE.
+    /// Reads the index and the configurations of the parts.
     ///
     /// - Throws: `ConfigurationError`.
     package init(of model: ModelDirectory) throws(ConfigurationError) {
+        let index = try model.index()
         let unet = try model.configuration(UNetConfiguration.self, component: "unet")
         let vae = try model.configuration(VAEConfiguration.self, component: "vae")
         let text = try model.configuration(
@@ -34,8 +39,19 @@ package struct ModelDescription: Sendable {
             throw ConfigurationError(
                 path: "\(try model.component("unet"))/config.json", problem: problem)
         }
+        if index?.pipeline == .latentConsistency, unet.timeConditionProjectionDimension == nil {
+            throw ConfigurationError(
+                path: "\(model.path)/model_index.json",
+                problem: .invalid(
+                    key: "_class_name", value: "\"\(index?.pipelineName ?? "")\"",
+                    reason: """
+                        the U-Net takes no guidance scale (time_cond_proj_dim); for a U-Net with a \
+                        merged LCM-LoRA write "StableDiffusionPipeline" there and give \
+                        --sampling-method lcm, or
+                        """))
+        }
         do {
-            try self.init(unet: unet, vae: vae)
+            try self.init(unet: unet, vae: vae, index: index)
         } catch {
             throw ConfigurationError(
                 path: "\(try model.component("unet"))/config.json", problem: error)
@@ -68,8 +84,10 @@ package struct ModelDescription: Sendable {
     }
 
     private init(
-        unet: UNetConfiguration, vae: VAEConfiguration
+        unet: UNetConfiguration, vae: VAEConfiguration, index: ModelIndex?
     ) throws(ConfigurationProblem) {
+        recipe = ModelRecipe(index?.pipeline ?? .stableDiffusion)
+        leftOutWarning = index?.leftOutWarning
         transformers = try unet.transformerShapes()
         isGuidanceDistilled = unet.timeConditionProjectionDimension != nil
         vaeScaleFactor = vae.scaleFactor
@@ -107,6 +125,15 @@ package struct ModelDescription: Sendable {
         try checkSize(request)
         let merger = try TokenMerger(request.tokenMerging)
         _ = try merger.layouts(at: mergeSites(of: request), halves: halves(of: request))
+    }
+
+    /// Whether any tokens of a picture merge at any time.
+    ///
+    /// - Throws: `TokenMergeConfigurationError`.
+    package func mergesAnything(_ request: GenerationRequest) throws -> Bool {
+        try TokenMerger(request.tokenMerging).layouts(
+            at: mergeSites(of: request), halves: halves(of: request)
+        ).contains { !$0.isIdentity }
     }
 
     private func checkSize(_ request: GenerationRequest) throws(PictureSizeError) {

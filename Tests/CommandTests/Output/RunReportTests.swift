@@ -25,6 +25,21 @@ import Testing
         #expect(again.run.imagesPerSecond == 0)
     }
 
+    /// Merging that was asked for and did nothing is told; merging that did something is not.
+    @Test func idleMergingIsTold() {
+        var images = SampleRun.images()
+        #expect(SampleRun.report(images).run.mergedNothing == nil)
+        for index in images.indices {
+            images[index].request.request.tokenMerging = TokenMergeConfiguration()
+        }
+        #expect(SampleRun.report(images).run.mergedNothing == true)
+        var statistics = TokenMergeStatistics()
+        statistics.computedPlanCount = 1
+        images[1].tokenMerging = TokenMergeRecord(statistics)
+        #expect(SampleRun.report(images).run.mergedNothing == nil)
+        #expect(SampleRun.report([]).run.mergedNothing == nil)
+    }
+
     @Test func reportsReadBackAsTheyWereWritten() throws {
         let report = SampleRun.report()
         #expect(try JSONText.decode(RunReport.self, from: JSONText.file(report)) == report)

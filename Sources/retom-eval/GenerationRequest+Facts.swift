@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CommandSupport
+internal import GenerationTypes
 
-extension GenerationOptions {
-    /// What all pictures share, for people.
+extension GenerationRequest {
+    /// What it shares with all pictures of a run, for people.
     func facts(_ compute: ComputeOptions) -> [String] {
         [
-            "\(steps) steps", samplingMethod, "guidance \(cfgScale)",
+            "\(inferenceStepCount) steps", samplingMethod.rawValue, "guidance \(guidanceScale)",
             "precision \(compute.precision)", "\(compute.threads) threads",
         ]
     }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CommandSupport
+import GenerationTypes
+import StableDiffusion
+import Testing
+
+@Suite struct GenerationOptionsTests {
+    private func settings(
+        _ arguments: [String], _ pipeline: ModelIndex.Pipeline
+    ) throws -> GenerationSettings {
+        try GenerationOptions.parse(arguments).settings(
+            defaultWidth: 64, defaultHeight: 64, recipe: ModelRecipe(pipeline),
+            tokenMerging: .none)
+    }
+
+    /// What is left open is the model's; what is given counts.
+    @Test func theModelFillsWhatIsLeftOpen() throws {
+        let plain = try settings([], .stableDiffusion)
+        #expect(plain.samplingMethod == .ddim)
+        #expect(plain.inferenceStepCount == 25 && plain.guidanceScale == 7.5)
+        let consistent = try settings([], .latentConsistency)
+        #expect(consistent.samplingMethod == .lcm)
+        #expect(consistent.inferenceStepCount == 4 && consistent.guidanceScale == 8.5)
+        let given = try settings(
+            ["--steps", "6", "--cfg-scale", "2", "--sampling-method", "euler"], .latentConsistency)
+        #expect(given.samplingMethod == .euler)
+        #expect(given.inferenceStepCount == 6 && given.guidanceScale == 2)
+    }
+}
