@@ -53,7 +53,8 @@ package struct CPUInfo: Sendable, Hashable {
 /// Counts the cores that this process may keep busy.
 private enum UsableCores {
     /// The processors of the affinity mask, hyperthreads of one core counted once (a second thread
-    /// on a core finds its multipliers taken), and no more than a container's quota.
+    /// on a core finds its multipliers taken), and no more than the quota of a
+    /// control group, as containers have one.
     static func count() -> Int {
         var processors = [Int32](repeating: 0, count: 4096)
         let found = Int(rt_cpu_allowed(&processors, Int32(processors.count)))
@@ -63,17 +64,6 @@ private enum UsableCores {
             return SystemFile.firstLine("\(folder)/thread_siblings_list") ?? "\(processor)"
         }
         let cores = Set(siblings).count
-        return max(1, min(cores, quota() ?? cores))
-    }
-
-    /// Whole processors of time that the control group allows; nil without a limit.
-    private static func quota() -> Int? {
-        let fields = SystemFile.firstLine("/sys/fs/cgroup/cpu.max")?.split(separator: " ").map(
-            String.init)
-        guard let fields, fields.count == 2, let quota = Int(fields[0]),
-            let period = Int(fields[1]),
-            period > 0
-        else { return nil }
-        return max(1, quota / period)
+        return max(1, min(cores, ResourceLimits.ofProcess().processorCount ?? cores))
     }
 }

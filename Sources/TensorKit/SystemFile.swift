@@ -8,13 +8,17 @@ enum SystemFile {
     static func firstLine(_ path: String) -> String? { lines(path, countMax: 1).first }
 
     /// The lines without their ends; none when there is no such file.
-    static func lines(_ path: String, countMax: Int = 256) -> [String] {
+    static func lines(_ path: String, countMax: Int = 4096) -> [String] {
         guard let file = fopen(path, "r") else { return [] }
         defer { fclose(file) }
         var lines: [String] = []
-        var line = [CChar](repeating: 0, count: 256)
-        while lines.count < countMax, fgets(&line, Int32(line.count), file) != nil {
-            let bytes = line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(line) }
+        while lines.count < countMax {
+            let length = getline(&line, &capacity, file)
+            guard length > 0, let line else { break }
+            let bytes = UnsafeRawBufferPointer(start: line, count: length).prefix { $0 != 10 }
             lines.append(String(decoding: bytes, as: UTF8.self))
         }
         return lines

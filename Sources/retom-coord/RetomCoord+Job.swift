@@ -11,21 +11,22 @@ internal import StableDiffusion
 extension RetomCoord {
     /// The run to draw: a new one, or one that an earlier process began.
     ///
-    /// - Parameter warn: is told what was found damaged in an earlier one.
+    /// - Parameter warn: called with what was found damaged in an earlier one, and with what of a
+    ///   new one is not drawn as it may be meant.
     /// - Throws: what makes the run impossible; nothing was drawn then.
     func job(warn: (String) -> Void) throws -> RunJob {
         if output.resume { return try resumedJob(warn: warn) }
         if output.beginOrResume, let begun = try begunJob(warn: warn) { return begun }
-        return try newJob()
+        return try newJob(warn: warn)
     }
 
-    private func newJob() throws -> RunJob {
+    private func newJob(warn: (String) -> Void) throws -> RunJob {
         try prompts.requireSome()
         let (path, modelName) = try model.resolve()
         let directory = try ModelDirectory(path: path)
         let plan = try generation.plan(
-            prompts.entries(), for: RequestCheck(of: directory),
-            tokenMerging: merging.configuration)
+            prompts.entries(warn: warn), for: RequestCheck(of: directory),
+            tokenMerging: merging.configuration, warn: warn)
         return RunJob(
             plan: plan,
             directory: try RunDirectory(
@@ -79,9 +80,10 @@ extension RetomCoord {
         if job.plan.isBaseSeedRandom, asked.seedChoice == .random {
             asked.seed = "\(job.plan.baseSeed)"
         }
+        // What there is to say of prompts was said when the run began.
         let plan = try asked.plan(
-            prompts.entries(), for: RequestCheck(of: job.model),
-            tokenMerging: merging.configuration)
+            prompts.entries { _ in }, for: RequestCheck(of: job.model),
+            tokenMerging: merging.configuration, warn: { _ in })
         guard case .stored(_, let history) = job.account, plan.requests == job.plan.requests,
             history.run.savesLatents == output.saveLatents
         else { throw OtherRunError(path: output.output) }

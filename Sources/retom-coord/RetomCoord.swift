@@ -29,6 +29,9 @@ struct RetomCoord: AsyncParsableCommand {
             --resume goes on with it, also after a crash. 'retom-coord status DIRECTORY' tells how \
             a run is getting on, 'retom-coord decode DIRECTORY' decodes its latents again.
 
+            A text or number may begin with a hyphen (-s -1, -n "-blurry"). One that looks like an \
+            option needs an equals sign: --prompt=--help.
+
             Exit codes: 0 all images written; 1 some failed; 2 wrong usage or unusable input; 3 \
             no usable worker; 129, 130 or 143 interrupted by SIGHUP, Ctrl-C or SIGTERM.
             """,
@@ -53,11 +56,10 @@ struct RetomCoord: AsyncParsableCommand {
     }
 
     static func main() {
-        let words = CommandLine.arguments.dropFirst()
         // Of a subcommand's options this command would take all that it knows too for itself.
-        switch words.first {
-        case "decode": Decode.runWatchingSignals(Array(words.dropFirst()))
-        case "status": StatusCommand.runWatchingSignals(Array(words.dropFirst()))
+        switch CommandLine.arguments.dropFirst().first {
+        case "decode": Decode.runWatchingSignals(after: 1)
+        case "status": StatusCommand.runWatchingSignals(after: 1)
         default: break
         }
         runWatchingSignals()

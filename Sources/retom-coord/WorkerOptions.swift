@@ -13,7 +13,7 @@ struct WorkerOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Draw on the workers in this file: one host[:port] per line, # begins a comment \
-            (default port: \(WorkerAddress.defaultPort)).
+            (default port: \(WorkerAddress.defaultPort)); also a pipe, as <(scontrol show hostnames).
             """, valueName: "file"))
     var workers: String?
 
@@ -60,10 +60,13 @@ struct WorkerOptions: ParsableArguments {
             }
             return nil
         }
-        guard let data = FileManager.default.contents(atPath: workers) else {
-            throw HostsFileUnreadable(path: workers)
+        let bytes: [UInt8]
+        do throws(InputFileError) {
+            bytes = try InputFile.read(workers, byteCountMax: HostsFileUnreadable.byteCountMax)
+        } catch {
+            throw HostsFileUnreadable(path: workers, problem: error)
         }
-        let addresses = try HostsFile.parse(Array(data), name: workers)
+        let addresses = try HostsFile.parse(bytes, name: workers)
         try security.check(addresses.map(\.host), .connecting)
         return .hosts(addresses, try security.load())
     }
@@ -82,10 +85,19 @@ struct WorkerOptions: ParsableArguments {
 
 /// A hosts file that is not there or may not be read.
 struct HostsFileUnreadable: Error, CustomStringConvertible {
+    /// Largest hosts file.
+    static let byteCountMax = 4 << 20
+
     let path: String
+    let problem: InputFileError
 
     var description: String {
-        "\(path): can't be read; --workers takes a file with one host[:port] per line"
+        let reason =
+            switch problem {
+            case .unreadable(let reason): "can't be read: \(reason)"
+            case .tooLarge: "more than \(Self.byteCountMax >> 20) MiB"
+            }
+        return "\(path): \(reason); --workers takes a file with one host[:port] per line"
     }
 }
 

@@ -91,7 +91,7 @@ struct Attributes: ParsableCommand {
         let directory = try ModelDirectory(path: path)
         let plan = try generation.plan(
             PromptList.entries(arguments: asked.map(\.prompt)), for: RequestCheck(of: directory),
-            tokenMerging: .none, alternatives: columns.map(\.merging)
+            tokenMerging: .none, alternatives: columns.map(\.merging), warn: ConsoleStreams.warn
         ) { request in
             try judge.configuration.check(width: request.width, height: request.height)
         }

@@ -63,8 +63,9 @@ struct Compare: ParsableCommand {
         let (path, modelName) = try model.resolve()
         let directory = try ModelDirectory(path: path)
         let requests = try generation.plan(
-            prompts.entries(first: promptCount), for: RequestCheck(of: directory),
-            tokenMerging: .none, alternatives: settings.map(\.merging)
+            prompts.entries(first: promptCount, warn: ConsoleStreams.warn),
+            for: RequestCheck(of: directory), tokenMerging: .none,
+            alternatives: settings.map(\.merging), warn: ConsoleStreams.warn
         ).requests
         let shown = requests.prefix(rows)
         if let first = shown.first {

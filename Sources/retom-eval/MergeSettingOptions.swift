@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import CommandSupport
 internal import Evaluation
-internal import FoundationEssentials
 
 /// Which merge settings to compare: given one by one, or in a file.
 struct MergeSettingOptions: ParsableArguments {
@@ -19,13 +19,15 @@ struct MergeSettingOptions: ParsableArguments {
         var result: [MergeSetting] = []
         for text in setting { result.append(try MergeSetting(parsing: text)) }
         guard let settings else { return result }
-        let bytes: Data
+        let bytes: [UInt8]
         do {
-            bytes = try Data(contentsOf: URL(filePath: settings))
+            bytes = try InputFile.read(settings, byteCountMax: 1 << 20)
         } catch {
             throw ValidationError("cannot read settings from \(settings)")
         }
-        return try result
-            + MergeSetting.settings(lines: String(decoding: bytes, as: UTF8.self))
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ValidationError("\(settings) is not UTF-8 text; save it as UTF-8")
+        }
+        return try result + MergeSetting.settings(lines: text)
     }
 }

@@ -64,8 +64,8 @@ struct Similarity: ParsableCommand {
             merging: configuration, lags: lag, heatMapWindow: heatMapWindow)
         let directory = try ModelDirectory(path: try model.resolve().directory)
         let plan = try generation.plan(
-            prompts.entries(first: promptCount), for: RequestCheck(of: directory),
-            tokenMerging: .none)
+            prompts.entries(first: promptCount, warn: ConsoleStreams.warn),
+            for: RequestCheck(of: directory), tokenMerging: .none, warn: ConsoleStreams.warn)
         let output = try RunDirectory(preparing: output, policy: .keep)
         let pipeline = try StableDiffusionPipeline(model: directory, compute: compute.configuration)
         for (index, request) in plan.requests.enumerated() {

@@ -19,10 +19,13 @@ package final class ProgressDisplay: Sendable {
 
         /// The mode that suits the streams: a bar only where nothing else is written to its
         /// terminal.
+        ///
+        /// - Parameter style: `nil` for a terminal that shows lines only.
         package static func suited(
-            errorIsTerminal: Bool, outputIsTerminal: Bool, json: Bool, style: TerminalStyle
+            errorIsTerminal: Bool, outputIsTerminal: Bool, json: Bool, style: TerminalStyle?
         ) -> Mode {
-            errorIsTerminal && !(json && outputIsTerminal) ? .terminal(style) : .plain
+            guard let style, errorIsTerminal, !(json && outputIsTerminal) else { return .plain }
+            return .terminal(style)
         }
     }
 

@@ -1,19 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a terminal can show.
-package struct TerminalStyle: Sendable, Equatable {
-    /// Whether colours are wanted (no `NO_COLOR`, not `TERM=dumb`).
-    package var usesColor: Bool
-    /// Whether the locale is UTF-8; otherwise bars are made of ASCII.
-    package var usesUnicode: Bool
-
-    /// Makes a style.
-    package init(usesColor: Bool, usesUnicode: Bool) {
-        self.usesColor = usesColor
-        self.usesUnicode = usesUnicode
-    }
-}
-
 /// One line of a terminal: pieces of text, each with its looks.
 package struct StyledLine: Sendable, Equatable {
     /// How a piece looks.

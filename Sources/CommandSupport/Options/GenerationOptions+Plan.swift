@@ -11,15 +11,16 @@ extension GenerationOptions {
     ///   - model: what the model says of requests.
     ///   - tokenMerging: which tokens merge unless a prompt says otherwise.
     ///   - alternatives: other ways to merge that every picture will be drawn with, too.
+    ///   - warn: called with what will not be drawn as it may be meant.
     ///   - check: what else must hold of a request.
     /// - Throws: `PromptListError`.
     package func plan(
         _ entries: [PromptEntry], for model: RequestCheck, tokenMerging: TokenMergeConfiguration,
-        alternatives: [TokenMergeConfiguration] = [],
+        alternatives: [TokenMergeConfiguration] = [], warn: (String) -> Void,
         check: (GenerationRequest) throws -> Void = { _ in }
     ) throws(PromptListError) -> RequestPlan {
         var generator = SystemRandomNumberGenerator()
-        return try RequestPlan(
+        let plan = try RequestPlan(
             entries: entries,
             settings: settings(
                 defaultWidth: model.description.defaultWidth,
@@ -35,5 +36,9 @@ extension GenerationOptions {
                 }
                 try check(request)
             }, using: &generator)
+        if let warning = PromptSyntaxNotice.warning(entries, negativePrompt: negativePrompt) {
+            warn(warning)
+        }
+        return plan
     }
 }

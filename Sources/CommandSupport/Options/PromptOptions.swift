@@ -11,8 +11,10 @@ package struct PromptOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A file with one prompt per line, or JSON lines; - is standard input.",
-            valueName: "file"))
+            """
+            A file with one prompt per line (# begins a comment line), JSON lines, or a JSON array \
+            of texts or objects; - is standard input.
+            """, valueName: "file"))
     package var prompts: String?
 
     package init() {}
@@ -28,9 +30,17 @@ package struct PromptOptions: ParsableArguments {
     }
 
     /// All prompts, those of the command line first; or just the first few of them.
-    package func entries(first count: Int? = nil) throws(PromptListError) -> [PromptEntry] {
+    ///
+    /// - Parameter warn: called with what the file holds beside prompts.
+    package func entries(
+        first count: Int? = nil, warn: (String) -> Void
+    ) throws(PromptListError) -> [PromptEntry] {
         var entries = PromptList.entries(arguments: prompt)
-        if let prompts { entries += try PromptList.read(path: prompts) }
+        if let prompts {
+            let file = try PromptList.read(path: prompts)
+            if let notice = file.notice { warn(notice) }
+            entries += file.entries
+        }
         return count.map { Array(entries.prefix($0)) } ?? entries
     }
 }

@@ -47,14 +47,14 @@ extension ParsableCommand {
     /// It blocks the signals while there is one thread only; the command's `run` makes a
     /// `StopRequest`. The command itself runs on the cooperative pool.
     ///
-    /// - Parameter arguments: the words to parse; `nil` for those that the program was given.
-    package static func runWatchingSignals(_ arguments: [String]? = nil) -> Never {
+    /// - Parameter wordCount: words of the command line in front that chose this command.
+    package static func runWatchingSignals(after wordCount: Int = 0) -> Never {
         // A reader that left and a file that grew too long are errors of a write, not the end.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         SignalWatcher.block()
         reserveStandardStreams()
-        Task { await runAndExit(arguments) }
+        Task { await runAndExit(after: wordCount) }
         while true { pause() }
     }
 
@@ -70,9 +70,12 @@ extension ParsableCommand {
     ///
     /// Where the argument parser would end with 64 for wrong usage, this ends with 2, as
     /// `ProgramExit` promises; errors that a command throws are one message and 2 as well.
-    package static func runAndExit(_ arguments: [String]? = nil) async -> Never {
+    ///
+    /// - Parameter wordCount: words of the command line in front that chose this command.
+    package static func runAndExit(after wordCount: Int = 0) async -> Never {
         do {
-            var command = try parseAsRoot(arguments)
+            let words = Array(try ProgramWords.read().dropFirst(wordCount))
+            var command = try parseAsRoot(OptionWords(of: self).joined(words))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

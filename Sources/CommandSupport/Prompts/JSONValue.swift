@@ -16,6 +16,9 @@ enum JSONValue: Codable, Equatable {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
+        } else if let value = try? container.decode(String.self) {
+            // First: long lists are made of texts.
+            self = .string(value)
         } else if let value = try? container.decode(Bool.self) {
             self = .bool(value)
         } else if let value = try? container.decode(Int64.self) {
@@ -24,8 +27,6 @@ enum JSONValue: Codable, Equatable {
             self = .unsigned(value)
         } else if let value = try? container.decode(Double.self) {
             self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
         } else if let value = try? container.decode([JSONValue].self) {
             self = .array(value)
         } else {
@@ -45,6 +46,15 @@ enum JSONValue: Codable, Equatable {
         case .array(let value): try container.encode(value)
         case .object(let value): try container.encode(value)
         }
+    }
+
+    /// Why a text is no JSON, in the parser's words.
+    static func explanation(of error: any Error) -> String {
+        guard case DecodingError.dataCorrupted(let context) = error else {
+            return "an object was expected"
+        }
+        let inner = context.underlyingError.map { String(describing: $0) }
+        return inner ?? context.debugDescription
     }
 
     /// The value as the text that an option on a line would have had; `nil` for composites.

@@ -19,6 +19,21 @@ struct PromptFields {
         problems.append(PromptProblem(origin: entry.origin, message: message))
     }
 
+    /// Sets all fields of a prompt; one that is missing is a problem.
+    mutating func set(_ object: [String: JSONValue]) {
+        for (key, value) in object.sorted(by: { $0.key < $1.key }) { set(key, to: value) }
+        _ = finish()
+    }
+
+    /// Whether a word is an option of a prompt line.
+    static func isOption(_ word: String) -> Bool {
+        word.hasPrefix("--") && known.contains(key(of: word.dropFirst(2)))
+    }
+
+    private static func key(of name: some StringProtocol) -> String {
+        name.split(separator: "-").joined(separator: "_")
+    }
+
     /// The finished entry; a missing prompt is a problem.
     mutating func finish() -> PromptEntry {
         if !hasPrompt { report("no prompt; add \"prompt\": \"…\" (or --prompt \"…\")") }
@@ -36,7 +51,7 @@ struct PromptFields {
 
     /// Sets one field; spelling errors and values out of range are noted.
     mutating func set(_ name: String, to value: JSONValue) {
-        let key = name.split(separator: "-").joined(separator: "_")
+        let key = PromptFields.key(of: name)
         // A1111 writes null for what the caller left open.
         if value == .null, PromptFields.known.contains(key) { return }
         switch key {
@@ -149,9 +164,12 @@ struct PromptFields {
     }
 
     private mutating func text(_ key: String, _ value: JSONValue) -> String? {
-        if case .string(let text) = value { return text }
-        report("\(key) must be text")
-        return nil
+        guard case .string(let text) = value else {
+            report("\(key) must be text")
+            return nil
+        }
+        if text.utf8.contains(0) { report("\(key) holds a NUL character; take it out") }
+        return text
     }
 
     private mutating func integer(_ key: String, _ value: JSONValue, from minimum: Int? = nil)

@@ -2,12 +2,12 @@
 
 import FoundationEssentials
 import GenerationTypes
-import Glibc
 
 /// Reads prompts from arguments, files and standard input.
 ///
-/// A prompt file is UTF-8 text with one prompt per line, in any mixture of three forms; blank lines
-/// and lines that begin with `#` are skipped, a byte order mark and CRLF are fine:
+/// A prompt file is UTF-8 text, with or without a byte order mark. It is one JSON array of texts and
+/// objects, or one JSON object, or has one prompt per line, in any mixture of three forms; lines end
+/// with LF, CR LF or CR, blank lines and lines that begin with `#` are skipped:
 /// - `a red house in the snow`: the line is the prompt;
 /// - `{"prompt": "a red house", "seed": 7, "steps": 30}`: JSON with the names of A1111's txt2img;
 /// - `--prompt "a red house" --steps 30`: A1111's prompts_from_file.
@@ -24,34 +24,20 @@ package enum PromptList {
 
     /// Reads a prompt file.
     ///
-    /// - Parameter path: A file, or `-` for standard input.
+    /// - Parameter path: A file or pipe, or `-` for standard input.
     /// - Throws: `unreadable`, `tooLarge`, or what `parse` throws.
-    package static func read(path: String) throws(PromptListError) -> [PromptEntry] {
-        let isStandardInput = path == "-"
-        let source = isStandardInput ? "standard input" : path
-        let descriptor = isStandardInput ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw .unreadable(source: source, reason: String(cString: strerror(errno)))
-        }
-        defer { if !isStandardInput { close(descriptor) } }
-        return try parse(contents(of: descriptor, source: source), source: source)
-    }
-
-    private static func contents(
-        of descriptor: Int32, source: String
-    ) throws(PromptListError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else {
-                throw .unreadable(source: source, reason: String(cString: strerror(errno)))
+    package static func read(path: String) throws(PromptListError) -> PromptFile {
+        let source = path == "-" ? "standard input" : path
+        let bytes: [UInt8]
+        do throws(InputFileError) {
+            bytes = try InputFile.read(path, byteCountMax: byteCountMax)
+        } catch {
+            switch error {
+            case .unreadable(let reason): throw .unreadable(source: source, reason: reason)
+            case .tooLarge: throw .tooLarge(source: source)
             }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-            guard bytes.count <= byteCountMax else { throw .tooLarge(source: source) }
         }
+        return try parse(bytes, source: source)
     }
 
     /// Reads the text of a prompt file.
@@ -59,32 +45,34 @@ package enum PromptList {
     /// - Parameters:
     ///   - bytes: The file.
     ///   - source: Its name in messages.
-    /// - Throws: `notUTF8`, `utf16`, `empty`, or `problems` with everything that is wrong.
+    /// - Throws: `utf16`, `notText`, `notUTF8`, `foreign`, `json`, `empty`, or `problems` with
+    ///   everything that is wrong.
     package static func parse(
         _ bytes: [UInt8], source: String
-    ) throws(PromptListError) -> [PromptEntry] {
-        if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
-            throw .utf16(source: source)
-        }
-        let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
-        if let offset = firstInvalidByte(text) {
-            let line = 1 + bytes[..<offset].count { $0 == UInt8(ascii: "\n") }
-            throw .notUTF8(source: source, byteOffset: offset, line: line)
-        }
-        var entries: [PromptEntry] = []
+    ) throws(PromptListError) -> PromptFile {
+        let text = try PromptText(bytes, source: source)
+        var file = PromptFile(source: source)
         var problems: [PromptProblem] = []
-        let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        for (index, line) in lines.enumerated() {
-            let line = trimmed(String(decoding: line, as: UTF8.self))
-            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
-            var fields = PromptFields(origin: "\(source):\(index + 1)")
-            read(line, into: &fields)
+        func take(_ fields: PromptFields) {
             problems += fields.problems
-            entries.append(fields.entry)
+            file.entries.append(fields.entry)
+        }
+        if let document = try PromptDocument.read(text, source: source) {
+            for fields in document { take(fields) }
+            file.commentLineCount = text.lines.prefix { !$0.isSignificant }.count(
+                where: \.isComment)
+        } else {
+            try ForeignFormat.refuse(text, source: source)
+            for line in text.lines where line.isSignificant {
+                var fields = PromptFields(origin: "\(source):\(line.number)")
+                read(line.text, into: &fields)
+                take(fields)
+            }
+            file.commentLineCount = text.lines.count(where: \.isComment)
         }
         guard problems.isEmpty else { throw .problems(problems) }
-        guard !entries.isEmpty else { throw .empty(source: source) }
-        return entries
+        guard !file.entries.isEmpty else { throw .empty(source: source) }
+        return file
     }
 
     private static func read(_ line: String, into fields: inout PromptFields) {
@@ -93,8 +81,7 @@ package enum PromptList {
         } else if line.hasPrefix("--") {
             readOptions(line, into: &fields)
         } else {
-            fields.set("prompt", to: .string(line))
-            _ = fields.finish()
+            fields.set(["prompt": .string(line)])
         }
     }
 
@@ -108,22 +95,10 @@ package enum PromptList {
     private static func readObject(_ line: String, into fields: inout PromptFields) {
         do {
             let object = try JSONDecoder().decode([String: JSONValue].self, from: Data(line.utf8))
-            for (key, value) in object.sorted(by: { $0.key < $1.key }) {
-                fields.set(key, to: value)
-            }
-            _ = fields.finish()
+            fields.set(object)
         } catch {
-            fields.report("not valid JSON: \(explanation(of: error))")
+            fields.report("not valid JSON: \(JSONValue.explanation(of: error))")
         }
-    }
-
-    /// The parser's words, without the line number that it counts within the line.
-    private static func explanation(of error: any Error) -> String {
-        guard case DecodingError.dataCorrupted(let context) = error else {
-            return "an object was expected"
-        }
-        let inner = context.underlyingError.map { String(describing: $0) }
-        return (inner ?? context.debugDescription)
     }
 
     private static func readOptions(_ line: String, into fields: inout PromptFields) {
@@ -142,9 +117,9 @@ package enum PromptList {
                 continue
             }
             let name = String(word.dropFirst(2))
-            guard position < words.count else {
+            guard position < words.count, !PromptFields.isOption(words[position]) else {
                 fields.report("--\(name) has no value")
-                break
+                continue
             }
             var value = words[position]
             position += 1
@@ -158,24 +133,5 @@ package enum PromptList {
             fields.set(name, to: .string(value))
         }
         _ = fields.finish()
-    }
-
-    private static func trimmed(_ line: String) -> String {
-        guard let start = line.firstIndex(where: { !$0.isWhitespace }),
-            let end = line.lastIndex(where: { !$0.isWhitespace })
-        else { return "" }
-        return String(line[start...end])
-    }
-
-    /// The offset of the first byte that breaks UTF-8; `nil` when the text is sound.
-    private static func firstInvalidByte(_ bytes: ArraySlice<UInt8>) -> Int? {
-        bytes.withUnsafeBufferPointer { (buffer) -> Int? in
-            do throws(UTF8.ValidationError) {
-                _ = try UTF8Span(validating: buffer.span)
-                return nil
-            } catch {
-                return bytes.startIndex + error.byteOffsets.lowerBound
-            }
-        }
     }
 }

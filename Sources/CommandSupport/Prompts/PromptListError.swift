@@ -24,8 +24,14 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
     case tooLarge(source: String)
     /// A byte does not belong to UTF-8 text; offset from 0, line from 1.
     case notUTF8(source: String, byteOffset: Int, line: Int)
-    /// The text is UTF-16, as Windows' editors save it under the name "Unicode".
+    /// The text is UTF-16, as Windows' editors save it under the name "Unicode", or UTF-32.
     case utf16(source: String)
+    /// It holds a NUL, which no text does; line from 1.
+    case notText(source: String, line: Int)
+    /// It begins as a JSON document and is none; `reason` is the parser's.
+    case json(source: String, reason: String)
+    /// It is of another format than prompts have.
+    case foreign(source: String, what: String)
     /// There is no prompt.
     case empty(source: String)
     /// What all prompts share can't be drawn.
@@ -43,7 +49,13 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
             \(source):\(line): not UTF-8 text (byte \(byteOffset)); save the file as UTF-8, e.g. \
             with: iconv -f latin1 -t utf-8
             """
-        case .utf16(let source): "\(source) is UTF-16 text; save it as UTF-8"
+        case .utf16(let source): "\(source) is UTF-16 or UTF-32 text; save it as UTF-8"
+        case .notText(let source, let line):
+            "\(source):\(line): a NUL byte, so this is no text; \(PromptListError.forms)"
+        case .json(let source, let reason):
+            "\(source) begins as JSON but is not: \(reason); \(PromptListError.forms)"
+        case .foreign(let source, let what):
+            "\(source) is \(what), not a list of prompts; \(PromptListError.forms)"
         case .empty(let source): "\(source) has no prompt; write one per line"
         case .settings(let problem): problem
         case .problems(let problems):
@@ -53,6 +65,12 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
                     ? "\n… and \(problems.count - PromptListError.problemCountMax) more" : "")
         }
     }
+
+    /// What a prompt file may be, for messages.
+    static let forms = """
+        a prompt file has one prompt or one JSON object per line, or is one JSON array of texts or \
+        objects, or one object
+        """
 
     /// Most problems that the description spells out.
     private static let problemCountMax = 50

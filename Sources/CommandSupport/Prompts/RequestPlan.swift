@@ -84,6 +84,9 @@ package struct RequestPlan: Sendable, Equatable {
     private static func problem(
         of request: GenerationRequest, _ check: (GenerationRequest) throws -> Void
     ) -> String? {
+        for text in [request.prompt, request.negativePrompt] {
+            if let problem = PromptSyntaxNotice.problem(of: text) { return problem }
+        }
         do {
             try request.validate()
             try request.tokenMerging.validate(isGuided: request.usesClassifierFreeGuidance)

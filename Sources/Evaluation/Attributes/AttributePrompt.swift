@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CommandSupport
 internal import FoundationEssentials
 
 /// A prompt whose picture is known to have to show certain things.
@@ -24,10 +25,10 @@ package struct AttributePrompt: Sendable, Equatable {
     package static func read(
         path: String, for judge: JudgeConfiguration
     ) throws(AttributePromptError) -> [AttributePrompt] {
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
+        guard let bytes = try? InputFile.read(path, byteCountMax: PromptList.byteCountMax) else {
             throw .unreadable(path: path)
         }
-        guard let list = try? JSONDecoder().decode(List.self, from: data) else {
+        guard let list = try? JSONDecoder().decode(List.self, from: Data(bytes)) else {
             throw .notPrompts(path: path)
         }
         guard !list.items.isEmpty else { throw .notPrompts(path: path) }

@@ -29,7 +29,9 @@ package struct MergeSetting: Sendable, Hashable {
         self.name = name
         do {
             let words = try ShellWords.split(String(text[text.index(after: colon)...]))
-            merging = try MergeOptions.parse(words).configuration
+            merging = try MergeOptions.parse(
+                OptionWords(of: MergeOptions.self).joined(words)
+            ).configuration
         } catch {
             throw .options(name: name, reason: MergeOptions.message(for: error))
         }

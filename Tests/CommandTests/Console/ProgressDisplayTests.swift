@@ -264,4 +264,29 @@ import Testing
         #expect(mode(true, true, true) == .plain)
         #expect(mode(false, true, false) == .plain)
     }
+
+    @Test func aTerminalWithoutCursorMovementsGetsLines() {
+        for terminal in [nil, "", "dumb", "unknown"] {
+            let style = TerminalStyle(
+                environment: ["TERM": terminal, "LANG": "C.UTF-8"].compactMapValues { $0 })
+            #expect(style == nil)
+            #expect(
+                .plain
+                    == ProgressDisplay.Mode.suited(
+                        errorIsTerminal: true, outputIsTerminal: true, json: false, style: style))
+        }
+    }
+
+    @Test func theEnvironmentChoosesColourAndCharacters() {
+        func style(_ environment: [String: String]) -> TerminalStyle? {
+            TerminalStyle(environment: environment.merging(["TERM": "xterm"]) { own, _ in own })
+        }
+        #expect(style([:]) == TerminalStyle(usesColor: true, usesUnicode: false))
+        #expect(
+            style(["LC_ALL": "", "LANG": "de_DE.UTF-8", "NO_COLOR": "1"])
+                == TerminalStyle(usesColor: false, usesUnicode: true))
+        #expect(
+            style(["LC_ALL": "C", "LANG": "de_DE.utf8", "NO_COLOR": ""])
+                == TerminalStyle(usesColor: true, usesUnicode: false))
+    }
 }

@@ -93,7 +93,7 @@ import Testing
         request.tokenMerging = merging
         let line = try JSONText.line(RequestRecord(request))
         #expect(!line.contains("\n"))
-        let entries = try PromptList.parse(Array(line.utf8), source: "x")
+        let entries = try PromptList.parse(Array(line.utf8), source: "x").entries
         var generator = SystemRandomNumberGenerator()
         let plan = try RequestPlan(
             entries: entries, settings: GenerationSettings(width: 8, height: 8), seed: .fixed(0),

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CommandSupport
+
+extension ConsoleStreams {
+    /// A warning on standard error, as `retom-coord` writes it.
+    static func warn(_ message: String) {
+        standard.writeError(TerminalText.sanitized("warning: \(message)") + "\n")
+    }
+}
