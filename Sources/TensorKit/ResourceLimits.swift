@@ -42,8 +42,9 @@ package struct ResourceLimits {
         return counts.min()
     }
 
-    /// Bytes of memory that are left; `nil` without a limit. File pages don't count as taken, for
-    /// the system takes them back.
+    /// Bytes of memory that are left; `nil` without a limit.
+    ///
+    /// File pages don't count as taken, for the system takes them back.
     package var freeByteCount: Int? {
         let unified = groups.unifiedFolders.map { folder in
             freeByteCount(

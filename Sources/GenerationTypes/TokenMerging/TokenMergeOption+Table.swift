@@ -23,7 +23,8 @@ extension TokenMergeOption {
         \.maximumDownsample, key: "max_downsample", flag: "merge-layers",
         .other(form: "top|2|3|all", description: "1 (top level), 2, 4 or 8 (all levels)") { value in
             [1, 2, 4, 8].contains { value == .whole($0) }
-        }, help:
+        },
+        help:
             "Merge at the highest resolution with transformers, at the 2 or 3 highest, or at all")
 
     /// p.
