@@ -9,7 +9,8 @@ package import GenerationTypes
 package enum HostileRequests {
     /// Numbers that are not whole.
     package static let numbers: [Double] = [
-        .nan, .infinity, -.infinity, 1e300, -1e300, 5e-324, -5e-324, 1e-45, -0.0, 0.25, 0.999, 1,
+        .nan, .infinity, -.infinity, 1e300, -1e300, Double.leastNonzeroMagnitude,
+        -Double.leastNonzeroMagnitude, 1e-45, -0.0, 0.25, 0.999, 1,
         1.0000001, 1.4, 4, 999.5, 1000, 1001, 0x1p53, 0x1p63, 0x1p64,
     ]
 

@@ -21,7 +21,7 @@ public struct TokenMergeOption: Sendable {
 
     /// An option that always has a value.
     public init<Value: TokenMergeOptionValue>(
-        _ path: WritableKeyPath<TokenMergeConfiguration, Value> & Sendable, key: String,
+        _ path: any WritableKeyPath<TokenMergeConfiguration, Value> & Sendable, key: String,
         flag: String, _ limits: TokenMergeLimits, tag: UInt8? = nil, help: String
     ) {
         self.key = key
@@ -39,7 +39,7 @@ public struct TokenMergeOption: Sendable {
 
     /// An option that follows the method while it has no value.
     public init<Value: TokenMergeOptionValue>(
-        _ path: WritableKeyPath<TokenMergeConfiguration, Value?> & Sendable, key: String,
+        _ path: any WritableKeyPath<TokenMergeConfiguration, Value?> & Sendable, key: String,
         flag: String, _ limits: TokenMergeLimits, tag: UInt8? = nil, help: String
     ) {
         self.key = key

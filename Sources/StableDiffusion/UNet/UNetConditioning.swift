@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import TensorKit
+internal import TensorKit
 
 /// What the samples of a pass are conditioned on beside their timestep: made once per image, used
 /// by every step.
