@@ -62,7 +62,7 @@ import Testing
         let isSolver = [.dpmPlusPlus2M, .uniPC].contains(method)
         do {
             let latents = try run(configuration, method, steps: 1000)
-            #expect(latents.allSatisfy(\.isFinite))
+            #expect(!latents.contains { !$0.isFinite })
             #expect(!isSolver || spacing == "trailing")
         } catch let error as SchedulerError {
             #expect(isSolver || method == .lcm, "\(error)")
@@ -72,7 +72,7 @@ import Testing
             }
             #expect(!isSolver || allowed == 1...999)
             let latents = try run(configuration, method, steps: allowed.upperBound)
-            #expect(latents.allSatisfy(\.isFinite))
+            #expect(!latents.contains { !$0.isFinite })
         }
     }
 
