@@ -92,7 +92,7 @@ struct MergedUNet {
             sample = try .make(
                 sampleShape, Array(repeating: latents, count: passes.halvesPerPass).flatMap { $0 })
             let guidance = try unet.configuration.timeConditionProjectionDimension.map {
-                try .make(TensorShape(tokens: 1, channels: $0), values($0, seed: 3))
+                try Tensor.make(TensorShape(tokens: 1, channels: $0), values($0, seed: 3))
             }
             let halfTexts = (0..<2).map {
                 values(textShape.elementCount, seed: network.hasEqualTexts ? 1 : $0 + 1)
