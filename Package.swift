@@ -83,7 +83,7 @@ let cluster: [Target] = [
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library(
         "Coordinator",
-        ["GenerationTypes", "WireProtocol", "ClusterTransport", "CSpawn", logging] + nio),
+        ["GenerationTypes", "WireProtocol", "ClusterTransport", "CSpawn", "Digests", logging] + nio),
     library("RunStore", ["GenerationTypes", .product(name: "GRDB", package: "GRDB.swift")]),
 ]
 
@@ -200,10 +200,18 @@ let testTargets: [Target] = [
     .target(
         name: "HashChain", dependencies: ["GenerationTypes", "Worker"], path: "Tests/HashChain",
         swiftSettings: settings),
+    .target(
+        name: "LyingWorkers",
+        dependencies: [
+            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "HashChain",
+            "GenerationTypes", "TestSupport", logging,
+        ] + nio,
+        path: "Tests/LyingWorkers", swiftSettings: settings),
     .executableTarget(
         name: "simulated-workers",
         dependencies: [
-            "HashChain", "Coordinator", "Worker", "ClusterTransport", "CommandSupport",
+            "HashChain", "LyingWorkers", "Coordinator", "Worker", "ClusterTransport",
+            "CommandSupport",
             "StableDiffusion", "ImageCodec", "GenerationTypes", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ] + nio,
@@ -212,7 +220,7 @@ let testTargets: [Target] = [
         "ClusterTests",
         [
             "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "ClusterSimulation",
-            "HashChain", "GenerationTypes", "TestSupport", logging,
+            "HashChain", "LyingWorkers", "GenerationTypes", "TestSupport", logging,
         ] + nio),
     tests(
         "CommandTests",

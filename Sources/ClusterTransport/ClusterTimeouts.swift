@@ -20,11 +20,14 @@ package struct ClusterTimeouts: Sendable {
     package var stepTimeFloor: Duration = .seconds(60)
     /// Patience until the first step of an image is done: warm-up, text encoding.
     package var firstStep: Duration = .seconds(300)
+    /// What needs no computing is answered sooner: that an image begins, that one is given back.
+    package var answer: Duration = .seconds(5)
     /// Pause before a lost worker is tried again; doubled each time.
     package var reconnect: Duration = .milliseconds(500)
     /// Longest such pause.
     package var reconnectMax: Duration = .seconds(10)
-    /// When a worker that is busy with one coordinator tells another to come back.
+    /// When a worker that is busy with one coordinator tells another to come back; the coordinator
+    /// does not come sooner, whatever it is told.
     package var busyRetry: Duration = .seconds(1)
     /// How long a coordinator waits for workers that are busy with another one.
     package var busyMax: Duration = .seconds(600)

@@ -91,6 +91,7 @@ package final class Coordinator: Sendable {
         let outputs = CoordinatorEngine.Outputs(
             dial: { dialInput.yield(($0, $1)) },
             store: { storeStage.submit($0, worker: $1, kernelClass: $2) },
+            forget: { storeStage.forget($0) },
             keep: { storeStage.keep($0, $1) },
             decode: { result, worker, kernelClass, picture in
                 guard let stage else {
@@ -172,8 +173,9 @@ package final class Coordinator: Sendable {
         var decodeSeconds = 0.0
         for await picture in pictures {
             switch picture {
-            case .failure(let item, let reason):
-                await engine.handle(.decodeFailed(item: item, reason: reason))
+            case .failure(let item, let reason, let isDecoderSound):
+                await engine.handle(
+                    .decodeFailed(item: item, reason: reason, isDecoderSound: isDecoderSound))
             case .undecoded(let item): await engine.consumed(item)
             case .image(let image):
                 if image.workerDecodeClass == nil { decodeSeconds += image.decodeSeconds }
@@ -210,6 +212,8 @@ package final class Coordinator: Sendable {
             memoryByteCount: configuration.memoryByteCount, model: configuration.model, credits: 0)
         return CoordinatorStateMachine(
             node: node, configuration: configuration, workers: workers, requests: requests,
+            mint: LeaseMint(
+                key: resumed.leaseKey ?? LeaseMint.makeKey(), session: resumed.session),
             resumed: resumed)
     }
 }

@@ -48,6 +48,26 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case keepForNeighbour
     /// Checkpoints are kept without looking whether their lease was granted in this run.
     case keepUnfenced
+    /// A lease counts whoever of the workers it was given to.
+    case honourAnyones
+    /// Latents are taken whatever their shape.
+    case takeAnyShape
+    /// Latents are taken whatever their values.
+    case takeAnyValue
+    /// Pictures are taken whatever their size.
+    case takeAnySize
+    /// A picture is taken for that of the result that follows, whatever its lease.
+    case takeAnyPicture
+    /// Latents that can't be decoded fail their image for good.
+    case keepUndecodable
+    /// What a worker held that was let go for lying counts as what may have ended it.
+    case blameImages
+    /// An image that nobody asked back and that is given back as cancelled is nobody's failure.
+    case believeCancelled
+    /// An image that was never begun does not look late.
+    case waitForSilent
+    /// A busy worker is asked again as soon as it says.
+    case redialAtOnce
 }
 
 extension CoordinatorStateMachine {

@@ -17,6 +17,8 @@ package struct CoordinatorConfiguration: Sendable {
     package var memoryByteCount: UInt64
     /// The weights every worker must hold.
     package var model: ModelFingerprint
+    /// What workers' latents must look like to be of that model.
+    package var latents: LatentFormat
     /// No new image is given out while this many results wait for the decoder or its consumer.
     package var decodeBacklogMax = 4
     /// Threads of the decode stage.
@@ -35,7 +37,7 @@ package struct CoordinatorConfiguration: Sendable {
     /// Makes a configuration with defaults for all patience.
     package init(
         name: String, build: String, kernelClass: String, coreCount: Int, memoryByteCount: UInt64,
-        model: ModelFingerprint
+        model: ModelFingerprint, latents: LatentFormat
     ) {
         self.name = name
         self.build = build
@@ -43,5 +45,6 @@ package struct CoordinatorConfiguration: Sendable {
         self.coreCount = coreCount
         self.memoryByteCount = memoryByteCount
         self.model = model
+        self.latents = latents
     }
 }

@@ -17,6 +17,7 @@ actor CoordinatorEngine {
     struct Outputs: Sendable {
         var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
         var store: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
+        var forget: @Sendable (_ item: Int) -> Void
         var keep: @Sendable (_ item: Int, SamplingCheckpoint) -> Void
         var decode:
             @Sendable (
@@ -158,6 +159,7 @@ actor CoordinatorEngine {
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
         case .store(let result, let worker, let kernelClass):
             outputs.store(result, worker, kernelClass)
+        case .forget(let item): outputs.forget(item)
         case .keep(let item, let checkpoint): outputs.keep(item, checkpoint)
         case .decode(let result, let worker, let kernelClass, let picture):
             outputs.decode(result, worker, kernelClass, picture)

@@ -10,7 +10,7 @@ extension CoordinatorEvent {
         case .progress: .trace
         case .workerJoined, .workerBusy, .workerReturned, .assigned, .resumed, .completed:
             .info
-        case .workerRefused, .workerLost, .workerQuarantined, .retried: .warning
+        case .workerRefused, .workerLost, .workerQuarantined, .imageOverdue, .retried: .warning
         case .failed: .error
         case .resultsDiffer: .critical
         }
@@ -27,6 +27,7 @@ extension CoordinatorEvent {
         case .assigned: "image assigned"
         case .progress: "step done"
         case .resumed: "image goes on"
+        case .imageOverdue: "image overdue"
         case .retried: "attempt failed"
         case .completed: "image completed"
         case .failed: "image failed"
@@ -58,6 +59,8 @@ extension CoordinatorEvent {
             ]
         case .resumed(let item, let worker, let step):
             ["image": "\(item)", "worker.id": "\(worker)", "step": "\(step)"]
+        case .imageOverdue(let item, let worker, let seconds):
+            ["image": "\(item)", "worker.id": "\(worker)", "seconds": "\(seconds)"]
         case .retried(let item, let failure):
             [
                 "image": "\(item)", "worker.id": "\(failure.worker)",

@@ -25,6 +25,8 @@ package enum CoordinatorEvent: Sendable, Equatable {
         item: Int, worker: String, step: Int, stepCount: Int, newSteps: Int, seconds: Double)
     /// A worker goes on with an image where another one left it.
     case resumed(item: Int, worker: String, step: Int)
+    /// A worker took an image and neither begins it nor gives it back: another one draws it, too.
+    case imageOverdue(item: Int, worker: String, seconds: Double)
     /// An attempt failed, and the image waits for another.
     case retried(item: Int, failure: AttemptFailure)
     /// The latents of an image are here; decoding comes next.

@@ -9,6 +9,7 @@ extension CoordinatorStateMachine {
 
     /// Books a failure of a worker; too many within the window put it in quarantine.
     mutating func strike(_ index: Int, reason: String, now: Duration) {
+        guard !workers[index].isGone else { return }
         // A failure is forgotten after a while, but not before the worker did a step again.
         let (window, lastStep) = (tolerance.strikeWindow, workers[index].lastStep)
         workers[index].strikes.removeAll { $0 + window <= now && $0 < lastStep }
@@ -52,6 +53,16 @@ extension CoordinatorStateMachine {
         workers[index].quarantineCount = 0
         workers[index].isOnProbation = false
         workers[index].disputedItem = nil
+        actions.append(.report(.workerReturned(worker: workers[index].name)))
+    }
+
+    /// What a worker's result differed from was worth nothing.
+    mutating func vindicate(_ index: Int) {
+        workers[index].disputedItem = nil
+        guard !workers[index].isGone, workers[index].isOnProbation else { return }
+        workers[index].isOnProbation = false
+        workers[index].quarantineCount = max(0, workers[index].quarantineCount - 1)
+        workers[index].pausedUntil = nil
         actions.append(.report(.workerReturned(worker: workers[index].name)))
     }
 

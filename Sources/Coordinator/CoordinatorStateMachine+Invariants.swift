@@ -24,6 +24,7 @@ extension CoordinatorStateMachine {
     package var backlogCount: Int { undecodedCount }
 
     private func brokenLease() -> String? {
+        var tokens: Set<UInt64> = []
         var holders = Array(repeating: 0, count: items.count)
         for (index, worker) in workers.enumerated() {
             if !worker.leases.isEmpty, worker.phase != .ready {
@@ -33,7 +34,9 @@ extension CoordinatorStateMachine {
                 return "\(worker.name) holds \(worker.leases.count) leases, beyond its credits"
             }
             for held in worker.leases {
-                guard wasGranted(held.lease) else { return "\(held.lease) was never granted" }
+                guard tokens.insert(held.lease.token).inserted else {
+                    return "\(held.lease) has another one's token"
+                }
                 if held.isLive { holders[held.item] += 1 }
                 let isTwice = workers[index].leases.count { $0.item == held.item } > 1
                 if isTwice { return "\(worker.name) holds image \(held.item) twice" }

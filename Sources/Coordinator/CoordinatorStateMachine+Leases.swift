@@ -27,10 +27,8 @@ extension CoordinatorStateMachine {
         _ item: Int, attempt: Int, to index: Int, _ preparation: Preparation,
         isCheck: Bool = false, now: Duration
     ) {
-        guard let id = workers[index].connection else { return }
-        let lease = Lease(
-            item: UInt32(item), attempt: attempt, token: tokenBase + UInt64(grantedItems.count + 1))
-        grantedItems.append(UInt32(item))
+        guard let id = workers[index].connection, let node = workers[index].node else { return }
+        let lease = mint.makeLease(item: UInt32(item), attempt: attempt, for: node.instance)
         if workers[index].leases.isEmpty { workers[index].lastProgress = now }
         var held = HeldLease(lease, stepCount: requests[item].inferenceStepCount)
         held.isProbe = workers[index].isOnProbation
@@ -85,7 +83,7 @@ extension CoordinatorStateMachine {
         _ old: Lease, from index: Int, on id: ConnectionID, now: Duration
     ) {
         let item = Int(old.item)
-        guard wasGranted(old), let position = retries.firstIndex(of: item),
+        guard let position = retries.firstIndex(of: item),
             workers[index].freeCredits(now: now) > 0
         else {
             actions.append(.send(id, .cancel(old)))
@@ -99,16 +97,6 @@ extension CoordinatorStateMachine {
         lease(item, to: index, isUnderWay: true, now: now)
     }
 
-    /// Whether this run granted such a lease: the token belongs to the image.
-    func wasGranted(_ lease: Lease) -> Bool {
-        guard lease.token > tokenBase else {
-            return lease.token > 0 && items.indices.contains(Int(lease.item))
-        }
-        let position = lease.token - tokenBase - 1
-        guard position < UInt64(grantedItems.count) else { return false }
-        return grantedItems[Int(position)] == lease.item
-    }
-
     /// Notes that a worker's sampling thread moves.
     mutating func movedOn(_ index: Int, now: Duration) {
         workers[index].lastProgress = now
@@ -120,6 +108,7 @@ extension CoordinatorStateMachine {
         guard let id = workers[index].connection else { return }
         let wasAsked = workers[index].leases[position].recall != nil
         workers[index].leases[position].recall = reason
+        if !wasAsked { workers[index].leases[position].recalledAt = lastNow }
         if !wasAsked { actions.append(.send(id, .cancel(workers[index].leases[position].lease))) }
     }
 
@@ -160,6 +149,31 @@ extension CoordinatorStateMachine {
         strike(index, reason: reason, now: now)
     }
 
+    /// Images that were asked back, were not begun, and are kept without a word: others draw them,
+    /// and the worker gets nothing new until it answers.
+    mutating func expireRecalls(of index: Int, now: Duration) {
+        for position in workers[index].leases.indices {
+            let held = workers[index].leases[position]
+            guard let time = held.answerDeadline(timeouts: timeouts), now >= time else { continue }
+            workers[index].leases[position].recall = .expired
+            reportOverdue(position, of: index, since: held.recalledAt, now: now)
+            letGo(held.item)
+        }
+    }
+
+    /// Says once that a worker does nothing about an image that it took.
+    mutating func reportOverdue(
+        _ position: Int, of index: Int, since: Duration, now: Duration
+    ) {
+        guard !workers[index].leases[position].isOverdueReported else { return }
+        workers[index].leases[position].isOverdueReported = true
+        actions.append(
+            .report(
+                .imageOverdue(
+                    item: workers[index].leases[position].item, worker: workers[index].name,
+                    seconds: (now - since).seconds)))
+    }
+
     mutating func givenBack(
         _ lease: Lease, _ reason: WireReason, by index: Int, now: Duration
     ) {
@@ -168,7 +182,7 @@ extension CoordinatorStateMachine {
             pause(index, until: now + .milliseconds(reason.retryAfterMilliseconds))
         }
         switch reason.code {
-        case .cancelled: break
+        case .cancelled where held.recall != nil || has(.believeCancelled): break
         case .draining: workers[index].isDraining = true
         case .overCredit:
             pause(index, until: now + .seconds(1))
@@ -215,9 +229,14 @@ extension CoordinatorStateMachine {
     }
 
     /// Takes back what a worker held when its connection ended.
-    mutating func takeBackLeases(of index: Int, reason: String, now: Duration) {
+    ///
+    /// - Parameter isEvidence: whether the images that it was at may have ended it.
+    mutating func takeBackLeases(
+        of index: Int, reason: String, isEvidence: Bool = true, now: Duration
+    ) {
         let leases = workers[index].leases
-        let suspects = suspects(among: leases.filter(\.isLive), of: index, now: now)
+        let suspects =
+            isEvidence ? suspects(among: leases.filter(\.isLive), of: index, now: now) : []
         workers[index].leases = []
         for (item, loss) in suspects {
             noteLoss(of: index, with: item, loss, now: now)

@@ -89,6 +89,7 @@ extension CoordinatorStateMachine {
         let retry = retries.first { item in
             // Not back to a worker that failed it while another is there.
             items[item].notBefore <= now
+                && !workers[index].leases.contains { $0.item == item }
                 && (!items[item].failedWorkers.contains(index)
                     || !workers.indices.contains {
                         workers[$0].isUsable(now: now) && !items[item].failedWorkers.contains($0)
@@ -211,8 +212,12 @@ extension CoordinatorStateMachine {
             return isGain(relief, item, for: thief) && mayCopy(item, to: thief)
         }
         guard let choice else { return false }
-        let item = workers[choice.worker].leases[choice.position].item
-        lease(item, to: thief, now: now)
+        let held = workers[choice.worker].leases[choice.position]
+        if !held.isStarted {
+            let since = workers[choice.worker].lastProgress
+            reportOverdue(choice.position, of: choice.worker, since: since, now: now)
+        }
+        lease(held.item, to: thief, now: now)
         return true
     }
 
@@ -256,6 +261,15 @@ extension CoordinatorStateMachine {
         secondsUntilFree(index, now: now) + imageSeconds(item, by: index)
     }
 
+    /// Whether a worker that has nothing else to do does not begin the image that it has.
+    ///
+    /// While results of it are being stored, that is its good right.
+    private func hasNotBegun(_ index: Int, now: Duration) -> Bool {
+        guard let first = workers[index].leases.first, first.isWaiting else { return false }
+        return now >= workers[index].lastProgress + timeouts.answer && !awaitsOurWord(index)
+            && !has(.waitForSilent)
+    }
+
     /// Seconds until a worker is done with its leases, up to one of them or with all.
     private func secondsUntilFree(
         _ index: Int, through last: Int? = nil, now: Duration
@@ -263,6 +277,7 @@ extension CoordinatorStateMachine {
         let leases = workers[index].leases
         guard !leases.isEmpty else { return 0 }
         let unit = unitSeconds(of: index)
+        if hasNotBegun(index, now: now) { return .infinity }
         var seconds = 0.0
         for position in 0...(last ?? leases.count - 1) where leases[position].recall == nil {
             let step = unit * stepWork[leases[position].item]

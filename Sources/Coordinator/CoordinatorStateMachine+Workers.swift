@@ -26,6 +26,13 @@ extension CoordinatorStateMachine {
     ) {
         workers[index].watch.heard(now: now)
         if has(.leaseByHeartbeat) { workers[index].lastProgress = now }
+        if workers[index].phase == .ready, let lease = message.lease,
+            !isFair(lease, in: message.type, from: index)
+        {
+            let reason = "it sent \(message.type) for \(lease), a lease that it was not given"
+            breached(index, on: id, .unexpectedMessage, reason, now: now)
+            return
+        }
         switch (workers[index].phase, message) {
         case (_, .ping(let number)): actions.append(.send(id, .pong(number)))
         case (_, .pong): break
@@ -36,9 +43,7 @@ extension CoordinatorStateMachine {
         case (.ready, .checkpoint(let lease, let checkpoint)):
             saved(lease, checkpoint, by: index)
         case (.ready, .picture(let lease, let picture)):
-            if wasGranted(lease), items[Int(lease.item)].isOpen, configuration.wantsPictures {
-                pictures[Int(lease.item)] = (lease, picture)
-            }
+            pictured(lease, picture, by: index, now: now)
         case (.ready, .result(let result)): arrived(result, from: index, on: id, now: now)
         case (.ready, .ackConfirm): break
         case (.ready, .nak(let lease, let reason)):
@@ -54,41 +59,27 @@ extension CoordinatorStateMachine {
         }
     }
 
-    mutating func malformed(
-        _ error: WireError, from index: Int, on id: ConnectionID, now: Duration
-    ) {
-        if case .stranger = error {
-            actions.append(.finish(id))
-            retire(index, reason: error.description, now: now)
-            return
-        }
-        actions.append(.send(id, .goodbye(WireReason(error.code, error.description))))
-        actions.append(.finish(id))
-        if case .unsupportedProtocol = error {
-            retire(index, reason: error.description, now: now)
-        } else {
-            lose(index, reason: error.description, now: now)
-        }
-    }
-
     /// Takes a worker's leases back and decides whether to try it again.
     ///
     /// - Parameters:
     ///   - isOrderly: it was stopped and may be started again; nothing it held is to blame.
     ///   - staysAway: it will not have us any more.
+    ///   - isBreach: it was let go for what it said: its own failure, whatever it held.
     mutating func lose(
         _ index: Int, reason: String, isOrderly: Bool = false, staysAway: Bool = false,
-        now: Duration
+        isBreach: Bool = false, now: Duration
     ) {
         let wasDismissed = workers[index].isGone
         let wasReady = workers[index].phase == .ready
         let heldImages = workers[index].leases.contains(where: \.isLive)
         workers[index].connection = nil
+        workers[index].picture = nil
         guard !wasDismissed else { return }
-        takeBackLeases(of: index, reason: reason, now: now)
+        takeBackLeases(
+            of: index, reason: reason, isEvidence: !isBreach || has(.blameImages), now: now)
         if isOrderly {
             settleLosses(of: index, hasEnded: false, now: now)
-        } else if wasReady, heldImages, !staysAway {
+        } else if wasReady, isBreach || heldImages && !staysAway {
             strike(index, reason: reason, now: now)
         }
         if workers[index].isGone { return }
@@ -140,8 +131,18 @@ extension CoordinatorStateMachine {
                 actions.append(.finish(id))
             }
             workers[index].phase = .gone(reason: "the run is over")
+            workers[index].isDismissed = true
             workers[index].connection = nil
+            workers[index].picture = nil
             workers[index].leases = []
+        }
+    }
+
+    /// An image is open again: workers that were said goodbye to are needed after all.
+    mutating func callBack(now: Duration) {
+        for index in workers.indices where workers[index].isDismissed {
+            workers[index].isDismissed = false
+            workers[index].phase = .waiting(until: now + timeouts.reconnect)
         }
     }
 
@@ -160,7 +161,7 @@ extension CoordinatorStateMachine {
     }
 
     /// Whether a result of a worker is still being stored.
-    private func awaitsOurWord(_ index: Int) -> Bool {
+    func awaitsOurWord(_ index: Int) -> Bool {
         storing.values.contains { stored in
             stored.waiting.contains { $0.connection == workers[index].connection }
         }
@@ -193,6 +194,7 @@ extension CoordinatorStateMachine {
             }
         }
         guard workers[index].phase == .ready else { return }
+        expireRecalls(of: index, now: now)
         switch workers[index].watch.check(now: now) {
         case .fine: break
         case .gone: cut(index, reason: "it was silent for \(timeouts.idle.seconds) s", now)
@@ -276,7 +278,8 @@ extension CoordinatorStateMachine {
         settleLosses(of: index, hasEnded: false, now: now)
         workers[index].connection = nil
         workers[index].busySince = since
-        let pause = Duration.milliseconds(max(10, reason.retryAfterMilliseconds))
+        let asked = Duration.milliseconds(reason.retryAfterMilliseconds)
+        let pause = has(.redialAtOnce) ? asked : max(timeouts.busyRetry, asked)
         workers[index].phase = .waiting(until: now + pause)
     }
 

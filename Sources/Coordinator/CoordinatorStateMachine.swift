@@ -28,7 +28,9 @@ package struct CoordinatorStateMachine {
         case storeFailed(item: Int, reason: String)
         /// An image was decoded and its consumer is done with it.
         case consumed(item: Int)
-        case decodeFailed(item: Int, reason: String)
+        /// - Parameter isDecoderSound: whether the decoder makes a picture of other latents of that
+        ///   size, so that these are to blame.
+        case decodeFailed(item: Int, reason: String, isDecoderSound: Bool)
         /// The user gives up.
         case cancel
         case tick
@@ -44,6 +46,8 @@ package struct CoordinatorStateMachine {
         case abort(ConnectionID, reason: String)
         /// Put a result where no crash can take it away; `stored` or `storeFailed` follows.
         case store(LatentResult, worker: String, kernelClass: String)
+        /// Take back what was stored of an image: no picture can be made of it.
+        case forget(item: Int)
         /// Put a checkpoint beside it, for a later life of this run; it replaces the image's last one
         /// and may be dropped with its outcome.
         case keep(item: Int, SamplingCheckpoint)
@@ -81,9 +85,12 @@ package struct CoordinatorStateMachine {
         var kills: [SampledLoss] = []
         /// Losses of workers of which it is not known whether they ended.
         var openLosses: [SampledLoss] = []
-        /// Digest and maker of the first result.
+        /// Digest, maker and lease of the first result.
         var sha256: [UInt8] = []
         var maker: Int?
+        var filledBy: Lease?
+        /// Results of which the decoder made no picture.
+        var undecodable: [(lease: Lease, sha256: [UInt8])] = []
 
         /// Failures that may be its own fault.
         var chargedCount: Int { failures.count - lostAttempts.count }
@@ -114,16 +121,12 @@ package struct CoordinatorStateMachine {
     var storing: [Int: StoringResult] = [:]
     /// The newest checkpoints of items that were begun and have no outcome.
     var checkpoints: [Int: KeptCheckpoint] = [:]
-    /// Pictures whose results are still to come, by item.
-    var pictures: [Int: (lease: Lease, picture: WorkerPicture)] = [:]
     /// Items neither completed nor failed.
     var openCount: Int
     /// Results that wait for the decoder or its consumer.
     var undecodedCount = 0
-    /// Tokens up to this one were granted by this run before it was resumed.
-    let tokenBase: UInt64
-    /// The item of every lease granted since; the fencing token is the position plus 1 plus base.
-    var grantedItems: [UInt32] = []
+    /// Makes the leases, and knows them again.
+    var mint: LeaseMint
     /// When estimates are looked at again for the sake of idle workers.
     var tailCheck: Duration?
     /// The time of the last event.
@@ -145,10 +148,12 @@ package struct CoordinatorStateMachine {
     /// - Parameters:
     ///   - node: what HELLO says; its instance id is the run's.
     ///   - workers: at least one.
+    ///   - mint: makes the leases; with the key of the run's earlier sessions.
     ///   - resumed: what an earlier life of the same run left behind.
     package init(
         node: NodeDescription, configuration: CoordinatorConfiguration,
-        workers: [WorkerAddress], requests: [GenerationRequest], resumed: ResumedRun = ResumedRun()
+        workers: [WorkerAddress], requests: [GenerationRequest], mint: LeaseMint,
+        resumed: ResumedRun = ResumedRun()
     ) {
         self.node = node
         self.configuration = configuration
@@ -159,7 +164,7 @@ package struct CoordinatorStateMachine {
         self.workers = workers.map {
             RegisteredWorker(address: $0, timeouts: configuration.timeouts)
         }
-        tokenBase = resumed.tokenBase
+        self.mint = mint
         let completed = configuration.plantedBug == .forgetStored ? [:] : resumed.completed
         for (item, sha256) in completed {
             items[item].status = .completed
@@ -199,7 +204,8 @@ package struct CoordinatorStateMachine {
             storeFailure = reason
             cancel()
         case .consumed: undecodedCount -= 1
-        case .decodeFailed(let item, let reason): decodeFailed(item, reason: reason)
+        case .decodeFailed(let item, let reason, let isDecoderSound):
+            decodeFailed(item, reason: reason, isDecoderSound: isDecoderSound, now: now)
         case .cancel: cancel()
         case .tick: tick(now: now)
         }

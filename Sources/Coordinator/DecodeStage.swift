@@ -13,7 +13,8 @@ struct DecodeStage: Sendable {
     /// What came out, in order of completion.
     enum Output: Sendable {
         case image(FinishedImage)
-        case failure(item: Int, reason: String)
+        /// - Parameter isDecoderSound: whether the decoder makes a picture of other latents.
+        case failure(item: Int, reason: String, isDecoderSound: Bool)
         /// Nobody decodes in this run.
         case undecoded(item: Int)
     }
@@ -71,7 +72,17 @@ struct DecodeStage: Sendable {
                     decodeSeconds: seconds, workerDecodeClass: picture?.kernelClass,
                     sha256: Hexadecimal.text(result.sha256)))
         } catch {
-            return .failure(item: item, reason: "\(error)")
+            return .failure(
+                item: item, reason: "\(error)", isDecoderSound: isSound(for: result.latents))
         }
+    }
+
+    /// Whether the decoder makes a picture of as many zeros, which lie in the middle of what any
+    /// VAE decodes: if not, it lacks memory, or is broken, and no latents are to blame.
+    private func isSound(for latents: GeneratedLatents) -> Bool {
+        let zeros = GeneratedLatents(
+            channels: latents.channels, height: latents.height, width: latents.width,
+            values: [Float](repeating: 0, count: latents.values.count))
+        return (try? decoder.decode(zeros)) != nil
     }
 }

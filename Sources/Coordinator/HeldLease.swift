@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
@@ -29,6 +30,10 @@ struct HeldLease: Equatable {
     /// Given for the sake of comparison: the image has its outcome.
     var isCheck = false
     var recall: Recall?
+    /// When CANCEL was sent.
+    var recalledAt = Duration.zero
+    /// Whether it was reported that the worker does not begin.
+    var isOverdueReported = false
     /// The step of the checkpoint that it was given, until it is known to have begun anew.
     var offeredStep = 0
     /// Workers whose steps are in that checkpoint.
@@ -49,6 +54,13 @@ struct HeldLease: Equatable {
     var isAtItsFirstStep: Bool { !isStarted || step <= offeredStep }
     /// How far its image is at least, as far as is known.
     var reachedStep: Int { max(step, offeredStep) }
+    /// When an image that was not begun and is asked back is given to others without an answer.
+    ///
+    /// One that was begun may take a step until the thread stops.
+    func answerDeadline(timeouts: ClusterTimeouts) -> Duration? {
+        recall == .moved && !isStarted ? recalledAt + timeouts.answer : nil
+    }
+
     /// Denoising steps still to be done.
     var stepsLeft: Int { max(0, stepCount - reachedStep) }
 }

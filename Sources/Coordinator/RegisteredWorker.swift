@@ -49,6 +49,10 @@ struct RegisteredWorker {
     var disputedItem: Int?
     var busySince: Duration?
     var isDraining = false
+    /// It was said goodbye to because no image needed it.
+    var isDismissed = false
+    /// The picture that it sent last; the result that it belongs to follows.
+    var picture: (lease: Lease, picture: WorkerPicture)?
     /// It asked for a pause, or is quarantined.
     var pausedUntil: Duration?
 
@@ -104,6 +108,10 @@ struct RegisteredWorker {
             if !leases.isEmpty {
                 let patience = patience(timeouts: timeouts, stepWork: stepWork)
                 deadline = min(deadline, lastProgress + patience)
+            }
+            for held in leases {
+                guard let time = held.answerDeadline(timeouts: timeouts) else { continue }
+                deadline = min(deadline, time)
             }
             return pausedUntil.map { min(deadline, $0) } ?? deadline
         }

@@ -9,8 +9,11 @@ package struct ResumedRun: Sendable {
     package var completed: [Int: [UInt8]]
     /// Images that were given up, with their reasons.
     package var failed: [Int: [AttemptFailure]]
-    /// At least the largest fencing token that was granted before.
-    package var tokenBase: UInt64
+    /// Which session of the run this is, from 1.
+    package var session: Int
+    /// What its leases are known again by; `nil` draws one, and then no lease of an earlier session
+    /// counts.
+    package var leaseKey: [UInt8]?
     /// The name of all lives of a run towards workers, 16 bytes; `nil` draws one.
     package var instance: [UInt8]?
     /// The newest checkpoints of images that were not done.
@@ -19,12 +22,13 @@ package struct ResumedRun: Sendable {
     /// A run that begins; or one that goes on with what was stored.
     package init(
         completed: [Int: [UInt8]] = [:], failed: [Int: [AttemptFailure]] = [:],
-        tokenBase: UInt64 = 0, instance: [UInt8]? = nil,
+        session: Int = 1, leaseKey: [UInt8]? = nil, instance: [UInt8]? = nil,
         checkpoints: [Int: SamplingCheckpoint] = [:]
     ) {
         self.completed = completed
         self.failed = failed
-        self.tokenBase = tokenBase
+        self.session = session
+        self.leaseKey = leaseKey
         self.instance = instance
         self.checkpoints = checkpoints
     }

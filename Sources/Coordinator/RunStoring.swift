@@ -26,6 +26,8 @@ package enum RunEntry: Sendable {
     case result(ResultEntry)
     /// An attempt failed; after the last one the image has failed.
     case failure(item: Int, AttemptFailure, isFinal: Bool)
+    /// The result of an image that was booked before is worth nothing: the image is open again.
+    case forgotten(item: Int)
 }
 
 /// The result of an image without its latents.

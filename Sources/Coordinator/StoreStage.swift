@@ -21,6 +21,8 @@ struct StoreStage: Sendable {
         /// Its latents are written.
         case result(ResultEntry)
         case broken(item: Int, reason: String)
+        /// What was stored of an image is worth nothing.
+        case forgotten(item: Int)
         case event(CoordinatorEvent)
     }
 
@@ -75,6 +77,11 @@ struct StoreStage: Sendable {
                 enqueue(.broken(item: item, reason: "\(error)"))
             }
         }
+    }
+
+    /// Takes back what was stored of an image.
+    func forget(_ item: Int) {
+        if store != nil { enqueue(.forgotten(item: item)) }
     }
 
     /// Keeps a checkpoint; one that can't be kept costs nothing but steps.
@@ -141,6 +148,7 @@ struct StoreStage: Sendable {
             case .broken(let item, let reason):
                 outputs.emit(.storeFailed(item: item, reason: reason))
             case .event(let event): outputs.report(event)
+            case .forgotten: break
             }
         }
     }
@@ -164,6 +172,7 @@ extension StoreStage.Input {
     fileprivate var entries: [RunEntry] {
         switch self {
         case .result(let entry): [.result(entry)]
+        case .forgotten(let item): [.forgotten(item: item)]
         case .event(.retried(let item, let failure)):
             [.failure(item: item, failure, isFinal: false)]
         // Earlier failures of the image were booked when they happened.
@@ -181,7 +190,7 @@ extension RunEntry {
     fileprivate var item: Int {
         switch self {
         case .result(let entry): entry.item
-        case .failure(let item, _, _): item
+        case .failure(let item, _, _), .forgotten(let item): item
         }
     }
 }

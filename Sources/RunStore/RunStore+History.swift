@@ -84,7 +84,7 @@ extension Row {
 extension StoredRun {
     /// Whether names and digests have the lengths that they must have.
     fileprivate var isWhole: Bool {
-        instance.count == 16
+        instance.count == 16 && leaseKey?.count ?? 32 == 32
             && [model.unet, model.textEncoder, model.vae].allSatisfy { $0.count == 32 }
     }
 }

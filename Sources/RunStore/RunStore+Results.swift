@@ -17,11 +17,15 @@ extension RunStore {
 
     /// Books results, whose latents are written, and failures, all of them or none.
     ///
+    /// - Parameter forgotten: images whose earlier results count no more.
     /// - Throws: `RunStoreError`.
-    package func commit(results: [StoredResult], failures: [StoredFailure]) throws {
+    package func commit(
+        results: [StoredResult], failures: [StoredFailure], forgotten: [Int] = []
+    ) throws {
         if !results.isEmpty { try guarded { try archive.synchronize() } }
         let encoder = JSONEncoder()
         try write { database in
+            for item in forgotten { try database.forgetResult(of: item) }
             for result in results {
                 let merging = String(
                     decoding: try encoder.encode(result.tokenMerging), as: UTF8.self)
@@ -87,10 +91,7 @@ extension RunStore {
     ///
     /// - Throws: `RunStoreError`.
     package func forgetResult(of item: Int) throws {
-        try write { database in
-            try database.execute(sql: "DELETE FROM picture WHERE item = ?", arguments: [item])
-            try database.execute(sql: "DELETE FROM result WHERE item = ?", arguments: [item])
-        }
+        try write { try $0.forgetResult(of: item) }
     }
 
     /// Keeps how far an image is, in place of what was kept of it before.
@@ -107,5 +108,12 @@ extension RunStore {
                     item, checkpoint.step, checkpoint.kernelClass, Data(checkpoint.bytes), item,
                 ])
         }
+    }
+}
+
+extension Database {
+    fileprivate func forgetResult(of item: Int) throws {
+        try execute(sql: "DELETE FROM picture WHERE item = ?", arguments: [item])
+        try execute(sql: "DELETE FROM result WHERE item = ?", arguments: [item])
     }
 }

@@ -7,6 +7,10 @@ package struct StoredRun: Sendable, Equatable, Codable {
     /// Name of the coordinator towards its workers, 16 random bytes: who keeps results of an
     /// earlier life of the run knows the next one by it.
     package var instance: [UInt8]
+    /// Key by which the run knows the leases of its earlier sessions again, 32 random bytes.
+    ///
+    /// No worker learns it. `nil` in accounts of older builds.
+    package var leaseKey: [UInt8]?
     /// Directory of the model as it was given; `nil` for the embedded one.
     package var modelDirectory: String?
     /// The weights that every image of the run is drawn with.
@@ -24,10 +28,12 @@ package struct StoredRun: Sendable, Equatable, Codable {
 
     /// Describes a run.
     package init(
-        instance: [UInt8], modelDirectory: String?, model: ModelFingerprint, baseSeed: UInt64,
+        instance: [UInt8], leaseKey: [UInt8]?, modelDirectory: String?, model: ModelFingerprint,
+        baseSeed: UInt64,
         isBaseSeedRandom: Bool, batchCount: Int, settings: [String: String], savesLatents: Bool
     ) {
         self.instance = instance
+        self.leaseKey = leaseKey
         self.modelDirectory = modelDirectory
         self.model = model
         self.baseSeed = baseSeed
@@ -40,7 +46,7 @@ package struct StoredRun: Sendable, Equatable, Codable {
 
 /// One life of a run's coordinator, from its start to its end or death.
 package struct StoredLife: Sendable, Equatable {
-    /// Which one, from 1: fencing tokens of a later life are larger than all of earlier ones.
+    /// Which one, from 1; no two lives give leases of one token.
     package var number: Int
     /// When it began, in seconds since 1970.
     package var startedAt: Double
@@ -50,10 +56,7 @@ package struct StoredLife: Sendable, Equatable {
     package var traffic = StoredTraffic()
 
     /// So many lives have tokens of their own.
-    static let numbers = 1...(1 << 22)
-
-    /// No token of an earlier life is above this.
-    package var tokenBase: UInt64 { UInt64(number) << 40 }
+    static let numbers = 1...(1 << 20 - 1)
 }
 
 /// What fell on the wire in one life, in bytes.

@@ -41,10 +41,10 @@ struct ByteReader {
         Float(bitPattern: try read(UInt32.self, field))
     }
 
-    /// A duration in seconds: finite and not negative.
+    /// A duration in seconds: not negative, and not beyond belief.
     mutating func readSeconds(_ field: String) throws(WireError) -> Double {
         let value = Double(bitPattern: try read(UInt64.self, field))
-        guard value.isFinite, value >= 0 else {
+        guard value >= 0, value <= WireLimits.secondsMax else {
             throw .fieldOutOfRange(type, field: field, value: "\(value)")
         }
         return value

@@ -26,6 +26,8 @@ package enum WireLimits {
     package static let retryAfterMillisecondsMax = 3_600_000
     /// Largest zstd window a peer may make us hold, as a power of two: 16 MiB.
     package static let zstdWindowLogMax = 24
+    /// Longest time that a peer may say something took, in seconds (a year): sums stay finite.
+    package static let secondsMax = 31_536_000.0
     /// Most bytes of a checkpoint; images whose checkpoints are longer are drawn without.
     package static let checkpointByteCountMax = 8 << 20
     /// Most bytes of a picture's pixels; larger ones are decoded where their latents are collected.

@@ -102,7 +102,8 @@ struct ClusterRun: Sendable {
         var configuration = CoordinatorConfiguration(
             name: SystemInfo.hostName, build: ProgramVersion.text,
             kernelClass: prepared.decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
-            memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint)
+            memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint,
+            latents: prepared.decoder.format)
         configuration.checkpoints = checkpoints
         configuration.wantsPictures = decodePlace == .workers
         // Nobody starts a local worker again.

@@ -11,12 +11,16 @@ internal import Synchronization
 final class PictureDecoder: LatentDecoding, @unchecked Sendable {
     /// What the VAE runs on.
     let kernelClass: String
+    /// What it decodes.
+    let format: LatentFormat
     private let decoder: LatentDecoder
     private let lock = Mutex(())
 
     init(_ decoder: LatentDecoder) {
         self.decoder = decoder
         kernelClass = decoder.kernelClass
+        format = LatentFormat(
+            channelCount: decoder.latentChannels, scale: decoder.scaleFactor)
     }
 
     func decode(_ latents: GeneratedLatents) throws -> DecodedImage {

@@ -16,6 +16,11 @@ extension RunEntry {
             latents: entry.latents, sha256: entry.sha256)
     }
 
+    /// The image whose result is worth nothing, if it says that of one.
+    var forgottenItem: Int? {
+        if case .forgotten(let item) = self { item } else { nil }
+    }
+
     /// The failed attempt as the store keeps it.
     var storedFailure: StoredFailure? {
         guard case .failure(let item, let failure, let isFinal) = self else { return nil }

@@ -31,6 +31,14 @@ extension RunEvent {
                 : [.imageProgress(index: item, worker: worker, step: step, stepCount: stepCount)]
         case .resumed(let item, let worker, let step):
             [.imageResumed(index: item, worker: worker, step: step)]
+        case .imageOverdue(let item, let worker, let seconds):
+            [
+                .warning(
+                    """
+                    \(worker) took image \(item) and did nothing about it for \
+                    \(Int(seconds)) s: it is drawn elsewhere
+                    """)
+            ]
         case .retried(let item, let failure):
             [.imageRetried(index: item, worker: failure.worker, reason: failure.reason)]
         case .completed(let item, let worker, _, _, _):

@@ -56,7 +56,8 @@ struct RunJob: Sendable {
         case .new(let batchCount, let settings, let savesLatents):
             store = try RunStore.begin(
                 StoredRun(
-                    instance: Coordinator.makeInstance(), modelDirectory: modelDirectory,
+                    instance: Coordinator.makeInstance(), leaseKey: LeaseMint.makeKey(),
+                    modelDirectory: modelDirectory,
                     model: fingerprint, baseSeed: plan.baseSeed,
                     isBaseSeedRandom: plan.isBaseSeedRandom, batchCount: batchCount,
                     settings: settings, savesLatents: savesLatents),

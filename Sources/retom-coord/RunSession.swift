@@ -56,7 +56,8 @@ final class RunSession: Sendable {
                 completed: history.results.mapValues(\.sha256),
                 failed: Dictionary(
                     uniqueKeysWithValues: given.map { ($0, history.attemptFailures(of: $0)) }),
-                tokenBase: life.tokenBase, instance: history.run.instance,
+                session: life.number, leaseKey: history.run.leaseKey,
+                instance: history.run.instance,
                 checkpoints: try store.checkpoints())
         }
     }
@@ -221,7 +222,8 @@ extension RunSession: RunStoring {
     func commit(_ entries: [RunEntry]) throws {
         try store.commit(
             results: entries.compactMap(\.storedResult),
-            failures: entries.compactMap(\.storedFailure))
+            failures: entries.compactMap(\.storedFailure),
+            forgotten: entries.compactMap(\.forgottenItem))
     }
 
     func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {

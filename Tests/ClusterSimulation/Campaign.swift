@@ -29,6 +29,9 @@ package struct Campaign {
         package var checkpointCount = 0
         /// Images that came with a picture.
         package var pictureCount = 0
+        /// Lies that workers told, and results that were taken back because no picture came of them.
+        package var lieCount = 0
+        package var undecodableCount = 0
         package var resumedCount = 0
         package var savedStepCount = 0
         package var ignoredCheckpointCount = 0
@@ -52,6 +55,8 @@ package struct Campaign {
             coordinatorCrashCount += cluster.observed.coordinatorCrashCount
             checkpointCount += cluster.observed.checkpointCount
             pictureCount += cluster.observed.pictureCount
+            lieCount += cluster.observed.lieCount
+            undecodableCount += cluster.observed.undecodableCount
             resumedCount += cluster.observed.resumedCount
             savedStepCount += cluster.observed.savedStepCount
             ignoredCheckpointCount += cluster.observed.ignoredCheckpointCount
@@ -87,7 +92,8 @@ extension Campaign.Tally: CustomStringConvertible {
         \(alarmCount) alarms, \(silentErrorCount) silent errors, \(coordinatorCrashCount) \
         coordinators killed, \(checkpointCount) checkpoints, \(resumedCount) images resumed \
         (\(savedStepCount) steps), \(ignoredCheckpointCount) checkpoints ignored, \
-        \(pictureCount) pictures of workers, \
+        \(pictureCount) pictures of workers, \(lieCount) lies, \(undecodableCount) results taken \
+        back, \
         \(cancelledRunCount) runs cancelled, \(failures.count) broken; \
         trace \(String(trace, radix: 16))
         """
@@ -107,6 +113,8 @@ extension Campaign.Tally: CustomStringConvertible {
         cancelledRunCount += other.cancelledRunCount
         checkpointCount += other.checkpointCount
         pictureCount += other.pictureCount
+        lieCount += other.lieCount
+        undecodableCount += other.undecodableCount
         resumedCount += other.resumedCount
         savedStepCount += other.savedStepCount
         ignoredCheckpointCount += other.ignoredCheckpointCount

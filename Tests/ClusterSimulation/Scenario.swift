@@ -14,6 +14,8 @@ package struct Scenario: Sendable {
         case poison
         /// Everything at once.
         case storm
+        /// One or two workers lie in every way they can; nothing else goes wrong.
+        case lies
     }
 
     /// One simulated machine.
@@ -24,6 +26,8 @@ package struct Scenario: Sendable {
         var kernelClass = "a"
         /// It holds other weights and must be refused.
         var hasOtherModel = false
+        /// What it says that no sound worker says; each lease meets one of them.
+        var lies: [Lie] = []
         /// It still keeps a result of an earlier run, with the same image number.
         var keepsOldResult = false
     }
@@ -65,11 +69,13 @@ package struct Scenario: Sendable {
 
     /// Draws a scenario.
     ///
-    /// - Parameter weather: `nil` draws that too: one seed in eight is calm, one poisonous.
+    /// - Parameter weather: `nil` draws that too: one seed in eight is calm, one poisonous, one of
+    ///   liars.
     package init(seed: UInt64, weather: Weather? = nil, bug: PlantedBug? = nil) {
         var random = SplitMix64(seed: seed)
         self.seed = seed
-        self.weather = weather ?? (seed % 8 == 0 ? .calm : seed % 8 == 1 ? .poison : .storm)
+        let weathers: [Weather] = [.calm, .poison, .lies, .storm]
+        self.weather = weather ?? weathers[min(3, Int(seed % 8))]
         self.bug = bug
         let count = random.between(1...14)
         // Now and then images that take longer than a lease may go without a step.
@@ -100,6 +106,7 @@ package struct Scenario: Sendable {
         case .calm: break
         case .poison: addPoison(&random)
         case .storm: addStorm(&random)
+        case .lies: addLiars(&random)
         }
     }
 

@@ -24,6 +24,12 @@ extension SimulatedCluster {
         var imageCounts: [Int] = []
         var lastStored = Duration.zero
         var attemptCounts: [Int: Int] = [:]
+        /// Leases of this life, and the machines that got them.
+        var granted: [(worker: Int, lease: Lease)] = []
+        /// When each address was dialled last.
+        var lastDials: [Int: Duration] = [:]
+        var lieCount = 0
+        var undecodableCount = 0
         var coordinatorCrashCount = 0
         var retryCount = 0
         var quarantineCount = 0
@@ -44,8 +50,7 @@ extension SimulatedCluster {
     mutating func observe(_ event: CoordinatorEvent) {
         switch event {
         case .completed(let item, let worker, let attempt, _, _):
-            let address = Int(worker.dropFirst(2)) ?? 0
-            observed.imageCounts[scenario.addresses[max(0, address - 1)]] += 1
+            observed.imageCounts[machine(named: worker)] += 1
             observed.lastStored = timeline.now
             mix(5, UInt64(item), UInt64(attempt))
             if !disk.contains(item) { note("image \(item) was announced before it was stored") }
@@ -60,16 +65,28 @@ extension SimulatedCluster {
             checkRetry(item, failure)
         case .resultsDiffer(let item, let worker, let first):
             observed.alarmCount += 1
-            if scenario.faults.bitFlip == 0 {
+            if scenario.faults.bitFlip == 0, !scenario.hasLiar(.undecodable) {
                 note("image \(item) differs between \(worker) and \(first)")
             }
         case .resumed(let item, _, let step):
             mix(8, UInt64(item), UInt64(step))
             observed.resumedCount += 1
             observed.savedStepCount += step
-        case .workerQuarantined: observed.quarantineCount += 1
+        case .workerQuarantined(let worker, let reason, _):
+            observed.quarantineCount += 1
+            if !scenario.hasLiar(.undecodable) { checkHonest(worker, "rests: \(reason)") }
+        case .workerRefused(let worker, let reason): checkHonest(worker, "is refused: \(reason)")
+        case .imageOverdue(let item, let worker, _):
+            checkHonest(worker, "does nothing about image \(item)")
+            if scenario.weather == .calm { note("image \(item) is overdue in calm weather") }
+        case .assigned(let item, _, let attempt):
+            if scenario.weather == .lies, attempt > 12 {
+                note("image \(item) is given out \(attempt) times")
+            }
         case .workerLost(let worker, let reason, _):
             if scenario.weather == .calm { note("\(worker) is lost in calm weather: \(reason)") }
+            checkHonest(worker, "is lost: \(reason)")
+            checkLease(worker, reason)
         default: break
         }
     }
@@ -96,6 +113,9 @@ extension SimulatedCluster {
             note("image \(item) failed \(attempts) times")
         }
         if scenario.weather == .calm { note("image \(item) failed in calm weather") }
+        if scenario.weather == .lies, !scenario.hasLiar(.undecodable) {
+            note("image \(item) failed by lies: \(failures)")
+        }
         if scenario.weather == .poison, !scenario.poisonous.contains(item) {
             note("image \(item) failed without a reason")
         }
@@ -114,6 +134,9 @@ extension SimulatedCluster {
             let count = observed.outcomes.count
             note("\(count) of \(scenario.requests.count) images have an outcome")
         }
+        if scenario.weather == .lies, observed.lastStored > scenario.honestLimit {
+            note("liars delayed the run to \(observed.lastStored)")
+        }
         if !coordinator.handle(.tick, now: timeline.now).isEmpty {
             note("something happens after the end")
         }
@@ -124,7 +147,8 @@ extension SimulatedCluster {
     static func configuration() -> CoordinatorConfiguration {
         CoordinatorConfiguration(
             name: "simulated", build: "test", kernelClass: "a", coreCount: 1,
-            memoryByteCount: 1 << 30, model: model)
+            memoryByteCount: 1 << 30, model: model,
+            latents: LatentFormat(channelCount: 4, scale: 8))
     }
 
     private static let model = ModelFingerprint(

@@ -52,6 +52,7 @@ extension SimulatedCluster {
             mix(1, UInt64(item), result.lease.token)
             inFlight.insert(item)
             timeline.schedule(.stored(item: item, life: life), in: scenario.storeTime)
+        case .forget(let item): forget(item)
         case .keep(let item, let checkpoint): keep(checkpoint, of: item)
         case .decode(let result, _, let kernelClass, let picture):
             decode(result, kernelClass)
@@ -70,6 +71,9 @@ extension SimulatedCluster {
             }
         case .assign(let lease, _):
             mix(2, UInt64(lease.item), lease.token, id)
+            let worker = links[linkOfConnection[Int(id) - 1]].worker
+            observed.granted.append((worker, lease))
+            if nodes[worker].firstLease == nil { nodes[worker].firstLease = lease }
             if observed.isCancelled { note("image \(lease.item) was given out after the end") }
         case .prepare(let lease, let preparation): checkPreparation(preparation, lease, id)
         default: break
@@ -111,11 +115,22 @@ extension SimulatedCluster {
         if picture != SimulatedSampling.picture(of: result.latents) {
             note("the picture of image \(result.lease.item) shows something else")
         }
+        let request = scenario.requests[Int(result.lease.item)]
+        if picture.image.width != request.width || picture.image.height != request.height {
+            note("the picture of image \(result.lease.item) has another size")
+        }
     }
 
     private mutating func decode(_ result: LatentResult, _ kernelClass: String) {
         let item = Int(result.lease.item)
         if !observed.decoded.insert(item).inserted { note("image \(item) was decoded twice") }
+        guard result.latents.values.count == 4, result.latents.channels == 4 else {
+            return note("the latents of image \(item) have another shape")
+        }
+        if result.latents.values[0] == Self.undecodable {
+            timeline.schedule(.notDecoded(item: item, life: life), in: random.seconds(0.01...6))
+            return
+        }
         if result.latents.values[3] == Self.flippedBit {
             observed.silentErrorCount += 1
         } else {
@@ -127,6 +142,14 @@ extension SimulatedCluster {
             if result.latents != expected { note("image \(item) has wrong latents") }
         }
         timeline.schedule(.decoded(item: item, life: life), in: random.seconds(0.01...6))
+    }
+
+    /// What was stored can't be decoded: the image has no outcome yet.
+    private mutating func forget(_ item: Int) {
+        observed.undecodableCount += 1
+        disk.remove(item)
+        observed.decoded.remove(item)
+        observed.outcomes[item] = nil
     }
 
     private mutating func ended() {
@@ -154,6 +177,8 @@ extension SimulatedCluster {
     mutating func reviveCoordinator() {
         isCoordinatorUp = true
         linkOfConnection = []
+        observed.granted = []
+        observed.lastDials = [:]
         observed.forgetFailures()
         var completed: [Int: [UInt8]] = [:]
         for item in disk {
@@ -165,7 +190,7 @@ extension SimulatedCluster {
         coordinator = Self.coordinator(
             of: scenario, addresses: otherAddresses(),
             resumed: ResumedRun(
-                completed: completed, tokenBase: UInt64(life) << 32, checkpoints: keptCheckpoints))
+                completed: completed, session: life + 1, checkpoints: keptCheckpoints))
         feedCoordinator(.start)
     }
 
@@ -185,6 +210,10 @@ extension SimulatedCluster {
             node: node(.coordinator, instance: 0, credits: 0, kernelClass: "a"),
             configuration: scenario.configuration,
             workers: addresses.map { WorkerAddress(host: "w", port: $0 + 1) },
-            requests: scenario.requests, resumed: resumed)
+            requests: scenario.requests,
+            mint: LeaseMint(
+                key: [UInt8](repeating: 7, count: LeaseMint.keyByteCount),
+                session: resumed.session),
+            resumed: resumed)
     }
 }

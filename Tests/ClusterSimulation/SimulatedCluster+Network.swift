@@ -31,6 +31,7 @@ extension SimulatedCluster {
         let link = links.count
         links.append(Link(worker: worker, connection: id, life: life))
         linkOfConnection.append(link)
+        checkDial(address.port)
         if nodes[worker].clogCounts != [0, 0] {
             timeline.schedule(.connectResult(link: link, isOpen: false), in: .seconds(5))
             return
@@ -128,7 +129,12 @@ extension SimulatedCluster {
             feedCoordinator(.received(id, spoiled(message, by: worker)))
         case (.damage(let error), true): feed(worker, .malformed(UInt64(link), error))
         case (.damage(let error), false): feedCoordinator(.malformed(id, error))
-        case (.end, true): feed(worker, .disconnected(UInt64(link), reason: "cut"))
+        case (.end, true):
+            feed(worker, .disconnected(UInt64(link), reason: "cut"))
+            // A liar that is found out comes back under another name.
+            if !scenario.machines[worker].lies.isEmpty, random.oneIn(2) {
+                crash(worker, downFor: .milliseconds(100))
+            }
         case (.end, false): feedCoordinator(.disconnected(id, reason: "cut"))
         }
     }

@@ -26,6 +26,8 @@ extension SimulatedCluster {
         var announced: Int?
         /// What it last said about its image, and on which connection.
         var lastReport: (link: Int, ProgressReport)?
+        /// The first lease that it was given.
+        var firstLease: Lease?
         var stepTime: Duration
         var slowness = 1
         var clockOffset = Duration.zero
@@ -65,7 +67,7 @@ extension SimulatedCluster {
                 observed.began.insert(report.lease)
                 nodes[index].lastReport = (Int(id), report)
             }
-            send(Int(id), message, toWorker: false)
+            tell(Int(id), message, by: index)
         case .finish(let id): close(Int(id), byWorker: true, isAbrupt: false)
         case .abort(let id, _): close(Int(id), byWorker: true, isAbrupt: true)
         case .begin(let job, let request, let preparation):
@@ -245,6 +247,7 @@ extension SimulatedCluster {
         nodes[index].samplings = [:]
         nodes[index].runningCount = 0
         nodes[index].announced = nil
+        nodes[index].firstLease = nil
         for link in links.indices where links[link].worker == index {
             close(link, byWorker: true, isAbrupt: true)
         }

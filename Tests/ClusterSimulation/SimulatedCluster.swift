@@ -30,6 +30,7 @@ package struct SimulatedCluster {
         case parrot(Int, epoch: Int, link: Int, ProgressReport)
         case stored(item: Int, life: Int)
         case decoded(item: Int, life: Int)
+        case notDecoded(item: Int, life: Int)
         case episode(Int)
         case thaw(Int)
         case unclog(Int, toWorker: Bool)
@@ -126,6 +127,10 @@ package struct SimulatedCluster {
         case .stored(let item, let life): if life == self.life { stored(item) }
         case .decoded(let item, let life):
             if life == self.life { feedCoordinator(.consumed(item: item)) }
+        case .notDecoded(let item, let life):
+            guard life == self.life else { break }
+            feedCoordinator(
+                .decodeFailed(item: item, reason: "not finite", isDecoderSound: true))
         case .episode(let index): perform(scenario.episodes[index].episode)
         case .thaw(let index): thaw(index)
         case .unclog(let index, let toWorker): unclog(index, toWorker: toWorker)

@@ -243,12 +243,14 @@ import WireProtocol
     }
 
     @Test func resumedRunsTakeResultsOfTheirEarlierLives() throws {
-        let resumed = ResumedRun(completed: [0: [1]], tokenBase: 100)
+        let resumed = ResumedRun(completed: [0: [1]], session: 2)
         var subject = Subject(workers: 1, images: 2, resumed: resumed)
         _ = subject(.start)
         let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
-        #expect(lease.item == 1 && lease.token == 101)
-        let actions = try subject.result(1, Lease(item: 1, attempt: 1, token: 7))
+        var earlier = TestCluster.mint(session: 1)
+        let old = earlier.makeLease(item: 1, attempt: 1, for: [UInt8](repeating: 1, count: 16))
+        #expect(lease.item == 1 && lease != old)
+        let actions = try subject.result(1, old)
         #expect(actions.contains { if case .decode = $0 { true } else { false } })
     }
 }

@@ -45,9 +45,10 @@ import Worker
         #expect(subject.hear(1, .checkpoint(lease, Self.checkpoint(1))).isEmpty)
         #expect(subject.hear(1, .checkpoint(lease, Self.checkpoint(3))).isEmpty)
         let stranger = Lease(item: 0, attempt: 1, token: 99)
-        #expect(subject.hear(1, .checkpoint(stranger, Self.checkpoint(2))).isEmpty)
+        let closed = subject.hear(1, .checkpoint(stranger, Self.checkpoint(3)))
+        #expect(Subject.types(closed) == [.goodbye])
+        #expect(!closed.contains { if case .keep = $0 { true } else { false } })
 
-        _ = subject(.disconnected(1, reason: "reset"))
         subject.now = .milliseconds(500)
         let actions = subject.join(2)
         #expect(
@@ -120,7 +121,7 @@ import Worker
     }
 
     @Test func aResumedRunGoesOnFromWhatItsEarlierLifeKept() throws {
-        let resumed = ResumedRun(tokenBase: 7, checkpoints: [0: Self.checkpoint(3)])
+        let resumed = ResumedRun(session: 2, checkpoints: [0: Self.checkpoint(3)])
         var subject = Subject(workers: 1, images: 1, resumed: resumed)
         _ = subject(.start)
         #expect(

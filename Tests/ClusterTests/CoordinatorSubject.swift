@@ -27,7 +27,7 @@ struct CoordinatorSubject {
         machine = CoordinatorStateMachine(
             node: coordinatorNode(), configuration: configuration,
             workers: (0..<workers).map { WorkerAddress(host: "w\($0)") }, requests: requests,
-            resumed: resumed)
+            mint: TestCluster.mint(session: resumed.session), resumed: resumed)
     }
 
     mutating func callAsFunction(_ event: CoordinatorStateMachine.Event) -> [Action] {

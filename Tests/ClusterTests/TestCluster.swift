@@ -17,6 +17,11 @@ enum TestCluster {
     static let model = ModelFingerprint(
         unet: [UInt8](repeating: 1, count: 32), textEncoder: [UInt8](repeating: 2, count: 32),
         vae: [UInt8](repeating: 3, count: 32))
+    /// Knows leases of sessions 1, 2, … again.
+    static func mint(session: Int = 1) -> LeaseMint {
+        LeaseMint(key: [UInt8](repeating: 9, count: LeaseMint.keyByteCount), session: session)
+    }
+
     static let group = MultiThreadedEventLoopGroup.singleton
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
@@ -42,7 +47,8 @@ enum TestCluster {
     static func coordinatorConfiguration() -> CoordinatorConfiguration {
         var configuration = CoordinatorConfiguration(
             name: "test", build: "test", kernelClass: "hash", coreCount: 1,
-            memoryByteCount: 1 << 30, model: model)
+            memoryByteCount: 1 << 30, model: model,
+            latents: LatentFormat(channelCount: 4, scale: 8))
         configuration.timeouts = timeouts
         configuration.checkpoints = .every(0)
         configuration.tolerance.retryPause = .milliseconds(5)

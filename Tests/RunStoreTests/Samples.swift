@@ -8,7 +8,7 @@ import WireProtocol
 /// Runs and results to store.
 enum Samples {
     static let run = StoredRun(
-        instance: Array(0..<16), modelDirectory: "/models/one",
+        instance: Array(0..<16), leaseKey: Array(100..<132), modelDirectory: "/models/one",
         model: ModelFingerprint(
             unet: Array(repeating: 1, count: 32), textEncoder: Array(repeating: 2, count: 32),
             vae: Array(repeating: 3, count: 32)),

@@ -36,7 +36,8 @@ struct DrawCommand: AsyncParsableCommand {
         let configuration = CoordinatorConfiguration(
             name: "scaling", build: ProgramVersion.text, kernelClass: "none", coreCount: 1,
             memoryByteCount: SystemInfo.memoryByteCount,
-            model: try ModelFingerprint(of: directory))
+            model: try ModelFingerprint(of: directory),
+            latents: LatentFormat(channelCount: 4, scale: 8))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         // Of every image a line would be part of what is measured.
         var logger = Logger(label: "draw") { StreamLogHandler.standardError(label: $0) }

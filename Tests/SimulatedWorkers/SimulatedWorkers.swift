@@ -8,7 +8,9 @@ import CommandSupport
     static let configuration = CommandConfiguration(
         commandName: "simulated-workers",
         abstract: "Host many workers that sleep instead of computing, and measure a coordinator.",
-        subcommands: [ServeCommand.self, DrawCommand.self, ChartCommand.self])
+        subcommands: [
+            ServeCommand.self, DrawCommand.self, ChartCommand.self, LieCommand.self,
+        ])
 
     static func main() { runWatchingSignals() }
 }

@@ -117,6 +117,21 @@ import WireProtocol
         #expect(back.latents.values.map(\.bitPattern) == values.map(\.bitPattern))
     }
 
+    @Test(arguments: [31_536_001, 1.7e308, .infinity, .nan, -1])
+    func timesBeyondBeliefAreRefused(_ seconds: Double) {
+        let report = ProgressReport(lease: Samples.lease, step: 1, stepCount: 2, seconds: seconds)
+        var result = Samples.result
+        result.timings.samplingSeconds = seconds
+        for message: Message in [.progress(report), .result(result)] {
+            let bytes = message.frame().encoded()
+            #expect(throws: WireError.self) { try decode(bytes, receiver: .coordinator) }
+        }
+        result.timings.samplingSeconds = WireLimits.secondsMax
+        #expect(throws: Never.self) {
+            try decode(Message.result(result).frame().encoded(), receiver: .coordinator)
+        }
+    }
+
     @Test func wrongDigestIsNoticed() {
         var result = Samples.result
         result.latents.values[3] += 1

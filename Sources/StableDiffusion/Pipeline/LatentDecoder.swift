@@ -9,6 +9,10 @@ package import TensorKit
 package final class LatentDecoder {
     /// What the products run on.
     package let kernelClass: String
+    /// Channels of the latents that it decodes.
+    package var latentChannels: Int { vae.configuration.latentChannels }
+    /// Picture pixels per latent and side.
+    package var scaleFactor: Int { vae.configuration.scaleFactor }
     private let vae: AutoencoderKL
     private let lanes: ComputeLanes
     private var plannedShape: TensorShape?

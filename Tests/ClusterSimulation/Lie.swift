@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+
+/// A way in which a worker breaks the rules.
+enum Lie: Sendable, CaseIterable {
+    /// Takes an image and says nothing of it any more.
+    case silence
+    /// Gives an image back as cancelled though nobody asked for it.
+    case quitting
+    /// Latents of another shape.
+    case shape
+    /// Latents that are not finite.
+    case value
+    /// Latents of which no decoder makes a picture.
+    case undecodable
+    /// A picture of another size.
+    case pictureSize
+    /// A picture under another lease of its own than that of the result behind it.
+    case pictureLease
+    /// A result under a lease that nobody was given.
+    case token
+    /// A result under another worker's lease.
+    case othersLease
+    /// Is busy, and wants to be asked again at once.
+    case busy
+}
+
+extension Scenario {
+    /// One or two liars among honest machines: too few to use up all attempts of an image.
+    mutating func addLiars(_ random: inout SplitMix64) {
+        let liarCount = random.between(1...2)
+        while machines.count <= liarCount {
+            machines.append(Machine(credits: 1, stepTime: random.seconds(0.05...3)))
+        }
+        addresses = Array(machines.indices)
+        for index in 0..<liarCount {
+            machines[index].lies =
+                random.oneIn(2)
+                ? Lie.allCases : [Lie.allCases[random.below(Lie.allCases.count)]]
+        }
+    }
+
+    /// Whether any machine tells a lie of this kind.
+    func hasLiar(_ lie: Lie) -> Bool { machines.contains { $0.lies.contains(lie) } }
+
+    /// More than a run among liars can take: the honest draw everything, after the liars have done
+    /// so in vain, and every result is stored and decoded twice.
+    var honestLimit: Duration {
+        let slowest = machines.map(\.stepTime).max() ?? .zero
+        let steps = requests.reduce(0) { $0 + $1.inferenceStepCount }
+        return slowest * (2 * steps) + (storeTime * 2 + .seconds(12)) * requests.count
+            + .seconds(120)
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Coordinator
+import GenerationTypes
+import HashChain
+import Testing
+import WireProtocol
+
+/// Latents that look right and of which no picture can be made.
+@Suite struct UndecodableLatentsTests {
+    typealias Subject = CoordinatorSubject
+
+    private static func failed(
+        _ item: Int, isDecoderSound: Bool = true
+    ) -> CoordinatorStateMachine.Event {
+        .decodeFailed(item: item, reason: "not finite", isDecoderSound: isDecoderSound)
+    }
+
+    /// Two workers and two images; the first worker's image could not be decoded.
+    private static func undecoded() throws -> (subject: Subject, actions: [Subject.Action]) {
+        var subject = Subject(workers: 2, images: 2)
+        _ = subject(.start)
+        let first = try #require(Subject.leases(subject.join(1)).first?.lease)
+        _ = subject.join(2)
+        _ = try subject.result(1, first, salt: 5)
+        return (subject, subject(failed(0)))
+    }
+
+    @Test func theImageGetsAnotherAttemptElsewhere() throws {
+        var (subject, actions) = try Self.undecoded()
+        #expect(actions.contains(.forget(item: 0)))
+        let failure = AttemptFailure(
+            worker: "w0:7400", attempt: 1, reason: "decoding failed: not finite")
+        #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
+        subject.now = .milliseconds(500)
+        #expect(Subject.leases(subject(.tick)).isEmpty, "not back to the one that failed it")
+        _ = subject(.disconnected(2, reason: "reset"))
+        subject.now = .seconds(5)
+        _ = subject(.tick)
+        let second = Subject.leases(subject.join(3, credits: 2, instance: 2)).map(\.lease)
+        let again = try #require(second.first { $0.item == 0 })
+        let done = try subject.result(3, again)
+        #expect(done.contains { if case .decode = $0 { true } else { false } })
+        #expect(subject.machine.failures.isEmpty)
+    }
+
+    @Test func workersThatWereSaidGoodbyeToAreCalledBack() throws {
+        var subject = Subject(workers: 1, images: 1)
+        _ = subject(.start)
+        let first = try #require(Subject.leases(subject.join(1)).first?.lease)
+        _ = try subject.result(1, first)
+        _ = subject(Self.failed(0))
+        subject.now = .seconds(1)
+        #expect(subject(.tick).contains(.connect(2, WorkerAddress(host: "w0"))))
+        let second = Subject.leases(subject.join(2, instance: 1)).map(\.lease)
+        #expect(second.map(\.item) == [0] && second.map(\.attempt) == [2])
+        // Other latents under the first lease change nothing.
+        let echo = try subject.result(2, first, salt: 9)
+        #expect(Subject.types(echo).first == .resultAck)
+        #expect(!echo.contains { if case .store = $0 { true } else { false } })
+    }
+
+    /// No attempt would bring other latents.
+    @Test func theSameLatentsOnceMoreFailTheImage() throws {
+        var subject = Subject(workers: 1, images: 1)
+        _ = subject(.start)
+        let first = try #require(Subject.leases(subject.join(1)).first?.lease)
+        _ = try subject.result(1, first)
+        _ = subject(Self.failed(0))
+        subject.now = .seconds(1)
+        _ = subject(.tick)
+        let second = try #require(Subject.leases(subject.join(2, instance: 1)).first?.lease)
+        _ = try subject.result(2, second)
+        let end = subject(Self.failed(0))
+        guard case .failed(0, let failures) = Subject.reports(end).last else {
+            Issue.record("\(end)")
+            return
+        }
+        #expect(failures.map(\.worker) == ["w0:7400", "w0:7400"])
+        #expect(end.last == .end)
+    }
+
+    /// A decoder that decodes nothing is no worker's fault, and no attempt would help.
+    @Test func aBrokenDecoderBlamesNobody() throws {
+        var subject = Subject(workers: 1, images: 2)
+        _ = subject(.start)
+        let first = try #require(Subject.leases(subject.join(1)).first?.lease)
+        _ = try subject.result(1, first)
+        let actions = subject(Self.failed(0, isDecoderSound: false))
+        #expect(!actions.contains(.forget(item: 0)))
+        let failure = AttemptFailure(
+            worker: "", attempt: 0, reason: "decoding failed: not finite")
+        #expect(Subject.reports(actions) == [.failed(item: 0, failures: [failure])])
+    }
+
+    /// Whoever differed from latents that were worth nothing was right.
+    @Test func whoeverDifferedIsVindicated() throws {
+        var subject = Subject(workers: 2, images: 1)
+        _ = subject(.start)
+        let first = try #require(Subject.leases(subject.join(1)).first?.lease)
+        _ = subject.progress(1, first)
+        _ = subject(.disconnected(1, reason: "cut"))
+        _ = subject.join(2)
+        subject.now = .seconds(1)
+        let second = try #require(Subject.leases(subject(.tick)).first?.lease)
+        _ = subject.join(3, instance: 1)
+        _ = try subject.result(3, first, salt: 5)
+        let late = try subject.result(2, second)
+        #expect(
+            Subject.reports(late).contains(
+                .resultsDiffer(item: 0, worker: "w1:7400", firstWorker: "w0:7400")))
+        let actions = subject(Self.failed(0))
+        #expect(Subject.reports(actions).contains(.workerReturned(worker: "w1:7400")))
+    }
+
+    /// Over sockets: what one worker sends can't be decoded, the other one's can.
+    @Test(.timeLimit(.minutes(1))) func theOtherWorkerFillsTheSlot() async throws {
+        let requests = TestCluster.requests(4)
+        let good = try requests.map(HashChainGenerator.latents)
+        let decoder = GreyDecoder { latents in
+            let isZero = latents.values.allSatisfy { $0 == 0 }
+            if !isZero, !good.contains(latents) { throw SizeError(width: 1) }
+        }
+        let workers = [TestWorker(HashChainGenerator(salt: 3)), TestWorker()]
+        let record = try await withWorkers(workers) { addresses in
+            try await TestCluster.coordinator(addresses).record(requests, decoder: decoder)
+        }
+        #expect(record.summary.failures.isEmpty && record.summary.completedCount == 4)
+        #expect(record.images.allSatisfy { good.contains($0.latents) })
+    }
+}

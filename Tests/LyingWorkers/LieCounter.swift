@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// How many lies were told, and which images are there: what the honest wait for, so that the run
+/// lasts as long as the liar.
+///
+/// `@unchecked Sendable`: everything is behind the condition's lock.
+final class LieCounter: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var told = 0
+    private var completed: Set<Int> = []
+    private let onTenth: @Sendable () -> Void
+    private let tenth: Int
+
+    /// - Parameters:
+    ///   - total: lies that will be told.
+    ///   - onTenth: called ten times meanwhile.
+    init(total: Int, onTenth: @escaping @Sendable () -> Void) {
+        tenth = max(1, total / 10)
+        self.onTenth = onTenth
+    }
+
+    /// Lies so far.
+    var count: Int { condition.withLock { told } }
+
+    /// Counts lies.
+    func add(_ count: Int) {
+        let tenths = condition.withLock {
+            let before = told / tenth
+            told += count
+            condition.broadcast()
+            return told / tenth - before
+        }
+        for _ in 0..<tenths { onTenth() }
+    }
+
+    /// Waits until so many were told; for threads that may block.
+    func wait(until count: Int) {
+        condition.withLock {
+            while told < count { condition.wait() }
+        }
+    }
+
+    /// An image is there.
+    func note(completed item: Int) {
+        _ = condition.withLock { completed.insert(item) }
+    }
+
+    /// An image that was there is open again.
+    func note(open item: Int) {
+        _ = condition.withLock { completed.remove(item) }
+    }
+
+    /// Whether an image is there.
+    func isCompleted(_ item: Int) -> Bool {
+        condition.withLock { completed.contains(item) }
+    }
+}
