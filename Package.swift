@@ -70,7 +70,7 @@ let compute: [Target] = [
         resources: [
             .copy("Resources/postcards"), .copy("Resources/judge"), .copy("Resources/clip"),
         ]),
-    library("ImageCodec", ["CPNG"]),
+    library("ImageCodec", ["CPNG", "CZlib"]),
 ]
 
 let cluster: [Target] = [
@@ -84,7 +84,9 @@ let cluster: [Target] = [
     library(
         "Coordinator",
         ["GenerationTypes", "WireProtocol", "ClusterTransport", "CSpawn", "Digests", logging] + nio),
-    library("RunStore", ["GenerationTypes", .product(name: "GRDB", package: "GRDB.swift")]),
+    library(
+        "RunStore",
+        ["GenerationTypes", "Digests", .product(name: "GRDB", package: "GRDB.swift")]),
 ]
 
 let executables: [Target] = [
@@ -134,7 +136,7 @@ let executables: [Target] = [
 let testTargets: [Target] = [
     .target(
         name: "TestSupport", dependencies: ["GenerationTypes", "SafeTensors"],
-        path: "Tests/TestSupport", swiftSettings: settings),
+        path: "Tests/TestSupport", resources: [.copy("Fixtures")], swiftSettings: settings),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .target(name: "CDiskFaults", path: "Tests/CDiskFaults", cSettings: cSettings),
     .target(
@@ -239,7 +241,7 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "CSpawn", "EmbeddedModel", "GenerationTypes", "ImageCodec", "SafeTensors",
+            "CSpawn", "EmbeddedModel", "GenerationTypes", "ImageCodec", "RunStore", "SafeTensors",
             "WireProtocol", "TestSupport",
         ]),
 ]

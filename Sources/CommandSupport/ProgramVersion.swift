@@ -3,7 +3,9 @@
 /// The version that all three programs report and write into pictures.
 package enum ProgramVersion {
     /// The name and the number.
-    package static let text = "retom \(number)"
+    package static let text = "\(name) \(number)"
+    /// What the programs' names begin with.
+    static let name = "retom"
     /// The number alone.
     package static let number = "0.1.0"
 }

@@ -36,7 +36,6 @@ extension Database {
                 CREATE TABLE checkpoint (
                     item INTEGER PRIMARY KEY REFERENCES image,
                     step INTEGER NOT NULL, kernel_class TEXT NOT NULL, bytes BLOB NOT NULL);
-                PRAGMA user_version = \(RunStore.layout);
                 """)
         let encoder = JSONEncoder()
         try execute(
@@ -47,5 +46,21 @@ extension Database {
             let text = String(decoding: try encoder.encode(request), as: UTF8.self)
             try insert.execute(arguments: [item, text])
         }
+        try addSealAndDecodeClass()
+    }
+
+    /// The layout of the tables: 0 where nothing was accepted yet.
+    func layout() throws -> Int { try Int.fetchOne(self, sql: "PRAGMA user_version") ?? 0 }
+
+    /// From layout 2 to 3: a digest over what was accepted, and what decoded each picture.
+    func addSealAndDecodeClass() throws {
+        try execute(
+            sql: """
+                ALTER TABLE picture ADD COLUMN decode_class TEXT;
+                CREATE TABLE seal (sha256 BLOB NOT NULL);
+                """)
+        try execute(
+            sql: "INSERT INTO seal (sha256) VALUES (?)", arguments: [Data(try sealDigest())])
+        try execute(sql: "PRAGMA user_version = \(RunStore.layout)")
     }
 }

@@ -29,8 +29,9 @@ package struct LatentArchive: Sendable {
     func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws(RunStoreError) {
         let name = file(sha256)
         // Two images may have the same latents, and both may be written now.
-        let temporary = "\(path)/.\(Hexadecimal.text(sha256)).\(pthread_self()).tmp"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let temporary = "\(path)/\(TemporaryFileName.random(for: Self.fileName(sha256)))"
+        let descriptor = open(
+            temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw RunStoreError(errno: errno, path: name) }
         var failure = latents.values.withUnsafeBytes { Self.write($0, to: descriptor) }
         if failure == 0, fsync(descriptor) != 0 { failure = errno }
@@ -78,7 +79,34 @@ package struct LatentArchive: Sendable {
         return digest(latents) == result.sha256 ? latents : nil
     }
 
-    private func file(_ sha256: [UInt8]) -> String { "\(path)/\(Hexadecimal.text(sha256)).f32" }
+    /// Removes all latents but those of these digests; other files stay.
+    func remove(except named: Set<[UInt8]>) throws(RunStoreError) {
+        let kept = Set(named.map(Self.fileName))
+        guard let stream = opendir(path) else { throw RunStoreError(errno: errno, path: path) }
+        defer { closedir(stream) }
+        while let item = readdir(stream) {
+            let name = withUnsafePointer(to: &item.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard Self.isFileName(name), !kept.contains(name) else { continue }
+            guard unlink("\(path)/\(name)") == 0 || errno == ENOENT else {
+                throw RunStoreError(errno: errno, path: "\(path)/\(name)")
+            }
+        }
+    }
+
+    private func file(_ sha256: [UInt8]) -> String { "\(path)/\(Self.fileName(sha256))" }
+
+    private static func fileName(_ sha256: [UInt8]) -> String {
+        "\(Hexadecimal.text(sha256)).f32"
+    }
+
+    /// Whether a name is 64 hexadecimal digits and `.f32`.
+    static func isFileName(_ name: String) -> Bool {
+        let stem = name.dropLast(4)
+        return name.hasSuffix(".f32") && stem.count == 64
+            && stem.allSatisfy { $0.isASCII && $0.isHexDigit && !$0.isUppercase }
+    }
 
     /// - Returns: 0, or the error's number.
     private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {

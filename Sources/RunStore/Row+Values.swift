@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FoundationEssentials
 internal import GRDB
 
 /// Values of a file that may be damaged and yet readable: what a column can't hold is an error.
@@ -26,6 +27,12 @@ extension Row {
         let value: Value = try value(column)
         guard range.contains(value) else { throw damage(column) }
         return value
+    }
+
+    /// The bytes of a column.
+    func bytes(_ column: String) throws -> [UInt8] {
+        let data: Data = try value(column)
+        return Array(data)
     }
 
     /// A time in seconds, or a point in time.

@@ -3,6 +3,7 @@
 internal import FoundationEssentials
 internal import GRDB
 package import GenerationTypes
+internal import Glibc
 
 /// What was booked.
 extension RunStore {
@@ -10,37 +11,43 @@ extension RunStore {
     ///
     /// - Throws: `RunStoreError`.
     package func history() throws -> StoredHistory {
-        try read { database in
-            let runs = try Row.fetchAll(database, sql: "SELECT facts FROM run")
-            guard let first = runs.first else {
-                throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "it names no run")
+        try read { try StoredHistory($0) }
+    }
+
+    /// Reads the account of a directory without opening its run: nothing there is changed, and nobody
+    /// waits.
+    ///
+    /// To be called where no process holds the directory.
+    ///
+    /// - Returns: `nil` if no run was accepted there.
+    /// - Throws: `RunStoreError`.
+    package static func peek(directory: String) throws -> StoredHistory? {
+        for name in [fileName, successorName] {
+            if let history = try peek(name, in: directory) { return history }
+        }
+        return nil
+    }
+
+    /// The account of the run that this one is to replace; `nil` if there is none.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func peekAtEarlier() throws -> StoredHistory? {
+        isSuccessor ? try Self.peek(Self.fileName, in: directory) : nil
+    }
+
+    private static func peek(_ name: String, in directory: String) throws -> StoredHistory? {
+        let path = "\(directory)/\(name)"
+        guard access(path, F_OK) == 0 else { return nil }
+        do {
+            try refuseLinks(path)
+            let copy = try AccountCopy(of: path)
+            return try withExtendedLifetime(copy) {
+                try DatabaseQueue(path: copy.path).read {
+                    try $0.knownLayout(path) == 0 ? nil : StoredHistory($0)
+                }
             }
-            let run = try first.decoded("facts", as: StoredRun.self)
-            guard run.isWhole else { throw first.damage("facts") }
-            let images = try Row.fetchAll(database, sql: "SELECT * FROM image ORDER BY item")
-            let requests = try images.enumerated().map { index, row in
-                _ = try row.number("item", in: index...index)
-                return try row.decoded("request", as: GenerationRequest.self)
-            }
-            var history = StoredHistory(
-                run: run, requests: requests,
-                lives: try Row.fetchAll(database, sql: "SELECT * FROM life ORDER BY number")
-                    .map(StoredLife.init),
-                results: [:], pictures: [:], failures: [:])
-            let items = requests.indices
-            for row in try Row.fetchAll(database, sql: "SELECT * FROM result") {
-                let result = try StoredResult(row, of: items)
-                history.results[result.item] = result
-            }
-            for row in try Row.fetchAll(database, sql: "SELECT * FROM picture") {
-                let picture = try StoredPicture(row, of: items)
-                history.pictures[picture.item] = picture
-            }
-            for row in try Row.fetchAll(database, sql: "SELECT * FROM failure ORDER BY number") {
-                let failure = try StoredFailure(row, of: items)
-                history.failures[failure.item, default: []].append(failure)
-            }
-            return history
+        } catch {
+            throw RunStoreError(error, path: path)
         }
     }
 
@@ -64,6 +71,39 @@ extension RunStore {
                     step: step, kernelClass: kernelClass, bytes: Array(bytes))
             }
             return checkpoints
+        }
+    }
+}
+
+extension StoredHistory {
+    fileprivate init(_ database: Database) throws {
+        let runs = try Row.fetchAll(database, sql: "SELECT facts FROM run")
+        guard let first = runs.first else {
+            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "it names no run")
+        }
+        run = try first.decoded("facts", as: StoredRun.self)
+        guard run.isWhole else { throw first.damage("facts") }
+        let images = try Row.fetchAll(database, sql: "SELECT * FROM image ORDER BY item")
+        requests = try images.enumerated().map { index, row in
+            _ = try row.number("item", in: index...index)
+            return try row.decoded("request", as: GenerationRequest.self)
+        }
+        if try database.layout() > 2 { try database.checkSeal() }
+        lives = try Row.fetchAll(database, sql: "SELECT * FROM life ORDER BY number")
+            .map(StoredLife.init)
+        (results, pictures, failures) = ([:], [:], [:])
+        let items = requests.indices
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM result") {
+            let result = try StoredResult(row, of: items)
+            results[result.item] = result
+        }
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM picture") {
+            let picture = try StoredPicture(row, of: items)
+            pictures[picture.item] = picture
+        }
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM failure ORDER BY number") {
+            let failure = try StoredFailure(row, of: items)
+            failures[failure.item, default: []].append(failure)
         }
     }
 }
@@ -107,7 +147,7 @@ extension StoredResult {
     private static let sides = 1...(1 << 16)
 
     fileprivate init(_ row: Row, of items: Range<Int>) throws {
-        let digest: Data = try row.value("sha256")
+        let digest = try row.bytes("sha256")
         guard digest.count == 32 else { throw row.damage("sha256") }
         self.init(
             item: try row.number("item", in: items), worker: try row.value("worker"),
@@ -120,7 +160,7 @@ extension StoredResult {
             tokenMerging: try row.decoded("token_merging", as: TokenMergeStatistics.self),
             channels: try row.number("channels", in: Self.sides),
             height: try row.number("height", in: Self.sides),
-            width: try row.number("width", in: Self.sides), sha256: Array(digest))
+            width: try row.number("width", in: Self.sides), sha256: digest)
     }
 }
 
@@ -130,6 +170,7 @@ extension StoredPicture {
             item: try row.number("item", in: items), file: try row.value("file"),
             latentsFile: try row.optional("latents_file"),
             decodeSeconds: try row.seconds("decode_seconds"),
+            decodeClass: row.hasColumn("decode_class") ? try row.optional("decode_class") : nil,
             workerDecodeClass: try row.optional("worker_decode_class"))
     }
 }

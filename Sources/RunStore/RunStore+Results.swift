@@ -65,19 +65,33 @@ extension RunStore {
     package func record(_ picture: StoredPicture) throws {
         try write { database in
             try database.execute(
-                sql: "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?)",
+                sql: """
+                    INSERT OR REPLACE INTO picture (item, file, latents_file, decode_seconds,
+                        decode_class, worker_decode_class) VALUES (?, ?, ?, ?, ?, ?)
+                    """,
                 arguments: [
                     picture.item, picture.file, picture.latentsFile, picture.decodeSeconds,
-                    picture.workerDecodeClass,
+                    picture.decodeClass, picture.workerDecodeClass,
                 ])
+            // What could not be decoded before can be now.
+            try database.execute(
+                sql: "UPDATE failure SET is_final = 0 WHERE item = ?", arguments: [picture.item])
         }
     }
 
-    /// Opens images again that have failed: their failures count no more.
+    /// Opens images again that have failed: their failures count no more, and latents that could not
+    /// be decoded are sampled again.
     ///
     /// - Throws: `RunStoreError`.
     package func reopenFailures() throws {
-        try write { try $0.execute(sql: "UPDATE failure SET is_final = 0") }
+        try write { database in
+            try database.execute(
+                sql: """
+                    DELETE FROM result WHERE item NOT IN (SELECT item FROM picture)
+                        AND item IN (SELECT item FROM failure WHERE is_final);
+                    UPDATE failure SET is_final = 0;
+                    """)
+        }
     }
 
     /// Forgets a picture that is gone.
@@ -92,6 +106,21 @@ extension RunStore {
     /// - Throws: `RunStoreError`.
     package func forgetResult(of item: Int) throws {
         try write { try $0.forgetResult(of: item) }
+    }
+
+    /// Removes latents that no result names: of a run that gave way, of images that were not booked.
+    ///
+    /// Nothing is removed while two runs share the archive.
+    /// Nobody may write latents meanwhile.
+    ///
+    /// - Throws: `RunStoreError`.
+    package func removeUnnamedLatents() throws {
+        guard !isSuccessor, !hasSuccessor else { return }
+        let named = try read { database in
+            try Row.fetchAll(database, sql: "SELECT sha256 FROM result")
+                .map { try $0.bytes("sha256") }
+        }
+        try archive.remove(except: Set(named))
     }
 
     /// Keeps how far an image is, in place of what was kept of it before.

@@ -19,11 +19,12 @@ package final class RunStore: Sendable {
     /// Name of the database of a run that is to replace another, until it has something to show.
     package static let successorName = "run-new.sqlite"
     /// Version of the tables.
-    static let layout = 2
+    static let layout = 3
 
     /// The latents of all results.
     package let archive: LatentArchive
-    private let directory: String
+    let directory: String
+    private let locks: LockedDatabase
     private let state: Mutex<State>
 
     fileprivate struct State {
@@ -33,30 +34,36 @@ package final class RunStore: Sendable {
         var problem: RunStoreError?
     }
 
-    private init(directory: String, name: String, queue: DatabaseQueue) {
+    private init(
+        directory: String, name: String, queue: DatabaseQueue, locks: LockedDatabase
+    ) {
         self.directory = directory
+        self.locks = locks
         archive = LatentArchive(directory: directory)
         state = Mutex(State(name: name, queue: queue))
     }
 
     /// Accepts a run: everything that was asked for is on the disk when it returns.
     ///
-    /// - Parameter isSuccessor: whether the directory holds an earlier run, which stays until
-    ///   `takePlace`.
+    /// - Parameters:
+    ///   - isSuccessor: whether the directory holds an earlier run, which stays until `takePlace`.
+    ///   - onWait: told when another program's lock is waited for.
     /// - Throws: `RunStoreError`.
     package static func begin(
-        _ run: StoredRun, requests: [GenerationRequest], directory: String, isSuccessor: Bool
+        _ run: StoredRun, requests: [GenerationRequest], directory: String, isSuccessor: Bool,
+        onWait: @escaping @Sendable (String) -> Void = { _ in }
     ) throws -> RunStore {
         let name = isSuccessor ? successorName : fileName
         let path = "\(directory)/\(name)"
+        let locks = LockedDatabase(path: path, onWait: onWait)
         do {
-            try makeRoom(in: directory, isSuccessor: isSuccessor)
+            try makeRoom(in: directory, isSuccessor: isSuccessor, locks)
         } catch {
             throw RunStoreError.beforeAcceptance(error, path: path)
         }
         do {
-            let queue = try connect(path)
-            let store = RunStore(directory: directory, name: name, queue: queue)
+            let queue = try connect(path, locks)
+            let store = RunStore(directory: directory, name: name, queue: queue, locks: locks)
             try store.archive.create()
             try queue.write { try $0.createTables(run, requests) }
             try DirectoryNames.synchronize(directory)
@@ -70,12 +77,14 @@ package final class RunStore: Sendable {
     }
 
     /// Removes leftovers of runs that came to nothing: SQLite would go on with them.
-    private static func makeRoom(in directory: String, isSuccessor: Bool) throws {
+    private static func makeRoom(
+        in directory: String, isSuccessor: Bool, _ locks: LockedDatabase
+    ) throws {
         let path = "\(directory)/\(fileName)"
         let successor = "\(directory)/\(successorName)"
         // One that was accepted, and has only its last name to get, is the earlier run.
         if isSuccessor, access(successor, F_OK) == 0, access(path, F_OK) != 0 {
-            try recover(successor, as: path)
+            try recover(successor, as: path, locks)
         }
         if !isSuccessor { remove(path) }
         remove(successor)
@@ -89,33 +98,41 @@ package final class RunStore: Sendable {
 
     /// Opens the account of an earlier run.
     ///
-    /// - Parameter prefersSuccessor: whether a run that was to replace it, and was accepted, is
-    ///   opened rather: it was killed before it had anything to show.
+    /// - Parameters:
+    ///   - prefersSuccessor: whether a run that was to replace it, and was accepted, is opened
+    ///     rather: it was killed before it had a picture to show.
+    ///   - onWait: told when another program's lock is waited for.
     /// - Throws: `RunStoreError`.
-    package static func open(directory: String, prefersSuccessor: Bool = false) throws -> RunStore {
+    package static func open(
+        directory: String, prefersSuccessor: Bool = false,
+        onWait: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws -> RunStore {
         let path = "\(directory)/\(fileName)"
+        let locks = LockedDatabase(path: path, onWait: onWait)
         let successor = "\(directory)/\(successorName)"
         if access(successor, F_OK) == 0 {
             if access(path, F_OK) != 0 {
-                try recover(successor, as: path)
+                try recover(successor, as: path, locks)
             } else if prefersSuccessor,
-                let store = try openAccepted(successorName, directory: directory)
+                let store = try openAccepted(successorName, directory: directory, locks)
             {
                 return store
             }
         }
         guard access(path, F_OK) == 0,
-            let store = try openAccepted(fileName, directory: directory)
+            let store = try openAccepted(fileName, directory: directory, locks)
         else { throw RunStoreError.noRun(path: directory) }
         return store
     }
 
     /// Ends what `takePlace` began: killed after the earlier run was removed.
-    private static func recover(_ successor: String, as path: String) throws {
+    private static func recover(
+        _ successor: String, as path: String, _ locks: LockedDatabase
+    ) throws {
         // Of the earlier run: SQLite would read them into this one.
         for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
         do {
-            try close(connect(successor))
+            try close(connect(successor, locks))
             try move(successor, to: path)
         } catch {
             throw RunStoreError(error, path: successor)
@@ -139,21 +156,21 @@ package final class RunStore: Sendable {
     }
 
     /// - Returns: `nil` if it was made by a process that was killed before anything was accepted.
-    private static func openAccepted(_ name: String, directory: String) throws -> RunStore? {
+    private static func openAccepted(
+        _ name: String, directory: String, _ locks: LockedDatabase
+    ) throws -> RunStore? {
         let path = "\(directory)/\(name)"
         do {
-            let queue = try connect(path)
-            let found = try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+            let queue = try connect(path, locks)
+            let found = try queue.read { try $0.knownLayout(path) }
             guard found != 0 else {
                 // Nobody was told of it, and a new run is to find room.
                 try queue.close()
                 remove(path)
                 return nil
             }
-            guard found == layout else {
-                throw RunStoreError.otherVersion(path: path, found: found, expected: layout)
-            }
-            let store = RunStore(directory: directory, name: name, queue: queue)
+            if found < layout { try queue.write { try $0.addSealAndDecodeClass() } }
+            let store = RunStore(directory: directory, name: name, queue: queue, locks: locks)
             try store.archive.create()
             return store
         } catch {
@@ -163,6 +180,14 @@ package final class RunStore: Sendable {
 
     /// Whether an earlier run's account is still in its place.
     package var isSuccessor: Bool { state.withLock { $0.name == Self.successorName } }
+
+    /// Whether a run that was accepted waits to take this one's place.
+    var hasSuccessor: Bool {
+        !isSuccessor && access("\(directory)/\(Self.successorName)", F_OK) == 0
+    }
+
+    /// Says to somebody else from now on what is waited for.
+    package func tellWaits(_ onWait: @escaping @Sendable (String) -> Void) { locks.tell(onWait) }
 
     /// Takes the place of the earlier run's account, whose files have been removed.
     ///
@@ -174,7 +199,7 @@ package final class RunStore: Sendable {
             try Self.close(state.queue)
             try Self.move("\(directory)/\(Self.successorName)", to: path)
             state.name = Self.fileName
-            state.queue = try Self.connect(path)
+            state.queue = try Self.connect(path, locks)
             try DirectoryNames.synchronize(directory)
         }
     }
@@ -265,15 +290,44 @@ package final class RunStore: Sendable {
         }
     }
 
-    private static func connect(_ path: String) throws -> DatabaseQueue {
+    private static func connect(_ path: String, _ locks: LockedDatabase) throws -> DatabaseQueue {
+        try refuseLinks(path)
         var configuration = Configuration()
         configuration.journalMode = .wal
-        // Others may read while this process writes.
-        configuration.busyMode = .timeout(10)
+        // Others may read and even write while this process does.
+        configuration.busyMode = locks.mode
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         // Only now: with WAL, GRDB sets NORMAL itself, by which a loss of power takes commits back.
         try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         return queue
+    }
+}
+
+extension RunStore {
+    /// SQLite follows links, and would write wherever one leads that somebody planted.
+    static func refuseLinks(_ path: String) throws(RunStoreError) {
+        for file in ["", "-wal", "-shm", "-journal"].map({ path + $0 }) {
+            var status = stat()
+            guard lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { continue }
+            throw .damaged(path: file, reason: "it is no file of its own")
+        }
+    }
+}
+
+extension Database {
+    /// The layout of an account that this program can read; 0 where nothing was accepted.
+    func knownLayout(_ path: String) throws -> Int {
+        let found = try layout()
+        // A run is accepted with its tables, in one transaction.
+        if found == 0, try Int.fetchOne(self, sql: "SELECT COUNT(*) FROM sqlite_master") != 0 {
+            throw DatabaseError(
+                resultCode: .SQLITE_CORRUPT, message: "it has tables, but no layout")
+        }
+        guard [0, 2, RunStore.layout].contains(found) else {
+            throw RunStoreError.otherVersion(
+                path: path, found: found, expected: RunStore.layout)
+        }
+        return found
     }
 }
 

@@ -9,6 +9,8 @@ package enum RunStoreError: Error, Equatable, CustomStringConvertible {
     case noRun(path: String)
     /// The account can't be read: it is damaged, or no account at all.
     case damaged(path: String, reason: String)
+    /// It may not be read, or there is no room for a copy to look at.
+    case unreadable(path: String, reason: String)
     /// Another version of the program wrote it.
     case otherVersion(path: String, found: Int, expected: Int)
     /// The disk, or this user's quota of it, is full.
@@ -27,6 +29,7 @@ package enum RunStoreError: Error, Equatable, CustomStringConvertible {
             \(path) is damaged (\(reason)); pictures and latents beside it are whole, but this run \
             can't go on: begin another in a new directory
             """
+        case .unreadable(let path, let reason): "\(path) can't be looked at: \(reason)"
         case .otherVersion(let path, let found, let expected):
             """
             \(path) is of layout \(found), and this program knows layout \(expected); go on with \

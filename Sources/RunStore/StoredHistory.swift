@@ -29,12 +29,22 @@ package struct StoredHistory: Sendable {
 
     /// Whether an image was given up.
     package func hasFailed(_ item: Int) -> Bool {
-        results[item] == nil && failures[item]?.contains(where: \.isFinal) ?? false
+        results[item] == nil && hasFinalFailure(item)
+    }
+
+    /// Whether an image has latents of which no picture could be made.
+    package func hasFailedToDecode(_ item: Int) -> Bool {
+        results[item] != nil && pictures[item] == nil && hasFinalFailure(item)
+    }
+
+    private func hasFinalFailure(_ item: Int) -> Bool {
+        failures[item]?.contains(where: \.isFinal) ?? false
     }
 
     /// Opens again what was given up, as `RunStore.reopenFailures` does on the disk.
     package mutating func reopenFailures() {
         for item in failures.keys {
+            if hasFailedToDecode(item) { results[item] = nil }
             for index in failures[item, default: []].indices {
                 failures[item, default: []][index].isFinal = false
             }

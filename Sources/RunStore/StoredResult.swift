@@ -73,18 +73,21 @@ package struct StoredPicture: Sendable, Equatable {
     package var latentsFile: String?
     /// Seconds of the VAE decode.
     package var decodeSeconds: Double
-    /// The kernel class of the decode where the worker made it; `nil` for the coordinator's.
+    /// The kernel class of the decode; `nil` for pictures of versions that did not keep it.
+    package var decodeClass: String?
+    /// The same where the worker made it; `nil` for the coordinator's.
     package var workerDecodeClass: String?
 
     /// Describes a picture.
     package init(
         item: Int, file: String, latentsFile: String?, decodeSeconds: Double,
-        workerDecodeClass: String? = nil
+        decodeClass: String? = nil, workerDecodeClass: String? = nil
     ) {
         self.item = item
         self.file = file
         self.latentsFile = latentsFile
         self.decodeSeconds = decodeSeconds
+        self.decodeClass = decodeClass
         self.workerDecodeClass = workerDecodeClass
     }
 }

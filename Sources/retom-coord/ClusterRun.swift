@@ -53,13 +53,15 @@ struct ClusterRun: Sendable {
         let preparing = Task { try await PreparedModel(job.model, decoding: decoding) }
         guard job.hasOpenImages else {
             let prepared = try await preparing.value
-            let session = try job.begin(with: prepared.fingerprint, progress: progress)
+            let session = try job.begin(
+                with: prepared, progress: progress, decodes: decodePlace != DecodePlace.none)
             return try await finish(session, prepared, CoordinatorSummary(of: session.history))
         }
         do {
             return try await withWorkers(group) { workers, security in
                 let prepared = try await preparing.value
-                let session = try job.begin(with: prepared.fingerprint, progress: progress)
+                let session = try job.begin(
+                    with: prepared, progress: progress, decodes: decodePlace != DecodePlace.none)
                 return try await draw(on: workers, security, prepared, session, group)
             }
         } catch {
@@ -154,7 +156,7 @@ struct ClusterRun: Sendable {
                 session: session, decoder: prepared.decoder, progress: progress, stop: stop
             ).run()
         }
-        try session.finish(summary, isInterrupted: late.interruption != nil)
+        try session.finish(summary)
         return late.exit(failedBefore: !summary.failures.isEmpty)
     }
 
@@ -170,12 +172,12 @@ struct ClusterRun: Sendable {
         case .cancelled(let summary):
             progress.report(
                 .warning("interrupted: what is drawn so far is kept; --resume goes on with it"))
-            try session.finish(summary, isInterrupted: true)
+            try session.finish(summary)
             // Nothing but a signal cancels a run.
             return stop.interruption ?? .interrupted
         case .consumerFailed(let cause, let summary):
             // A full disk may still have room for the account of what is on it.
-            try? session.finish(summary, isInterrupted: true, hasDiskFailed: true)
+            try? session.finish(summary, hasDiskFailed: true)
             throw cause
         }
     }

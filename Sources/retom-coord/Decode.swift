@@ -40,10 +40,13 @@ struct Decode: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopRequest()
-        let job = try RunJob.opening(directory, model: model, isForSampling: false)
+        var warnings: [String] = []
+        let job = try RunJob.opening(
+            directory, model: model, isForSampling: false, warn: { warnings.append($0) })
         let progress = ProgressFeed.make(
             for: job.plan, json: json, quiet: quiet,
             monitor: RunMonitor(seconds: ConsoleStreams.standard.seconds))
+        for warning in warnings { progress.report(.warning(warning)) }
         let exit: ProgramExit
         do {
             exit = try await decode(job, progress, stop)
@@ -59,8 +62,10 @@ struct Decode: AsyncParsableCommand {
         _ job: RunJob, _ progress: ProgressFeed, _ stop: StopRequest
     ) async throws -> ProgramExit {
         job.announce(to: progress)
+        var compute = compute
+        if let settings = job.settings { compute.follow(settings) }
         let prepared = try await PreparedModel(job.model, decoding: compute.configuration)
-        let session = try job.begin(with: prepared.fingerprint, progress: progress, samples: false)
+        let session = try job.begin(with: prepared, progress: progress, samples: false)
         let outcome = try await LateDecoding(
             session: session, decoder: prepared.decoder, progress: progress, stop: stop
         ).run(all: all)
@@ -69,7 +74,7 @@ struct Decode: AsyncParsableCommand {
             progress.report(
                 .warning("\(openCount) images have no latents yet; --resume samples them"))
         }
-        try session.finish(nil, isInterrupted: outcome.interruption != nil)
+        try session.finish(nil)
         return outcome.exit(failedBefore: false)
     }
 }

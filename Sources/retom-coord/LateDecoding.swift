@@ -42,11 +42,8 @@ struct LateDecoding: Sendable {
             outcome.interruption = stop.interruption
             guard outcome.interruption == nil else { break }
             guard let result = history.results[item] else { continue }
-            let hasPicture = history.pictures[item] != nil
             let isWritten = try await DedicatedThread.run(named: "decode") {
-                try decode(
-                    result, request: history.requests[item], hasPicture: hasPicture,
-                    replacing: all)
+                try decode(result, of: history, replacing: all)
             }
             if !isWritten { outcome.failedCount += 1 }
         }
@@ -55,10 +52,13 @@ struct LateDecoding: Sendable {
 
     /// - Returns: whether there is a new picture.
     private func decode(
-        _ result: StoredResult, request: GenerationRequest, hasPicture: Bool, replacing: Bool
+        _ result: StoredResult, of history: StoredHistory, replacing: Bool
     ) throws -> Bool {
+        let request = history.requests[result.item]
         guard let latents = session.store.archive.read(result, digest: \.sha256) else {
-            let remedy = hasPicture ? "its picture stays as it is" : "--resume samples it again"
+            let remedy =
+                history.pictures[result.item] != nil
+                ? "its picture stays as it is" : "--resume samples it again"
             progress.report(
                 .warning("the latents of image \(result.item) are gone or damaged; \(remedy)"))
             return false
@@ -68,8 +68,11 @@ struct LateDecoding: Sendable {
         let image: DecodedImage
         do {
             image = try decoder.decode(latents)
+            guard image.width == request.width, image.height == request.height else {
+                throw OtherSizeError(image: image, request: request)
+            }
         } catch {
-            progress.report(.warning("image \(result.item) can't be decoded: \(error)"))
+            try tellUndecodable(result.item, of: history, error)
             return false
         }
         try session.write(
@@ -82,5 +85,31 @@ struct LateDecoding: Sendable {
                 sha256: Hexadecimal.text(result.sha256)),
             replacing: replacing)
         return true
+    }
+
+    private func tellUndecodable(
+        _ item: Int, of history: StoredHistory, _ error: any Error
+    ) throws {
+        let hasPicture = history.pictures[item] != nil
+        if !hasPicture, !history.hasFailedToDecode(item) {
+            try session.noteUndecodable(item, reason: "\(error)")
+        }
+        let remedy =
+            hasPicture
+            ? "its picture stays as it is" : "--resume --retry-failed samples it again"
+        progress.report(.warning("image \(item) can't be decoded: \(error); \(remedy)"))
+    }
+}
+
+/// Latents that are another picture's.
+private struct OtherSizeError: Error, CustomStringConvertible {
+    let image: DecodedImage
+    let request: GenerationRequest
+
+    var description: String {
+        """
+        its latents make a picture of \(image.width)×\(image.height), not \
+        \(request.width)×\(request.height)
+        """
     }
 }

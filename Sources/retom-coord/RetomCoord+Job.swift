@@ -27,13 +27,14 @@ extension RetomCoord {
         let plan = try generation.plan(
             prompts.entries(warn: warn), for: RequestCheck(of: directory),
             tokenMerging: merging.configuration, warn: warn)
+        let (output, earlier) = try RunJob.claim(
+            output.output, for: plan, savesLatents: output.saveLatents,
+            replaces: output.overwrite)
         return RunJob(
-            plan: plan,
-            directory: try RunDirectory(
-                preparing: output.output, policy: output.overwrite ? .replace : .refuse),
+            plan: plan, directory: output, earlier: earlier,
             account: .new(
                 batchCount: generation.batchCount, settings: settings,
-                savesLatents: output.saveLatents),
+                savesLatents: self.output.saveLatents),
             model: directory, modelName: modelName,
             // Whoever goes on with the run may stand elsewhere.
             modelDirectory: model.model.map { URL(fileURLWithPath: $0).path },
@@ -52,26 +53,29 @@ extension RetomCoord {
                 leave them out, or begin another run in another directory
                 """)
         }
-        return try RunJob.opening(
+        return try opening(warn: warn)
+    }
+
+    /// - Throws: also when options are given that would change what is left to be drawn.
+    private func opening(warn: (String) -> Void) throws -> RunJob {
+        try RunJob.opening(
             output.output, model: model, isForSampling: true,
-            retriesFailures: output.retryFailed, warn: warn)
+            retriesFailures: output.retryFailed, warn: warn
+        ) { history in
+            if let conflict = compute.conflict(with: history.run.settings) { throw conflict }
+        }
     }
 
     /// Options that are no part of a request, for the report.
     private var settings: [String: String] {
-        [
-            "precision": compute.precision, "backend": compute.backend,
-            "instruction_set": compute.instructionSet, "merge": merging.configuration.summary,
-        ]
+        compute.settings.merging(["merge": merging.configuration.summary]) { $1 }
     }
 
     /// The run of this very command, if an earlier process began it.
     private func begunJob(warn: (String) -> Void) throws -> RunJob? {
         let job: RunJob
         do {
-            job = try RunJob.opening(
-                output.output, model: model, isForSampling: true,
-                retriesFailures: output.retryFailed, warn: warn)
+            job = try opening(warn: warn)
         } catch RunStoreError.noRun {
             return nil
         }

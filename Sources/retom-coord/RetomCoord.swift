@@ -72,7 +72,7 @@ struct RetomCoord: AsyncParsableCommand {
         let hosts = try workers.hosts(security)
         let job = try job { warnings.append($0) }
         var compute = compute
-        if case .stored(_, let history) = job.account { compute.follow(history.run.settings) }
+        if let settings = job.settings { compute.follow(settings) }
         let pool =
             hosts ?? workers.localPool(compute: compute, modelDirectory: job.modelDirectory)
         let monitor = RunMonitor(seconds: ConsoleStreams.standard.seconds)
@@ -100,22 +100,12 @@ struct RetomCoord: AsyncParsableCommand {
             status.finish()
         } catch {
             status.finish()
+            job.directory.withdraw()
             // What the display was told comes before the error that ends the program.
             await progress.finish()
             throw error
         }
         await progress.finish()
         guard exit == .success else { throw exit.code }
-    }
-}
-
-extension ComputeOptions {
-    /// Computes as the run did before, where nothing else is asked for.
-    fileprivate mutating func follow(_ settings: [String: String]) {
-        if precision == "auto" { precision = settings["precision"] ?? precision }
-        if backend == "auto" { backend = settings["backend"] ?? backend }
-        if instructionSet == "auto" {
-            instructionSet = settings["instruction_set"] ?? instructionSet
-        }
     }
 }

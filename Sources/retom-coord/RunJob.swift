@@ -18,6 +18,10 @@ struct RunJob: Sendable {
 
     let plan: RequestPlan
     let directory: RunDirectory
+    /// The files of the run that gives way to this one; `nil` if there is none.
+    var earlier: RunFiles?
+    /// Images whose pictures, or the latents beside them, are there and damaged.
+    var damagedItems: Set<Int> = []
     let account: Account
     let model: ModelDirectory
     let modelName: String
@@ -25,6 +29,11 @@ struct RunJob: Sendable {
     let modelDirectory: String?
     /// Whether images that an earlier life gave up are drawn again.
     let reopensFailures: Bool
+
+    /// How an earlier life computed.
+    var settings: [String: String]? {
+        if case .stored(_, let history) = account { history.run.settings } else { nil }
+    }
 
     /// Whether anything is left to be sampled.
     var hasOpenImages: Bool {
@@ -46,12 +55,17 @@ struct RunJob: Sendable {
 
     /// Begins this life: from here on nothing that was asked for is lost.
     ///
-    /// - Parameter samples: whether images without an outcome are about to be drawn.
+    /// - Parameters:
+    ///   - samples: whether images without an outcome are about to be drawn.
+    ///   - decodes: whether pictures are made; otherwise an earlier run gives way to latents.
     /// - Throws: `RunStoreError`, `OtherModelError`.
     func begin(
-        with fingerprint: ModelFingerprint, progress: ProgressFeed, samples: Bool = true
+        with prepared: PreparedModel, progress: ProgressFeed, samples: Bool = true,
+        decodes: Bool = true
     ) throws -> RunSession {
         let store: RunStore
+        let fingerprint = prepared.fingerprint
+        let onWait: @Sendable (String) -> Void = { progress.report(.warning($0)) }
         switch account {
         case .new(let batchCount, let settings, let savesLatents):
             store = try RunStore.begin(
@@ -62,7 +76,7 @@ struct RunJob: Sendable {
                     isBaseSeedRandom: plan.isBaseSeedRandom, batchCount: batchCount,
                     settings: settings, savesLatents: savesLatents),
                 requests: plan.requests, directory: directory.path,
-                isSuccessor: directory.heldARun)
+                isSuccessor: earlier != nil, onWait: onWait)
         case .stored(let opened, let history):
             guard history.run.model == fingerprint else {
                 throw OtherModelError(
@@ -71,10 +85,15 @@ struct RunJob: Sendable {
             }
             if reopensFailures { try opened.reopenFailures() }
             store = opened
+            store.tellWaits(onWait)
         }
         let session = try RunSession(
-            store, directory: directory,
-            model: ModelRecord(name: modelName, fingerprint: fingerprint), progress: progress)
+            store,
+            place: RunSession.Place(
+                directory: directory, earlier: earlier, damagedItems: damagedItems,
+                decodes: decodes),
+            model: ModelRecord(name: modelName, fingerprint: fingerprint),
+            decodeClass: prepared.decoder.kernelClass, progress: progress)
         if samples {
             progress.report(
                 .runAccepted(

@@ -15,32 +15,47 @@ final class RunSession: Sendable {
     fileprivate struct State {
         /// Workers as this life met them.
         var workers: [WorkerRecord] = []
-        /// A worker was ready to draw: the run has begun.
-        var hadWorker = false
         /// The directory holds nothing of an earlier run any more.
         var isDirectoryOurs = false
         /// Pictures that this life wrote.
         var writtenCount = 0
+        /// Kernel classes whose difference from those of earlier lives was told.
+        var toldClasses: Set<String> = []
+    }
+
+    /// Where the files go.
+    struct Place: Sendable {
+        let directory: RunDirectory
+        /// The files of the run that gives way to this one; `nil` if there is none.
+        let earlier: RunFiles?
+        /// Images of which a file is there and damaged.
+        let damagedItems: Set<Int>
+        /// Whether pictures are made; otherwise an earlier run gives way to latents.
+        let decodes: Bool
     }
 
     let store: RunStore
     /// What was known when this life began.
     let history: StoredHistory
-    private let directory: RunDirectory
+    private let place: Place
+    private let decodeClass: String
     private let life: StoredLife
     private let progress: ProgressFeed
     private let model: ModelRecord
     private let state = Mutex(State())
+    private var directory: RunDirectory { place.directory }
 
     /// Begins a life of a run whose images are accepted.
     ///
     /// - Throws: `RunStoreError`.
     init(
-        _ store: RunStore, directory: RunDirectory, model: ModelRecord, progress: ProgressFeed
+        _ store: RunStore, place: Place, model: ModelRecord, decodeClass: String,
+        progress: ProgressFeed
     ) throws {
         self.store = store
-        self.directory = directory
+        self.place = place
         self.model = model
+        self.decodeClass = decodeClass
         self.progress = progress
         life = try store.beginLife()
         history = try store.history()
@@ -75,19 +90,21 @@ final class RunSession: Sendable {
         let picture = RGBImage(
             width: finished.image.width, height: finished.image.height,
             bytes: finished.image.pixels)
-        try takeDirectory()
+        let replacing = replacing || place.damagedItems.contains(finished.item)
+        let decodeClass = finished.workerDecodeClass ?? decodeClass
+        tellOtherDecoding(decodeClass, replacing: replacing)
         let file = RunFileName.picture(index: finished.item, seed: finished.request.seed)
+        try put(file, try PNG.encode(picture, texts: metadata.pngTexts()), replacing)
         var latentsFile: String?
         if history.run.savesLatents {
             let name = RunFileName.latents(index: finished.item, seed: finished.request.seed)
             try put(name, latentsBytes(finished.latents), replacing)
             latentsFile = name
         }
-        try put(file, try PNG.encode(picture, texts: metadata.pngTexts()), replacing)
         try store.record(
             StoredPicture(
                 item: finished.item, file: file, latentsFile: latentsFile,
-                decodeSeconds: finished.decodeSeconds,
+                decodeSeconds: finished.decodeSeconds, decodeClass: decodeClass,
                 workerDecodeClass: finished.workerDecodeClass))
         state.withLock { $0.writtenCount += 1 }
         progress.report(
@@ -99,6 +116,9 @@ final class RunSession: Sendable {
     /// Takes an event of the cluster into the account and shows it.
     func note(_ event: CoordinatorEvent) {
         state.withLock { $0.apply(event) }
+        if case .workerJoined(let worker, let description) = event {
+            tellOtherKernels(description.kernelClass, of: worker)
+        }
         for shown in RunEvent.events(for: event) { progress.report(shown) }
     }
 
@@ -106,18 +126,10 @@ final class RunSession: Sendable {
     ///
     /// - Parameters:
     ///   - summary: what this life came to; `nil` when it only decoded.
-    ///   - isInterrupted: whether the run was broken off.
     ///   - hasDiskFailed: whether the disk did that; then only the account is tried.
     func finish(
-        _ summary: CoordinatorSummary?, isInterrupted: Bool = false, hasDiskFailed: Bool = false
+        _ summary: CoordinatorSummary?, hasDiskFailed: Bool = false
     ) throws {
-        if leavesEarlierRun(isInterrupted: isInterrupted) {
-            progress.report(
-                .warning("\(directory.path): the earlier run stays, for nothing new was drawn"))
-            store.abandonSuccession()
-            return
-        }
-        try takeDirectory()
         let traffic = summary?.storedTraffic ?? StoredTraffic()
         if hasDiskFailed {
             // Its error is told already; a life without an end is like one that was killed.
@@ -126,6 +138,9 @@ final class RunSession: Sendable {
             try store.end(life, traffic: traffic)
         }
         let now = try store.history()
+        guard !leavesEarlierRun(now) else { return }
+        try takeDirectory()
+        if !hasDiskFailed { try? store.removeUnnamedLatents() }
         var images = now.imageRecords
         for (item, failures) in summary?.failures ?? [:] where images[item].status != .written {
             images[item].fail(failures.map(\.sentence))
@@ -135,8 +150,8 @@ final class RunSession: Sendable {
                 now, model: model, met: state.withLock(\.workers),
                 sheets: hasDiskFailed ? [] : writeSheets(of: images)),
             images: images)
-        try put(RunFileName.report, try JSONText.file(report), true)
-        try put(RunFileName.gallery, Array(GalleryPage(report: report).html.utf8), true)
+        try putOwn(RunFileName.report, try JSONText.file(report))
+        try putOwn(RunFileName.gallery, Array(GalleryPage(report: report).html.utf8))
         let written = images.count { $0.status == .written }
         progress.report(
             .runFinished(
@@ -164,30 +179,97 @@ final class RunSession: Sendable {
         try state.withLock { state in
             guard !state.isDirectoryOurs else { return }
             if store.isSuccessor {
-                try directory.removeExistingRun()
+                if let earlier = place.earlier { try directory.remove(earlier) }
                 try store.takePlace()
             }
             state.isDirectoryOurs = true
         }
     }
 
-    /// Whether an earlier run stays, because this one did not begin or was broken off too early.
-    private func leavesEarlierRun(isInterrupted: Bool) -> Bool {
-        let (isOurs, hadWorker) = state.withLock { ($0.isDirectoryOurs, $0.hadWorker) }
-        return !isOurs && (isInterrupted || !hadWorker) && store.isSuccessor
+    /// Whether an earlier run stays, because this one has nothing yet to take its place.
+    private func leavesEarlierRun(_ now: StoredHistory) -> Bool {
+        guard store.isSuccessor, !state.withLock(\.isDirectoryOurs) else { return false }
+        if now.results.isEmpty {
+            progress.report(
+                .warning("\(directory.path): the earlier run stays, for nothing new was drawn"))
+            store.abandonSuccession()
+        } else {
+            progress.report(
+                .warning(
+                    """
+                    \(directory.path): the earlier run stays until there is a picture of this one; \
+                    --resume goes on with this one
+                    """))
+        }
+        return true
     }
 
-    /// A picture that an earlier life wrote and did not come to book is replaced by itself.
+    /// A file that these programs wrote is replaced: in a later life that is this one's own.
     private func put(_ name: String, _ bytes: [UInt8], _ replacing: Bool) throws {
         do {
-            if replacing || life.number > 1 {
+            if replacing {
+                try takeDirectory()
                 try directory.replace(name, bytes: bytes)
+            } else if life.number > 1 || store.isSuccessor {
+                try directory.replaceOwn(name, bytes: bytes) { try takeDirectory() }
             } else {
+                try takeDirectory()
                 try directory.writeNew(name, bytes: bytes)
             }
-        } catch {
+        } catch let error as RunDirectoryError {
             throw error.inARun
         }
+    }
+
+    /// What tells of the run leaves alone what somebody else put there.
+    private func putOwn(_ name: String, _ bytes: [UInt8]) throws {
+        do {
+            try directory.replaceOwn(name, bytes: bytes)
+        } catch RunDirectoryError.fileExists(let path) {
+            progress.report(.warning("\(path) is not this run's and was left alone"))
+        } catch let error as RunDirectoryError {
+            throw error.inARun
+        }
+    }
+
+    /// Says that a worker computes otherwise than those that drew the rest of the run.
+    private func tellOtherKernels(_ kernelClass: String, of worker: String) {
+        let before = Set(history.results.values.map(\.kernelClass))
+        guard !before.isEmpty, !before.contains(kernelClass),
+            state.withLock({ $0.toldClasses.insert(kernelClass).inserted })
+        else { return }
+        progress.report(
+            .warning(
+                """
+                \(worker) computes with \(kernelClass), the images so far were drawn with \
+                \(before.sorted().joined(separator: ", ")): other bytes for the same request; \
+                report.json has the class of each
+                """))
+    }
+
+    /// Says that pictures are decoded otherwise than those that are there.
+    private func tellOtherDecoding(_ decodeClass: String, replacing: Bool) {
+        let before = Set(history.pictures.values.compactMap(\.decodeClass))
+        guard !replacing, !before.isEmpty, !before.contains(decodeClass),
+            state.withLock({ $0.toldClasses.insert("decode \(decodeClass)").inserted })
+        else { return }
+        progress.report(
+            .warning(
+                """
+                pictures are decoded with \(decodeClass) now, before with \
+                \(before.sorted().joined(separator: ", ")); report.json has the class of each
+                """))
+    }
+
+    /// Books that no picture can be made of an image's latents.
+    func noteUndecodable(_ item: Int, reason: String) throws {
+        try store.commit(
+            results: [],
+            failures: [
+                StoredFailure(
+                    item: item, worker: "", attempt: 0, reason: "decoding failed: \(reason)",
+                    isFinal: true)
+            ])
     }
 
     /// The latents as diffusers would save them: `latents`, f32, `[1, channels, height, width]`.
@@ -214,8 +296,6 @@ extension RunDirectoryError {
 
 extension RunSession: RunStoring {
     func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws {
-        // An earlier run gives way to the first result, before the archive holds any of ours.
-        try takeDirectory()
         try store.write(latents, sha256: sha256)
     }
 
@@ -224,6 +304,8 @@ extension RunSession: RunStoring {
             results: entries.compactMap(\.storedResult),
             failures: entries.compactMap(\.storedFailure),
             forgotten: entries.compactMap(\.forgottenItem))
+        let hasResult = entries.contains { if case .result = $0 { true } else { false } }
+        if hasResult, !place.decodes { try takeDirectory() }
     }
 
     func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
@@ -235,7 +317,6 @@ extension RunSession.State {
     fileprivate mutating func apply(_ event: CoordinatorEvent) {
         switch event {
         case .workerJoined(let worker, let description):
-            hadWorker = true
             update(worker) {
                 $0.kernelClass = description.kernelClass
                 $0.lostReason = nil

@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import Foundation
+internal import RunStore
 
 /// Tells what the run of a directory is doing.
 struct StatusCommand: AsyncParsableCommand {
@@ -11,7 +12,8 @@ struct StatusCommand: AsyncParsableCommand {
         abstract: "Tells what the run of a directory is doing: workers, speed, queue, time left.",
         discussion: """
             It reads status.json, which a running coordinator replaces every second, and looks \
-            whether a coordinator holds the directory.
+            whether a coordinator holds the directory. Where none does it counts the images in \
+            run.sqlite.
 
             Exit codes: 0 a run is going on or has ended; 1 its coordinator is gone; 2 there is none.
             """,
@@ -27,13 +29,27 @@ struct StatusCommand: AsyncParsableCommand {
     private struct Output: Encodable {
         var state: StatusReport.State
         var status: RunStatus?
+        var account: StoredImages?
     }
 
     func run() async throws {
-        let report = StatusReport(directory: directory)
+        var problem: (any Error)?
+        let report = StatusReport(directory: directory) {
+            do {
+                return try RunStore.peek(directory: directory).map(StoredImages.init)
+            } catch {
+                problem = error
+                return nil
+            }
+        }
+        if let problem {
+            guard report.state != .none else { throw problem }
+            ConsoleStreams.standard.writeError(TerminalText.sanitized("\(problem)") + "\n")
+        }
         let text =
             json
-            ? try JSONText.line(Output(state: report.state, status: report.status)) + "\n"
+            ? try JSONText.line(
+                Output(state: report.state, status: report.status, account: report.images)) + "\n"
             : report.text(now: Date())
         ConsoleStreams.standard.writeOutput(text)
         switch report.state {
@@ -41,5 +57,17 @@ struct StatusCommand: AsyncParsableCommand {
         case .gone: throw ProgramExit.someImagesFailed.code
         case .none: throw ProgramExit.unusableInput.code
         }
+    }
+}
+
+extension StoredImages {
+    /// Counts what is stored.
+    fileprivate init(_ history: StoredHistory) {
+        let items = history.requests.indices
+        let failed = items.count { history.hasFailed($0) || history.hasFailedToDecode($0) }
+        self.init(
+            total: items.count, written: history.pictures.count,
+            sampled: history.undecodedItems.count { !history.hasFailedToDecode($0) },
+            failed: failed, open: history.openItems.count)
     }
 }

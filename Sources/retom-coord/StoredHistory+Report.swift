@@ -28,7 +28,10 @@ extension StoredHistory {
                 worker: result.timings, decodingSeconds: picture?.decodeSeconds ?? 0)
             record.workerDecodeClass = picture?.workerDecodeClass
             record.latentSHA256 = Hexadecimal.text(result.sha256)
+            record.kernelClass = result.kernelClass
+            record.decodeClass = picture?.decodeClass
             record.tokenMerging = TokenMergeRecord(result.tokenMerging)
+            if hasFailedToDecode(item) { record.fail(record.reasons) }
             return record
         }
     }

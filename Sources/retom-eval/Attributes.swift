@@ -95,12 +95,12 @@ struct Attributes: ParsableCommand {
         ) { request in
             try judge.configuration.check(width: request.width, height: request.height)
         }
-        let output = try RunDirectory(preparing: output, policy: .keep)
+        let output = try RunDirectory(preparing: output)
         var results = try columns.map { setting in
             let place =
                 columns.count == 1
                 ? output
-                : try RunDirectory(preparing: output.path(of: setting.fileName), policy: .keep)
+                : try RunDirectory(preparing: output.path(of: setting.fileName))
             return AttributeResults(setting, directory: place)
         }
         let painter = PicturePainter(
@@ -137,7 +137,7 @@ struct Attributes: ParsableCommand {
         guard !numbers.isEmpty else {
             throw PictureFolderError.missing(path: folders[0].path, number: 0)
         }
-        let output = try RunDirectory(preparing: output, policy: .keep)
+        let output = try RunDirectory(preparing: output)
         let results = try folders.map { folder in
             var result = AttributeResults(folder)
             for prompt in numbers.map({ asked[$0] }) {

@@ -73,7 +73,7 @@ struct Compare: ParsableCommand {
                 rowCount: shown.count, columnCount: names.count, width: first.width,
                 height: first.height)
         }
-        let output = try RunDirectory(preparing: output, policy: .keep)
+        let output = try RunDirectory(preparing: output)
         let compute = compute.configuration
         let comparison = try MergeComparison(
             settings: settings,

@@ -66,7 +66,7 @@ struct Similarity: ParsableCommand {
         let plan = try generation.plan(
             prompts.entries(first: promptCount, warn: ConsoleStreams.warn),
             for: RequestCheck(of: directory), tokenMerging: .none, warn: ConsoleStreams.warn)
-        let output = try RunDirectory(preparing: output, policy: .keep)
+        let output = try RunDirectory(preparing: output)
         let pipeline = try StableDiffusionPipeline(model: directory, compute: compute.configuration)
         for (index, request) in plan.requests.enumerated() {
             try study.add(request, pipeline: pipeline)

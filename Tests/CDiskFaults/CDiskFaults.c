@@ -140,6 +140,29 @@ int open64(const char *path, int flags, ...) {
     return open_file(path, flags | O_LARGEFILE, MODE(flags));
 }
 
+static int control(int descriptor, int command, void *argument) {
+    if (command == F_OFD_SETLK)
+        DECIDE(ask_about(descriptor, (rt_disk_request){.operation = RT_DISK_LOCK}), 0);
+    return (int)syscall(SYS_fcntl, descriptor, command, argument);
+}
+
+#define ARGUMENT(command)               \
+    ({                                  \
+        va_list rest;                   \
+        va_start(rest, command);        \
+        void *argument = va_arg(rest, void *); \
+        va_end(rest);                   \
+        argument;                       \
+    })
+
+int fcntl(int descriptor, int command, ...) {
+    return control(descriptor, command, ARGUMENT(command));
+}
+
+int fcntl64(int descriptor, int command, ...) {
+    return control(descriptor, command, ARGUMENT(command));
+}
+
 // RETOM_DISK_FAULT="sync /latents/ 2 5": the second sync of a file whose path has this part fails
 // with error 5.
 static struct {
@@ -159,13 +182,13 @@ static int planned_fault(const rt_disk_request *request) {
 
 __attribute__((constructor)) static void read_plan(void) {
     static const char *const names[] = {"open",   "write", "truncate", "sync",
-                                        "rename", "link",  "unlink",   "mkdir"};
+                                        "rename", "link",  "unlink",   "mkdir", "lock"};
     const char *text = getenv("RETOM_DISK_FAULT");
     char name[16];
     if (!text || sscanf(text, "%15s %255s %d %d", name, planned.part, &planned.ordinal,
                         &planned.error) != 4)
         return;
-    for (int index = 0; index < 8; index++) {
+    for (int index = 0; index < 9; index++) {
         if (strcmp(name, names[index]) != 0) continue;
         planned.operation = index;
         rt_set_disk_hook(planned_fault);

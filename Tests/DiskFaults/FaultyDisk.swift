@@ -68,6 +68,7 @@ package final class FaultyDisk: Sendable {
     }
 
     private func decide(_ request: rt_disk_request, _ path: String) -> Int32 {
+        if request.operation == RT_DISK_LOCK { return Int32(RT_DISK_GO_ON) }
         if request.operation == RT_DISK_OPEN, Int32(request.offset) & O_CREAT == 0 { return 0 }
         return state.withLock { state in
             state.operationCount += 1

@@ -98,7 +98,7 @@ extension EndToEndTests {
             _ = try await run.ending()
             let gone = try await ask(studio)
             #expect(gone.code == 1, "\(gone)")
-            #expect(gone.output.contains("is gone without an account"), "\(gone)")
+            #expect(gone.output.contains("is gone without a report"), "\(gone)")
             let next = try await studio.draw("-p", "b", "--workers", hosts, "--overwrite")
             #expect(next.code == 0, "\(next)")
             let none = try await ask(studio, out: "nowhere")

@@ -19,7 +19,10 @@ extension EndToEndTests {
             #expect(
                 studio.names()
                     == (pictures.flatMap { ["\($0).png", "\($0).safetensors"] }
-                    + ["grid-0000.png", "index.html", "latents", "report.json", "run.sqlite"])
+                    + [
+                        "grid-0000.png", "index.html", "latents", "report.json", "run.lock",
+                        "run.sqlite",
+                    ])
                     .sorted())
 
             let picture = try PNG.decode(try studio.bytes("00003-103.png"))
@@ -197,7 +200,7 @@ extension EndToEndTests {
             #expect(
                 studio.names() == [
                     "00000-100.png", "grid-0000.png", "index.html", "latents", "mine.txt",
-                    "report.json", "run.sqlite",
+                    "report.json", "run.lock", "run.sqlite",
                 ])
             // Not even its latents are left.
             let latents = try FileManager.default.contentsOfDirectory(

@@ -57,6 +57,44 @@ import Testing
         ("failure", ["item", "worker", "attempt", "reason", "is_final"]),
     ]
 
+    /// A letter of a prompt, a setting: SQLite reads them without complaint.
+    @Test(arguments: [
+        ("image", "request", "replace(request, '家', '猫')"),
+        ("image", "request", "replace(request, '\"width\":64', '\"width\":65')"),
+        ("run", "facts", "replace(facts, 'f32', 'f16')"),
+        ("seal", "sha256", "zeroblob(32)"), ("seal", "sha256", "NULL"),
+    ])
+    func whatWasAcceptedIsNotChangedInSilence(
+        _ table: String, _ column: String, _ value: String
+    ) throws {
+        try spoil(table, column, with: value)
+        for read in [
+            { try RunStore.open(directory: path).history() },
+            { try RunStore.peek(directory: path) },
+        ] as [() throws -> StoredHistory?] {
+            #expect {
+                try read()
+            } throws: { error in
+                guard case .damaged = error as? RunStoreError else { return false }
+                return table == "seal" || "\(error)".contains("not those that were accepted")
+            }
+        }
+    }
+
+    /// One bit of the layout's number: an account with tables is never taken for an empty file.
+    @Test func anAccountWithoutALayoutIsDamagedAndStays() throws {
+        let queue = try DatabaseQueue(path: "\(path)/\(RunStore.fileName)")
+        try queue.write { try $0.execute(sql: "PRAGMA user_version = 0") }
+        try queue.close()
+        #expect {
+            try RunStore.open(directory: path)
+        } throws: { error in
+            guard case .damaged = error as? RunStoreError else { return false }
+            return true
+        }
+        #expect(FileManager.default.fileExists(atPath: "\(path)/\(RunStore.fileName)"))
+    }
+
     @Test(
         arguments: columns.flatMap { table in table.names.map { "\(table.table).\($0)" } },
         ["NULL", "x'FF00FE'", "-7", "9e999", "9223372036854775807"])

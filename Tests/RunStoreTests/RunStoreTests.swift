@@ -26,7 +26,7 @@ import WireProtocol
         ]
         try store.commit(results: [], failures: failures)
         let picture = StoredPicture(
-            item: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 0.25)
+            item: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 0.25, decodeClass: "v")
         try store.record(picture)
         var traffic = StoredTraffic()
         traffic.sent = 7
@@ -151,6 +151,57 @@ import WireProtocol
         #expect(try store.history().openItems == [1])
         try store.forgetResult(of: 0)
         #expect(try store.history().openItems == [0, 1])
+    }
+
+    /// Latents that no VAE takes would block their image for ever.
+    @Test func whatCannotBeDecodedIsOpenAgain() throws {
+        let store = try Samples.begin(3, in: path)
+        for item in 0..<3 { try Samples.store(item: item, in: store) }
+        func fail(_ item: Int) throws {
+            try store.commit(
+                results: [],
+                failures: [
+                    StoredFailure(
+                        item: item, worker: "", attempt: 0, reason: "no", isFinal: true)
+                ])
+        }
+        let picture = StoredPicture(
+            item: 2, file: "00002-2.png", latentsFile: nil, decodeSeconds: 1, decodeClass: "k")
+        try fail(1)
+        try fail(2)
+        // Another way of decoding did it.
+        try store.record(picture)
+        var history = try store.history()
+        #expect(history.openItems.isEmpty && history.undecodedItems == [0, 1])
+        #expect((0..<3).filter(history.hasFailedToDecode) == [1])
+        history.reopenFailures()
+        try store.reopenFailures()
+        for history in [history, try store.history()] {
+            #expect(history.openItems == [1] && history.undecodedItems == [0])
+            #expect(history.pictures == [2: picture])
+        }
+    }
+
+    @Test func latentsThatNobodyNamesAreRemoved() throws {
+        let store = try Samples.begin(3, in: path)
+        let kept = try Samples.store(item: 0, in: store)
+        let unbooked = Samples.latents(1)
+        try store.write(unbooked, sha256: unbooked.sha256)
+        let mine = ["mine.txt", "\(String(repeating: "a", count: 63)).f32"]
+        for name in mine { try temporary.write([1], to: "latents/\(name)") }
+        // Two runs share the archive until one takes the other's place.
+        let next = try RunStore.begin(
+            Samples.run, requests: Samples.requests(2), directory: path, isSuccessor: true)
+        try Samples.store(item: 1, in: next)
+        try store.removeUnnamedLatents()
+        try next.removeUnnamedLatents()
+        let folder = temporary.file("latents")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 4)
+        next.abandonSuccession()
+        try store.removeUnnamedLatents()
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+                == (mine + ["\(Hexadecimal.text(kept.sha256)).f32"]).sorted())
     }
 
     @Test func checkpointsAreReplacedAndEndWithTheirImage() throws {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import Glibc
 
 /// A file that appears whole or not at all.
@@ -19,9 +20,10 @@ package struct AtomicFile: ~Copyable {
     ///   - directory: Where it will be; must exist.
     /// - Throws: When the temporary file cannot be made.
     package init(name: String, directory: String) throws(RunDirectoryError) {
-        let temporary = "\(directory)/.\(name).\(getpid()).tmp"
-        // One process writes each name once at a time; a leftover is from a process that died.
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let temporary = "\(directory)/\(TemporaryFileName.random(for: name))"
+        // Whatever has that name already is not ours, and a link least of all.
+        let descriptor = open(
+            temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw RunDirectoryError(errno: errno, path: "\(directory)/\(name)")
         }
@@ -42,13 +44,20 @@ package struct AtomicFile: ~Copyable {
         try AtomicFile.write(bytes, to: descriptor, path: "\(directory)/\(name)")
     }
 
+    /// Makes the bytes durable, while the file still has no name.
+    package func synchronize() throws(RunDirectoryError) {
+        guard fsync(descriptor) == 0 else {
+            throw RunDirectoryError(errno: errno, path: "\(directory)/\(name)")
+        }
+    }
+
     /// Makes the file durable and gives it its name.
     ///
     /// - Parameter replacing: Whether a file of that name may be replaced; otherwise it is an
     ///   error.
     package consuming func commit(replacing: Bool) throws(RunDirectoryError) {
         let path = "\(directory)/\(name)"
-        guard fsync(descriptor) == 0 else { throw RunDirectoryError(errno: errno, path: path) }
+        try synchronize()
         if replacing {
             guard rename(temporary, path) == 0 else {
                 throw RunDirectoryError(errno: errno, path: path)

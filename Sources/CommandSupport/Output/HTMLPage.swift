@@ -2,6 +2,9 @@
 
 /// What all pages of these programs have around their content.
 package enum HTMLPage {
+    /// What such a page may load; hardly any page of others says the same.
+    static let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:"
+
     /// A page that may load pictures beside it and nothing else: no network, no scripts.
     ///
     /// - Parameters:
@@ -15,8 +18,7 @@ package enum HTMLPage {
         <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-        style-src 'unsafe-inline'; img-src 'self' file:">
+        <meta http-equiv="Content-Security-Policy" content="\(policy)">
         <title>\(HTMLText.escaped(title))</title>
         <style>
         \(style)

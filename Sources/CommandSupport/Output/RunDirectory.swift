@@ -1,81 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import Glibc
 
 /// The directory that receives a run: one directory holds one run.
 ///
-/// An earlier run is never overwritten silently: `prepare` refuses a directory that holds one,
-/// unless told to replace it (`--overwrite`). Files that no run writes are left alone always. Two
+/// An earlier run is never overwritten silently: `claim` refuses a directory that holds one, unless
+/// told to replace it (`--overwrite`). Files that no account here names are left alone always. Two
 /// processes cannot write to one directory at a time. Every file appears whole or not at all.
 package final class RunDirectory: Sendable {
-    /// What to do with an earlier run in the same directory.
-    package enum ExistingRunPolicy: Sendable {
-        /// Refuse, and say what to do.
-        case refuse
-        /// Remove its files when `removeExistingRun` is called.
-        case replace
-        /// Leave its files alone: what an evaluation writes has other names.
-        case keep
-    }
-
     /// The directory as the user gave it, without a slash at the end.
     package let path: String
-    /// Whether it held a run when it was opened.
-    package let heldARun: Bool
-    private let policy: ExistingRunPolicy
-    /// Holds the lock; the system lets go of it when the process ends, however it ends.
-    private let lockDescriptor: Int32
+    private let lock: DirectoryLock
 
-    /// Makes the directory if needed and checks, before any work is done, that a run can be
-    /// written to it.
+    /// Makes the directory if needed, locks it, and checks that files can be written to it.
     ///
-    /// - Parameters:
-    ///   - path: Where; parents are made too.
-    ///   - policy: What to do with an earlier run.
+    /// - Parameter path: Where; parents are made too.
     /// - Throws: Whatever would have gone wrong later, now.
-    package init(
-        preparing path: String, policy: ExistingRunPolicy = .refuse
-    ) throws(RunDirectoryError) {
+    package init(preparing path: String) throws(RunDirectoryError) {
         var path = path.isEmpty ? "." : path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-        try RunDirectory.create(path)
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw .notWritable(path: path, reason: String(cString: strerror(errno)))
-        }
         self.path = path
-        self.policy = policy
-        lockDescriptor = descriptor
-        // File systems without locks (some network mounts) go without this protection.
-        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
-            throw .inUse(path: path)
-        }
-        let existing = try Self.runFiles(in: path)
-        heldARun = !existing.isEmpty
-        if policy == .refuse, let example = existing.first {
-            throw .holdsARun(path: path, fileCount: existing.count, example: example)
+        try RunDirectory.create(path)
+        lock = try DirectoryLock(directory: path)
+        if lock.lastHolder?.host != DirectoryLock.Holder.current.host, isStatusChanging() {
+            throw .inUse(path: path, by: lock.lastHolder?.description)
         }
         try checkWritable()
         try removeUnfinishedFiles()
     }
 
-    deinit { close(lockDescriptor) }
+    /// Takes the directory for a run, or says why it can't have it.
+    ///
+    /// - Parameters:
+    ///   - next: what the run will write.
+    ///   - earlier: what the account here names; `nil` if there is none.
+    ///   - replaces: whether the earlier run is to give way.
+    package func claim(
+        for next: RunFiles, earlier: RunFiles?, replaces: Bool
+    ) throws(RunDirectoryError) {
+        let found = try existingRunFiles()
+        guard let earlier else {
+            guard let example = found.first else { return }
+            throw .holdsOtherFiles(path: path, fileCount: found.count, example: example)
+        }
+        guard replaces else {
+            let accounts = try Self.names(in: path).filter(RunFileName.isAccount)
+            let files = (found.filter(earlier.names.contains) + accounts).sorted()
+            throw .holdsARun(path: path, fileCount: files.count, example: files.first ?? "")
+        }
+        for name in found where next.names.contains(name) {
+            guard earlier.names.contains(name), isOurs(name) else {
+                throw .foreignFile(path: path(of: name))
+            }
+        }
+    }
+
+    /// Leaves a directory without a run as it was before this process came.
+    package func withdraw() {
+        let hasAccount = RunFileName.isAccount
+        guard let names = try? Self.names(in: path), !names.contains(where: hasAccount) else {
+            return
+        }
+        lock.removeIfNew()
+    }
 
     /// The path of a file of this directory.
     package func path(of name: String) -> String { "\(path)/\(name)" }
 
-    /// Removes an earlier run's files, and only those; does nothing unless the policy is `replace`.
+    /// Removes the files of an earlier run, and only those; its account comes last.
     ///
-    /// The account of the run that is to replace it stays.
-    package func removeExistingRun() throws(RunDirectoryError) {
-        guard policy == .replace else { return }
-        for name in try Self.runFiles(in: path) where !RunFileName.successors.contains(name) {
+    /// The account of the run that is to replace it stays, and so do all latents.
+    package func remove(_ earlier: RunFiles) throws(RunDirectoryError) {
+        for name in try existingRunFiles() where earlier.names.contains(name) && isOurs(name) {
             try removeFile(self.path(of: name))
         }
-        let folder = self.path(of: RunFileName.latentsFolder)
-        for name in (try? Self.names(in: folder)) ?? [] where RunFileName.isArchivedLatents(name) {
-            try removeFile("\(folder)/\(name)")
-        }
+        for name in RunFileName.accounts { try removeFile(self.path(of: name)) }
     }
 
     /// Removes what a killed process had begun to write.
@@ -96,13 +96,9 @@ package final class RunDirectory: Sendable {
         }
     }
 
-    /// The names that a run wrote here, sorted.
+    /// Names here that a run may write, accounts apart, sorted.
     package func existingRunFiles() throws(RunDirectoryError) -> [String] {
-        try Self.runFiles(in: path)
-    }
-
-    private static func runFiles(in path: String) throws(RunDirectoryError) -> [String] {
-        try names(in: path).filter(RunFileName.belongsToARun).sorted()
+        try Self.names(in: path).filter(RunFileName.isOutput).sorted()
     }
 
     private static func names(in path: String) throws(RunDirectoryError) -> [String] {
@@ -118,58 +114,6 @@ package final class RunDirectory: Sendable {
                 })
         }
         return names
-    }
-
-    /// Writes a picture, latents or another file that must be new.
-    ///
-    /// - Throws: `fileExists` when the name is taken, `diskFull`, …; nothing is left behind then, or
-    ///   the whole file if only its name may not be durable.
-    package func writeNew(_ name: String, bytes: [UInt8]) throws(RunDirectoryError) {
-        let file = try AtomicFile(name: name, directory: path)
-        try file.append(bytes)
-        try file.commit(replacing: false)
-    }
-
-    /// Writes `report.json`, `index.html` or a sheet, in place of this run's earlier version.
-    package func replace(_ name: String, bytes: [UInt8]) throws(RunDirectoryError) {
-        let file = try AtomicFile(name: name, directory: path)
-        try file.append(bytes)
-        try file.commit(replacing: true)
-    }
-
-    /// Writes a file piece by piece, in place of this run's earlier version.
-    ///
-    /// - Parameters:
-    ///   - name: The file's name.
-    ///   - body: Gets a function that adds bytes; when it throws, no file appears.
-    package func replace(
-        _ name: String, body: (_ append: ([UInt8]) throws -> Void) throws -> Void
-    ) throws {
-        let file = try AtomicFile(name: name, directory: path)
-        try body { try file.append($0) }
-        try file.commit(replacing: true)
-    }
-
-    /// Removes a file that is of no use after the run.
-    package func removeNow(_ name: String) {
-        unlink(path(of: name))
-    }
-
-    /// Reads a file of this run back, for the contact sheet.
-    package func read(_ name: String) throws(RunDirectoryError) -> [UInt8] {
-        let path = path(of: name)
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw RunDirectoryError(errno: errno, path: path) }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 18)
-        while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw RunDirectoryError(errno: errno, path: path) }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-        }
     }
 
     /// `mkdir -p`.
@@ -205,5 +149,18 @@ package final class RunDirectory: Sendable {
             default: throw error
             }
         }
+    }
+
+    /// Whether somebody keeps `status.json` up to date whom the lock does not stop: on a machine that
+    /// shares the file system but not its locks, or of a version that locked the directory itself.
+    private func isStatusChanging() -> Bool {
+        guard let before = try? read(RunFileName.status) else { return false }
+        // A coordinator replaces it once a second.
+        for _ in 0..<30 {
+            usleep(100_000)
+            guard let now = try? read(RunFileName.status) else { return false }
+            if now != before { return true }
+        }
+        return false
     }
 }

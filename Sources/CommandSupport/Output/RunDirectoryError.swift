@@ -14,8 +14,16 @@ package enum RunDirectoryError: Error, Equatable, CustomStringConvertible {
     case diskFull(path: String)
     /// Pictures of an earlier run are there.
     case holdsARun(path: String, fileCount: Int, example: String)
-    /// Another process writes a run there now.
-    case inUse(path: String)
+    /// There are files with the names of a run's, and no account of one.
+    case holdsOtherFiles(path: String, fileCount: Int, example: String)
+    /// A file that this run would write is there, and no run of this directory wrote it.
+    case foreignFile(path: String)
+    /// Another process writes a run there now, where it is known which.
+    case inUse(path: String, by: String?)
+    /// The file system has no locks; `reason` is the system's.
+    case cannotLock(path: String, reason: String)
+    /// The file to be locked is not ours.
+    case foreignLock(path: String, reason: String)
     /// A picture with this name appeared during the run; it was left alone.
     case fileExists(path: String)
     /// Writing a file failed otherwise; `reason` is the system's.
@@ -35,8 +43,32 @@ package enum RunDirectoryError: Error, Equatable, CustomStringConvertible {
             \(path) already holds a run (\(fileCount) files, e.g. \(example)); go on with it with \
             --resume, replace it with --overwrite, or choose another directory with -o
             """
-        case .inUse(let path):
-            "another run is writing to \(path) now; wait for it or choose another directory with -o"
+        case .holdsOtherFiles(let path, let fileCount, let example):
+            """
+            \(path) holds files with the names of a run's (\(fileCount), e.g. \(example)) but no \
+            account of one, run.sqlite; they are left alone: choose another directory with -o, or \
+            move them
+            """
+        case .foreignFile(let path):
+            """
+            \(path) is there already, and no run of this directory wrote it; move it, or choose \
+            another directory with -o
+            """
+        case .inUse(let path, let holder):
+            """
+            another run is writing to \(path) now\(holder.map { " (\($0))" } ?? ""); wait for it or \
+            choose another directory with -o
+            """
+        case .cannotLock(let path, let reason):
+            """
+            \(path) can't be locked against other runs (\(reason)); choose a directory on a disk of \
+            this machine with -o, or mount its file system with locks
+            """
+        case .foreignLock(let path, let reason):
+            """
+            \(path) can't be locked: \(reason); when no run is writing there, remove it, or choose \
+            another directory with -o
+            """
         case .fileExists(let path): "\(path) appeared during the run and was left alone"
         case .writeFailed(let path, let reason): "cannot write \(path): \(reason)"
         }

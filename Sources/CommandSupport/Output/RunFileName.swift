@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
+
 /// The names of a run's files: the contract with scripts that read an output directory.
 package enum RunFileName {
     /// The machine-readable account of the run.
     package static let report = "report.json"
     /// What the run is doing, while it does; no part of what it leaves.
     package static let status = "status.json"
+    /// What a process locks while it writes there; stays behind, and means nothing then.
+    package static let lock = "run.lock"
     /// Written and removed at the start, to see whether files can be written.
     static let writeCheck = "retom-write-check"
     /// The page that shows the run.
@@ -21,10 +25,10 @@ package enum RunFileName {
     /// Whether a file in the folder of latents is one that a run writes: `<sha256>.f32`, or its
     /// temporary form.
     package static func isArchivedLatents(_ name: String) -> Bool {
-        let isTemporary = name.hasPrefix(".") && name.hasSuffix(".tmp")
-        let stem = (isTemporary ? name.dropFirst() : name[...]).prefix { $0 != "." }
+        let target = TemporaryFileName.target(of: name)
+        let stem = (target ?? name).prefix { $0 != "." }
         return stem.count == 64 && stem.allSatisfy(\.isHexDigit)
-            && (isTemporary || name.hasSuffix(".f32"))
+            && (target != nil || name == "\(stem).f32")
     }
 
     /// An image's name without its extension: `00000-42`.
@@ -47,19 +51,23 @@ package enum RunFileName {
 
     /// Whether a name is the temporary form of one that a run writes: what a killed process leaves.
     package static func isUnfinished(_ name: String) -> Bool {
-        guard name.hasPrefix("."), name.hasSuffix(".tmp") else { return false }
-        let parts = name.dropFirst().dropLast(4).split(
-            separator: ".", omittingEmptySubsequences: false)
-        guard parts.count >= 2, parts.last.flatMap({ Int($0) }) != nil else { return false }
-        let name = parts.dropLast().joined(separator: ".")
+        guard let name = TemporaryFileName.target(of: name) else { return false }
         return belongsToARun(name) || name == status || name == writeCheck
     }
 
     /// Whether a name is one that a run leaves.
     package static func belongsToARun(_ name: String) -> Bool {
-        if name == report || name == gallery || (accounts + successors).contains(name) {
-            return true
-        }
+        isAccount(name) || isOutput(name)
+    }
+
+    /// Whether a name is an account's, or one of SQLite's beside it.
+    package static func isAccount(_ name: String) -> Bool {
+        (accounts + successors).contains(name)
+    }
+
+    /// Whether a name is one of the files that a run makes for people and other programs.
+    package static func isOutput(_ name: String) -> Bool {
+        if name == report || name == gallery { return true }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return false }
         let words = parts[0].split(separator: "-", omittingEmptySubsequences: false)

@@ -82,8 +82,11 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     package var reasons: [String]
     /// Where the time of the successful attempt went.
     package var timings: ImageTimings?
-    /// The kernels of the decode where the worker made the picture too; `nil` when the coordinator
-    /// did.
+    /// The kernels that sampled it: bytes are equal within one class.
+    package var kernelClass: String?
+    /// The kernels of the decode, where that is known.
+    package var decodeClass: String?
+    /// The same where the worker made the picture too; `nil` when the coordinator did.
     package var workerDecodeClass: String?
     /// SHA-256 of the latents' f32 bytes, in hexadecimal.
     package var latentSHA256: String?
@@ -97,6 +100,8 @@ package struct ImageRecord: Sendable, Equatable, Codable {
         case tokenMerging = "token_merging"
         case resumedFromStep = "resumed_from_step"
         case workerDecodeClass = "worker_decode_class"
+        case kernelClass = "kernel_class"
+        case decodeClass = "decode_class"
     }
 
     /// An image nothing has happened to yet.

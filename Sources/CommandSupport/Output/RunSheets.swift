@@ -33,7 +33,7 @@ package enum RunSheets {
                 count: shown.count, cellWidth: width, cellHeight: height,
                 captions: shown.map(caption), style: style)
             let name = RunFileName.sheet(page: page)
-            try directory.replace(name) { append in
+            try directory.replace(name, ownOnly: true) { append in
                 try sheet.write(
                     texts: [PNGText(keyword: "Software", text: version)],
                     picture: { picture(of: images[range.lowerBound + $0], in: directory) },
@@ -42,6 +42,16 @@ package enum RunSheets {
             names.append(name)
         }
         return names
+    }
+
+    /// So many sheets a run of these images has at most.
+    static func pageCount(
+        of requests: [GenerationRequest], style: ContactSheetStyle = ContactSheetStyle()
+    ) -> Int {
+        let pages = try? ContactSheetLayout.pages(
+            count: requests.count, cellWidth: requests.map(\.width).max() ?? 0,
+            cellHeight: requests.map(\.height).max() ?? 0, style: style)
+        return pages?.count ?? 0
     }
 
     private static func caption(_ image: ImageRecord) -> ContactSheet.Caption {

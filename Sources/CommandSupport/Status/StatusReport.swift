@@ -11,48 +11,66 @@ package struct StatusReport: Sendable, Equatable {
         case running
         /// It ended in order: `report.json` is there.
         case ended
-        /// It ended without an account: it was killed.
+        /// It ended without a report: it was killed, or its disk was full.
         case gone
         /// There was none.
         case none
     }
 
+    /// For so long a coordinator that can't be asked may be silent, in seconds.
+    private static let silenceMax = 10.0
+
     /// Which of them.
     package var state: State
     /// The last that the coordinator wrote; `nil` if it wrote nothing or removed it.
     package var status: RunStatus?
+    /// What the account says; `nil` while a coordinator holds it, and where there is none.
+    package var images: StoredImages?
 
     /// Looks at a directory.
-    package init(directory path: String) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        defer { if descriptor >= 0 { close(descriptor) } }
-        // The coordinator holds the lock for as long as it lives; a shared one of ours is let go at
-        // once, and a coordinator that starts this very moment would say that the directory is in use.
-        let isHeld =
-            descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    ///
+    /// - Parameters:
+    ///   - now: for judging how old the last word is.
+    ///   - account: reads the account; called when nobody writes it.
+    package init(
+        directory path: String, now: Date = Date(),
+        account: () -> StoredImages? = { nil }
+    ) {
+        let lock = DirectoryLock.state(of: path)
         status = FileManager.default.contents(atPath: "\(path)/\(RunFileName.status)")
             .flatMap { try? JSONText.decode(RunStatus.self, from: $0) }
-        let hasReport = access("\(path)/\(RunFileName.report)", F_OK) == 0
-        state = isHeld ? .running : status != nil ? .gone : hasReport ? .ended : .none
+        let isFresh =
+            status.map { abs(now.timeIntervalSince($0.updatedAt)) < Self.silenceMax } ?? false
+        switch lock {
+        case .held: state = .running
+        case .unknown where isFresh: state = .running
+        case .unknown, .free:
+            let hasReport = access("\(path)/\(RunFileName.report)", F_OK) == 0
+            images = account()
+            state =
+                status != nil ? .gone : hasReport ? .ended : images != nil ? .gone : .none
+        }
     }
 
     /// Lines for people.
     ///
     /// - Parameter now: for how long nothing was heard.
     package func text(now: Date) -> String {
+        let account = images.map { "run.sqlite: \($0.text)\n" } ?? ""
         guard let status else {
             return switch state {
             case .running: "a coordinator holds the directory: it is starting, ending or decoding\n"
-            case .ended: "the run has ended: report.json has its account\n"
-            case .gone, .none: "no run is or was here\n"
+            case .ended: "the run has ended: report.json has its account\n" + account
+            case .gone: "the coordinator is gone without a report\n" + account
+            case .none: "no run is or was here\n"
             }
         }
         var lines: [String] = []
         let age = Int(now.timeIntervalSince(status.updatedAt))
         if state == .gone {
             lines.append(
-                "the coordinator is gone without an account; its last word was \(age) s ago:")
-        } else if age > 10 {
+                "the coordinator is gone without a report; its last word was \(age) s ago:")
+        } else if Double(age) > Self.silenceMax {
             lines.append(
                 "the coordinator (process \(status.processIdentifier)) is silent for \(age) s:")
         }
@@ -69,7 +87,7 @@ package struct StatusReport: Sendable, Equatable {
                 + "\(status.attempts) attempts retried, \(left)")
         // Names and reasons are what other machines say.
         lines += status.workers.map { "  " + TerminalText.sanitized(Self.line($0)) }
-        return lines.joined(separator: "\n") + "\n"
+        return lines.joined(separator: "\n") + "\n" + account
     }
 
     private static func line(_ worker: RunStatus.Worker) -> String {

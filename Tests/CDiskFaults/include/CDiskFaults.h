@@ -18,6 +18,7 @@ typedef enum {
     RT_DISK_LINK,
     RT_DISK_UNLINK,
     RT_DISK_MKDIR,
+    RT_DISK_LOCK,  // of an open file description
 } rt_disk_operation;
 
 /// What a hook answers beside an error's number.

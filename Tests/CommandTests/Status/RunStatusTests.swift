@@ -64,7 +64,7 @@ import Testing
         #expect(gone.state == .gone)
         let text = gone.text(now: status.updatedAt + 7)
         #expect(
-            text.hasPrefix("the coordinator is gone without an account; its last word was 7 s ago"))
+            text.hasPrefix("the coordinator is gone without a report; its last word was 7 s ago"))
         for part in [
             "1 of 3 images written, 0 failed, 1 drawn now, 0 to decode, 1 queued",
             "1.0 steps/s, 1 of 3 attempts retried, 0:20 left",
