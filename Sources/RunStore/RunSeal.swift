@@ -19,7 +19,7 @@ enum RunSeal {
         }
         add(facts)
         for request in requests { add(request) }
-        return Array(hash.finalize())
+        return hash.finalize()
     }
 }
 

@@ -90,7 +90,7 @@ import Testing
                     ? "{\"prompt\": \"a\", \(setting)}"
                     : "{\"prompt\": \"a\", \"token_merging\": {\(setting)}}"
                 do {
-                    _ = try plan(try PromptList.parse(Array(line.utf8), source: "-"))
+                    _ = try plan(try PromptList.parse(Array(line.utf8), source: "-").entries)
                     planned += 1
                 } catch {
                     let problem = "\(error)"
