@@ -40,6 +40,8 @@ final class RunSession: Sendable {
     private let place: Place
     private let decodeClass: String
     private let life: StoredLife
+    /// What sampled and what decoded the images of earlier lives.
+    private let classesBefore: (sampling: Set<String>, decoding: Set<String>)
     private let progress: ProgressFeed
     private let model: ModelRecord
     private let state = Mutex(State())
@@ -59,6 +61,10 @@ final class RunSession: Sendable {
         self.progress = progress
         life = try store.beginLife()
         history = try store.history()
+        classesBefore = (
+            Set(history.results.values.map(\.kernelClass)),
+            Set(history.pictures.values.compactMap(\.decodeClass).map(Self.withoutThreads))
+        )
     }
 
     /// What the coordinator has to know of earlier lives.
@@ -234,7 +240,7 @@ final class RunSession: Sendable {
 
     /// Says that a worker computes otherwise than those that drew the rest of the run.
     private func tellOtherKernels(_ kernelClass: String, of worker: String) {
-        let before = Set(history.results.values.map(\.kernelClass))
+        let before = classesBefore.sampling
         guard !before.isEmpty, !before.contains(kernelClass),
             state.withLock({ $0.toldClasses.insert(kernelClass).inserted })
         else { return }
@@ -249,7 +255,8 @@ final class RunSession: Sendable {
 
     /// Says that pictures are decoded otherwise than those that are there.
     private func tellOtherDecoding(_ decodeClass: String, replacing: Bool) {
-        let before = Set(history.pictures.values.compactMap(\.decodeClass))
+        let before = classesBefore.decoding
+        let decodeClass = Self.withoutThreads(decodeClass)
         guard !replacing, !before.isEmpty, !before.contains(decodeClass),
             state.withLock({ $0.toldClasses.insert("decode \(decodeClass)").inserted })
         else { return }
@@ -259,6 +266,14 @@ final class RunSession: Sendable {
                 pictures are decoded with \(decodeClass) now, before with \
                 \(before.sorted().joined(separator: ", ")); report.json has the class of each
                 """))
+    }
+
+    /// A kernel class without its number of threads: who decodes has as many as are free.
+    private static func withoutThreads(_ kernelClass: String) -> String {
+        guard let dash = kernelClass.lastIndex(of: "-"),
+            kernelClass[dash...].hasPrefix("-t"), Int(kernelClass[dash...].dropFirst(2)) != nil
+        else { return kernelClass }
+        return String(kernelClass[..<dash])
     }
 
     /// Books that no picture can be made of an image's latents.

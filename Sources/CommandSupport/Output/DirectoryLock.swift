@@ -77,7 +77,10 @@ final class DirectoryLock: Sendable {
     ) throws(RunDirectoryError) {
         var request = Self.request()
         guard fcntl(descriptor, setLock, &request) != 0 else { return }
-        let code = errno
+        var code = errno
+        // Kernels and sandboxes without such locks have those of the whole file.
+        if code == EINVAL { code = flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno }
+        if code == 0 { return }
         let holder = Self.holder(descriptor)
         throw code == EAGAIN || code == EACCES
             ? .inUse(path: directory, by: holder?.description)
