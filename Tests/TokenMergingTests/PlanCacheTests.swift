@@ -91,10 +91,13 @@ import TokenMerging
             index: 5, grid: TokenGrid(height: 8, width: 8), channels: 16,
             input: TokenGrid(height: 16, width: 16))
         #expect(deep.downsample == 2)
-        let cache = try Self.cache(TokenMergeConfiguration(), site: deep)
-        #expect(!cache.mergesAnything)
+        // One block above makes this one the second level.
+        let cache = try TokenMergePlanCache(
+            merger: TokenMerger(TokenMergeConfiguration()), sites: [Self.site, deep], seed: 1,
+            halves: 2)
+        #expect(!cache.layouts[0].isIdentity && cache.layouts[1].isIdentity)
         cache.begin(callIndex: 0)
-        #expect(cache.statistics == TokenMergeStatistics())
+        #expect(cache.statistics.tokenCountBefore == 2 * Self.site.grid.tokenCount)
     }
 
     /// Halves with plans of their own do not see each other.

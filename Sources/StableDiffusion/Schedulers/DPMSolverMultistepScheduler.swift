@@ -56,8 +56,9 @@ package struct DPMSolverMultistepScheduler: ConfiguredScheduler {
         _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
     ) throws(SchedulerError) {
         self.parameters = parameters
-        let table = SigmaTable.solver(parameters, count: stepCount)
-        try parameters.checkSolverStepCount(stepCount, table)
+        let table = try parameters.distinctLevels(stepCount, order: parameters.solver.order) {
+            SigmaTable.solver(parameters, count: $0)
+        }
         timesteps = table.timesteps
         levels = table.sigmas.map { SignalNoise(ratio: $0) }
         let names = (0..<parameters.solver.order).map { "model_output_\($0)" }
@@ -212,26 +213,5 @@ extension SchedulerParameters {
         for i in 0..<count { converted[i] = (sample[i] - sigma * converted[i]) / alpha }
         SampleMath.threshold(converted, thresholding, scratch: scratch, count: count)
         for i in 0..<count { converted[i] = (sample[i] - alpha * converted[i]) / sigma }
-    }
-
-    /// Refuses step counts that leave the solver without distinct noise levels: steps of the second
-    /// order divide by the step before.
-    ///
-    /// The last step may be none: some models end at the level of their first training timestep.
-    func checkSolverStepCount(
-        _ stepCount: Int, _ table: SigmaTable
-    ) throws(SchedulerError) {
-        let levels = table.sigmas.dropLast()
-        guard solver.order > 1 || spacing == .leading else { return }
-        guard zip(levels, levels.dropFirst()).contains(where: { $0 == $1 }) else { return }
-        let end =
-            method == .uniPC
-            ? trainTimesteps : TrainingSchedule(self).clippedEnd(self)
-        throw .stepCountOutOfRange(
-            stepCount, allowed: 1...max(end - 1, 1),
-            reason: """
-                \(className) with timestep_spacing \(spacing.rawValue) needs one training \
-                timestep more than it has steps
-                """)
     }
 }

@@ -14,8 +14,12 @@ package struct LMSDiscreteScheduler: SigmaSpaceScheduler, ConfiguredScheduler {
 
     static let traits = SchedulerTraits(sigmaChoice: .byFile, limitsKarrasSigmas: false)
 
-    init(_ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int) {
-        let table = SigmaTable.euler(parameters, count: stepCount)
+    init(
+        _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
+    ) throws(SchedulerError) {
+        let table = try parameters.distinctLevels(stepCount, order: Self.names.count) {
+            SigmaTable.euler(parameters, count: $0)
+        }
         timesteps = table.timesteps
         sigmas = table.sigmas
         initialNoiseSigma = table.initialNoiseSigma(parameters.spacing)

@@ -18,6 +18,37 @@ struct SigmaTable: Sendable {
 }
 
 extension SigmaTable {
+    /// Whether two steps that follow each other begin at one level; the end may equal the last.
+    fileprivate var repeatsLevels: Bool {
+        let levels = sigmas.dropLast()
+        return zip(levels, levels.dropFirst()).contains { $0 == $1 }
+    }
+}
+
+extension SchedulerParameters {
+    /// The table of a multistep method: it divides by the distance of the levels before, and where
+    /// that is nothing diffusers' samplers end in NaN.
+    ///
+    /// - Parameters:
+    ///   - order: steps that one step looks at; the first order divides by none.
+    ///   - table: the table for a number of steps.
+    /// - Throws: `stepCountOutOfRange` with the most steps whose levels differ.
+    func distinctLevels(
+        _ stepCount: Int, order: Int, _ table: (Int) -> SigmaTable
+    ) throws(SchedulerError) -> SigmaTable {
+        let wanted = table(stepCount)
+        guard order > 1 || spacing == .leading, wanted.repeatsLevels else { return wanted }
+        let most = (1..<max(stepCount, 2)).last { !table($0).repeatsLevels } ?? 1
+        throw .stepCountOutOfRange(
+            stepCount, allowed: 1...most,
+            reason: """
+                with timestep_spacing \(spacing.rawValue) two of them would be at one noise level \
+                of the \(trainTimesteps) that the model was trained on
+                """)
+    }
+}
+
+extension SigmaTable {
     /// The table of Euler, ancestral Euler, LMS and Heun, before Heun doubles it.
     static func euler(_ parameters: SchedulerParameters, count: Int) -> SigmaTable {
         let training = TrainingSchedule(parameters)

@@ -43,8 +43,9 @@ package struct UniPCMultistepScheduler: ConfiguredScheduler {
         _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
     ) throws(SchedulerError) {
         self.parameters = parameters
-        let table = SigmaTable.solver(parameters, count: stepCount)
-        try parameters.checkSolverStepCount(stepCount, table)
+        let table = try parameters.distinctLevels(stepCount, order: parameters.solver.order) {
+            SigmaTable.solver(parameters, count: $0)
+        }
         timesteps = table.timesteps
         let levels = table.sigmas.map { SignalNoise(ratio: $0) }
         self.levels = levels
