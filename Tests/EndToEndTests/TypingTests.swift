@@ -56,7 +56,7 @@ extension EndToEndTests {
             _ = try studio.hosts(worker.address)
             let ending = try await studio.draw(
                 "-p", "a", "--workers", "pipe",
-                preparations: "mkfifo pipe; cat hosts.txt > pipe &")
+                preparations: "mkfifo pipe; { cat hosts.txt > pipe & }")
             #expect(ending.code == 0, "\(ending)")
         }
 

@@ -12,11 +12,13 @@ enum JSONValue: Codable, Equatable {
     case array([JSONValue])
     case object([String: JSONValue])
 
+    /// - Throws: `DecodingError`, and what the parser throws of texts and numbers that JSON can
+    ///   spell and Swift can't hold (lone surrogates, 1e999).
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
-        } else if let value = try? container.decode(String.self) {
+        } else if let value = try Self.value(String.self, in: container) {
             // First: long lists are made of texts.
             self = .string(value)
         } else if let value = try? container.decode(Bool.self) {
@@ -25,12 +27,23 @@ enum JSONValue: Codable, Equatable {
             self = .integer(value)
         } else if let value = try? container.decode(UInt64.self) {
             self = .unsigned(value)
-        } else if let value = try? container.decode(Double.self) {
+        } else if let value = try Self.value(Double.self, in: container) {
             self = .number(value)
-        } else if let value = try? container.decode([JSONValue].self) {
+        } else if let value = try Self.value([JSONValue].self, in: container) {
             self = .array(value)
         } else {
             self = .object(try container.decode([String: JSONValue].self))
+        }
+    }
+
+    /// `nil` where the value is of another type; any other mistake is the value's own.
+    private static func value<Value: Decodable>(
+        _ type: Value.Type, in container: any SingleValueDecodingContainer
+    ) throws -> Value? {
+        do {
+            return try container.decode(type)
+        } catch DecodingError.typeMismatch {
+            return nil
         }
     }
 
@@ -46,15 +59,6 @@ enum JSONValue: Codable, Equatable {
         case .array(let value): try container.encode(value)
         case .object(let value): try container.encode(value)
         }
-    }
-
-    /// Why a text is no JSON, in the parser's words.
-    static func explanation(of error: any Error) -> String {
-        guard case DecodingError.dataCorrupted(let context) = error else {
-            return "an object was expected"
-        }
-        let inner = context.underlyingError.map { String(describing: $0) }
-        return inner ?? context.debugDescription
     }
 
     /// The value as the text that an option on a line would have had; `nil` for composites.

@@ -14,14 +14,14 @@ enum PromptDocument {
         let document = text.bytes[first.offset...]
         switch shape(of: document) {
         case .array:
-            let elements = try decode([JSONValue].self, document, source: source)
+            let elements = try decode([JSONValue].self, document, of: text, source: source)
             return elements.enumerated().map { index, element in
                 fields(of: element, origin: "\(source), entry \(index + 1)")
             }
         case .object(let isOpenLine):
             let object: [String: JSONValue]
             do throws(PromptListError) {
-                object = try decode([String: JSONValue].self, document, source: source)
+                object = try decode([String: JSONValue].self, document, of: text, source: source)
             } catch {
                 // Several objects: one per line is fine, spread over lines they are not.
                 if isOpenLine { throw error }
@@ -78,12 +78,17 @@ enum PromptDocument {
     }
 
     private static func decode<Value: Decodable>(
-        _ type: Value.Type, _ document: ArraySlice<UInt8>, source: String
+        _ type: Value.Type, _ document: ArraySlice<UInt8>, of text: PromptText, source: String
     ) throws(PromptListError) -> Value {
+        let bytes = Data(document)
         do {
-            return try JSONDecoder().decode(type, from: Data(document))
+            return try JSONDecoder().decode(type, from: bytes)
         } catch {
-            throw .json(source: source, reason: JSONValue.explanation(of: error))
+            let fault = JSONFault(in: bytes)
+            let line = fault.offset.map { offset in
+                PromptText.lineNumber(at: document.startIndex + offset, in: text.file)
+            }
+            throw .json(source: line.map { "\(source):\($0)" } ?? source, reason: fault.text)
         }
     }
 

@@ -93,11 +93,13 @@ package enum PromptList {
     }
 
     private static func readObject(_ line: String, into fields: inout PromptFields) {
+        let bytes = Data(line.utf8)
         do {
-            let object = try JSONDecoder().decode([String: JSONValue].self, from: Data(line.utf8))
-            fields.set(object)
+            fields.set(try JSONDecoder().decode([String: JSONValue].self, from: bytes))
         } catch {
-            fields.report("not valid JSON: \(JSONValue.explanation(of: error))")
+            let fault = JSONFault(in: bytes)
+            let place = fault.offset.map { " at byte \($0)" } ?? ""
+            fields.report("not valid JSON: \(fault.text)\(place)")
         }
     }
 

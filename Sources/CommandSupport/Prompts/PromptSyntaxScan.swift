@@ -162,7 +162,8 @@ struct PromptSyntaxScan {
     /// `ROCK AND ROLL`, `TAKE A BREAK`.
     private func isShouted(_ words: some Sequence<Range<Int>>) -> Bool {
         for word in words {
-            let letters = characters[word].filter(\.isLetter)
+            let letters = String(characters[word].filter(\.isLetter))
+            if letters == "BREAK" || letters == "AND" { continue }
             if letters.count > 1 { return letters.allSatisfy(\.isUppercase) }
         }
         return false

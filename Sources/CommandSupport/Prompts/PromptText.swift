@@ -16,6 +16,8 @@ struct PromptText {
         var isComment: Bool { text.hasPrefix("#") }
     }
 
+    /// All bytes.
+    let file: [UInt8]
     /// UTF-8 without a byte order mark; indices are those of the file.
     let bytes: ArraySlice<UInt8>
     /// All lines in order.
@@ -34,6 +36,7 @@ struct PromptText {
             if count * 4 >= file.count { throw .utf16(source: source) }
             throw .notText(source: source, line: Self.lineNumber(at: offset, in: file))
         }
+        self.file = file
         bytes = file.starts(with: [0xEF, 0xBB, 0xBF]) ? file.dropFirst(3) : file[...]
         if let offset = Self.firstInvalidByte(bytes) {
             throw .notUTF8(
@@ -63,8 +66,9 @@ struct PromptText {
         return bytes[index] == 0x0D && bytes[next] == 0x0A ? 2 : 1
     }
 
-    private static func lineNumber(at offset: Int, in bytes: [UInt8]) -> Int {
-        let before = bytes[..<offset]
+    /// The line of a byte, from 1.
+    static func lineNumber(at offset: Int, in bytes: [UInt8]) -> Int {
+        let before = bytes[..<min(offset, bytes.count)]
         let pairs = zip(before, before.dropFirst()).count { $0 == 0x0D && $1 == 0x0A }
         return 1 + before.count(where: isLineEnd) - pairs
     }

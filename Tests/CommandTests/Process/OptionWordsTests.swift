@@ -8,7 +8,7 @@ import Testing
     /// One of each kind, beside the programs' own.
     private struct Sample: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "sample", subcommands: [Inner.self])
+            commandName: "sample")
 
         @OptionGroup var prompts: PromptOptions
         @OptionGroup var generation: GenerationOptions
@@ -17,6 +17,11 @@ import Testing
         @Flag(name: .shortAndLong) var quiet = false
         @Option(parsing: .upToNextOption) var lag = [1]
         @Argument var rest: [String] = []
+    }
+
+    private struct Outer: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "outer", subcommands: [Inner.self])
     }
 
     private struct Inner: ParsableCommand {
@@ -80,9 +85,9 @@ import Testing
     }
 
     @Test func subcommandsHaveTheirOwnOptions() throws {
-        let words = OptionWords(of: Sample.self).joined(["inner", "--depth", "-4"])
+        let words = OptionWords(of: Outer.self).joined(["inner", "--depth", "-4"])
         #expect(words == ["inner", "--depth=-4"])
-        let inner = try #require(try Sample.parseAsRoot(words) as? Inner)
+        let inner = try #require(try Outer.parseAsRoot(words) as? Inner)
         #expect(inner.depth == -4)
     }
 

@@ -89,7 +89,10 @@ import Testing
 
     /// Each was drawn line by line, or could be.
     @Test(arguments: [
-        ("{\n\"prompt\": \"a\"\n}\n{\n\"prompt\": \"b\"\n}\n", "begins as JSON but is not"),
+        (
+            "{\n\"prompt\": \"a\"\n}\n{\n\"prompt\": \"b\"\n}\n",
+            "list.json:4 begins as JSON but is not"
+        ),
         ("[\"a\",\n\"b\",\n", "begins as JSON but is not"),
         ("[\"a\", 'b']", "begins as JSON but is not"),
         ("{\n  \"a\": 1\n}", "a JSON object without \"prompt\""), ("{}", "without \"prompt\""),
@@ -134,7 +137,7 @@ import Testing
         let binary = Array("a red house\r\nand\u{0}more of the same".utf8)
         #expect(refusal(binary).hasPrefix("list.json:2: a NUL byte, so this is no text"))
         let latin1 = Array("a\rb\r\nc\ncaf".utf8) + [0xE9]
-        #expect(refusal(latin1).hasPrefix("list.json:4: not UTF-8 text (byte 9)"))
+        #expect(refusal(latin1).hasPrefix("list.json:4: not UTF-8 text (byte 10)"))
     }
 
     @Test func charactersThatAreNoneAreRefused() {
@@ -142,10 +145,17 @@ import Testing
             #"{"prompt": "a \ud83d house"}"#, #"{"prompt": "\udc00"}"#,
             #"["\ud83d\ud83d"]"#, #"[{"prompt": "a", "negative_prompt": "\ud800"}]"#,
         ] {
-            #expect(refusal(text).contains("surrogate"), "\(refusal(text))")
+            #expect(refusal(text).contains("a lone surrogate"), "\(refusal(text))")
         }
         #expect(refusal(#"{"prompt": "a\u0000b"}"#).contains("NUL character"))
         #expect(refusal(#"["a\u0000b"]"#).contains("entry 1: prompt holds a NUL character"))
+    }
+
+    @Test func faultsOfJSONAreNamedWithTheirPlace() {
+        #expect(refusal("\n[\"a\",\r\n\"b\" \"c\"]").hasPrefix("list.json:3 begins as JSON"))
+        #expect(refusal("x\n{\"prompt\": \"a\" 5}").contains("list.json:2: not valid JSON: "))
+        #expect(refusal("{\"prompt\": \"a\", \"steps\": 1e999}").contains("out of range"))
+        #expect(refusal("[\"a\",").contains("Unexpected end of file"))
     }
 
     @Test func pairsOfSurrogatesAreCharacters() throws {

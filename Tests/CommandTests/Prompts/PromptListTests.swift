@@ -152,7 +152,7 @@ import Testing
         let expected = [
             "list.txt:1: unknown setting 'token_merging.ratoi'; did you mean 'ratio'?",
             "list.txt:2: unknown setting 'token_merging.token_merging_strength'",
-            "list.txt:2: token_merging: a merge alpha of",
+            "list.txt:2: token_merging: alpha 2.0: choose",
             "list.txt:3: token_merging must be an object as in report.json",
         ]
         #expect(found.count == expected.count, "\(found)")
