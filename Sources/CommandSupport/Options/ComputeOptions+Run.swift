@@ -41,8 +41,17 @@ extension ComputeOptions {
 package struct ComputeConflict: Error, Equatable, CustomStringConvertible {
     /// Such as `--precision`.
     package let flag: String
+    /// What was given now.
     package let asked: String
+    /// What the run began with.
     package let before: String
+
+    /// Names an option and its two values.
+    package init(flag: String, asked: String, before: String) {
+        self.flag = flag
+        self.asked = asked
+        self.before = before
+    }
 
     package var description: String {
         """
