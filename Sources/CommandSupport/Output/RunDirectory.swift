@@ -23,11 +23,14 @@ package final class RunDirectory: Sendable {
         self.path = path
         try RunDirectory.create(path)
         lock = try DirectoryLock(directory: path)
-        if lock.lastHolder?.host != DirectoryLock.Holder.current.host, isStatusChanging() {
-            throw .inUse(path: path, by: lock.lastHolder?.description)
+        do throws(RunDirectoryError) {
+            try checkIsFree()
+            try checkWritable()
+            try removeUnfinishedFiles()
+        } catch {
+            withdraw()
+            throw error
         }
-        try checkWritable()
-        try removeUnfinishedFiles()
     }
 
     /// Takes the directory for a run, or says why it can't have it.
@@ -149,6 +152,14 @@ package final class RunDirectory: Sendable {
             default: throw error
             }
         }
+    }
+
+    private func checkIsFree() throws(RunDirectoryError) {
+        let lastHolder = lock.lastHolder
+        guard lastHolder?.host != DirectoryLock.Holder.current.host, isStatusChanging() else {
+            return
+        }
+        throw .inUse(path: path, by: lastHolder?.description)
     }
 
     /// Whether somebody keeps `status.json` up to date whom the lock does not stop: on a machine that
