@@ -50,6 +50,18 @@ extension EndToEndTests {
             }
         }
 
+        @Test func aDirectoryWithoutASpellingIsWrittenToButHoldsNoModels() async throws {
+            let studio = try Studio()
+            let enter = "d=$(printf 'caf\\351'); mkdir -p \"$d\"; cd \"$d\""
+            let model = try await studio.draw("-p", "a", "-m", "model", preparations: enter)
+            #expect(model.code == 2, "\(model)")
+            #expect(model.errorOutput.contains("is not UTF-8 text"), "\(model)")
+            let drawn = try await studio.draw(
+                "-p", "a", out: "out", preparations: "\(enter); ln -s \"$d\" ../link 2>&-; :")
+            #expect(drawn.code == 0, "\(drawn)")
+            #expect(studio.names(out: "link/out")?.contains("report.json") == true)
+        }
+
         @Test func hostsComeFromPipesToo() async throws {
             let studio = try Studio()
             let worker = try await studio.worker()

@@ -7,7 +7,9 @@ package import TensorKit
 package struct ComputeOptions: ParsableArguments {
     @Option(
         name: [.customShort("t"), .long],
-        help: ArgumentHelp("Threads for computing; by default one per core.", valueName: "count"))
+        help: ArgumentHelp(
+            "Threads for computing; by default one per core, or as a control group's quota allows.",
+            valueName: "count"))
     package var threads: Int = CPUInfo.detect().coreCount
 
     @Option(

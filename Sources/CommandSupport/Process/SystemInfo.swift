@@ -27,6 +27,14 @@ package enum SystemInfo {
         return path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     }
 
+    /// Whether the current directory's path is UTF-8; relative paths can't be made absolute
+    /// otherwise.
+    package static var currentDirectoryIsText: Bool {
+        guard let path = getcwd(nil, 0) else { return false }
+        defer { free(path) }
+        return String(validatingCString: path) != nil
+    }
+
     /// Largest resident size of this process so far, in bytes.
     package static var peakResidentByteCount: Int {
         var usage = rusage()
