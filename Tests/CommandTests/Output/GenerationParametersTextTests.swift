@@ -76,7 +76,7 @@ import Testing
     @Test func tcdIsNamedWithItsEta() {
         var request = GenerationRequest(
             prompt: "a", seed: 1, width: 64, height: 64, inferenceStepCount: 4, guidanceScale: 1,
-            samplingMethod: .tcd)
+            samplingMethod: .tcd, tokenMerging: .none)
         #expect(
             text(request).text == """
                 a
