@@ -213,7 +213,7 @@ let testTargets: [Target] = [
         name: "simulated-workers",
         dependencies: [
             "HashChain", "LyingWorkers", "Coordinator", "Worker", "ClusterTransport",
-            "CommandSupport",
+            "CommandSupport", "NodeSupport",
             "StableDiffusion", "ImageCodec", "GenerationTypes", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ] + nio,

@@ -9,6 +9,7 @@ import GenerationTypes
 import Logging
 import NIOCore
 import NIOPosix
+import NodeSupport
 import StableDiffusion
 import Synchronization
 
@@ -27,6 +28,7 @@ struct DrawCommand: AsyncParsableCommand {
     @Option(help: "Width and height in pixels.")
     var size = 256
     @OptionGroup var model: ModelOptions
+    @OptionGroup var security: SecurityOptions
 
     func run() async throws {
         let stop = StopRequest()
@@ -43,8 +45,8 @@ struct DrawCommand: AsyncParsableCommand {
         var logger = Logger(label: "draw") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .warning
         let coordinator = Coordinator(
-            configuration: configuration, workers: workers, group: group,
-            logger: logger)
+            configuration: configuration, workers: workers, security: try security.load(),
+            group: group, logger: logger)
         stop.onRequest { coordinator.cancel() }
         let meter = DrawMeter(imageCount: images, workerCount: workers.count)
         let requests = (0..<images).map { index in

@@ -10,6 +10,7 @@ import HashChain
 import Logging
 import NIOCore
 import NIOPosix
+import NodeSupport
 import StableDiffusion
 import Worker
 
@@ -33,18 +34,20 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Where to write the list of workers.")
     var hosts: String
     @OptionGroup var model: ModelOptions
+    @OptionGroup var security: SecurityOptions
 
     func run() async throws {
         let stop = StopRequest(idleExit: .success)
         ParentWatch.onStandardInputEnd { _exit(0) }
         let directory = try ModelDirectory(path: try model.resolve().directory)
         let fingerprint = try ModelFingerprint(of: directory)
+        let security = try security.load()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var servers: [(WorkerServer, ClusterListener)] = []
         for index in 0..<workers {
             let listener = try await ClusterListener.bind(
                 host: "127.0.0.1", port: port == 0 ? 0 : port + index, group: group)
-            servers.append((server(fingerprint, port: listener.port, group), listener))
+            servers.append((server(fingerprint, security, listener.port, group), listener))
         }
         let names = servers.map { "127.0.0.1:\($0.1.port)\n" }
         try Data(names.joined().utf8).write(to: URL(fileURLWithPath: hosts), options: .atomic)
@@ -58,7 +61,8 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func server(
-        _ model: ModelFingerprint, port: Int, _ group: any EventLoopGroup
+        _ model: ModelFingerprint, _ security: ClusterSecurity, _ port: Int,
+        _ group: any EventLoopGroup
     ) -> WorkerServer {
         var configuration = WorkerConfiguration(
             build: ProgramVersion.text, kernelClass: "simulated", coreCount: 1,
@@ -69,7 +73,7 @@ struct ServeCommand: AsyncParsableCommand {
             usleep(UInt32(seconds * 1e6 / Double(request.inferenceStepCount)))
         })
         return WorkerServer(
-            configuration: configuration, generator: generator, group: group,
+            configuration: configuration, security: security, generator: generator, group: group,
             logger: Logger(label: "worker") { _ in SwiftLogNoOpLogHandler() })
     }
 }
