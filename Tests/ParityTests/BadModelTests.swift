@@ -76,6 +76,7 @@ import Testing
         ("unet", "block_out_channels", "[]"),
         ("unet", "in_channels", "-4"),
         ("unet", "conv_in_kernel", "5"),
+        ("unet", "conv_in_kernel", "1e300"),
         ("unet", "freq_shift", "8"),
         ("text_encoder", "model_type", "\"t5\""),
         ("text_encoder", "hidden_act", "\"relu\""),

@@ -88,13 +88,15 @@ import Testing
         // Whole, as far as the digest goes, but with any one word changed: refused or drawn on.
         let words = checkpoint.count / 4 - 2
         for word in stride(from: 0, to: words, by: max(1, words / 500)) {
-            var damaged = checkpoint
-            damaged[4 * word + 1] ^= 0x40
-            #expect(throws: SavedStateError.damaged) {
-                try pipeline.begin(request, from: damaged)
+            for mask: [UInt8] in [[0, 0x40, 0, 0], [0xff, 0xff, 0xff, 0x7f]] {
+                var damaged = checkpoint
+                for (byte, bits) in mask.enumerated() { damaged[4 * word + byte] ^= bits }
+                #expect(throws: SavedStateError.damaged) {
+                    try pipeline.begin(request, from: damaged)
+                }
+                // A state that lies about itself may be taken, but must not trap.
+                _ = try? Self.draw(request, by: pipeline, from: Self.sealed(damaged))
             }
-            // A state that lies about itself may be taken, but must not trap.
-            _ = try? Self.draw(request, by: pipeline, from: Self.sealed(damaged))
         }
         for count in [0, 4, 8, 64, words * 4 - 4] {
             #expect(throws: SavedStateError.self) {

@@ -147,4 +147,60 @@ import TokenMerging
             #expect(Set(plan.mergedRows()).count == plan.layout.mergedCount)
         }
     }
+
+    /// A cache goes on from what another saved.
+    @Test func savedStatesComeBack() throws {
+        let (cache, words) = try Self.savedAfterThreeCalls()
+        let other = try Self.cache(TokenMergeConfiguration())
+        var reader = try WordReader(Self.sealed(words))
+        try other.restore(from: &reader, callIndex: 3)
+        try reader.finish()
+        #expect(other.statistics == cache.statistics)
+        #expect(other.plan(0, half: 0).isIdentical(to: cache.plan(0, half: 0)))
+    }
+
+    /// Any word of a saved state may be anything: it is damage, or a plan of these tokens.
+    ///
+    /// Counts that the calls made can't have given are damage, so that none overflows later.
+    @Test func foreignNumbersInSavedStatesAreDamage() throws {
+        let (_, words) = try Self.savedAfterThreeCalls()
+        // Needed; plans computed, reused; tokens before and after, two words each; α's kind, α.
+        let counts = 1...6
+        for index in words.indices {
+            for value in [4, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x7F80_0000, 0x7FC0_0000] {
+                var changed = words
+                changed[index] = UInt32(value)
+                var reader = try WordReader(Self.sealed(changed))
+                let cache = try Self.cache(TokenMergeConfiguration())
+                do {
+                    try cache.restore(from: &reader, callIndex: 3)
+                    #expect(!counts.contains(index) || changed == words, "\(index): \(value)")
+                    _ = try Self.plans(cache, calls: 3..<6)
+                } catch let error as SavedStateError {
+                    #expect(error == .damaged)
+                }
+            }
+        }
+    }
+
+    /// The words of a state after three calls, one of which made the plan, without their digest.
+    private static func savedAfterThreeCalls() throws -> (TokenMergePlanCache, [UInt32]) {
+        let cache = try cache(TokenMergeConfiguration())
+        _ = try plans(cache, calls: 0..<3)
+        var writer = WordWriter()
+        cache.save(to: &writer, callIndex: 3)
+        let bytes = writer.finish()
+        let words = stride(from: 0, to: bytes.count - 8, by: 4).map { start in
+            bytes[start..<start + 4].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        }
+        let counts: [UInt32] = [1, 1, 2, 384, 0, 192, 0]
+        #expect(Array(words[...6]) == counts)
+        return (cache, words)
+    }
+
+    private static func sealed(_ words: [UInt32]) -> [UInt8] {
+        var writer = WordWriter()
+        writer.write(words)
+        return writer.finish()
+    }
 }

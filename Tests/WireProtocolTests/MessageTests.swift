@@ -172,6 +172,24 @@ import WireProtocol
         expect(.notUTF8(.assign, field: "prompt"), at: 52, 0xFF)
     }
 
+    /// Sums of a run's times stay numbers, whatever workers say.
+    @Test func timesOutOfRangeAreRefused() throws {
+        let lease = Samples.lease
+        let most = WireLimits.secondsMax
+        for seconds in [0, 1.5, most, -1, most.nextUp, 1.7e308, .infinity, .nan] {
+            let message = Message.progress(
+                ProgressReport(lease: lease, step: 1, stepCount: 4, seconds: seconds))
+            let bytes = frame(message, payload: message.frame(compressionLevel: nil).payload)
+            if (0...most).contains(seconds) {
+                #expect(try decode(bytes, receiver: .coordinator) == message)
+            } else {
+                let error = WireError.fieldOutOfRange(
+                    .progress, field: "seconds", value: "\(seconds)")
+                #expect(throws: error) { try decode(bytes, receiver: .coordinator) }
+            }
+        }
+    }
+
     @Test func everyTruncationIsAnError() {
         for message in Samples.messages {
             let content = message.frame(compressionLevel: nil).payload

@@ -75,7 +75,7 @@ enum OptionValue: Decodable, Equatable, CustomStringConvertible {
         switch self {
         case .null: "null"
         case .bool(let value): "\(value)"
-        case .number(let value): value == value.rounded() ? "\(Int(value))" : "\(value)"
+        case .number(let value): Int(exactly: value).map(String.init) ?? "\(value)"
         case .text(let value): "\"\(value)\""
         case .other: "a list or an object"
         }

@@ -153,7 +153,7 @@ package final class DenoisingRun {
         if try reader.read(in: 0...1) == 1 {
             noise.sampling = try TorchGenerator(from: &reader)
         }
-        try merging?.restore(from: &reader)
+        try merging?.restore(from: &reader, callIndex: callIndex)
         try reader.finish()
         guard buffers.isFinite else { throw .damaged }
         resumedCallIndex = callIndex

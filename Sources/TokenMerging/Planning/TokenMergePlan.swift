@@ -105,6 +105,7 @@ extension TokenMergePlan {
         let layout = layout
         let isWeight = try reader.read(in: 0...1) == 1
         let weight = Float(bitPattern: try reader.read())
+        guard weight.isFinite else { throw .damaged }
         let members = Array(try reader.read(layout.partCount * layout.tokenCount))
         for part in 0..<layout.partCount {
             let tokens = members[part * layout.tokenCount..<(part + 1) * layout.tokenCount]

@@ -137,14 +137,24 @@ package final class TokenMergePlanCache {
         }
     }
 
-    /// Takes what a cache of an equal image saved; calls go on behind it.
-    package func restore(from reader: inout WordReader) throws(SavedStateError) {
+    /// Takes what a cache of an equal image saved; calls go on from `callIndex`.
+    ///
+    /// The counts follow from the calls that were made, so that others are damage.
+    package func restore(
+        from reader: inout WordReader, callIndex: Int
+    ) throws(SavedStateError) {
         for slot in slots.joined() {
             slot.isStale = try reader.read(in: 0...1) == 0
-            slot.statistics.computedPlanCount = Int(try reader.read())
-            slot.statistics.reusedPlanCount = Int(try reader.read())
-            slot.statistics.tokenCountBefore = Int(clamping: try reader.readWide())
-            slot.statistics.tokenCountAfter = Int(clamping: try reader.readWide())
+            let computed = try reader.read(in: 0...callIndex)
+            slot.statistics.computedPlanCount = computed
+            slot.statistics.reusedPlanCount = try reader.read(in: 0...callIndex - computed)
+            let layout = slot.plan.layout
+            let before = callIndex * layout.sampleCount * layout.tokenCount
+            let after = callIndex * layout.sampleCount * layout.mergedCount
+            guard try reader.readWide() == UInt64(before), try reader.readWide() == UInt64(after)
+            else { throw .damaged }
+            slot.statistics.tokenCountBefore = before
+            slot.statistics.tokenCountAfter = after
             if !slot.isStale { try slot.plan.restore(from: &reader) }
         }
     }

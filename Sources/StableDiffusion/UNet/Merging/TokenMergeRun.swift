@@ -100,14 +100,17 @@ package final class TokenMergeRun {
         }
     }
 
-    /// Takes what the merging of an equal image saved.
-    package func restore(from reader: inout WordReader) throws(SavedStateError) {
-        try cache.restore(from: &reader)
+    /// Takes what the merging of an equal image saved; calls go on from `callIndex`.
+    package func restore(
+        from reader: inout WordReader, callIndex: Int
+    ) throws(SavedStateError) {
+        try cache.restore(from: &reader, callIndex: callIndex)
         knowsImportance = try reader.read(in: 0...1) == 1
         guard knowsImportance else { return }
         guard let grid = importance?.grid else { throw .damaged }
-        importance = TokenImportanceMap(
-            grid: grid, values: try reader.readFloats(grid.tokenCount))
+        let values = try reader.readFloats(grid.tokenCount)
+        guard values.allSatisfy({ $0.isFinite && $0 >= 0 }) else { throw .damaged }
+        importance = TokenImportanceMap(grid: grid, values: values)
     }
 
     /// What a pass of one lane needs.
