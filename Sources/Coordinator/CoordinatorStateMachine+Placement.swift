@@ -171,10 +171,11 @@ extension CoordinatorStateMachine {
 
     /// What each worker is at, last to be done first.
     private func runningLeases(now: Duration) -> [Relief] {
-        guard hasAnyPace else { return [] }
-        return reliefs(now: now) { leases in
+        let running = reliefs(now: now) { leases in
             leases.firstIndex { $0.recall == nil }.map { [$0] } ?? []
         }
+        // Who does not begin is late, however long steps take.
+        return hasAnyPace ? running : running.filter { $0.seconds == .infinity }
     }
 
     private func reliefs(now: Duration, _ choose: ([HeldLease]) -> [Int]) -> [Relief] {
@@ -213,7 +214,7 @@ extension CoordinatorStateMachine {
         }
         guard let choice else { return false }
         let held = workers[choice.worker].leases[choice.position]
-        if !held.isStarted {
+        if choice.seconds == .infinity {
             let since = workers[choice.worker].lastProgress
             reportOverdue(choice.position, of: choice.worker, since: since, now: now)
         }

@@ -80,7 +80,7 @@ extension SimulatedCluster {
             checkHonest(worker, "does nothing about image \(item)")
             if scenario.weather == .calm { note("image \(item) is overdue in calm weather") }
         case .assigned(let item, _, let attempt):
-            if scenario.weather == .lies, attempt > 12 {
+            if scenario.weather == .lies, attempt > 60 {
                 note("image \(item) is given out \(attempt) times")
             }
         case .workerLost(let worker, let reason, _):

@@ -151,7 +151,8 @@ import WireProtocol
                     sha256: latents.sha256)))
         #expect(!actions.contains { if case .decode = $0 { true } else { false } })
         subject.now = .milliseconds(500)
-        #expect(Subject.leases(subject(.tick)).first?.lease.attempt == 2)
+        _ = subject(.tick)
+        #expect(Subject.leases(subject.join(2, instance: 1)).first?.lease.attempt == 2)
     }
 
     @Test func hungWorkersLoseTheirLeases() throws {

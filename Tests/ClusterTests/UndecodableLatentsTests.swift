@@ -17,29 +17,29 @@ import WireProtocol
     }
 
     /// Two workers and two images; the first worker's image could not be decoded.
-    private static func undecoded() throws -> (subject: Subject, actions: [Subject.Action]) {
+    private static func undecoded() throws -> (
+        subject: Subject, other: Lease, actions: [Subject.Action]
+    ) {
         var subject = Subject(workers: 2, images: 2)
         _ = subject(.start)
         let first = try #require(Subject.leases(subject.join(1)).first?.lease)
-        _ = subject.join(2)
+        let other = try #require(Subject.leases(subject.join(2)).first?.lease)
         _ = try subject.result(1, first, salt: 5)
-        return (subject, subject(failed(0)))
+        return (subject, other, subject(failed(0)))
     }
 
     @Test func theImageGetsAnotherAttemptElsewhere() throws {
-        var (subject, actions) = try Self.undecoded()
+        var (subject, other, actions) = try Self.undecoded()
         #expect(actions.contains(.forget(item: 0)))
         let failure = AttemptFailure(
             worker: "w0:7400", attempt: 1, reason: "decoding failed: not finite")
         #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
         subject.now = .milliseconds(500)
         #expect(Subject.leases(subject(.tick)).isEmpty, "not back to the one that failed it")
-        _ = subject(.disconnected(2, reason: "reset"))
-        subject.now = .seconds(5)
-        _ = subject(.tick)
-        let second = Subject.leases(subject.join(3, credits: 2, instance: 2)).map(\.lease)
-        let again = try #require(second.first { $0.item == 0 })
-        let done = try subject.result(3, again)
+        actions = try subject.result(2, other)
+        let again = try #require(Subject.leases(actions).first, "\(actions.map { "\($0)".prefix(90) })")
+        #expect(again.id == 2 && again.lease.item == 0 && again.lease.attempt == 2)
+        let done = try subject.result(2, again.lease)
         #expect(done.contains { if case .decode = $0 { true } else { false } })
         #expect(subject.machine.failures.isEmpty)
     }
@@ -95,14 +95,15 @@ import WireProtocol
 
     /// Whoever differed from latents that were worth nothing was right.
     @Test func whoeverDifferedIsVindicated() throws {
-        var subject = Subject(workers: 2, images: 1)
+        var subject = Subject(workers: 2, images: 9)
         _ = subject(.start)
         let first = try #require(Subject.leases(subject.join(1)).first?.lease)
         _ = subject.progress(1, first)
         _ = subject(.disconnected(1, reason: "cut"))
-        _ = subject.join(2)
         subject.now = .seconds(1)
-        let second = try #require(Subject.leases(subject(.tick)).first?.lease)
+        _ = subject(.tick)
+        let second = try #require(Subject.leases(subject.join(2)).first?.lease)
+        #expect(second.item == 0)
         _ = subject.join(3, instance: 1)
         _ = try subject.result(3, first, salt: 5)
         let late = try subject.result(2, second)

@@ -64,10 +64,12 @@ final class LyingWorker: Sendable {
     private func welcome(of model: ModelFingerprint) -> NodeDescription {
         let number = state.withLock { state in
             state.connectionCount += 1
+            if state.connectionCount.isMultiple(of: 8) { state.leases = [] }
             return state.connectionCount
         }
         // Now and then it says that it is another process.
-        let instance = (0..<16).map { UInt8(truncatingIfNeeded: number / 8 >> (8 * ($0 % 8))) }
+        let name = number / 8
+        let instance = (0..<16).map { UInt8(truncatingIfNeeded: name >> (8 * UInt64($0 % 8))) }
         return NodeDescription(
             role: .worker, instance: instance, name: "liar", build: "liar",
             kernelClass: "simulated", coreCount: 1, memoryByteCount: 1 << 30, model: model,
