@@ -121,7 +121,7 @@ package struct Scenario: Sendable {
         if random.oneIn(4) { for index in machines.indices { machines[index].credits = 1 } }
         if random.oneIn(4) { configuration.tolerance.retryPause = .milliseconds(1) }
         if random.oneIn(4) { storeTime = random.seconds(0.1...5) }
-        if random.oneIn(32) { storeTime = random.seconds(100...500) }
+        if random.oneIn(8) { storeTime = random.seconds(100...500) }
         if random.oneIn(8) { configuration.timeouts.pingInterval = .seconds(1) }
     }
 

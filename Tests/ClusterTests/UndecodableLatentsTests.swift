@@ -25,7 +25,8 @@ import WireProtocol
         let first = try #require(Subject.leases(subject.join(1)).first?.lease)
         let other = try #require(Subject.leases(subject.join(2)).first?.lease)
         _ = try subject.result(1, first, salt: 5)
-        return (subject, other, subject(failed(0)))
+        let actions = subject(failed(0))
+        return (subject, other, actions)
     }
 
     @Test func theImageGetsAnotherAttemptElsewhere() throws {
@@ -37,7 +38,7 @@ import WireProtocol
         subject.now = .milliseconds(500)
         #expect(Subject.leases(subject(.tick)).isEmpty, "not back to the one that failed it")
         actions = try subject.result(2, other)
-        let again = try #require(Subject.leases(actions).first, "\(actions.map { "\($0)".prefix(90) })")
+        let again = try #require(Subject.leases(actions).first)
         #expect(again.id == 2 && again.lease.item == 0 && again.lease.attempt == 2)
         let done = try subject.result(2, again.lease)
         #expect(done.contains { if case .decode = $0 { true } else { false } })

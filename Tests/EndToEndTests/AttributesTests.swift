@@ -40,7 +40,7 @@ extension EndToEndTests {
                 try #require(studio.names()).filter { !$0.hasPrefix("worst") } == [
                     "attributes.json", "none", "same",
                 ])
-            let names = ["00000-5.png", "00001-6.png"]
+            let names = ["00000-5.png", "00001-6.png", "run.lock"]
             #expect(studio.names(out: "out/none") == names)
             #expect(studio.names(out: "out/same") == names)
             let first = try settings(studio, out: "out")

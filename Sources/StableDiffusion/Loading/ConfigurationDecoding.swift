@@ -6,12 +6,30 @@
 extension KeyedDecodingContainer {
     /// Replaces a value; an absent key and `null` leave the default.
     func update<Value: Decodable>(_ value: inout Value, _ key: Key) throws {
-        if let found = try decodeIfPresent(Value.self, forKey: key) { value = found }
+        if let found = try naming(key, { try decodeIfPresent(Value.self, forKey: key) }) {
+            value = found
+        }
     }
 
     /// Replaces a value that may be `null`; only an absent key leaves the default.
     func updateOptional<Value: Decodable>(_ value: inout Value?, _ key: Key) throws {
-        if contains(key) { value = try decodeIfPresent(Value.self, forKey: key) }
+        if contains(key) {
+            value = try naming(key) { try decodeIfPresent(Value.self, forKey: key) }
+        }
+    }
+
+    /// Adds the key to errors that lack it: Foundation's for numbers beyond the type's range do.
+    private func naming<Value>(_ key: Key, _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch DecodingError.dataCorrupted(let context)
+            where context.codingPath.count == codingPath.count
+        {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(
+                    codingPath: codingPath + [key], debugDescription: context.debugDescription,
+                    underlyingError: context.underlyingError))
+        }
     }
 }
 
