@@ -222,7 +222,7 @@ let testTargets: [Target] = [
         "ClusterTests",
         [
             "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "ClusterSimulation",
-            "HashChain", "LyingWorkers", "GenerationTypes", "TestSupport", logging,
+            "HashChain", "LyingWorkers", "WireFuzzing", "GenerationTypes", "TestSupport", logging,
         ] + nio),
     tests(
         "CommandTests",

@@ -70,7 +70,8 @@ package final class PeerConnection: Sendable {
     /// Moves messages until the connection ends.
     ///
     /// - Parameter receive: called for each message in order, and awaited before the next is read.
-    ///   After a `WireError` nothing more is read; the receiver answers and calls `finish`.
+    ///   After a `WireError` without a lease nothing more is read; the receiver answers and calls
+    ///   `finish`.
     package func run(_ receive: @escaping @Sendable (Inbound) async -> Void) async -> End {
         let end: End
         do {
@@ -124,7 +125,12 @@ package final class PeerConnection: Sendable {
         do {
             for try await frame in inbound {
                 counter.received(frame.header)
-                if let message = try Message(frame) { await receive(.success(message)) }
+                do throws(WireError) {
+                    if let message = try Message(frame) { await receive(.success(message)) }
+                } catch {
+                    guard error.lease != nil else { throw error }
+                    await receive(.failure(error))
+                }
             }
         } catch let error as WireError {
             await receive(.failure(error))

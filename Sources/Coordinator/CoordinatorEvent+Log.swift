@@ -10,7 +10,9 @@ extension CoordinatorEvent {
         case .progress: .trace
         case .workerJoined, .workerBusy, .workerReturned, .assigned, .resumed, .completed:
             .info
-        case .workerRefused, .workerLost, .workerQuarantined, .imageOverdue, .retried: .warning
+        case .workerRefused, .workerLost, .workerQuarantined, .imageOverdue, .notUnderstood,
+            .retried:
+            .warning
         case .failed: .error
         case .resultsDiffer: .critical
         }
@@ -28,6 +30,7 @@ extension CoordinatorEvent {
         case .progress: "step done"
         case .resumed: "image goes on"
         case .imageOverdue: "image overdue"
+        case .notUnderstood: "request not understood"
         case .retried: "attempt failed"
         case .completed: "image completed"
         case .failed: "image failed"
@@ -61,6 +64,8 @@ extension CoordinatorEvent {
             ["image": "\(item)", "worker.id": "\(worker)", "step": "\(step)"]
         case .imageOverdue(let item, let worker, let seconds):
             ["image": "\(item)", "worker.id": "\(worker)", "seconds": "\(seconds)"]
+        case .notUnderstood(let item, let worker, let reason):
+            ["image": "\(item)", "worker.id": "\(worker)", "reason": "\(reason)"]
         case .retried(let item, let failure):
             [
                 "image": "\(item)", "worker.id": "\(failure.worker)",

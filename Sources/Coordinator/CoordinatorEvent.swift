@@ -27,6 +27,9 @@ package enum CoordinatorEvent: Sendable, Equatable {
     case resumed(item: Int, worker: String, step: Int)
     /// A worker took an image and neither begins it nor gives it back: another one draws it, too.
     case imageOverdue(item: Int, worker: String, seconds: Double)
+    /// A worker does not know a part of an image's request, and the image waits for another one.
+    /// Said once for each reason, however many images have it.
+    case notUnderstood(item: Int, worker: String, reason: String)
     /// An attempt failed, and the image waits for another.
     case retried(item: Int, failure: AttemptFailure)
     /// The latents of an image are here; decoding comes next.
@@ -83,6 +86,13 @@ package struct AttemptFailure: Sendable, Equatable, CustomStringConvertible {
     /// Why images are left when all workers are gone: no fault of theirs, a later life may draw them.
     static let noWorkerLeft = AttemptFailure(
         worker: "", attempt: 0, reason: "no usable worker is left")
+
+    /// Why an image fails that every worker which is left has given back for one reason.
+    static func notUnderstood(by worker: String, reason: String) -> AttemptFailure {
+        AttemptFailure(
+            worker: "", attempt: 0,
+            reason: "no worker can draw it; \(worker) says: \(reason)")
+    }
 
     /// As people read it: `host:7400, attempt 2: no step progress for 60 s`.
     package var description: String {

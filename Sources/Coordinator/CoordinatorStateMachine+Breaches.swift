@@ -36,6 +36,9 @@ extension CoordinatorStateMachine {
         _ error: WireError, from index: Int, on id: ConnectionID, now: Duration
     ) {
         switch error {
+        case .notUnderstood:
+            // A newer worker's checkpoint: without it nothing is lost but steps.
+            workers[index].watch.heard(now: now)
         case .stranger:
             actions.append(.finish(id))
             retire(index, reason: error.description, now: now)

@@ -188,6 +188,7 @@ extension CoordinatorStateMachine {
             pause(index, until: now + .seconds(1))
             // Full of something that nobody here knows of.
             if workers[index].leases.isEmpty { strike(index, reason: reason.text, now: now) }
+        case .notUnderstood where !held.isCheck: puzzled(index, by: held, reason.text)
         default:
             if held.isLive { attemptFailed(held, by: index, reason: reason.text, now: now) }
             strike(index, reason: reason.text, now: now)

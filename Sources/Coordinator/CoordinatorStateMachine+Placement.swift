@@ -25,7 +25,7 @@ extension CoordinatorStateMachine {
         guard !free.isEmpty else { return }
         noteUsualPace()
         checkDisputed(among: free, now: now)
-        while let next = firstDue(now: now) {
+        while let next = firstDue(among: free, now: now) {
             guard let (item, index) = place(like: next, among: free, now: now) else { break }
             lease(item, to: index, now: now)
             if !isFree(index, now: now) { free.removeAll { $0 == index } }
@@ -35,7 +35,7 @@ extension CoordinatorStateMachine {
         }
         guard !idle.isEmpty else { return }
         tailCheck = now + Self.tailInterval
-        if firstDue(now: now) == nil { relieveOthers(idle, now: now) }
+        if firstDue(among: idle, now: now) == nil { relieveOthers(idle, now: now) }
     }
 
     private func isFree(_ index: Int, now: Duration) -> Bool {
@@ -57,8 +57,11 @@ extension CoordinatorStateMachine {
 
     // MARK: Pending images
 
-    private func firstDue(now: Duration) -> Int? {
-        if let item = retries.first(where: { items[$0].notBefore <= now }) { return item }
+    private func firstDue(among free: [Int], now: Duration) -> Int? {
+        let due = retries.first { item in
+            items[item].notBefore <= now && !items[item].puzzledWorkers.isSuperset(of: free)
+        }
+        if let due { return due }
         return nextFresh < items.count ? nextFresh : nil
     }
 
@@ -88,7 +91,7 @@ extension CoordinatorStateMachine {
     private func nextPending(for index: Int, now: Duration) -> Int? {
         let retry = retries.first { item in
             // Not back to a worker that failed it while another is there.
-            items[item].notBefore <= now
+            items[item].notBefore <= now && !items[item].puzzledWorkers.contains(index)
                 && !workers[index].leases.contains { $0.item == item }
                 && (!items[item].failedWorkers.contains(index)
                     || !workers.indices.contains {

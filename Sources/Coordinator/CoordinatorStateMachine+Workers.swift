@@ -117,7 +117,7 @@ extension CoordinatorStateMachine {
     }
 
     /// A worker that was never there gets a few attempts, one that was gets some time.
-    private func isAwaited(_ index: Int, now: Duration) -> Bool {
+    func isAwaited(_ index: Int, now: Duration) -> Bool {
         if workers[index].lossCount < tolerance.connectCountMax { return true }
         return workers[index].node != nil
             && now - workers[index].lostSince < tolerance.reconnectWindow
@@ -230,6 +230,7 @@ extension CoordinatorStateMachine {
         }
         let isSameProcess = workers[index].node?.instance == worker.instance
         settleLosses(of: index, hasEnded: !isSameProcess, now: now)
+        if !isSameProcess { forgetPuzzles(of: index) }
         workers[index].phase = .ready
         workers[index].node = worker
         workers[index].isLossReported = false

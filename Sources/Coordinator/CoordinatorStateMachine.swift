@@ -77,6 +77,10 @@ package struct CoordinatorStateMachine {
         var lostAttempts: Set<Int> = []
         /// Workers that failed it.
         var failedWorkers: Set<Int> = []
+        /// Those of them that do not understand its request: they do not get it again.
+        var puzzledWorkers: Set<Int> = []
+        /// What it fails with when nobody is left who does.
+        var puzzle: AttemptFailure?
         /// Leases that may bring its result.
         var liveCount = 0
         /// Not leased again before this.
@@ -280,6 +284,7 @@ package struct CoordinatorStateMachine {
     private mutating func settle(now: Duration) {
         tailCheck = nil
         releaseDrained(now: now)
+        failPuzzles(now: now)
         if openCount > 0, hasNoWorkers { failAllOpen() }
         if openCount > 0 {
             grant(now: now)

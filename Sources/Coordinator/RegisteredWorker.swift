@@ -33,6 +33,8 @@ struct RegisteredWorker {
     var lossCount = 0
     /// When the first of them was.
     var lostSince = Duration.zero
+    /// Why it last gave an image back whose request it does not understand.
+    var lastPuzzle: String?
     /// Whether its absence was reported.
     var isLossReported = false
     /// Images it was sampling when it was lost, until it is known whether it ended.

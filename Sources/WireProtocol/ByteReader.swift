@@ -3,12 +3,15 @@
 /// Takes little-endian fields from a payload; every read checks what is left first.
 struct ByteReader {
     let type: MessageType
+    /// The lease that the message is about, once it was read.
+    var lease: Lease?
     private let bytes: [UInt8]
     private var position = 0
 
-    init(_ bytes: [UInt8], of type: MessageType) {
+    init(_ bytes: [UInt8], of type: MessageType, lease: Lease? = nil) {
         self.bytes = bytes
         self.type = type
+        self.lease = lease
     }
 
     /// Bytes not read yet.
@@ -74,11 +77,22 @@ struct ByteReader {
 
     /// Ends the message.
     ///
-    /// A newer minor version may have appended fields that this build skips.
+    /// A newer minor version may have appended fields; this build skips them only where no picture
+    /// depends on them.
     func finish(senderMinor: UInt8) throws(WireError) {
-        guard remainingCount == 0 || senderMinor > ProtocolVersion.current.minor else {
+        guard remainingCount > 0 else { return }
+        guard senderMinor > ProtocolVersion.current.minor else {
             throw .trailingBytes(type, byteCount: remainingCount)
         }
+        if type.decidesPicture { throw unknown("field at byte", "\(position)") }
+    }
+
+    /// The error for a value to which a newer build may have given a meaning.
+    ///
+    /// Before the lease was read there is no image to fail, and the value is damage.
+    func unknown(_ field: String, _ value: String) -> WireError {
+        guard let lease else { return .fieldOutOfRange(type, field: field, value: value) }
+        return .notUnderstood(type, lease, field: field, value: value)
     }
 
     private mutating func readUTF8(_ count: Int, _ field: String) throws(WireError) -> String {

@@ -54,6 +54,9 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// Whether a picture depends on its content, so that no part of it may be skipped.
+    var decidesPicture: Bool { self == .assign || self == .prepare || self == .checkpoint }
+
     /// Most payload bytes, on the wire and after decompression.
     package var payloadByteCountMax: Int {
         switch self {

@@ -3,7 +3,8 @@
 /// Version of the wire protocol; it moves independently of the program's version.
 ///
 /// Peers of one major version understand each other. A newer minor version may append fields to
-/// payloads and use optional message types; an older peer skips both.
+/// payloads and use optional message types; an older peer skips both, except what a picture depends
+/// on: fields of ASSIGN, PREPARE and CHECKPOINT, which it refuses.
 package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
     /// Changes when old peers can't understand the bytes any more.
     package var major: UInt8

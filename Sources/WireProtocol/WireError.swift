@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why bytes from a peer are not a message; the connection they came from can't be used any more.
+/// Why bytes from a peer are not a message.
+///
+/// The connection they came from can't be used any more, unless the error has a `lease`.
 package enum WireError: Error, Equatable, Sendable {
     /// The first bytes are not ours.
     case stranger(StrangerKind)
@@ -24,6 +26,8 @@ package enum WireError: Error, Equatable, Sendable {
     case trailingBytes(MessageType, byteCount: Int)
     case fieldOutOfRange(MessageType, field: String, value: String)
     case notUTF8(MessageType, field: String)
+    /// A field that a newer build knows; only the image is lost.
+    case notUnderstood(MessageType, Lease, field: String, value: String)
     case digestMismatch(item: UInt32)
 }
 
@@ -62,11 +66,18 @@ extension WireError: CustomStringConvertible {
         case .fieldOutOfRange(let type, let field, let value):
             "'\(field)' of \(type) is \(value), out of range"
         case .notUTF8(let type, let field): "'\(field)' of \(type) is not UTF-8"
+        case .notUnderstood(_, _, let field, let value):
+            WireReason.notUnderstood("\(field) \(value)").text
         case .digestMismatch(let item): "the latents of image \(item) do not match their SHA-256"
         }
     }
 
-    /// The code to send to the peer before the connection is closed.
+    /// The one attempt that it ends, while the connection goes on; `nil` when that ends.
+    package var lease: Lease? {
+        if case .notUnderstood(_, let lease, _, _) = self { lease } else { nil }
+    }
+
+    /// The code to send to the peer: before the connection is closed, or to give the image back.
     package var code: WireErrorCode {
         switch self {
         case .unsupportedProtocol: .protocolMismatch
@@ -74,6 +85,7 @@ extension WireError: CustomStringConvertible {
         case .payloadTooLong, .decompressedSizeMismatch: .frameTooLong
         case .retiredHandshake: .authenticationRequired
         case .unknownMessageType, .wrongDirection, .outOfOrder: .unexpectedMessage
+        case .notUnderstood: .notUnderstood
         case .stranger, .unknownFlags, .reservedFieldNotZero, .streamOutOfRange,
             .compressionNotAllowed, .badCompression, .truncated, .trailingBytes, .fieldOutOfRange,
             .notUTF8:

@@ -30,6 +30,8 @@ package enum WireErrorCode: UInt16, Sendable, CaseIterable {
     case overCredit = 301
     case workerFailed = 302
     case shuttingDown = 303
+    /// The request has a part that this build does not know; a newer worker may.
+    case notUnderstood = 304
 
     case requestInvalid = 400
     case nonFiniteLatents = 401
@@ -49,8 +51,8 @@ package enum WireErrorCode: UInt16, Sendable, CaseIterable {
     package var isRetryable: Bool {
         switch self {
         case .busy, .draining, .tooManyConnections, .handshakeTimeout, .idleTimeout, .slowReader,
-            .checksumMismatch, .cancelled, .overCredit, .workerFailed, .shuttingDown, .unspecified,
-            .finished:
+            .checksumMismatch, .cancelled, .overCredit, .workerFailed, .shuttingDown,
+            .notUnderstood, .unspecified, .finished:
             true
         case .protocolMismatch, .modelMismatch, .wrongRole, .kernelClassMismatch,
             .authenticationRequired, .malformedFrame, .frameTooLong, .unexpectedMessage,

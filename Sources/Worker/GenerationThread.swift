@@ -58,6 +58,8 @@ struct GenerationThread: Sendable {
             run = try begin(job, request, preparation.checkpoint, generator, emit)
         } catch let error as RetryableGenerationError {
             return .failed(job, WireReason(.workerFailed, error.description))
+        } catch let error as NotUnderstoodError {
+            return .failed(job, .notUnderstood(error.part))
         } catch {
             return .failed(job, WireReason(.requestInvalid, "\(error)"))
         }

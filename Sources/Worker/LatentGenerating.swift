@@ -13,7 +13,8 @@ package protocol LatentGenerating: Sendable {
     /// - Throws: `UnusableCheckpointError` for a checkpoint that is no such thing: the image begins
     ///   anew without it. Else what makes the request impossible here and anywhere (`GenerationRequestError`, a
     ///   size this U-Net can't do): the coordinator is told not to try again, with the error's
-    ///   description as reason. Throw `RetryableGenerationError` for trouble of this machine.
+    ///   description as reason. Throw `RetryableGenerationError` for trouble of this machine, and
+    ///   `NotUnderstoodError` for what a newer build may be able to do.
     func beginRun(
         for request: GenerationRequest, from checkpoint: [UInt8]?
     ) throws -> any LatentRun
@@ -61,6 +62,17 @@ package struct RetryableGenerationError: Error, CustomStringConvertible {
     /// Makes an error with a sentence for people.
     package init(_ description: String) {
         self.description = description
+    }
+}
+
+/// A part of the request that this build does not know: a worker with a newer one may.
+package struct NotUnderstoodError: Error {
+    /// The part, such as `merge method x`.
+    package var part: String
+
+    /// Makes an error for a part of a request.
+    package init(_ part: String) {
+        self.part = part
     }
 }
 

@@ -27,6 +27,10 @@ extension WorkerStateMachine {
         case (.active, .prepare(let lease, let preparation)):
             connections[id]?.prepared = (lease, preparation)
         case (.active, .assign(let lease, let request)):
+            if let error = connection.unclear, error.lease == lease {
+                giveBack(lease, error, on: id)
+                return
+            }
             if plantedBug != .keepPrepared { connections[id]?.prepared = nil }
             let prepared = connection.prepared.flatMap {
                 $0.lease == lease || plantedBug == .keepPrepared ? $0 : nil
@@ -47,6 +51,16 @@ extension WorkerStateMachine {
 
     mutating func malformed(_ id: ConnectionID, _ error: WireError, now: Duration) {
         guard let connection = connections[id] else { return }
+        if connection.phase == .active, let lease = error.lease {
+            connections[id]?.watch.heard(now: now)
+            if case .notUnderstood(.prepare, _, _, _) = error {
+                // Answered with its ASSIGN, so that the coordinator hears of it once.
+                connections[id]?.unclear = error
+            } else {
+                giveBack(lease, error, on: id)
+            }
+            return
+        }
         let reason = WireReason(error.code, error.description)
         switch connection.phase {
         case .closing: break

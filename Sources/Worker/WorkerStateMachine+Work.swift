@@ -80,6 +80,18 @@ extension WorkerStateMachine {
         actions.append(.send(id, .nak(lease, WireReason(.cancelled, "cancelled"))))
     }
 
+    /// Gives back what is not understood whole: without a part of it another picture would be drawn.
+    mutating func giveBack(_ lease: Lease, _ error: WireError, on id: ConnectionID) {
+        connections[id]?.prepared = nil
+        connections[id]?.unclear = nil
+        let reason = WireReason(error.code, error.description)
+        actions.append(
+            .report(
+                .imageFailed(
+                    item: Int(lease.item), attempt: lease.attempt, reason: reason.text)))
+        actions.append(.send(id, .nak(lease, reason)))
+    }
+
     mutating func giveBackQueue(reason: String) {
         for job in queue where isForActive(job) {
             send(.nak(job.lease, WireReason(.draining, reason)))

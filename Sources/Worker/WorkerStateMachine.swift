@@ -99,6 +99,8 @@ package struct WorkerStateMachine {
         var watch: PeerWatch
         /// What PREPARE said about the next ASSIGN.
         var prepared: (lease: Lease, preparation: Preparation)?
+        /// A PREPARE for the next ASSIGN that was not understood.
+        var unclear: WireError?
         /// The coordinator asked to end after the running image.
         var isDraining = false
     }

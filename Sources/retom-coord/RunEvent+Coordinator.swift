@@ -39,6 +39,8 @@ extension RunEvent {
                     \(Int(seconds)) s: it is drawn elsewhere
                     """)
             ]
+        case .notUnderstood(let item, let worker, let reason):
+            [.warning("\(worker) cannot draw image \(item), others may: \(reason)")]
         case .retried(let item, let failure):
             [.imageRetried(index: item, worker: failure.worker, reason: failure.reason)]
         case .completed(let item, let worker, _, _, _):

@@ -44,6 +44,8 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
             return PipelineRun(try pipeline.begin(request, from: checkpoint))
         } catch let error as SavedStateError {
             throw UnusableCheckpointError(error.description)
+        } catch TokenMergeConfigurationError.unknownMethod(let name, _) {
+            throw NotUnderstoodError("merge method \(name)")
         } catch {
             // What the request asks for is impossible everywhere; all else is this machine's.
             switch error {

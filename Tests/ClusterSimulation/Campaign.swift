@@ -19,6 +19,8 @@ package struct Campaign {
         package var completedCount = 0
         package var failedCount = 0
         package var retryCount = 0
+        /// Words of workers that an image needs a newer build.
+        package var notUnderstoodCount = 0
         package var quarantineCount = 0
         package var alarmCount = 0
         package var silentErrorCount = 0
@@ -49,6 +51,7 @@ package struct Campaign {
             completedCount += outcomes.count { $0 == .completed }
             failedCount += outcomes.count { $0 == .failed }
             retryCount += cluster.observed.retryCount
+            notUnderstoodCount += cluster.observed.notUnderstoodCount
             quarantineCount += cluster.observed.quarantineCount
             alarmCount += cluster.observed.alarmCount
             silentErrorCount += cluster.observed.silentErrorCount
@@ -106,6 +109,7 @@ extension Campaign.Tally: CustomStringConvertible {
         completedCount += other.completedCount
         failedCount += other.failedCount
         retryCount += other.retryCount
+        notUnderstoodCount += other.notUnderstoodCount
         quarantineCount += other.quarantineCount
         alarmCount += other.alarmCount
         silentErrorCount += other.silentErrorCount

@@ -58,6 +58,12 @@ extension Scenario {
         if random.oneIn(8) { addresses.append(random.below(machines.count)) }
         if random.oneIn(4), poisonous.isEmpty { immortal = machines.count - 1 }
         addEpisodes(&random)
+        if random.oneIn(8) { addVersions(&random) }
+    }
+
+    private mutating func addVersions(_ random: inout SplitMix64) {
+        outdated = [random.below(machines.count)]
+        for item in requests.indices where random.oneIn(2) { novel.insert(item) }
     }
 
     private mutating func addEpisodes(_ random: inout SplitMix64) {

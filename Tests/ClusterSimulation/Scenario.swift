@@ -60,6 +60,9 @@ package struct Scenario: Sendable {
     var poisonous: Set<Int> = []
     /// Images that become NaN everywhere.
     var hopeless: Set<Int> = []
+    /// Machines with an older build, and the images whose requests they do not understand.
+    var outdated: Set<Int> = []
+    var novel: Set<Int> = []
     /// One machine to which nothing bad ever happens.
     var immortal: Int?
     /// How long writing a result takes.

@@ -32,6 +32,7 @@ extension SimulatedCluster {
         var undecodableCount = 0
         var coordinatorCrashCount = 0
         var retryCount = 0
+        var notUnderstoodCount = 0
         var quarantineCount = 0
         var alarmCount = 0
         var silentErrorCount = 0
@@ -59,6 +60,12 @@ extension SimulatedCluster {
             mix(6, UInt64(item), UInt64(failures.count))
             settle(item, .failed)
             checkFailure(item, failures)
+        case .notUnderstood(let item, let worker, _):
+            observed.notUnderstoodCount += 1
+            if !scenario.novel.contains(item) || !scenario.outdated.contains(machine(named: worker))
+            {
+                note("\(worker) does not understand image \(item)")
+            }
         case .retried(let item, let failure):
             mix(7, UInt64(item), UInt64(failure.attempt))
             observed.retryCount += 1
@@ -104,8 +111,14 @@ extension SimulatedCluster {
         let isForsaken = failures.last?.reason == "no usable worker is left"
         let isPoisonous = failures.last?.reason.hasPrefix("given up") == true
         let isHopeless = scenario.hopeless.contains(item)
+        let isPuzzling =
+            failures.last?.reason.hasPrefix("no worker can draw it") == true
+            && scenario.novel.contains(item)
+        if isPuzzling, let immortal = scenario.immortal, !scenario.outdated.contains(immortal) {
+            note("image \(item) is given up though a worker understands it")
+        }
         if isForsaken, scenario.immortal != nil { note("image \(item) was forsaken") }
-        if !isExhausted, !isForsaken, !isPoisonous, !isHopeless {
+        if !isExhausted, !isForsaken, !isPoisonous, !isHopeless, !isPuzzling {
             note("image \(item) failed early: \(failures)")
         }
         let tolerance = scenario.configuration.tolerance

@@ -121,6 +121,11 @@ extension SimulatedCluster {
         if case .message = parcel {} else { links[link].isDeaf[direction] = true }
         guard toWorker || links[link].life == life else { return }
         switch (parcel, toWorker) {
+        case (.message(.assign(let lease, _)), true)
+        where scenario.outdated.contains(worker) && scenario.novel.contains(Int(lease.item)):
+            let error = WireError.notUnderstood(
+                .assign, lease, field: "request layout", value: "1")
+            feed(worker, .malformed(UInt64(link), error))
         case (.message(let message), true): feed(worker, .received(UInt64(link), message))
         case (.message(let message), false):
             if case .progress(let report) = message {

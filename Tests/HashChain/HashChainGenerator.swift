@@ -14,6 +14,8 @@ package struct HashChainGenerator: LatentGenerating {
     package var salt: UInt64 = 0
     /// Writes checkpoints that nobody can read.
     package var spoilsCheckpoints = false
+    /// Asks for a newer build where a request has this seed.
+    package var newSeed: UInt64?
     /// Has no memory for a VAE.
     package var refusesPictures = false
 
@@ -34,6 +36,7 @@ package struct HashChainGenerator: LatentGenerating {
         for request: GenerationRequest, from checkpoint: [UInt8]?
     ) throws -> any LatentRun {
         try request.validate()
+        if request.seed == newSeed { throw NotUnderstoodError("merge method next") }
         guard request.width.isMultiple(of: 64) else { throw SizeError(width: request.width) }
         let run = HashChainRun(generator: self, request: request)
         if let checkpoint { try run.restore(checkpoint) }

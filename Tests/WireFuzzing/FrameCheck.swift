@@ -9,7 +9,8 @@ package enum FrameCheck {
     package struct Outcome: Sendable, Equatable {
         /// Messages in them.
         package var messageCount = 0
-        /// Why the connection ends; `nil` when more bytes are awaited.
+        /// Why the connection ends, or the last image that is lost alone; `nil` when more bytes
+        /// are awaited.
         package var error: WireError?
         /// Most bytes that were held at a time.
         package var bufferedByteCountMax = 0
@@ -31,24 +32,37 @@ package enum FrameCheck {
             stream.append(bytes[start..<min(start + pieceByteCount, bytes.count)])
             do throws(WireError) {
                 while let frame = try stream.next() {
-                    guard let message = try Message(frame) else { continue }
+                    guard let message = try take(frame, &outcome) else { continue }
                     outcome.messageCount += 1
                     messages.append(message)
                 }
             } catch {
                 outcome.error = error
-                try checkName(of: error)
                 break
             }
             outcome.bufferedByteCountMax = max(
                 outcome.bufferedByteCountMax, stream.bufferedByteCount)
         }
+        if let error = outcome.error { try checkName(of: error) }
         for message in messages { try checkRepetition(of: message) }
         let limit = byteCountMax(for: receiver)
         guard outcome.bufferedByteCountMax < limit else {
             throw Finding(description: "\(outcome.bufferedByteCountMax) bytes wait, not \(limit)")
         }
         return outcome
+    }
+
+    /// Takes a frame as a connection does: what only an image is lost for does not end it.
+    private static func take(
+        _ frame: Frame, _ outcome: inout Outcome
+    ) throws(WireError) -> Message? {
+        do {
+            return try Message(frame)
+        } catch {
+            guard error.lease != nil else { throw error }
+            outcome.error = error
+            return nil
+        }
     }
 
     /// What was accepted can be said again, and means the same.

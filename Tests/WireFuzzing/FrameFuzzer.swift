@@ -12,12 +12,12 @@ package enum FrameFuzzer {
         package var messageCount = 0
         /// Frames that wait for more bytes.
         package var waitingCount = 0
-        /// Frames that end a connection, by the code the peer is told.
+        /// Frames that end a connection or fail an image, by the code the peer is told.
         package var refusedCounts: [WireErrorCode: Int] = [:]
         /// Most bytes that were held at a time.
         package var bufferedByteCountMax = 0
 
-        /// Frames that end a connection.
+        /// Frames that end a connection or fail an image.
         package var refusedCount: Int { refusedCounts.values.reduce(0, +) }
     }
 

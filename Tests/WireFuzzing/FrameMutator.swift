@@ -34,6 +34,31 @@ package struct FrameMutator {
     /// One frame of every kind, and the compressed ones.
     package static var goodFrames: [[UInt8]] { plain + compressed }
 
+    /// Frames of a newer build, each with a part that this one does not know.
+    package static let newerFrames: [[UInt8]] = {
+        // Behind the header and the lease.
+        let request = WireLimits.headerByteCount + 16
+        let assign = Message.assign(Samples.lease, Samples.request)
+        let prepare = Message.prepare(
+            Samples.lease, Preparation(checkpointInterval: 5, checkpoint: Samples.checkpoint))
+        let checkpoint = Message.checkpoint(Samples.lease, Samples.checkpoint)
+        // The sampler, the schedule, the layout.
+        let changed = [28, 29, 31].map { offset in
+            newer(assign) { $0[request + offset] = 200 }
+        }
+        let longer = [assign, prepare, checkpoint].map { message in newer(message) { $0 += [1, 2] }
+        }
+        return changed + longer
+    }()
+
+    private static func newer(_ message: Message, _ change: (inout [UInt8]) -> Void) -> [UInt8] {
+        var bytes = message.frame(compressionLevel: nil).encoded()
+        bytes[FrameHeader.typeOffset - 1] = ProtocolVersion.current.minor + 1
+        change(&bytes)
+        repair(&bytes)
+        return bytes
+    }
+
     /// With a prompt that is worth compressing.
     private static var longAssign: Message {
         var request = Samples.request
@@ -66,7 +91,7 @@ package struct FrameMutator {
             Self.repairHeader(&bytes)
             return bytes
         case .payload:
-            var bytes = pick(Self.plain)
+            var bytes = pick(Self.plain + Self.newerFrames)
             damage(&bytes, in: headerCount..<bytes.count)
             Self.repair(&bytes)
             return bytes

@@ -6,7 +6,7 @@ import WireProtocol
 package enum GuidedInput {
     /// Good frames to begin with, checksums left to us.
     package static var corpus: [[UInt8]] {
-        FrameMutator.goodFrames.map { frame in
+        (FrameMutator.goodFrames + FrameMutator.newerFrames).map { frame in
             let isForWorker = MessageType(rawValue: frame[6])?.sender != .worker
             return [isForWorker ? 2 : 3] + frame
         }

@@ -24,10 +24,24 @@ import WireProtocol
         #expect(reached(.header, .frameTooLong) > 500)
         #expect(reached(.header, .protocolMismatch) > 50)
         #expect(reached(.payload, .malformedFrame) > 1000)
+        #expect(reached(.payload, .notUnderstood) > 100)
         #expect(reached(.compressed, .malformedFrame) > 1000)
         #expect(reached(.bomb, .frameTooLong) > 1000)
         #expect(tallies[.payload]?.messageCount ?? 0 > 100, "some damage is only another message")
         #expect(tallies[.splice]?.messageCount ?? 0 > 30)
+    }
+
+    /// What newer builds say fails an image, and the connection goes on with the next message.
+    @Test func newerFramesFailTheirImageOnly() throws {
+        for newer in FrameMutator.newerFrames {
+            let receiver: PeerRole =
+                newer[FrameHeader.typeOffset] == MessageType.checkpoint.rawValue
+                ? .coordinator : .worker
+            let bytes = newer + Message.ping(1).frame().encoded()
+            let outcome = try FrameCheck.feed(bytes, receiver: receiver, pieceByteCount: 7)
+            #expect(outcome.messageCount == 1)
+            #expect(outcome.error?.lease == Samples.lease)
+        }
     }
 
     /// Also when nothing is wrong: the rules are not always broken.

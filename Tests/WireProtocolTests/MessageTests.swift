@@ -163,9 +163,6 @@ import WireProtocol
         }
         expect(.fieldOutOfRange(.assign, field: "attempt", value: "0"), at: 0, 0, 0)
         expect(.reservedFieldNotZero("lease"), at: 5, 1)
-        expect(.fieldOutOfRange(.assign, field: "sampling method", value: "200"), at: 44, 200)
-        expect(.fieldOutOfRange(.assign, field: "sigma schedule", value: "0"), at: 45, 0)
-        expect(.reservedFieldNotZero("request"), at: 47, 9)
         expect(
             .fieldOutOfRange(.assign, field: "prompt", value: "4294967295"), at: 48, 255, 255, 255,
             255)
@@ -258,8 +255,8 @@ import WireProtocol
                 "handshakeTimeout": 108, "malformedFrame": 200, "checksumMismatch": 201,
                 "frameTooLong": 202, "unexpectedMessage": 203, "idleTimeout": 204,
                 "slowReader": 205, "cancelled": 300, "overCredit": 301, "workerFailed": 302,
-                "shuttingDown": 303, "requestInvalid": 400, "nonFiniteLatents": 401,
-                "unspecified": 65535,
+                "shuttingDown": 303, "notUnderstood": 304, "requestInvalid": 400,
+                "nonFiniteLatents": 401, "unspecified": 65535,
             ])
     }
 
@@ -274,6 +271,7 @@ import WireProtocol
             .trailingBytes(.ping, byteCount: 1),
             .fieldOutOfRange(.ping, field: "x", value: "1"), .notUTF8(.assign, field: "x"),
             .digestMismatch(item: 1),
+            .notUnderstood(.assign, Samples.lease, field: "x", value: "1"),
         ]
         for error in errors {
             #expect(error.code != .finished && error.code != .unspecified)

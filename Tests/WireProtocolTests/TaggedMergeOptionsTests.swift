@@ -34,7 +34,8 @@ import WireProtocol
 
     private static func read(_ bytes: [UInt8]) throws(WireError) -> TokenMergeConfiguration {
         var merging = TokenMergeConfiguration()
-        try TaggedMergeOptions.set(bytes, in: &merging, type: .assign, options: options)
+        try TaggedMergeOptions.set(
+            bytes, in: &merging, type: .assign, lease: Samples.lease, options: options)
         return merging
     }
 
@@ -77,7 +78,8 @@ import WireProtocol
         payload[flags + 1] |= 1 << 1
         payload += [3, 0, 99, 1, 1]
         #expect(
-            throws: WireError.fieldOutOfRange(.assign, field: "merge option", value: "99")
+            throws: WireError.notUnderstood(
+                .assign, Samples.lease, field: "merge option", value: "99")
         ) {
             try decode(frame(message, payload: payload), receiver: .worker)
         }

@@ -6,7 +6,8 @@ extension Message {
     /// Parses a frame whose checksum is verified.
     ///
     /// - Returns: `nil` for an optional message of a newer peer, which is to be skipped.
-    /// - Throws: a `WireError` that names the field; never traps, whatever the bytes are.
+    /// - Throws: a `WireError` that names the field, and the lease where only that image is lost;
+    ///   never traps, whatever the bytes are.
     package init?(_ frame: Frame) throws(WireError) {
         guard let type = frame.header.type else { return nil }
         var reader = ByteReader(try frame.content(of: type), of: type)
@@ -47,7 +48,9 @@ extension ByteReader {
     fileprivate mutating func readLease(_ item: UInt32) throws(WireError) -> Lease {
         let attempt = try read(UInt16.self, "attempt", in: 1...WireLimits.attemptMax)
         try readZeros(6, "lease")
-        return Lease(item: item, attempt: attempt, token: try read(UInt64.self, "token"))
+        let lease = Lease(item: item, attempt: attempt, token: try read(UInt64.self, "token"))
+        self.lease = lease
+        return lease
     }
 
     fileprivate mutating func readReason() throws(WireError) -> WireReason {
@@ -96,14 +99,15 @@ extension ByteReader {
         let eta = try readFloat("eta")
         let methodByte = try read(UInt8.self, "sampling method")
         guard let method = SamplingMethod(wireNumber: methodByte) else {
-            throw .fieldOutOfRange(type, field: "sampling method", value: "\(methodByte)")
+            throw unknown("sampling method", "\(methodByte)")
         }
         let scheduleByte = try read(UInt8.self, "sigma schedule")
         guard let schedule = SigmaSchedule(wireNumber: scheduleByte) else {
-            throw .fieldOutOfRange(type, field: "sigma schedule", value: "\(scheduleByte)")
+            throw unknown("sigma schedule", "\(scheduleByte)")
         }
         let clipSkip = Int(try read(UInt8.self, "clip skip"))
-        try readZeros(1, "request")
+        let layout = try read(UInt8.self, "request layout")
+        guard layout == 0 else { throw unknown("request layout", "\(layout)") }
         let promptMax = GenerationLimits.promptByteCountMax
         // Sizes and counts are not judged here: the worker answers a bad request with TERM and a
         // reason, which is kinder than to drop the connection with all that runs on it.

@@ -109,7 +109,8 @@ extension ByteWriter {
         write(request.samplingMethod.traits.wireNumber)
         write(request.sigmaSchedule.traits.wireNumber)
         write(UInt8(request.clipSkip ?? 0))
-        writeZeros(1)
+        // The layout: the lowest that has a place for all that the request says.
+        write(UInt8(0))
         writeText(request.prompt)
         writeText(request.negativePrompt)
         write(request.tokenMerging)

@@ -58,17 +58,23 @@ package enum TaggedMergeOptions {
 
     /// Sets the options that bytes name; ranges are not judged here.
     ///
-    /// - Throws: `fieldOutOfRange` for an unknown tag, a tag twice, or a value of another kind.
+    /// - Parameter lease: of the image that an unknown tag fails.
+    /// - Throws: `notUnderstood` for an unknown tag or kind, `fieldOutOfRange` for a tag twice or a
+    ///   value of another kind.
     package static func set(
         _ bytes: [UInt8], in merging: inout TokenMergeConfiguration, type: MessageType,
-        options: [TokenMergeOption] = TokenMergeOption.all
+        lease: Lease?, options: [TokenMergeOption] = TokenMergeOption.all
     ) throws(WireError) {
-        var reader = ByteReader(bytes, of: type)
+        var reader = ByteReader(bytes, of: type, lease: lease)
         var seen: Set<UInt8> = []
         while reader.remainingCount > 0 {
             let tag = try reader.read(UInt8.self, "merge option")
-            guard let option = options.first(where: { $0.tag == tag }), seen.insert(tag).inserted
-            else { throw .fieldOutOfRange(type, field: "merge option", value: "\(tag)") }
+            guard let option = options.first(where: { $0.tag == tag }) else {
+                throw reader.unknown("merge option", "\(tag)")
+            }
+            guard seen.insert(tag).inserted else {
+                throw .fieldOutOfRange(type, field: "merge option", value: "\(tag)")
+            }
             let value = try read(from: &reader)
             do throws(TokenMergeConfigurationError) {
                 try option.set(value, in: &merging)
@@ -93,7 +99,7 @@ package enum TaggedMergeOptions {
             for _ in 0..<count { list.append(Int(try reader.read(UInt32.self, "merge option"))) }
             return .list(list)
         case nil:
-            throw .fieldOutOfRange(reader.type, field: "merge option kind", value: "\(number)")
+            throw reader.unknown("merge option kind", "\(number)")
         }
     }
 }

@@ -53,9 +53,12 @@ extension ByteReader {
         merging.linkage = try readChoice(TokenMergeLinkage.self, "merge linkage")
         let flags = try read(UInt16.self, "merge flags")
         guard flags < 1 << TokenMergeConfiguration.wireFlagCount else {
-            throw .fieldOutOfRange(type, field: "merge flags", value: "\(flags)")
+            throw unknown("merge flags", "\(flags)")
         }
         let windowKind = try read(UInt8.self, "merge window")
+        guard TokenMergeWindow.wireKinds.contains(windowKind) else {
+            throw unknown("merge window", "\(windowKind)")
+        }
         let sideCount = try read(
             UInt8.self, "merge window sides", in: 0...TokenMergeWindow.wireSideCountMax)
         merging.ratio = try readDouble("merge ratio")
@@ -82,7 +85,7 @@ extension ByteReader {
             let count = try read(
                 UInt16.self, "merge options", in: 1...WireLimits.taggedMergeOptionsByteCountMax)
             try TaggedMergeOptions.set(
-                try readBytes(count, "merge options"), in: &merging, type: type)
+                try readBytes(count, "merge options"), in: &merging, type: type, lease: lease)
         }
         return merging
     }
@@ -96,9 +99,7 @@ extension ByteReader {
         _: Choice.Type, _ field: String
     ) throws(WireError) -> Choice {
         let number = try read(UInt8.self, field)
-        guard let choice = Choice(wireValue: number) else {
-            throw .fieldOutOfRange(type, field: field, value: "\(number)")
-        }
+        guard let choice = Choice(wireValue: number) else { throw unknown(field, "\(number)") }
         return choice
     }
 
@@ -107,9 +108,7 @@ extension ByteReader {
     ) throws(WireError) -> Choice? {
         let number = try read(UInt8.self, field)
         if number == 0 { return nil }
-        guard let choice = Choice(wireValue: number) else {
-            throw .fieldOutOfRange(type, field: field, value: "\(number)")
-        }
+        guard let choice = Choice(wireValue: number) else { throw unknown(field, "\(number)") }
         return choice
     }
 }
@@ -166,6 +165,9 @@ extension TokenMergeWindow {
         case .stages(let down, let mid, let up): (5, [down.count] + down + [mid] + up)
         }
     }
+
+    /// Kinds of windows that have a number.
+    fileprivate static let wireKinds: ClosedRange<UInt8> = 1...5
 
     /// How many levels lead down, the sides down, in the middle and up.
     fileprivate static let wireSideCountMax = 2 * levelCountMax + 2

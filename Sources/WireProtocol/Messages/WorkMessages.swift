@@ -68,4 +68,11 @@ package struct WireReason: Sendable, Equatable {
         self.text = text
         self.retryAfterMilliseconds = retryAfterMilliseconds
     }
+
+    /// What a worker says of a request with a part that it does not know.
+    package static func notUnderstood(_ what: String) -> WireReason {
+        WireReason(
+            .notUnderstood, "\(what) is unknown to this build; the image needs a newer retom-worker"
+        )
+    }
 }
