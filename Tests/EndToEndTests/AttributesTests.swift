@@ -38,7 +38,7 @@ extension EndToEndTests {
             #expect(drawn.output.contains("points to none"))
             #expect(
                 try #require(studio.names()).filter { !$0.hasPrefix("worst") } == [
-                    "attributes.json", "none", "same",
+                    "attributes.json", "none", "run.lock", "same",
                 ])
             let names = ["00000-5.png", "00001-6.png", "run.lock"]
             #expect(studio.names(out: "out/none") == names)

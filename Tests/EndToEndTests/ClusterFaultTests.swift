@@ -104,7 +104,7 @@ extension EndToEndTests {
             #expect(refused.errorOutput.contains("it has another model"), "\(refused)")
             #expect(
                 studio.names(out: "none")
-                    == ["index.html", "latents", "report.json", "run.sqlite"])
+                    == ["index.html", "latents", "report.json", "run.lock", "run.sqlite"])
         }
 
         @Test func aPortInUse() async throws {
@@ -157,7 +157,7 @@ extension EndToEndTests {
             #expect(count("after step 1", in: ending.errorOutput) == 5, "\(ending)")
             #expect(
                 studio.names()
-                    == ["index.html", "latents", "report.json", "run.sqlite"])
+                    == ["index.html", "latents", "report.json", "run.lock", "run.sqlite"])
             #expect(try studio.images().allSatisfy { $0["status"] as? String == "failed" })
         }
 

@@ -33,7 +33,7 @@ extension EndToEndTests {
             #expect(
                 studio.names() == [
                     "00000-ToMe.png", "00000-half.png", "00000-none.png", "00000-nothing.png",
-                    "compare.png", "index.html", "pictures.csv", "summary.csv",
+                    "compare.png", "index.html", "pictures.csv", "run.lock", "summary.csv",
                 ])
             let lines = String(decoding: try studio.bytes("pictures.csv"), as: UTF8.self)
                 .split(separator: "\n")
@@ -76,7 +76,8 @@ extension EndToEndTests {
                 studio, ["similarity", "-p", "a red house", "--steps", "6", "--lag", "1", "3"])
             #expect(ending.code == 0, "\(ending)")
             #expect(ending.output.contains("lag 3: "))
-            #expect(studio.names() == ["agreement.csv", "agreement.png", "similarity.png"])
+            #expect(
+                studio.names() == ["agreement.csv", "agreement.png", "run.lock", "similarity.png"])
             let lines = String(decoding: try studio.bytes("agreement.csv"), as: UTF8.self)
                 .split(separator: "\n")
             #expect(lines[0] == "call,timestep,block,lag,same_representative,same_sources,chance")
