@@ -18,17 +18,18 @@ extension KeyedDecodingContainer {
         }
     }
 
-    /// Adds the key to errors that lack it: Foundation's for numbers beyond the type's range do.
+    /// Names the key where Foundation does not: a number beyond the type's range is an error of the
+    /// parser inside, which the decoder would report as a file that is not JSON.
     private func naming<Value>(_ key: Key, _ body: () throws -> Value) throws -> Value {
         do {
             return try body()
-        } catch DecodingError.dataCorrupted(let context)
-            where context.codingPath.count == codingPath.count
-        {
+        } catch let error as DecodingError {
+            throw error
+        } catch {
             throw DecodingError.dataCorrupted(
                 DecodingError.Context(
-                    codingPath: codingPath + [key], debugDescription: context.debugDescription,
-                    underlyingError: context.underlyingError))
+                    codingPath: codingPath + [key], debugDescription: "it is out of range",
+                    underlyingError: error))
         }
     }
 }
