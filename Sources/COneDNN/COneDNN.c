@@ -54,8 +54,9 @@ dnnl_status_t rt_dnnl_memory_create(
 dnnl_status_t rt_dnnl_convolution_plan(
     dnnl_primitive_desc_t *plan, dnnl_engine_t engine, rt_dnnl_description_t source,
     rt_dnnl_description_t weights, rt_dnnl_description_t bias, rt_dnnl_description_t target,
-    int64_t stride, int64_t padding, const_dnnl_primitive_attr_t attributes) {
-    const dnnl_dims_t strides = {stride, stride}, paddings = {padding, padding};
+    int64_t stride, int64_t vertical_padding, int64_t padding,
+    const_dnnl_primitive_attr_t attributes) {
+    const dnnl_dims_t strides = {stride, stride}, paddings = {vertical_padding, padding};
     dnnl_convolution_desc_t operation;
     dnnl_status_t status = dnnl_convolution_forward_desc_init(
         &operation, dnnl_forward_inference, dnnl_convolution_direct, &source->value,
@@ -131,9 +132,11 @@ dnnl_status_t rt_dnnl_memory_create(
 dnnl_status_t rt_dnnl_convolution_plan(
     dnnl_primitive_desc_t *plan, dnnl_engine_t engine, rt_dnnl_description_t source,
     rt_dnnl_description_t weights, rt_dnnl_description_t bias, rt_dnnl_description_t target,
-    int64_t stride, int64_t padding, const_dnnl_primitive_attr_t attributes) {
+    int64_t stride, int64_t vertical_padding, int64_t padding,
+    const_dnnl_primitive_attr_t attributes) {
+    const dnnl_dims_t strides = {stride, stride}, paddings = {vertical_padding, padding};
     // Dilations count the pixels between two that a kernel sees.
-    const dnnl_dims_t strides = {stride, stride}, paddings = {padding, padding}, dilations = {0, 0};
+    const dnnl_dims_t dilations = {0, 0};
     return dnnl_convolution_forward_primitive_desc_create(
         plan, engine, dnnl_forward_inference, dnnl_convolution_direct, value_of(source),
         value_of(weights), value_of(bias), value_of(target), strides, dilations, paddings,

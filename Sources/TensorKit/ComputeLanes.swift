@@ -42,11 +42,26 @@ package final class ComputeLanes {
             run { _, _ in queue.work() }
             try queue.check()
         }
-        let needed = lanes.reduce(0) { $0 + $1.workspace.peakByteCount }
-        if let limit = byteCountMax ?? AvailableMemory.byteCount(), needed > limit {
-            throw TensorStorageError(byteCount: needed, errorNumber: ENOMEM)
+        if let limit = byteCountMax ?? AvailableMemory.byteCount(), neededByteCount > limit {
+            throw TensorStorageError(byteCount: neededByteCount, errorNumber: ENOMEM)
         }
         for lane in lanes { try lane.workspace.allocate() }
+    }
+
+    /// Whether what all dry runs asked for leaves others some of the machine's memory.
+    ///
+    /// - Parameter byteCountMax: what all lanes together may take; `nil` for three quarters of what
+    ///   is left.
+    package func hasMemory(byteCountMax: Int? = nil) -> Bool {
+        guard let limit = byteCountMax ?? AvailableMemory.byteCount().map({ $0 / 4 * 3 }) else {
+            return true
+        }
+        return neededByteCount <= limit
+    }
+
+    /// What the dry runs asked for, all together.
+    private var neededByteCount: Int {
+        lanes.reduce(0) { $0 + $1.workspace.peakByteCount }
     }
 
     /// Waits, inside `run`, until all lanes are here: what each has written is then visible to all.

@@ -94,6 +94,13 @@ package struct Tensor {
             elementType: elementType, rowStride: rowStride)
     }
 
+    /// Some lines of pixels of a single picture, `[1, lines, width, channels]`.
+    package func lines(_ range: Range<Int>) -> Tensor {
+        precondition(shape.batch == 1, "lines of a batch of \(shape.batch)")
+        let pixels = rows(range.lowerBound * shape.width..<range.upperBound * shape.width)
+        return pixels.reshaped(height: range.count, width: shape.width)
+    }
+
     /// The same rows on another grid of the same size.
     package func reshaped(height: Int, width: Int) -> Tensor {
         precondition(height * width == shape.tokenCount, "\(shape) as \(height)×\(width)")

@@ -13,10 +13,19 @@ struct BenchVAE: ParsableCommand {
 
     @OptionGroup var options: BenchOptions
 
+    @Option(
+        help: """
+            Scratch memory in MiB that decoding should take at most; less takes more time \
+            (default: most of what is left on the machine).
+            """)
+    var memory: Int?
+
     func run() throws {
         let model = try ModelDirectory(path: try options.model.resolve().directory)
         let resolved = try options.compute.configuration.resolve()
-        let decoder = try LatentDecoder(model: model, compute: options.compute.configuration)
+        let decoder = try LatentDecoder(
+            model: model, compute: options.compute.configuration,
+            byteCountMax: memory.map { $0 << 20 })
         let description = try ModelDescription(of: model)
         let side = (options.size ?? description.defaultWidth) / description.vaeScaleFactor
         var noise = ImageNoise(seed: 0)

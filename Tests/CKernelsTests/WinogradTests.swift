@@ -13,10 +13,14 @@ struct WinogradShape: Sendable, CustomTestStringConvertible {
     var inputs: Int
     var outputs: Int
     var shares = 1
+    /// 0 where the input has a line more above and below.
+    var verticalPadding = 1
 
     var pixelCount: Int { batch * height * width }
+    var inputHeight: Int { height + 2 - 2 * verticalPadding }
     var testDescription: String {
-        "\(inputs)→\(outputs) on \(batch)×\(height)×\(width), \(shares) shares"
+        "\(inputs)→\(outputs) on \(batch)×\(height)×\(width), \(shares) shares, "
+            + "padding \(verticalPadding)"
     }
 }
 
@@ -35,7 +39,8 @@ struct WinogradCase {
         self.shape = shape
         var random = SplitMix64(state: 41)
         input = Matrix(
-            rows: shape.pixelCount, channels: shape.inputs, gap: 3, element: element
+            rows: shape.batch * shape.inputHeight * shape.width, channels: shape.inputs, gap: 3,
+            element: element
         ) { _, _ in random.normal() }
         residual = Matrix(
             rows: shape.pixelCount, channels: shape.outputs, gap: 1, element: output
@@ -58,6 +63,7 @@ struct WinogradCase {
                         bias: bias.baseAddress!, residual: addsResidual ? residual : nil,
                         activation: activation, batch: Int64(shape.batch),
                         height: Int64(shape.height), width: Int64(shape.width),
+                        vertical_padding: Int64(shape.verticalPadding),
                         input_channels: Int64(shape.inputs),
                         output_channels: Int64(shape.outputs),
                         share_count: Int64(shape.shares), scratch: output.target.data)
@@ -95,11 +101,11 @@ struct WinogradCase {
         let (y, x) = place.quotientAndRemainder(dividingBy: shape.width)
         var sum = Double(bias[output])
         for tap in 0..<9 {
-            let (row, column) = (y + tap / 3 - 1, x + tap % 3 - 1)
-            guard (0..<shape.height).contains(row), (0..<shape.width).contains(column) else {
+            let (row, column) = (y + tap / 3 - shape.verticalPadding, x + tap % 3 - 1)
+            guard (0..<shape.inputHeight).contains(row), (0..<shape.width).contains(column) else {
                 continue
             }
-            let source = (item * shape.height + row) * shape.width + column
+            let source = (item * shape.inputHeight + row) * shape.width + column
             for channel in 0..<shape.inputs {
                 let weight = weights[(tap * shape.inputs + channel) * shape.outputs + output]
                 sum += Double(input[source, channel]) * Double(weight)
@@ -120,6 +126,9 @@ struct WinogradCase {
         // More patches than a block has, and more steps than the first-level cache takes.
         WinogradShape(height: 26, width: 25, inputs: 16, outputs: 8),
         WinogradShape(height: 3, width: 4, inputs: 300, outputs: 20, shares: 3),
+        WinogradShape(
+            batch: 2, height: 5, width: 4, inputs: 18, outputs: 33, shares: 2, verticalPadding: 0),
+        WinogradShape(height: 4, width: 7, inputs: 32, outputs: 65, verticalPadding: 0),
     ]
 
     @Test(arguments: KernelSet.available, WinogradTests.shapes)

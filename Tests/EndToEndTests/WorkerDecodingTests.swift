@@ -31,5 +31,31 @@ extension EndToEndTests {
             let plain = try studio.images(out: "coordinator")
             #expect(plain.allSatisfy { $0["worker_decode_class"] == nil })
         }
+
+        /// A VAE that gives no numbers fails the images and is named, whoever decodes, and later.
+        @Test func aDamagedDecoderMakesNoPictures() async throws {
+            let studio = try Studio()
+            let model = try studio.model(changing: "vae")
+            var weights = try WeightFile("\(model)/vae/diffusion_pytorch_model.safetensors")
+            try weights.ruin("decoder.conv_out.bias")
+            try weights.save()
+            let reason = "the VAE's decoder returned values that are not finite"
+            for place in ["coordinator", "workers", "none"] {
+                let isLater = place == "none"
+                let drawn = try await studio.start(
+                    ["-p", "a", "-b", "2", "-m", model, "-q", "--decode-on", place], out: place
+                ).ending()
+                #expect(drawn.code == (isLater ? 0 : 1), "\(drawn)")
+                let ending = isLater ? try await studio.decode("-q", out: place) : drawn
+                #expect(ending.code == 1, "\(ending)")
+                #expect(count(reason, in: ending.errorOutput) >= 2, "\(ending)")
+                for index in 0..<2 {
+                    let said = "image \(index) \(isLater ? "can't be decoded" : "failed")"
+                    #expect(count(said, in: ending.errorOutput) == 1, "\(ending)")
+                }
+                let names = try #require(studio.names(out: place))
+                #expect(!names.contains { $0.hasSuffix(".png") }, "\(names)")
+            }
+        }
     }
 }

@@ -28,6 +28,10 @@ import Testing
         .convolution(320, 17, size: 1, height: 4, width: 3),
         .convolution(16, 8, size: 1, stride: 2, height: 5, width: 5),
         .convolution(8, 16, size: 3, stride: 2, height: 9, width: 9, padding: 0),
+        .convolution(4, 17, size: 3, batch: 2, height: 7, width: 5, verticalPadding: 0),
+        .convolution(32, 48, size: 3, batch: 2, height: 6, width: 9, verticalPadding: 0),
+        .convolution(32, 3, size: 3, height: 3, width: 16, verticalPadding: 0),
+        .convolution(16, 32, size: 1, height: 4, width: 6, verticalPadding: 1),
     ]
 
     /// Every epilogue on a few shapes, with and without gaps between rows.

@@ -19,7 +19,7 @@ from model import text_goldens, unet_goldens, vae_goldens, write  # noqa: E402
 
 @torch.no_grad()
 def export(folder: pathlib.Path) -> None:
-    """One text, U-Net calls and a decoded picture at 256x256."""
+    """One text, U-Net calls and decoded pictures of 256x256 and 1024x1024."""
     torch.manual_seed(0)
     options = dict(torch_dtype=torch.float32)
     tensors = {}
@@ -29,7 +29,7 @@ def export(folder: pathlib.Path) -> None:
     unet_goldens(unet, tensors, cases)
     del unet
     vae = AutoencoderKL.from_pretrained(folder / "vae", **options).eval()
-    vae_goldens(vae, tensors, [("plain", 1, 32, 32)])
+    vae_goldens(vae, tensors, [("plain", 1, 32, 32), ("large", 1, 128, 128)])
     write(folder / "goldens.safetensors", tensors)
 
 

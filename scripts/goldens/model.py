@@ -193,7 +193,7 @@ def text_goldens(encoder: CLIPTextModel, tensors: dict) -> None:
     tensors["text.clip_skip_2"] = norm(result.hidden_states[-2])
 
 
-def vae_goldens(vae: AutoencoderKL, tensors: dict, cases: list, tiled: tuple | None = None) -> None:
+def vae_goldens(vae: AutoencoderKL, tensors: dict, cases: list) -> None:
     """Cases are (name, batch, height, width); latents are as sampling leaves them."""
     scale, shift = vae.config.scaling_factor, vae.config.shift_factor or 0
     decoder = vae.decoder
@@ -215,12 +215,6 @@ def vae_goldens(vae: AutoencoderKL, tensors: dict, cases: list, tiled: tuple | N
         if index == 0:
             pixels = np.asarray(VaeImageProcessor().postprocess(image[:1] * 1.5)[0])
             tensors[f"vae.{name}.pixels"] = torch.from_numpy(pixels.copy())
-    if tiled:
-        latents = torch.randn(1, 4, *tiled) * 0.5
-        vae.enable_tiling()
-        tensors["vae.tiled.latents"] = latents
-        tensors["vae.tiled.image"] = vae.decode(latents / scale + shift).sample
-        vae.disable_tiling()
 
 
 def write(path: pathlib.Path, tensors: dict) -> None:
@@ -261,7 +255,8 @@ def tiny_models(out: pathlib.Path) -> None:
             vae_config = dict(in_channels=3, out_channels=3, latent_channels=4) | vae_config
             vae = randomize(AutoencoderKL(**vae_config))
             save(vae, folder / "vae", **(dict(variant="fp16") if name == "tiny2" else {}))
-            vae_goldens(vae, tensors, [("plain", 1, 8, 8), ("odd", 2, 5, 7)], tiled=(13, 18))
+            cases = [("plain", 1, 8, 8), ("odd", 2, 5, 7), ("large", 1, 13, 18)]
+            vae_goldens(vae, tensors, cases)
         if name == "tiny":
             rewrite(folder / "text_encoder/model.safetensors", prefixed)
             rewrite(folder / "vae/diffusion_pytorch_model.safetensors", old_attention)

@@ -190,9 +190,9 @@ typedef struct rt_winograd_pack {
 } rt_winograd_pack;
 
 /// Arguments of `winograd_run`: output = activation(convolution + bias) + residual, 3 x 3 pixels,
-/// stride 1, one pixel of zeros around each picture; rows are pixels.
+/// stride 1, a column of zeros on either side of each picture; rows are pixels.
 typedef struct rt_winograd {
-    /// `[batch, height, width, input_channels]`
+    /// `[batch, height + 2 - 2 * vertical_padding, width, input_channels]`
     rt_source input;
     /// `[batch, height, width, output_channels]`
     rt_target output;
@@ -206,6 +206,8 @@ typedef struct rt_winograd {
     int64_t batch;
     int64_t height;
     int64_t width;
+    /// 1: a line of zeros above and below each picture; 0: the input has those lines.
+    int64_t vertical_padding;
     /// Even where the input is bf16.
     int64_t input_channels;
     int64_t output_channels;

@@ -62,13 +62,13 @@ void rt_winograd_pack_scalar(const void *arguments, int64_t begin, int64_t end) 
 /// V = B^T d B for all channels, `[position][channel]`.
 static void transform_patch(const rt_winograd *a, int64_t item, int64_t y, int64_t x,
                             float *target) {
+    const int64_t height = a->height + 2 - 2 * a->vertical_padding;
     for (int64_t channel = 0; channel < a->input_channels; channel++) {
         float d[POSITIONS], rows[POSITIONS];
         for (int i = 0; i < POSITIONS; i++) {
-            const int64_t line = y + i / 4 - 1, column = x + i % 4 - 1;
-            const int is_inside =
-                line >= 0 && line < a->height && column >= 0 && column < a->width;
-            const int64_t row = (item * a->height + line) * a->width + column;
+            const int64_t line = y + i / 4 - a->vertical_padding, column = x + i % 4 - 1;
+            const int is_inside = line >= 0 && line < height && column >= 0 && column < a->width;
+            const int64_t row = (item * height + line) * a->width + column;
             d[i] = is_inside ? rt_at(&a->input, row, channel) : 0.0f;
         }
         for (int i = 0; i < POSITIONS; i++) rows[i] = patch_line(i / 4, d + i % 4, 4);

@@ -173,13 +173,14 @@ RT_INLINE void transform_patch(const void *const pixels[POSITIONS], rt_element e
 static void transform_block(const rt_winograd *a, geometry g, int64_t first, int64_t count,
                             const void *outside, float *patches) {
     const int64_t row = g.steps * WORD_VALUES;
+    const int64_t height = a->height + 2 - 2 * a->vertical_padding;
     for (int64_t patch = 0; patch < count; patch++) {
         const place p = place_of(g, first + patch);
         const void *pixels[POSITIONS];
         for (int i = 0; i < POSITIONS; i++) {
-            const int64_t y = p.y + i / 4 - 1, x = p.x + i % 4 - 1;
-            const int is_inside = y >= 0 && y < a->height && x >= 0 && x < a->width;
-            pixels[i] = is_inside ? rt_row(&a->input, (p.item * a->height + y) * a->width + x)
+            const int64_t y = p.y + i / 4 - a->vertical_padding, x = p.x + i % 4 - 1;
+            const int is_inside = y >= 0 && y < height && x >= 0 && x < a->width;
+            pixels[i] = is_inside ? rt_row(&a->input, (p.item * height + y) * a->width + x)
                                   : outside;
         }
         float *target = patches + patch * g.steps;

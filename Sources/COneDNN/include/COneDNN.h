@@ -40,11 +40,13 @@ int rt_dnnl_description_equal(rt_dnnl_description_t left, rt_dnnl_description_t 
 dnnl_status_t rt_dnnl_memory_create(
     dnnl_memory_t *memory, rt_dnnl_description_t description, dnnl_engine_t engine, void *address);
 
-// A forward convolution by the direct algorithm, the same in both directions of the picture.
+// A forward convolution by the direct algorithm, the same in both directions of the picture but for
+// the padding: zero rows above and below, zero columns on either side.
 dnnl_status_t rt_dnnl_convolution_plan(
     dnnl_primitive_desc_t *plan, dnnl_engine_t engine, rt_dnnl_description_t source,
     rt_dnnl_description_t weights, rt_dnnl_description_t bias, rt_dnnl_description_t target,
-    int64_t stride, int64_t padding, const_dnnl_primitive_attr_t attributes);
+    int64_t stride, int64_t vertical_padding, int64_t padding,
+    const_dnnl_primitive_attr_t attributes);
 
 dnnl_status_t rt_dnnl_reorder_plan(
     dnnl_primitive_desc_t *plan, rt_dnnl_description_t source, rt_dnnl_description_t target,

@@ -15,7 +15,9 @@ package final class LatentDecoder {
     package var scaleFactor: Int { vae.configuration.scaleFactor }
     private let vae: AutoencoderKL
     private let lanes: ComputeLanes
+    private let byteCountMax: Int?
     private var plannedShape: TensorShape?
+    private var plan: DecodingPlan
     /// What decoding a picture of the last size amounts to, from the dry run.
     package private(set) var workPerPicture = WorkCount()
     /// Scratch memory for a picture of the last size.
@@ -23,11 +25,17 @@ package final class LatentDecoder {
 
     /// Loads the VAE of a model.
     ///
+    /// - Parameter byteCountMax: what its scratch memory should take at most; `nil` for most of
+    ///   what is left on the machine.
     /// - Throws: `ConfigurationError`, `CheckpointMismatchError`, `SafeTensorsError`,
     ///   `ComputeConfigurationError`.
-    package init(model: ModelDirectory, compute: ComputeConfiguration) throws {
+    package init(
+        model: ModelDirectory, compute: ComputeConfiguration, byteCountMax: Int? = nil
+    ) throws {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
+        self.byteCountMax = byteCountMax
+        plan = DecodingPlan(threadCount: resolved.threadCount)
         kernelClass = backend.kernelClass(threadCount: resolved.threadCount)
         vae = try AutoencoderKL.load(
             from: model, backend: backend, team: ThreadTeam(threadCount: resolved.threadCount))
@@ -49,7 +57,8 @@ package final class LatentDecoder {
 
     /// Decodes one image.
     ///
-    /// - Throws: `LatentShapeError`, `TensorStorageError`, `PreparationError`.
+    /// - Throws: `LatentShapeError`, `TensorStorageError`, `PreparationError`,
+    ///   `NonFinitePictureError`.
     package func decode(_ latents: GeneratedLatents) throws -> Picture {
         guard latents.channels == vae.configuration.latentChannels else {
             throw LatentShapeError(
@@ -57,31 +66,42 @@ package final class LatentDecoder {
         }
         let shape = TensorShape(
             height: latents.height, width: latents.width, channels: latents.channels)
-        try plan(for: shape)
+        try prepare(for: shape)
         let input = try Tensor(allocating: shape)
         fill(input, from: latents)
         let image = try Tensor(allocating: vae.outputShape(for: shape))
-        lanes.run { [vae] lane, _ in vae.decode(input, into: image, lane: lane) }
+        lanes.run { [vae, plan] lane, _ in
+            vae.decode(input, into: image, plan: plan, lane: lane)
+        }
         let values = UnsafeBufferPointer(start: image.floats, count: image.shape.elementCount)
         return Picture(
             width: image.shape.width, height: image.shape.height, values: Array(values),
-            bytes: pictureBytes(image))
+            bytes: try pictureBytes(image))
     }
 
-    private func plan(for shape: TensorShape) throws {
+    /// Keeps as many feature maps as there is memory for; the picture is the same either way.
+    private func prepare(for shape: TensorShape) throws {
         guard plannedShape != shape else { return }
         plannedShape = nil
+        for count in 0..<vae.levelCount {
+            plan.recomputedLevelCount = count
+            try measure(shape)
+            if lanes.hasMemory(byteCountMax: byteCountMax) { break }
+        }
+        try lanes.finishDryRuns()
+        plannedShape = shape
+    }
+
+    private func measure(_ shape: TensorShape) throws {
         let lane = lanes.lanes[0]
         let input = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
         let image = Tensor(
             storage: .unbacked, shape: vae.outputShape(for: shape), elementType: .float32)
         try lane.measure {
             lane.work = WorkCount()
-            vae.decode(input, into: image, lane: lane)
+            vae.decode(input, into: image, plan: plan, lane: lane)
         }
         workPerPicture = lane.work
-        try lanes.finishDryRuns()
-        plannedShape = shape
     }
 
     private func fill(_ input: Tensor, from latents: GeneratedLatents) {

@@ -23,6 +23,16 @@ struct GroupNorm: Sendable {
             parameters, groupCount: groupCount, epsilon: epsilon, activation: activation, input,
             into: output)
     }
+
+    /// Sums of a map that comes in bands: of nothing yet, in the caller's scope.
+    func sums(_ lane: ComputeLane) -> GroupNormSums { lane.groupNormSums(groupCount: groupCount) }
+
+    /// What it does to a map whose sums are known, in the caller's scope.
+    func coefficients(
+        _ sums: GroupNormSums, of shape: TensorShape, lane: ComputeLane
+    ) -> GroupNormCoefficients {
+        lane.groupNormCoefficients(parameters, epsilon: epsilon, sums: sums, of: shape)
+    }
 }
 
 /// `torch.nn.LayerNorm` with its weights.

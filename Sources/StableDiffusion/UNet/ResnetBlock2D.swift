@@ -4,13 +4,11 @@ internal import TensorKit
 
 /// diffusers' `ResnetBlock2D`: two normed convolutions beside a shortcut, the timestep added
 /// between them.
-///
-/// The VAE uses it without a timestep.
 final class ResnetBlock2D: Sendable {
     private let norm1: GroupNorm
     private let convolution1: any PackedConvolution
     /// Yields the bias of the first convolution plus the projected timestep.
-    private let timeProjection: (any PackedLinear)?
+    private let timeProjection: any PackedLinear
     private let norm2: GroupNorm
     private let convolution2: any PackedConvolution
     private let shortcut: (any PackedLinear)?
@@ -22,8 +20,8 @@ final class ResnetBlock2D: Sendable {
         var groupCount: Int
         var epsilon: Float
         var activation: Activation
-        /// Width of the timestep's embedding; none without timestep.
-        var timeChannels: Int?
+        /// Width of the timestep's embedding.
+        var timeChannels: Int
         /// Pixels of a feature map at the size that the model was made for.
         var usualPixelCount: Int
     }
@@ -41,11 +39,9 @@ final class ResnetBlock2D: Sendable {
             ConvolutionGeometry(
                 inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: 3),
             usualPixelCount: options.usualPixelCount)
-        timeProjection = try options.timeChannels.map {
-            try loader.linear(
-                "time_emb_proj", inputChannels: $0, outputChannels: outputChannels,
-                extraBias: "conv1.bias")
-        }
+        timeProjection = try loader.linear(
+            "time_emb_proj", inputChannels: options.timeChannels, outputChannels: outputChannels,
+            extraBias: "conv1.bias")
         norm2 = try GroupNorm(
             "norm2", channels: outputChannels, groupCount: options.groupCount,
             epsilon: options.epsilon, loader: loader)
@@ -70,7 +66,7 @@ final class ResnetBlock2D: Sendable {
     ///   - output: `[batch, height, width, outputChannels]`, f32; it may be `input` where the
     ///     channels are equal.
     func forward(
-        _ input: Tensor, timeEmbedding: Tensor?, into output: Tensor, lane: ComputeLane
+        _ input: Tensor, timeEmbedding: Tensor, into output: Tensor, lane: ComputeLane
     ) {
         let workspace = lane.workspace
         workspace.scope {
@@ -95,8 +91,7 @@ final class ResnetBlock2D: Sendable {
     }
 
     /// The first convolution's bias for this timestep, in the caller's scope.
-    private func timeBias(_ timeEmbedding: Tensor?, lane: ComputeLane) -> Tensor? {
-        guard let timeProjection, let timeEmbedding else { return nil }
+    private func timeBias(_ timeEmbedding: Tensor, lane: ComputeLane) -> Tensor {
         let shape = TensorShape(tokens: 1, channels: timeProjection.outputChannels)
         let bias = lane.workspace.tensor(shape, .float32)
         lane.linear(timeProjection, timeEmbedding, into: bias)

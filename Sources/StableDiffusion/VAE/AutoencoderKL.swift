@@ -42,6 +42,9 @@ package final class AutoencoderKL: Sendable {
         }
     }
 
+    /// Sizes of feature maps on the way to the picture; of all but one the maps need not be kept.
+    package var levelCount: Int { configuration.blockOutputChannels.count }
+
     /// The picture's shape for latents: `scaleFactor` times their grid, three channels.
     package func outputShape(for latents: TensorShape) -> TensorShape {
         let factor = configuration.scaleFactor
@@ -50,77 +53,38 @@ package final class AutoencoderKL: Sendable {
             channels: configuration.outputChannels)
     }
 
-    /// How to decode a picture whose size the memory for intermediate results depends on.
-    package enum Tiling: Sendable, Equatable {
-        /// In one piece up to `plainByteCountMax`, else in tiles.
-        case automatic
-        /// In one piece whatever it takes.
-        case never
-        /// In tiles as soon as a side is longer than one, as diffusers after `enable_tiling()`.
-        case always
-    }
-
-    /// Most memory that `automatic` takes for a picture in one piece.
-    package static let plainByteCountMax = 2 << 30
-
-    /// Decodes latents.
+    /// Decodes latents, one picture of the batch after the other.
     ///
     /// - Parameters:
     ///   - latents: as sampling leaves them, `[batch, height, width, latentChannels]`, f32; they
     ///     are divided by `scalingFactor` here.
     ///   - image: of `outputShape(for:)`, f32, about −1…1, not clamped.
-    ///   - observer: is given each layer's result by name, of pictures in one piece; for tests.
+    ///   - plan: how memory is used.
+    ///   - observer: is given each layer's result by name, of layers whose maps are kept; for tests.
     package func decode(
-        _ latents: Tensor, into image: Tensor, tiling: Tiling = .automatic, lane: ComputeLane,
+        _ latents: Tensor, into image: Tensor, plan: DecodingPlan, lane: ComputeLane,
         observer: ActivationObserver? = nil
     ) {
         precondition(image.shape == outputShape(for: latents.shape), "\(image.shape)")
-        lane.workspace.scope {
-            let scaled = lane.workspace.tensor(latents.shape, .float32)
-            scale(latents, into: scaled, lane: lane)
-            if usesTiles(for: latents.shape, tiling: tiling) {
-                TiledDecoding(configuration).decode(scaled, into: image, lane: lane) {
-                    decodeTile($0, into: $1, lane: lane, observer: nil)
-                }
-            } else {
-                decodeTile(scaled, into: image, lane: lane, observer: observer)
+        let pass = DecoderPass(lane: lane, plan: plan)
+        for item in 0..<latents.shape.batch {
+            lane.workspace.scope {
+                let input = prepared(latents.batch(item..<item + 1), lane: lane)
+                decoder.forward(
+                    input, into: image.batch(item..<item + 1), pass: pass, observer: observer)
             }
         }
     }
 
-    /// Whether a picture is decoded in tiles.
-    package func usesTiles(for latents: TensorShape, tiling: Tiling) -> Bool {
-        let side = TiledDecoding(configuration).latentSide
-        let isLarger = latents.height > side || latents.width > side
-        return switch tiling {
-        case .never: false
-        case .always: isLarger
-        case .automatic: isLarger && plainByteCount(for: latents) > Self.plainByteCountMax
-        }
-    }
-
-    /// About what decoding in one piece takes: at the finest level, the map that arrives there and
-    /// its normed copy, then four maps of that level's own width.
-    private func plainByteCount(for latents: TensorShape) -> Int {
-        let channels = configuration.blockOutputChannels
-        let arriving = channels[min(1, channels.count - 1)]
-        let perPixel = arriving * (4 + activationType.byteCount) + 4 * channels[0] * 4
-        return outputShape(for: latents).rowCount * perPixel
-    }
-
-    private func decodeTile(
-        _ latents: Tensor, into image: Tensor, lane: ComputeLane, observer: ActivationObserver?
-    ) {
-        lane.workspace.scope {
-            let converted = lane.converted(latents, to: activationType)
-            guard let postQuantConvolution else {
-                decoder.forward(converted, into: image, lane: lane, observer: observer)
-                return
-            }
-            let input = lane.workspace.tensor(latents.shape, activationType)
-            lane.linear(postQuantConvolution, converted, into: input)
-            decoder.forward(input, into: image, lane: lane, observer: observer)
-        }
+    /// The decoder's input of one picture's latents, in the caller's scope.
+    private func prepared(_ latents: Tensor, lane: ComputeLane) -> Tensor {
+        let scaled = lane.workspace.tensor(latents.shape, .float32)
+        scale(latents, into: scaled, lane: lane)
+        let converted = lane.converted(scaled, to: activationType)
+        guard let postQuantConvolution else { return converted }
+        let input = lane.workspace.tensor(latents.shape, activationType)
+        lane.linear(postQuantConvolution, converted, into: input)
+        return input
     }
 
     private func scale(_ latents: Tensor, into scaled: Tensor, lane: ComputeLane) {

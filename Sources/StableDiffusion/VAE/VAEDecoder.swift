@@ -3,35 +3,15 @@
 internal import TensorKit
 
 /// diffusers' `Decoder` of `AutoencoderKL`: a chain of layers from latents to a picture.
+///
+/// Layers run one after the other over bands of whole feature maps, so that memory holds two maps
+/// and little else. Of the finest levels no map is kept where the plan says so.
 final class VAEDecoder: Sendable {
-    /// One layer of the chain between the two outer convolutions.
-    private enum Layer {
-        case resnet(ResnetBlock2D)
-        case attention(VAEAttention)
-        case upsampler(Upsample2D)
-
-        func outputShape(for input: TensorShape) -> TensorShape {
-            switch self {
-            case .resnet(let resnet): input.with(channels: resnet.outputChannels)
-            case .attention: input
-            case .upsampler: input.with(height: 2 * input.height, width: 2 * input.width)
-            }
-        }
-
-        func forward(_ input: Tensor, into output: Tensor, lane: ComputeLane) {
-            switch self {
-            case .resnet(let resnet):
-                resnet.forward(input, timeEmbedding: nil, into: output, lane: lane)
-            case .attention(let attention): attention.forward(input, lane: lane)
-            case .upsampler(let upsampler): upsampler.forward(input, into: output, lane: lane)
-            }
-        }
-    }
-
     private let convolutionIn: any PackedConvolution
-    private let layers: [(name: String, layer: Layer)]
-    private let normOut: GroupNorm
-    private let convolutionOut: any PackedConvolution
+    /// The chain between the two outer convolutions, level by level; each but the first begins with
+    /// its upsampler.
+    private let levels: [[DecoderLayer]]
+    private let output: NormedConvolution
     private let activationType: ElementType
 
     /// Epsilon of every norm; diffusers has it as a literal in `Decoder`.
@@ -45,127 +25,89 @@ final class VAEDecoder: Sendable {
             ConvolutionGeometry(
                 inputChannels: configuration.latentChannels,
                 outputChannels: channels[channels.count - 1], kernelSize: 3))
-        layers = try Self.layers(configuration, loader: loader)
-        normOut = try GroupNorm(
-            "conv_norm_out", channels: channels[0], groupCount: configuration.normGroupCount,
-            epsilon: Self.epsilon, loader: loader)
-        convolutionOut = try loader.convolution(
-            "conv_out",
-            ConvolutionGeometry(
-                inputChannels: channels[0], outputChannels: configuration.outputChannels,
-                kernelSize: 3))
+        levels = try DecoderBuilder(configuration, loader: loader).levels()
+        output = try NormedConvolution(
+            norm: "conv_norm_out", convolution: "conv_out",
+            DecoderOptions(
+                groupCount: configuration.normGroupCount, activation: .silu, usualPixelCount: nil),
+            inputChannels: channels[0], outputChannels: configuration.outputChannels,
+            loader: loader)
     }
 
-    /// Mid block and up blocks as one chain.
-    private static func layers(
-        _ configuration: VAEConfiguration, loader: WeightLoader
-    ) throws -> [(name: String, layer: Layer)] {
-        var options = ResnetBlock2D.Options(
-            groupCount: configuration.normGroupCount, epsilon: epsilon,
-            activation: configuration.activation, timeChannels: nil,
-            usualPixelCount: latentPixelCount(configuration))
-        let reversed = Array(configuration.blockOutputChannels.reversed())
-        var chain: [(name: String, layer: Layer)] = []
-        func append(resnet name: String, _ inputChannels: Int, _ outputChannels: Int) throws {
-            let resnet = try ResnetBlock2D(
-                inputChannels: inputChannels, outputChannels: outputChannels, options: options,
-                loader: loader.scoped(name))
-            chain.append((name, .resnet(resnet)))
-        }
-        try append(resnet: "mid_block.resnets.0", reversed[0], reversed[0])
-        if configuration.midBlockHasAttention {
-            let name = "mid_block.attentions.0"
-            let attention = try VAEAttention(
-                channels: reversed[0], groupCount: configuration.normGroupCount,
-                loader: loader.scoped(name))
-            chain.append((name, .attention(attention)))
-        }
-        try append(resnet: "mid_block.resnets.1", reversed[0], reversed[0])
-        for (block, channels) in reversed.enumerated() {
-            let arriving = block == 0 ? reversed[0] : reversed[block - 1]
-            for index in 0...configuration.layersPerBlock {
-                try append(
-                    resnet: "up_blocks.\(block).resnets.\(index)",
-                    index == 0 ? arriving : channels, channels)
-            }
-            guard block + 1 < reversed.count else { break }
-            let name = "up_blocks.\(block).upsamplers.0"
-            options.usualPixelCount *= 4
-            let upsampler = try Upsample2D(
-                channels: channels, usualPixelCount: options.usualPixelCount,
-                loader: loader.scoped(name))
-            chain.append((name, .upsampler(upsampler)))
-        }
-        return chain
-    }
-
-    /// Of latents of the size that the model was made for.
-    private static func latentPixelCount(_ configuration: VAEConfiguration) -> Int {
-        let side = configuration.sampleSide / configuration.scaleFactor
-        return side * side
-    }
-
+    /// Decodes one picture.
+    ///
     /// - Parameters:
-    ///   - latents: `[batch, height, width, latentChannels]`, the activation type.
-    ///   - output: the picture, f32.
+    ///   - latents: `[1, height, width, latentChannels]`, the activation type.
+    ///   - image: the picture, f32.
     func forward(
-        _ latents: Tensor, into output: Tensor, lane: ComputeLane, observer: ActivationObserver?
+        _ latents: Tensor, into image: Tensor, pass: DecoderPass, observer: ActivationObserver?
     ) {
+        let lane = pass.lane
+        let entry = convolutionIn.geometry.outputShape(for: latents.shape)
+        let keptCount = max(1, levels.count - pass.plan.recomputedLevelCount)
         lane.workspace.scope {
-            let entry = convolutionIn.geometry.outputShape(for: latents.shape)
-            var pair = TensorPair(shapes(from: entry), lane: lane)
-            var hidden = pair.next(entry)
-            lane.convolution(convolutionIn, latents, into: hidden)
-            observer?("conv_in", hidden)
-            for (name, layer) in layers {
-                let shape = layer.outputShape(for: hidden.shape)
-                // A layer that keeps its shape works in place.
-                let result = shape == hidden.shape ? hidden : pair.next(shape)
-                layer.forward(hidden, into: result, lane: lane)
-                hidden = result
-                observer?(name, hidden)
+            let coarse = lane.workspace.tensor(entry, .float32)
+            // The coarsest level has memory of its own: its attention needs more than its maps, and
+            // gives that back before the large maps come.
+            lane.workspace.scope {
+                lane.convolution(convolutionIn, latents, into: coarse)
+                observer?("conv_in", coarse)
+                var pair = FeatureMapPair(
+                    coarse, other: lane.workspace.tensor(entry, activationType))
+                _ = forward(coarse, levels[0], &pair, pass: pass, observer: observer)
             }
-            let normed = lane.workspace.tensor(hidden.shape, activationType)
-            normOut.forward(hidden, activation: .silu, into: normed, lane: lane)
-            lane.convolution(convolutionOut, normed, into: output)
+            let layers = Array(levels[1..<keptCount].joined())
+            var pair = FeatureMapPair(
+                from: entry, through: layers, activationType: activationType, lane: lane)
+            let map = forward(coarse, layers, &pair, pass: pass, observer: observer)
+            finish(
+                StoredLines(map), Array(levels[keptCount...].joined()), into: image, pass: pass)
         }
     }
 
-    /// The shapes along the chain, without repetitions.
-    private func shapes(from entry: TensorShape) -> [TensorShape] {
-        var shapes = [entry]
-        for (_, layer) in layers {
-            let next = layer.outputShape(for: shapes[shapes.count - 1])
-            if next != shapes[shapes.count - 1] { shapes.append(next) }
+    /// Goes through layers whose maps are kept.
+    private func forward(
+        _ map: Tensor, _ layers: [DecoderLayer], _ pair: inout FeatureMapPair, pass: DecoderPass,
+        observer: ActivationObserver?
+    ) -> Tensor {
+        var map = map
+        for layer in layers {
+            switch layer.kind {
+            case .resnet(let resnet):
+                let hidden = pair.other(resnet.outputShape(for: map.shape), activationType)
+                map = resnet.forward(map, hidden: hidden, pass: pass)
+            case .attention(let attention):
+                attention.forward(map, lane: pass.lane)
+            case .upsampler(let upsampler):
+                let result = pair.next(upsampler.outputShape(for: map.shape))
+                upsampler.forward(map, into: result, pass: pass)
+                map = result
+            }
+            observer?(layer.name, map)
         }
-        return shapes
-    }
-}
-
-/// Two blocks of the workspace that take turns as input and output of a chain of layers.
-private struct TensorPair {
-    private let even: Tensor
-    private let odd: Tensor
-    private var count = 0
-
-    /// Takes room for a chain of these shapes, in this order.
-    init(_ shapes: [TensorShape], lane: ComputeLane) {
-        func block(_ parity: Int) -> Tensor {
-            let sizes = shapes.indices.lazy.filter { $0 % 2 == parity }
-                .map { shapes[$0].elementCount }
-            return lane.workspace.tensor(
-                TensorShape(tokens: sizes.max() ?? 1, channels: 1), .float32)
-        }
-        even = block(0)
-        odd = block(1)
+        return map
     }
 
-    /// The next tensor of the chain; the one before it stays valid.
-    mutating func next(_ shape: TensorShape) -> Tensor {
-        let block = count % 2 == 0 ? even : odd
-        count += 1
-        return Tensor(
-            storage: block.storage, byteOffset: block.byteOffset, shape: shape,
-            elementType: .float32)
+    /// Goes through layers whose maps are not kept, then makes the picture.
+    private func finish(
+        _ map: any FeatureLines, _ layers: [DecoderLayer], into image: Tensor,
+        pass: DecoderPass
+    ) {
+        guard let layer = layers.first else {
+            let norm = output.coefficients(of: map, pass: pass)
+            return pass.forEachBand(of: map.shape) { range in
+                output.run(range, of: map, norm: norm, into: image.lines(range), pass: pass)
+            }
+        }
+        let next: any FeatureLines
+        switch layer.kind {
+        case .resnet(let resnet):
+            next = ResnetLines(map: map, resnet: resnet, norms: resnet.norms(of: map, pass: pass))
+        case .upsampler(let upsampler):
+            next = UpsampledLines(map: map, upsampler: upsampler)
+        case .attention:
+            preconditionFailure("attention outside of the coarsest level, whose maps are kept")
+        }
+        finish(next, Array(layers.dropFirst()), into: image, pass: pass)
     }
 }

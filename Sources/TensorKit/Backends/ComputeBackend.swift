@@ -105,7 +105,7 @@ package struct ConvolutionParameters {
     }
 }
 
-/// The numbers that shape a convolution, the same in both directions.
+/// The numbers that shape a convolution, the same in both directions but for the padding.
 package struct ConvolutionGeometry: Hashable, Sendable {
     package var inputChannels: Int
     package var outputChannels: Int
@@ -113,25 +113,31 @@ package struct ConvolutionGeometry: Hashable, Sendable {
     package var kernelSize: Int
     /// 1 or 2.
     package var stride: Int
-    /// Zero rows and columns on every side.
+    /// Zero columns on either side.
     package var padding: Int
+    /// Zero rows above and below; 0 for inputs that bring the rows around theirs.
+    package var verticalPadding: Int
 
+    /// - Parameters:
+    ///   - padding: `nil` for as much as keeps the size at stride 1.
+    ///   - verticalPadding: `nil` for the same.
     package init(
         inputChannels: Int, outputChannels: Int, kernelSize: Int, stride: Int = 1,
-        padding: Int? = nil
+        padding: Int? = nil, verticalPadding: Int? = nil
     ) {
         self.inputChannels = inputChannels
         self.outputChannels = outputChannels
         self.kernelSize = kernelSize
         self.stride = stride
         self.padding = padding ?? kernelSize / 2
+        self.verticalPadding = verticalPadding ?? self.padding
     }
 
     /// The output grid for an input grid.
     package func outputShape(for input: TensorShape) -> TensorShape {
-        func size(_ length: Int) -> Int { (length + 2 * padding - kernelSize) / stride + 1 }
+        func size(_ length: Int) -> Int { (length - kernelSize) / stride + 1 }
         return TensorShape(
-            batch: input.batch, height: size(input.height), width: size(input.width),
-            channels: outputChannels)
+            batch: input.batch, height: size(input.height + 2 * verticalPadding),
+            width: size(input.width + 2 * padding), channels: outputChannels)
     }
 }

@@ -63,7 +63,7 @@ extension ComputeLane {
 }
 
 /// How the rows of one batch item are cut for group norm's sums.
-private struct RowChunks {
+struct RowChunks {
     /// A multiple of the 128 rows that the kernels sum in f32.
     let rowsPerChunk: Int
     let count: Int

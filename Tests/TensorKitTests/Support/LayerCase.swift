@@ -30,13 +30,13 @@ struct LayerCase: Sendable, CustomTestStringConvertible {
 
     static func convolution(
         _ inputs: Int, _ outputs: Int, size: Int, stride: Int = 1, batch: Int = 1, height: Int,
-        width: Int, padding: Int? = nil
+        width: Int, padding: Int? = nil, verticalPadding: Int? = nil
     ) -> LayerCase {
         LayerCase(
             kind: .convolution,
             geometry: ConvolutionGeometry(
                 inputChannels: inputs, outputChannels: outputs, kernelSize: size, stride: stride,
-                padding: padding),
+                padding: padding, verticalPadding: verticalPadding),
             input: TensorShape(batch: batch, height: height, width: width, channels: inputs))
     }
 
@@ -46,6 +46,9 @@ struct LayerCase: Sendable, CustomTestStringConvertible {
             "\(name) \(geometry.inputChannels)→\(geometry.outputChannels) on "
                 + "\(input.batch)×\(input.height)×\(input.width)"
         ]
+        if geometry.verticalPadding != geometry.padding {
+            parts.append("padding \(geometry.verticalPadding)×\(geometry.padding)")
+        }
         if inputGap + outputGap > 0 { parts.append("gaps \(inputGap)/\(outputGap)") }
         if let activation { parts.append("\(activation)") }
         if residual != .none { parts.append("residual \(residual)") }

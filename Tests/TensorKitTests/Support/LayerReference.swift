@@ -41,7 +41,7 @@ enum LayerReference {
             for channel in 0..<geometry.outputChannels {
                 var sum = Double(bias[channel])
                 for tap in 0..<size * size {
-                    let sourceY = y * geometry.stride + tap / size - geometry.padding
+                    let sourceY = y * geometry.stride + tap / size - geometry.verticalPadding
                     let sourceX = x * geometry.stride + tap % size - geometry.padding
                     guard sourceY >= 0, sourceY < shape.height, sourceX >= 0, sourceX < shape.width
                     else { continue }

@@ -24,6 +24,8 @@ final class OneDNNLayer: Sendable {
         var layouts: [Layout]
         /// Most recently created last.
         var primitives: [OneDNNPrimitive] = []
+        /// What dry runs asked for, by shape.
+        var scratchByteCounts: [OneDNNPrimitiveKey: Int] = [:]
     }
 
     /// The weights in one layout, and the last dry run that asked for it.
@@ -91,10 +93,16 @@ final class OneDNNLayer: Sendable {
     ///
     /// The calling thread has adopted the team that the key speaks of.
     func scratchByteCount(for key: OneDNNPrimitiveKey) throws -> Int {
-        let known = state.withLock { state in state.primitives.last { $0.key == key } }
-        if let known { return known.scratchByteCount }
-        let plan = try OneDNNPlan(key, library: library)
-        return try plan.description(of: dnnl_query_scratchpad_md).byteCount
+        try state.withLock { state in
+            if let known = state.scratchByteCounts[key] { return known }
+            let plan = try OneDNNPlan(key, library: library)
+            let byteCount = try plan.description(of: dnnl_query_scratchpad_md).byteCount
+            if state.scratchByteCounts.count == Self.primitiveCapacity {
+                state.scratchByteCounts.removeAll()
+            }
+            state.scratchByteCounts[key] = byteCount
+            return byteCount
+        }
     }
 
     /// The compiled layer for a shape, made when first asked for.

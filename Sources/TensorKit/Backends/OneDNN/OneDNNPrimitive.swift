@@ -36,7 +36,8 @@ struct OneDNNPlan: ~Copyable {
         try OneDNNError.check(
             rt_dnnl_convolution_plan(
                 &handle, library.engine, source.handle, weights.handle, bias.handle,
-                target.handle, Int64(geometry.stride), Int64(geometry.padding), attributes),
+                target.handle, Int64(geometry.stride), Int64(geometry.verticalPadding),
+                Int64(geometry.padding), attributes),
             "plan \(geometry) on \(key.input)")
         guard let handle else {
             throw OneDNNError(action: "plan \(geometry)", status: "no plan")

@@ -46,6 +46,7 @@ final class OpenBLASConvolution: PackedConvolution {
                 lane: lane)
             let gathersPixels =
                 geometry.kernelSize > 1 || geometry.stride > 1 || geometry.padding > 0
+                || geometry.verticalPadding > 0
             let blockCount = min(ProductSplit.blockRows, grid.rowCount) * depth
             let scratchCount = gathersPixels ? lane.team.threadCount * blockCount : 0
             let scratch = lane.workspace.bytes(scratchCount * MemoryLayout<Float>.stride)
@@ -86,7 +87,7 @@ final class OpenBLASConvolution: PackedConvolution {
             let line = target + index * depth
             let (image, position) = pixel.quotientAndRemainder(dividingBy: grid.tokenCount)
             let (outputY, outputX) = position.quotientAndRemainder(dividingBy: grid.width)
-            let y = outputY * geometry.stride + kernelRow - geometry.padding
+            let y = outputY * geometry.stride + kernelRow - geometry.verticalPadding
             let left = outputX * geometry.stride - geometry.padding
             let inside = max(left, 0)..<max(min(left + geometry.kernelSize, width), max(left, 0))
             guard y >= 0, y < height, !inside.isEmpty else {

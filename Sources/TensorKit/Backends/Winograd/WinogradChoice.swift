@@ -35,6 +35,7 @@ struct WinogradChoice: Sendable {
     func pays(_ parameters: ConvolutionParameters) -> Bool {
         let geometry = parameters.geometry
         guard isFast, geometry.kernelSize == 3, geometry.stride == 1, geometry.padding == 1,
+            geometry.verticalPadding <= 1,
             // Whole vectors; with fewer outputs most of a tile's width would be idle.
             geometry.inputChannels.isMultiple(of: 16), geometry.outputChannels >= 32
         else { return false }

@@ -41,8 +41,8 @@ final class WinogradConvolution: PackedConvolution {
         let taps = transposed.base.assumingMemoryBound(to: Float.self)
         WeightTranspose.outputsLast(parameters.weight, geometry: geometry, into: taps)
         var call = Self.call(
-            geometry, on: TensorShape(height: 1, width: 1, channels: inputs), inputType: inputType,
-            memory: taps)
+            geometry, to: TensorShape(height: 1, width: 1, channels: outputs),
+            inputType: inputType, memory: taps)
         let plan = kernels.pointee.winograd_plan(&call)
         weights = try TensorStorage(byteCount: Int(plan.packed_byte_count))
         var packing = rt_winograd_pack(
@@ -56,7 +56,7 @@ final class WinogradConvolution: PackedConvolution {
         let kernels = KernelTable.of(instructionSet).pointee
         lane.work.convolutionFLOPs += geometry.operationCount(output: output.shape)
         var call = Self.call(
-            geometry, on: input.shape, inputType: inputType, memory: output.rawPointer)
+            geometry, to: output.shape, inputType: inputType, memory: output.rawPointer)
         call.input = input.kernelSource
         call.output = output.kernelTarget
         call.weights = UnsafeRawPointer(weights.base)
@@ -81,7 +81,7 @@ final class WinogradConvolution: PackedConvolution {
 
     /// The arguments that follow from shapes; `memory` stands for all pointers.
     private static func call(
-        _ geometry: ConvolutionGeometry, on input: TensorShape, inputType: ElementType,
+        _ geometry: ConvolutionGeometry, to output: TensorShape, inputType: ElementType,
         memory: UnsafeMutableRawPointer
     ) -> rt_winograd {
         let element = inputType.kernelElement
@@ -92,8 +92,9 @@ final class WinogradConvolution: PackedConvolution {
                 data: memory, row_stride: Int64(geometry.outputChannels),
                 element: RT_ELEMENT_F32),
             weights: memory, bias: memory.assumingMemoryBound(to: Float.self), residual: nil,
-            activation: RT_ACTIVATION_NONE, batch: Int64(input.batch),
-            height: Int64(input.height), width: Int64(input.width),
+            activation: RT_ACTIVATION_NONE, batch: Int64(output.batch),
+            height: Int64(output.height), width: Int64(output.width),
+            vertical_padding: Int64(geometry.verticalPadding),
             input_channels: Int64(geometry.inputChannels),
             output_channels: Int64(geometry.outputChannels), share_count: 1, scratch: memory)
     }

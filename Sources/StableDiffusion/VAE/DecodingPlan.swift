@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import TensorKit
+
+/// How decoding uses memory; the picture is the same whatever the plan.
+package struct DecodingPlan: Sendable, Hashable {
+    /// About how many bytes of a feature map are made at a time.
+    package var bandByteCount: Int
+    /// How many of the finest levels keep no feature maps: whatever of them is needed is computed
+    /// again, once for each group norm, so that less memory takes more time.
+    package var recomputedLevelCount: Int
+
+    package init(bandByteCount: Int, recomputedLevelCount: Int = 0) {
+        precondition(bandByteCount > 0 && recomputedLevelCount >= 0, "a plan for nothing")
+        self.bandByteCount = bandByteCount
+        self.recomputedLevelCount = recomputedLevelCount
+    }
+
+    /// Keeps all maps.
+    ///
+    /// Bands are large enough for every thread to have work, and small enough to count for little
+    /// beside the maps.
+    package init(threadCount: Int) {
+        self.init(bandByteCount: min(max(threadCount, 2) * Self.bytesPerThread, 256 << 20))
+    }
+
+    private static let bytesPerThread = 8 << 20
+
+    /// The bands of lines that a map is made in, equal but for the last.
+    package func bands(of shape: TensorShape) -> [Range<Int>] {
+        let lineByteCount = shape.width * shape.channels * MemoryLayout<Float>.stride
+        let most = max(bandByteCount / lineByteCount, 2)
+        let count = (shape.height + most - 1) / most
+        let lines = ((shape.height + count - 1) / count + 1) / 2 * 2
+        return stride(from: 0, to: shape.height, by: lines).map {
+            $0..<min($0 + lines, shape.height)
+        }
+    }
+}
