@@ -57,8 +57,10 @@ struct ResnetLines: ComputedLines {
     var elementType: ElementType { .float32 }
 
     func make(_ range: Range<Int>, into output: Tensor, pass: DecoderPass) {
-        // Once for the convolutions and the shortcut, else every block would double the work.
-        let wide = pass.surroundings(of: range, by: 2, height: shape.height)
+        // Once for the convolutions and the shortcut, else every block would double the work. The
+        // second convolution wants a line more, the one before it begins at an even line and wants
+        // another.
+        let wide = pass.surroundings(of: range, by: 3, height: shape.height)
         let lines = map.lines(wide, pass: pass)
         resnet.run(
             range, of: StoredLines(lines, from: wide.lowerBound, of: map.shape), norms: norms,

@@ -104,7 +104,7 @@ final class DecoderResnet: Sendable {
     ///
     /// - Parameters:
     ///   - range: from an even line on.
-    ///   - map: at least these lines and two more above and below.
+    ///   - map: at least these lines and three more above and below.
     ///   - output: `[1, range.count, width, outputChannels]`, f32.
     func run(
         _ range: Range<Int>, of map: any FeatureLines, norms: Norms, into output: Tensor,
