@@ -17,7 +17,6 @@ package final class LatentDecoder {
     private let lanes: ComputeLanes
     private let byteCountMax: Int?
     private var plannedShape: TensorShape?
-    private let fastestPlan: DecodingPlan
     private var plan: DecodingPlan
     /// What decoding a picture of the last size amounts to, from the dry run.
     package private(set) var workPerPicture = WorkCount()
@@ -36,8 +35,7 @@ package final class LatentDecoder {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
         self.byteCountMax = byteCountMax
-        fastestPlan = DecodingPlan(threadCount: resolved.threadCount)
-        plan = fastestPlan
+        plan = DecodingPlan(threadCount: resolved.threadCount)
         kernelClass = backend.kernelClass(threadCount: resolved.threadCount)
         vae = try AutoencoderKL.load(
             from: model, backend: backend, team: ThreadTeam(threadCount: resolved.threadCount))
@@ -85,18 +83,13 @@ package final class LatentDecoder {
     private func prepare(for shape: TensorShape) throws {
         guard plannedShape != shape else { return }
         plannedShape = nil
-        for candidate in plans {
-            plan = candidate
+        for count in 0..<vae.levelCount {
+            plan.recomputedLevelCount = count
             try measure(shape)
             if lanes.hasMemory(byteCountMax: byteCountMax) { break }
         }
         try lanes.finishDryRuns(byteCountMax: byteCountMax)
         plannedShape = shape
-    }
-
-    /// From the fastest to the one that takes least memory.
-    private var plans: [DecodingPlan] {
-        [fastestPlan] + (0..<vae.levelCount).map { fastestPlan.thrifty(recomputedLevelCount: $0) }
     }
 
     private func measure(_ shape: TensorShape) throws {

@@ -25,15 +25,6 @@ package struct DecodingPlan: Sendable, Hashable {
     }
 
     private static let bytesPerThread = 8 << 20
-    /// Blocks that are computed again hold a band each, so that bands count there.
-    private static let thriftyBandByteCount = 2 << 20
-
-    /// The same with smaller bands, and without the maps of the finest levels.
-    package func thrifty(recomputedLevelCount: Int) -> DecodingPlan {
-        DecodingPlan(
-            bandByteCount: min(bandByteCount, Self.thriftyBandByteCount),
-            recomputedLevelCount: recomputedLevelCount)
-    }
 
     /// The bands of lines that a map is made in, equal but for the last.
     package func bands(of shape: TensorShape) -> [Range<Int>] {
