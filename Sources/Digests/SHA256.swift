@@ -44,7 +44,7 @@ package struct SHA256: ~Copyable {
         return hash.finalize()
     }
 
-    /// libcrypto answers 1, or it has no memory or no SHA-256: nothing to go on with.
+    /// libcrypto answers 1, or it lacks memory or SHA-256, without which nothing works.
     private static func require(_ status: Int32) {
         precondition(status == 1, "libcrypto can't compute SHA-256")
     }

@@ -38,8 +38,8 @@ typedef struct geometry {
     int64_t across;
     int64_t down;
     int64_t patches;
+    /// At most, a multiple of TILE_ROWS.
     int64_t patches_per_block;
-    int64_t blocks;
 } geometry;
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -57,7 +57,6 @@ static geometry geometry_of(const rt_winograd *a) {
     const int64_t fair = ceil_div(g.patches, a->share_count);
     if (most > fair) most = fair;
     g.patches_per_block = most < TILE_ROWS ? TILE_ROWS : ceil_div(most, TILE_ROWS) * TILE_ROWS;
-    g.blocks = ceil_div(g.patches, g.patches_per_block);
     return g;
 }
 
@@ -279,10 +278,8 @@ static void finish_block(const finish *f, geometry g, int64_t first, int64_t cou
     }
 }
 
-static void run_block(const rt_winograd *a, geometry g, int64_t block, float *scratch) {
-    const int64_t first = block * g.patches_per_block;
-    const int64_t left = g.patches - first;
-    const int64_t count = left < g.patches_per_block ? left : g.patches_per_block;
+static void run_block(const rt_winograd *a, geometry g, int64_t first, int64_t count,
+                      float *scratch) {
     float *patches = scratch + round_up(a->input_channels);
     float *products = patches + round_up(g.patches_per_block * POSITIONS * g.steps);
     transform_block(a, g, first, count, scratch, patches);
@@ -297,6 +294,12 @@ static void run_block(const rt_winograd *a, geometry g, int64_t block, float *sc
     }
 }
 
+/// Where part i of some patches begins: whole tiles, parts that differ by one tile at most.
+static int64_t part_start(int64_t patches, int64_t i, int64_t parts) {
+    const int64_t start = ceil_div(patches, TILE_ROWS) * i / parts * TILE_ROWS;
+    return start < patches ? start : patches;
+}
+
 void RT_NAME(rt_winograd_run)(const void *arguments, int64_t begin, int64_t end) {
     const rt_winograd *a = arguments;
     const geometry g = geometry_of(a);
@@ -304,8 +307,12 @@ void RT_NAME(rt_winograd_run)(const void *arguments, int64_t begin, int64_t end)
     for (int64_t share = begin; share < end; share++) {
         float *scratch = (float *)((char *)a->scratch + share * plan.scratch_byte_count);
         for (int64_t i = 0; i < round_up(a->input_channels); i++) scratch[i] = 0;
-        const int64_t last = g.blocks * (share + 1) / a->share_count;
-        for (int64_t i = g.blocks * share / a->share_count; i < last; i++)
-            run_block(a, g, i, scratch);
+        const int64_t first = part_start(g.patches, share, a->share_count);
+        const int64_t patches = part_start(g.patches, share + 1, a->share_count) - first;
+        const int64_t blocks = ceil_div(patches, g.patches_per_block);
+        for (int64_t i = 0; i < blocks; i++) {
+            const int64_t start = part_start(patches, i, blocks);
+            run_block(a, g, first + start, part_start(patches, i + 1, blocks) - start, scratch);
+        }
     }
 }

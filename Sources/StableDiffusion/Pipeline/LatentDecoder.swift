@@ -83,16 +83,22 @@ package final class LatentDecoder {
     private func prepare(for shape: TensorShape) throws {
         guard plannedShape != shape else { return }
         plannedShape = nil
+        // Of small pictures bands take more than maps, so that keeping fewer need not take less.
+        var least = (count: 0, byteCount: Int.max)
         for count in 0..<vae.levelCount {
-            plan.recomputedLevelCount = count
-            try measure(shape)
+            try measure(shape, recomputedLevelCount: count)
+            if workspaceByteCount < least.byteCount { least = (count, workspaceByteCount) }
             if lanes.hasMemory(byteCountMax: byteCountMax) { break }
+        }
+        if plan.recomputedLevelCount != least.count {
+            try measure(shape, recomputedLevelCount: least.count)
         }
         try lanes.finishDryRuns(byteCountMax: byteCountMax)
         plannedShape = shape
     }
 
-    private func measure(_ shape: TensorShape) throws {
+    private func measure(_ shape: TensorShape, recomputedLevelCount: Int) throws {
+        plan.recomputedLevelCount = recomputedLevelCount
         let lane = lanes.lanes[0]
         let input = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
         let image = Tensor(
