@@ -149,13 +149,14 @@ extension CoordinatorStateMachine {
         strike(index, reason: reason, now: now)
     }
 
-    /// Images that were asked back, were not begun, and are kept without a word: others draw them,
-    /// and the worker gets nothing new until it answers.
+    /// Images that were asked back, were not begun, and are kept without a word: others draw those
+    /// that are needed, and the worker gets nothing new until it answers.
     mutating func expireRecalls(of index: Int, now: Duration) {
         for position in workers[index].leases.indices {
             let held = workers[index].leases[position]
             guard let time = held.answerDeadline(timeouts: timeouts), now >= time else { continue }
             workers[index].leases[position].recall = .expired
+            guard held.isLive else { continue }
             reportOverdue(position, of: index, since: held.recalledAt, now: now)
             letGo(held.item)
         }

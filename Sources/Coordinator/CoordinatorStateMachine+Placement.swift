@@ -123,7 +123,9 @@ extension CoordinatorStateMachine {
         guard workers[index].pace.mean != nil else { return true }
         var left = Double(pendingCount)
         for other in workers.indices
-        where other != index && !items[item].failedWorkers.contains(other) {
+        where other != index && !items[item].failedWorkers.contains(other)
+            && !workers[other].leases.contains(where: { $0.item == item })
+        {
             guard workers[other].pace.mean != nil, !workers[other].isOnProbation,
                 workers[other].isUsable(now: now)
             else { continue }

@@ -54,11 +54,12 @@ struct HeldLease: Equatable {
     var isAtItsFirstStep: Bool { !isStarted || step <= offeredStep }
     /// How far its image is at least, as far as is known.
     var reachedStep: Int { max(step, offeredStep) }
-    /// When an image that was not begun and is asked back is given to others without an answer.
+    /// When CANCEL for an image that was not begun should be answered; `nil` where none is awaited.
     ///
     /// One that was begun may take a step until the thread stops.
     func answerDeadline(timeouts: ClusterTimeouts) -> Duration? {
-        recall == .moved && !isStarted ? recalledAt + timeouts.answer : nil
+        guard !isStarted, recall == .moved || recall == .void else { return nil }
+        return recalledAt + timeouts.answer
     }
 
     /// Denoising steps still to be done.

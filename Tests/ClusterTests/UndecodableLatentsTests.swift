@@ -115,6 +115,32 @@ import WireProtocol
         #expect(Subject.reports(actions).contains(.workerReturned(worker: "w1:7400")))
     }
 
+    /// It looks free, for what it holds is void; it would never be given what it holds already.
+    @Test func nobodyWaitsForAWorkerThatKeepsWhatIsVoid() throws {
+        var subject = Subject(workers: 3, images: 4)
+        _ = subject(.start)
+        // How fast it is, is known.
+        let done = try #require(Subject.leases(subject.join(1)).first?.lease)
+        for step in 0...4 { _ = subject.progress(1, done, step) }
+        let silent = try #require(Subject.leases(try subject.result(1, done)).first?.lease)
+        let liars = try #require(Subject.leases(subject.join(2)).first?.lease)
+        let slow = try #require(Subject.leases(subject.join(3)).first?.lease)
+        for step in 0...4 { _ = subject.progress(2, liars, step) }
+        _ = try subject.result(2, liars)
+        subject.now = .seconds(5)
+        let copy = try #require(
+            Subject.leases(subject(.tick)).first { $0.lease.item == silent.item })
+        #expect(copy.id == 2)
+        // The copy fills the slot, and nothing can be made of it; the first lease is void.
+        _ = try subject.result(2, copy.lease, salt: 5)
+        _ = subject(Self.failed(Int(silent.item)))
+        let report = ProgressReport(lease: slow, step: 4, stepCount: 4, seconds: 9)
+        _ = subject.hear(3, .progress(report))
+        _ = try subject.result(3, slow)
+        subject.now = .seconds(6)
+        #expect(Subject.leases(subject(.tick)).map(\.id) == [3])
+    }
+
     /// Over sockets: what one worker sends can't be decoded, the other one's can.
     @Test(.timeLimit(.minutes(1))) func theOtherWorkerFillsTheSlot() async throws {
         let requests = TestCluster.requests(4)
