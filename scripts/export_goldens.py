@@ -3,11 +3,11 @@
 """Makes the goldens of the tests: calls `main` of every script in scripts/goldens.
 
 A script writes into Tests/StableDiffusionTests/Goldens unless it names another folder as `OUT_DIR`,
-relative to the repository's root. Needs torch, diffusers, transformers and tomesd, and `judge` what
-scripts/train/requirements.txt lists; the results say which versions wrote them.
+relative to the repository's root. Needs torch, diffusers, transformers and tomesd, and for `judge` the
+packages in scripts/train/requirements.txt; the results record the versions that wrote them.
 
     scripts/export_goldens.py            all of them
-    scripts/export_goldens.py noise ...  only those named
+    scripts/export_goldens.py noise ...  only the named ones
 """
 
 import importlib.util

@@ -4,10 +4,10 @@
 
     scripts/int8_quality.py [--images 4] [--size 256]
 
-Weights are rounded to int8 per output channel, the inputs of products to int8 as they come: of
-linear layers per token, of 3×3 convolutions per picture (a scale per pixel would not factor out of
-the sum over taps). Attention stays as it is. Prints the PSNR to the f32 picture for each choice of
-layers, and that of bf16 to compare with. Needs scripts/requirements.txt.
+Weights are rounded to int8 per output channel; inputs of products are rounded to int8 per token in
+linear layers and per picture in 3×3 convolutions (a scale per pixel would not factor out of
+the sum over taps). Attention is unchanged. Prints the PSNR to the f32 picture for each choice of
+layers, and that of bf16 for comparison. Needs scripts/requirements.txt.
 """
 
 import argparse
@@ -25,12 +25,12 @@ PROMPTS = [
     "a yellow boat on the sea at sunset",
     "a white house beside a palm tree on a beach under a full moon",
 ]
-# First and last layers and everything that only sees the time step: little work, much effect.
+# First and last layers and everything that sees only the time step: little work, large effect.
 SENSITIVE = ("conv_in", "conv_out", "time_embedding", "time_emb_proj")
 
 
 def rounded(values, dimensions):
-    """Values on the 255 steps of int8 whose scale is the largest magnitude over `dimensions`."""
+    """Values rounded to the 255 steps of int8, scaled by the largest magnitude over `dimensions`."""
     scale = values.abs().amax(dim=dimensions, keepdim=True).clamp_min(1e-12) / 127
     return (values / scale).round() * scale
 
@@ -48,7 +48,7 @@ def convolution_input(values):
 
 
 def prepare(unet, linear, convolution):
-    """Rounds weights and inputs of the layers that `linear` and `convolution` say."""
+    """Rounds weights and inputs of the layers selected by `linear` and `convolution`."""
     for name, module in unet.named_modules():
         is_linear = isinstance(module, torch.nn.Linear)
         if not is_linear and not isinstance(module, torch.nn.Conv2d):

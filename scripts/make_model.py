@@ -6,7 +6,7 @@
 
 Speed and parity at full size need the shape of a published model, not its pictures: DIR serves
 scripts/speed.py and scripts/goldens/full_size.py. fp16, 2.1 GB (sd15) or 2.6 GB (sd21). The
-tokenizer is the embedded model's: its numbers are valid in the larger vocabulary.
+tokenizer is the embedded model's: its ids are valid in the larger vocabulary.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def make_unet(arch: str) -> UNet2DConditionModel:
         block_out_channels=(320, 640, 1280, 1280),
         down_block_types=(*cross[0], "DownBlock2D"), up_block_types=("UpBlock2D", *cross[1]),
         **UNETS[arch])
-    # Attention with fresh weights is almost uniform: sharper, parity and merging mean something.
+    # Attention with fresh weights is almost uniform; sharper attention makes parity and merging meaningful.
     for name, parameter in unet.named_parameters():
         if name.endswith(("to_q.weight", "to_k.weight")):
             parameter.mul_(3)
@@ -64,7 +64,7 @@ def make_vae() -> AutoencoderKL:
 def write_text_encoder(arch: str, folder: pathlib.Path) -> None:
     config = CLIPTextConfig(vocab_size=49408, max_position_embeddings=77, **TEXTS[arch])
     CLIPTextModel(config).half().save_pretrained(folder)
-    # Published checkpoints have the prefix that newer versions of the library drop.
+    # Published checkpoints have a prefix that newer versions of the library drop.
     file = folder / "model.safetensors"
     tensors = {
         name if name.startswith("text_model.") else f"text_model.{name}": value.contiguous()

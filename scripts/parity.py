@@ -36,7 +36,7 @@ SAMPLERS = {
     "lcm": ("LCMScheduler", {}, "default"),
     "tcd": ("TCDScheduler", {}, "default"),
 }
-# diffusers' pipeline passes η = 0 unless told; TCD's own is 0.3.
+# diffusers' pipeline passes η = 0 by default; TCD's own default is 0.3.
 ETA = {"tcd": 0.3}
 
 
@@ -80,7 +80,7 @@ def ours(names, precision, arguments, directory):
 
 
 def psnr(first, second):
-    """Peak signal-to-noise ratio of two 8-bit pictures, in dB; equal ones have none."""
+    """Peak signal-to-noise ratio of two 8-bit pictures, in dB; "equal" for equal ones."""
     error = np.mean((first.astype(np.float64) - second.astype(np.float64)) ** 2)
     return "equal" if error == 0 else f"{10 * np.log10(255**2 / error):.1f}"
 

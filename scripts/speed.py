@@ -3,10 +3,10 @@
 
     scripts/speed.py --sd15 DIR [--sd21 DIR] [--only TEXT ...] [--threads 2] [--runs 5]
 
-DIRs are models of the shapes of Stable Diffusion 1.5 and 2.1 in the diffusers layout; random
-weights do. Every engine does the same work: one U-Net call on both halves of a guided image (batch
+DIRs are models with the shapes of Stable Diffusion 1.5 and 2.1 in the diffusers layout; random
+weights suffice. Every engine does the same work: one U-Net call on both halves of a guided image (batch
 2), one decode of one image; medians of calls after one warm-up. retom is timed before and after its
-peer, and the mean of both medians counts, because machines drift. What counts is the ratio.
+peer, and the mean of both medians counts, because machines drift. The result is the ratio.
 
 Rows: `unet`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`;
 `--only` picks some. Needs scripts/requirements.txt and a release build.
@@ -66,7 +66,7 @@ class Decode(torch.nn.Module):
 
 
 def median_seconds(call, runs):
-    """Median of `runs` calls after one that is not counted."""
+    """Median of `runs` calls after one warm-up call."""
     call()
     times = []
     for _ in range(runs):
@@ -81,7 +81,7 @@ def openvino_seconds(module, size, precision, options):
 
     torch.manual_seed(0)
     inputs = module.inputs(size)
-    # Traced small and without gradients: the graph is the same, and fits into memory.
+    # Traced small and without gradients: the graph is the same and fits in memory.
     with torch.no_grad():
         converted = openvino.convert_model(module, example_input=tuple(module.inputs(256)))
     shapes = {port: list(value.shape) for port, value in zip(converted.inputs, inputs)}
@@ -160,7 +160,7 @@ def draw(options, *arguments):
 
 
 def worker_peak_gigabytes(model, size, precision, options):
-    """Peak resident memory of a worker that draws one image of two steps."""
+    """Peak resident memory of a worker that generates one image of two steps."""
     with tempfile.TemporaryDirectory() as folder:
         hosts = pathlib.Path(folder) / "hosts.txt"
         port = 17400
@@ -191,7 +191,7 @@ def print_row(work, target, own, peer, peer_name):
 
 
 def compare(work, target, own, peer, peer_name):
-    """Times the two in turn: own, peer, own."""
+    """Times the two alternately: own, peer, own."""
     before = own()
     theirs = peer()
     print_row(work, target, (before + own()) / 2, theirs, peer_name)
@@ -257,7 +257,7 @@ def rows(options):
         compare(
             f"{work}, f32", 0.8, lambda: own("--precision", "f32", "--merge", "none"), calls,
             "OpenVINO's U-Net calls")
-        compare(f"{work}, as it comes", 0.8, own, calls, "OpenVINO's U-Net calls, f32")
+        compare(f"{work}, with the defaults", 0.8, own, calls, "OpenVINO's U-Net calls, f32")
 
     def text():
         report, _ = draw(
@@ -316,7 +316,7 @@ def main():
     parser.add_argument("--only", nargs="*")
     parser.add_argument(
         "--precisions", nargs="+", choices=["bf16", "f32"], default=["bf16", "f32"],
-        help="f32 alone on a processor without bf16; rows of one precision take the first")
+        help="only f32 on a processor without bf16; rows with one precision use the first")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the reference of the mini-CLIP makes of renders and captions.
+"""Reference results of the mini-CLIP for renders and captions.
 
 Written to Tests/EvaluationTests/Goldens/clip/embeddings.safetensors: `pictures` and `captions` (f32,
 8 x 128, not normalised) of the pictures that `judge` writes and of their prompts, as torch computes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the reference of the judge says of renders that it was never trained on.
+"""Reference results of the judge for renders that it was never trained on.
 
 Written to Tests/EvaluationTests/Goldens/judge: 00000.png ... show the first prompts of
 Sources/EmbeddedModel/Resources/judge/prompts.json, logits.safetensors holds `logits` (f32, pictures

@@ -2,7 +2,7 @@
 """Latents of the embedded model under ToMeSD, from diffusers and tomesd in f32.
 
 Fixed destinations, so that both sides merge the same tokens; tomesd's sorts are made stable, because
-their order of equal values is not defined otherwise.
+the order of equal values is undefined otherwise.
 """
 
 import importlib.metadata
@@ -17,8 +17,8 @@ OUT_DIR = "Tests/ParityTests/Goldens"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
 PROMPT = "a red house on the left in a snowy field under a blue sky"
-# Name, then what the two sides call the same. Merging around all modules makes so many choices that
-# after 25 steps two tokens equal but for rounding are sure to have been taken for each other.
+# Name, then the setting of either side. Merging around all modules makes so many choices that after
+# 25 steps two tokens that differ only by rounding are certain to have been swapped.
 STEPS = {"modules": 5}
 CASES = {
     "none": None,
@@ -54,7 +54,7 @@ def latents(pipe: diffusers.StableDiffusionPipeline, steps: int, side: int,
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """What wrote a file, as metadata."""
+    """The versions that wrote a file, as metadata."""
     found = [f"{name} {importlib.metadata.version(name).split('+')[0]}" for name in packages]
     return {"made_by": ", ".join(found)}
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Latents of the embedded model under ToDo and ATC, from diffusers in f32.
 
-Written anew after the papers and the published procedures: ToDo takes keys and values from the
+Written from the papers and the published procedures: ToDo takes keys and values from the
 nearest-neighbour reduction of the attention's input (torch.nn.functional.interpolate), ATC averages
 the clusters that scikit-learn finds in the block's input and copies results back. Both at the
 highest resolution, around self-attention.
 
-Clusters of nearly equal distances are decided by rounding. ATC's picture is therefore small, and its
-seed the first for which distances a little off give the same clusters throughout; it is stored
-beside the latents.
+Rounding decides between clusters with nearly equal distances. ATC's picture is therefore small, and its
+seed is the first for which slightly perturbed distances give the same clusters throughout; it is stored
+with the latents.
 """
 
 import pathlib
@@ -26,7 +26,7 @@ OUT_DIR = "Tests/ParityTests/Goldens"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Steps and side in pixels.
 CASES = {"todo": (25, 256), "atc": (2, 64)}
-# What two ways to compute features differ by, many times over.
+# Many times the difference between two ways to compute features.
 DISTANCE_NOISE = 2e-5
 
 
@@ -60,7 +60,7 @@ def clusters(distances: np.ndarray, count: int) -> list[int]:
 
 
 def stable_clusters(distances: np.ndarray, count: int) -> torch.Tensor:
-    """The clusters, if they don't hang on rounding."""
+    """The clusters, if they do not depend on rounding."""
     labels = clusters(distances, count)
     for seed in range(3):
         noise = np.random.default_rng(seed).uniform(-DISTANCE_NOISE, DISTANCE_NOISE, distances.shape)
@@ -89,7 +89,7 @@ def atc_attention(block: BasicTransformerBlock, side: int, ratio: float):
             return plain(hidden_states, **options)
         left = count - int(count * ratio)
         results = []
-        # One sample at a time: a plan of its own for each half.
+        # One sample at a time: each half has its own plan.
         for metric, tokens in zip(seen["x"], hidden_states):
             unit = metric / metric.norm(dim=-1, keepdim=True)
             labels = stable_clusters((1 - unit @ unit.T).double().numpy(), left)

@@ -2,8 +2,8 @@
 """Goldens of token merging, from the methods' own packages.
 
 ToMeSD's matching comes from `tomesd`, clusters from scikit-learn, nearest and area resizing from
-torch. Destinations that the library draws are computed here by the library's documented stream and
-handed to `tomesd` in place of its own random numbers.
+torch. Random destinations are computed here from the library's documented stream and
+passed to `tomesd` in place of its own random numbers.
 """
 
 import importlib.metadata
@@ -31,7 +31,7 @@ def mix(value):
 
 
 class MergeStream:
-    """The numbers of (seed, call, site), as in TokenMergeRandom."""
+    """The random numbers of (seed, call, site), as in TokenMergeRandom."""
 
     def __init__(self, seed, call, site):
         key = mix(seed ^ 0x5265546F4D000001)
@@ -46,18 +46,18 @@ class MergeStream:
 
 
 def features(generator, batch, height, width, channels):
-    """Normal values with four decimals, so that the text is short and exact enough."""
+    """Normal values with four decimals, short as text and exact enough."""
     values = torch.randn(batch, height * width, channels, generator=generator)
     return (values * 10000).round() / 10000
 
 
 def numbers(tensor):
-    # The shortest decimals that give back each f32 value.
+    # The shortest decimals that reproduce each f32 value.
     return [float(str(np.float32(value))) for value in tensor.flatten().tolist()]
 
 
 def groups_of(merge, batch, token_count):
-    """Members of every merged row: what each row takes of each token."""
+    """Members of every merged row: the share each row takes of each token."""
     weights = merge(torch.eye(token_count).expand(batch, -1, -1).contiguous())
     return [[row.nonzero().flatten().tolist() for row in sample] for sample in weights]
 
@@ -134,20 +134,20 @@ def atc():
 
 
 def importance_case(generator, height, width, map_size, ratio, call):
-    """The published procedure, written anew on top of torch's resizing and numpy."""
+    """The published procedure, rewritten on top of torch's resizing and numpy."""
     batch, channels = 2, 6
     token_count = height * width
     x = features(generator, batch, height, width, channels)
     heat_map = torch.rand(*map_size, generator=generator)
     heat = F.interpolate(heat_map[None, None], size=(height, width), mode="area").flatten().double()
-    # Alike to 2^-16 is equal, as the library has it.
+    # Differences up to 2^-16 count as equal, as in the library.
     heat = (heat * 65536).round() / 65536
     merged_count = min(int(token_count * ratio), token_count - int(token_count * 0.25))
     pool = min(int((token_count - merged_count) * 1.4), token_count)
     order = torch.argsort(heat, descending=True, stable=True).tolist()
     threshold = heat[order[pool - 1]]
     stream = MergeStream(seed=7, call=call, site=3)
-    # Without replacement: the tokens of the pool with the highest numbers of their own.
+    # Without replacement: the tokens of the pool with the highest random numbers.
     drawn = sorted(order[:pool], key=lambda token: (-(stream.bits(token) >> 11), token))
     destinations = drawn[:int(token_count * 0.25)]
     sources = [token for token in range(token_count) if token not in destinations]

@@ -3,8 +3,8 @@
 
 Written below Tests/ParityTests/Goldens: one directory per model in diffusers' layout, f16, and
 beside it `<model>.safetensors` with inputs and results in f32. The embedded model gets goldens too.
-Between them the models use every layer and every spelling of a checkpoint that the loader knows.
-Results of inner layers are sampled at a few places, enough to name the first layer that differs.
+Together the models use every layer and every spelling of a checkpoint that the loader knows.
+Results of inner layers are sampled at a few places, enough to identify the first layer that differs.
 """
 
 import json
@@ -47,7 +47,7 @@ TINY2 = {
                 use_post_quant_conv=False, mid_block_add_attention=False, scaling_factor=0.13025,
                 shift_factor=0.1159, sample_size=32),
 }
-# What published configurations may say and the two above do not.
+# Settings of published configurations that the two above do not use.
 MIXED = {
     "unet": dict(block_out_channels=(12, 24, 30), layers_per_block=(1, 2, 1),
                  cross_attention_dim=40,
@@ -58,7 +58,7 @@ MIXED = {
                  freq_shift=1, center_input_sample=True, time_cond_proj_dim=20,
                  time_embedding_dim=56, act_fn="gelu", norm_eps=1e-3, conv_in_kernel=1),
 }
-# The mid block without attention; one level without any.
+# The mid block without attention; one level without any attention.
 PLAIN = {
     "unet": dict(block_out_channels=(16, 24), layers_per_block=1, cross_attention_dim=40,
                  down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
@@ -68,7 +68,7 @@ PLAIN = {
 
 
 def randomize(module: torch.nn.Module) -> torch.nn.Module:
-    """Norms that do something, attention that is not uniform; weights as f16 holds them."""
+    """Norms that have an effect, attention that is not uniform; weights representable in f16."""
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if "norm" in name:

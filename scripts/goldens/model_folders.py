@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Final latents of models whose folders hold more than the plain pipeline's parts.
+"""Final latents of models whose folders hold more than the parts of the plain pipeline.
 
 Written to Tests/ParityTests/Goldens: `inversions.safetensors` and the tokenizer `inversions`, as
 diffusers saves a model after `load_textual_inversion` (tokens of three vectors and of one): the
@@ -34,7 +34,7 @@ def load(pipeline_class, **parts):
 
 
 def inversions(out: pathlib.Path) -> None:
-    """Saves a model with inversions, reads it back, and draws."""
+    """Saves a model with inversions, reads it back, and generates."""
     torch.manual_seed(3)
     pipeline = load(diffusers.StableDiffusionPipeline)
     pipeline.scheduler = diffusers.DDIMScheduler.from_config(pipeline.scheduler.config)
@@ -63,7 +63,7 @@ def inversions(out: pathlib.Path) -> None:
 
 
 def consistency(out: pathlib.Path) -> None:
-    """Draws with a U-Net that is told the guidance scale."""
+    """Generates with a U-Net that takes the guidance scale as an input."""
     torch.manual_seed(4)
     plain = diffusers.UNet2DConditionModel.from_pretrained(POSTCARDS / "unet", torch_dtype=torch.float32)
     unet = diffusers.UNet2DConditionModel.from_config(plain.config, time_cond_proj_dim=32)

@@ -29,7 +29,7 @@ SCHEDULERS = {
     "lcm": ("LCMScheduler", {}),
     "tcd": ("TCDScheduler", {}),
 }
-# diffusers' pipeline passes η = 0 unless told; TCD's own is 0.3.
+# diffusers' pipeline passes η = 0 by default; TCD's own default is 0.3.
 ETA = {"tcd": 0.3}
 
 

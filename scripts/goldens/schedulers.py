@@ -29,14 +29,14 @@ CLASSES = {
     "lcm": "LCMScheduler",
     "tcd": "TCDScheduler",
 }
-# A case's seed is its number: what came later is written after the others.
+# A case's seed is its number: new cases are appended.
 FIRST = [method for method in CLASSES if method != "tcd"]
 LATENT = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
     "beta_schedule": "scaled_linear", "steps_offset": 1, "clip_sample": False,
     "set_alpha_to_one": False, "skip_prk_steps": True, "trained_betas": None,
 }
-# As published with the models named; every key that those files hold.
+# As published with the named models; every key of those files.
 PUBLISHED = {
     "sd-1.5": {
         "_class_name": "PNDMScheduler", "_diffusers_version": "0.6.0", "beta_end": 0.012,
@@ -187,7 +187,7 @@ TCD_EXTRAS = [
       for n, p in itertools.product((1, 2, 3, 4, 8, 50), ("epsilon", "v_prediction", "sample"))],
     *[(f"tcd-{n}-eta-{e}", {}, n, e)
       for n, e in itertools.product((1, 4, 25), (0, 0.05, 0.5, 0.77, 1))],
-    # It reads neither.
+    # It reads neither of them.
     ("tcd-clip", {"clip_sample": True, "clip_sample_range": 0.5}, 4, 0.3),
     ("tcd-threshold", {"thresholding": True, "sample_max_value": 1.0}, 4, 0.3),
     ("tcd-distilled-at-100", {"original_inference_steps": 100}, 30, 0.3),
@@ -205,7 +205,7 @@ def network(sample: torch.Tensor, timestep: float, directions: torch.Tensor) -> 
 
 
 def load(config: dict, method: str):
-    """Loads a file as its own class and hands it on to the method's, as users of diffusers do."""
+    """Loads a file as its own class and passes it on to the method's class, as users of diffusers do."""
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "scheduler_config.json").write_text(json.dumps(config))
         own = getattr(diffusers, config["_class_name"]).from_pretrained(folder)
@@ -214,7 +214,7 @@ def load(config: dict, method: str):
 
 
 def run(name: str, config: dict, method: str, steps: int, eta: float, seed: int) -> dict | None:
-    """One trajectory; None where diffusers itself fails or leaves the finite numbers."""
+    """One trajectory; None where diffusers itself fails or produces NaN or infinities."""
     generator = torch.Generator().manual_seed(seed)
     directions = torch.randn(SHAPE, generator=torch.Generator().manual_seed(99))
     try:
@@ -235,7 +235,7 @@ def run(name: str, config: dict, method: str, steps: int, eta: float, seed: int)
         print(f"  {name}: diffusers fails: {error!r:.90}")
         return None
     if not torch.isfinite(latents).all():
-        print(f"  {name}: diffusers leaves the finite numbers")
+        print(f"  {name}: diffusers returns NaN or infinities")
         return None
     long = len(timesteps) > 30
     return {
@@ -262,7 +262,7 @@ def main(out_dir: str) -> None:
         config = {"_class_name": CLASSES[method], **LATENT, "timestep_spacing": spacing,
                   "prediction_type": prediction}
         if method == "lcm" and spacing != "leading":
-            continue  # it does not look at the spacing
+            continue  # it ignores the spacing
         add(f"{method}-{spacing}-{prediction}-{steps}", config, method, steps)
     for name, method, changes, steps, eta in EXTRAS:
         add(name, {"_class_name": CLASSES[method], **LATENT, **changes}, method, steps, eta)

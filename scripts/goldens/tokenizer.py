@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Token ids of transformers' CLIPTokenizer for plain captions and for awkward strings.
 
-The folders written: `tokenizer-bytes` (a small vocabulary whose merges cross the bytes of accents,
-Cyrillic, CJK and emoji), `tokenizer-whole` (what transformers 5 saves: one tokenizer.json, here with
+Writes the folders `tokenizer-bytes` (a small vocabulary whose merges cross the bytes of accents,
+Cyrillic, CJK and emoji) and `tokenizer-whole` (as transformers 5 saves it: one tokenizer.json, here with
 the tokens of textual inversions) and, in tokenizer.json, one set of ids per vocabulary and
 configuration.
 """
@@ -59,7 +59,7 @@ def scrambled(count: int) -> list[str]:
 def train_bytes_vocabulary(directory: pathlib.Path) -> None:
     """Trains a small vocabulary on many scripts, in CLIP's format and with SD 2's padding.
 
-    One that is there stays: the trainer breaks ties by chance.
+    An existing one is kept: the trainer breaks ties by chance.
     """
     if (directory / "vocab.json").exists():
         return
@@ -89,7 +89,7 @@ def train_bytes_vocabulary(directory: pathlib.Path) -> None:
         if left + right not in seen:
             seen.add(left + right)
             names.append(left + right)
-    # A vocabulary without some bytes shows what becomes of unknown symbols.
+    # A vocabulary without some bytes shows how unknown symbols are handled.
     lacking = {"ÿ", "ÿ</w>", "þ</w>"} - {p for m in merges for p in m}
     names = [n for n in names if n not in lacking] + ["<|startoftext|>", LITERAL]
     names.remove("!")
@@ -112,7 +112,7 @@ def train_bytes_vocabulary(directory: pathlib.Path) -> None:
 
 
 def configurations() -> dict:
-    """Special-token files as they are published, by name: (tokenizer_config, special_tokens_map)."""
+    """Published special-token files by name: (tokenizer_config, special_tokens_map)."""
     mark = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
 
     def token(content: str) -> dict:
@@ -161,7 +161,7 @@ INVERTED = [
 
 
 def patched(value, patch):
-    """Changes JSON as a merge patch says (RFC 7386)."""
+    """Applies a JSON merge patch (RFC 7386)."""
     if not isinstance(patch, dict):
         return patch
     result = dict(value) if isinstance(value, dict) else {}
@@ -187,7 +187,7 @@ def whole_sets() -> dict:
              for file in ("vocab.json", "merges.txt")}
     return {
         "whole": ({}, {}),
-        # Everything that CLIPTokenizer does not take from the file.
+        # Everything that CLIPTokenizer does not read from the file.
         "whole-other-parts": ({"tokenizer.json": {
             "normalizer": None, "pre_tokenizer": None, "post_processor": None, "decoder": None,
             "model": {"unk_token": "!", "end_of_word_suffix": "</x>"}}}, {}),
@@ -204,7 +204,7 @@ def whole_sets() -> dict:
 
 
 def expected(tokenizer: CLIPTokenizer, texts: list[str]) -> list[dict]:
-    """What the pipeline feeds to the text encoder, and what is removed."""
+    """The pipeline's input to the text encoder, and what is removed."""
     length = min(tokenizer.model_max_length, 77)
     result = []
     for text in texts:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mini-CLIP's network, its files, and what is measured of it.
+"""The mini-CLIP's network, its files, and its measures.
 
-It adds little to what is there. Image tower: the judge's convolutions, which know every object of
-the scenes, then two linear layers. Text tower: the pipeline's text encoder, of whose states the
-last and the mean go through two linear layers. Both end in an embedding of 128 numbers; the
-likeness of a picture and a caption is the cosine of theirs. Before it is normalised, a picture's
-embedding is what Fréchet distances are computed from.
+It adds little to existing networks. Image tower: the judge's convolutions, which know every object of
+the scenes, then two linear layers. Text tower: the pipeline's text encoder, whose last and mean
+state go through two linear layers. Both end in an embedding of 128 numbers; the
+similarity of a picture and a caption is the cosine of their embeddings. Fréchet distances are computed
+from a picture's embedding before it is normalised.
 """
 import json
 import random
@@ -21,7 +21,7 @@ from clip_task import GLOBALS, HEADS, HUES, KINDS, altered, presence, targets
 from common import wilson
 
 WIDTH = 128  # of the embedding
-HELD_OUT = 2000  # renders that nothing is trained on
+HELD_OUT = 2000  # renders not used for training
 STATISTICS = ("reference_mean", "reference_covariance")
 HIDDEN = 256  # of either tower's own layer
 FEATURES = judge_net.NARROW * 8 * 8  # of the judge's map
@@ -30,7 +30,7 @@ PROBE_SCALE = 10  # the probe sees the normalised embedding times this
 
 
 class MiniCLIP(nn.Module):
-    """What follows the judge's features and the text encoder's states, and the probe."""
+    """The layers after the judge's features and the text encoder's states, and the probe."""
 
     def __init__(self):
         super().__init__()
@@ -83,7 +83,7 @@ def load(path):
 def states(encoder, tokenizer, captions, part=250):
     """Captions -> the text encoder's states N x 256: at the end of the text, then the mean up to it.
 
-    The first token, which knows nothing of the caption, is left out of the mean.
+    The first token, which carries no information about the caption, is left out of the mean.
     """
     ids = [tokenizer(text, truncation=True, max_length=77).input_ids for text in captions]
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
@@ -121,7 +121,7 @@ def frechet(mean, covariance, other_mean, other_covariance):
 
 @torch.no_grad()
 def features(judge, images, pool, part=20, change=lambda x, start: x):
-    """The judge's flattened features of uint8 images; `change` may disturb the input."""
+    """The judge's flattened features of uint8 images; `change` may perturb the input."""
     def one(start):
         x = change(judge_net.to_input(images[start:start + part]), start)
         with torch.no_grad():
@@ -134,7 +134,7 @@ def features(judge, images, pool, part=20, change=lambda x, start: x):
 
 
 def found(logits, there):
-    """Of the things that are there, which are among the equally many most likely ones."""
+    """Whether each thing present is among the n most likely, where n things are present."""
     order = logits.argsort(1, descending=True).argsort(1)
     return (order < there.sum(1, keepdim=True))[there > 0].int().tolist()
 

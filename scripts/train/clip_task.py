@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the mini-CLIP is asked about a scene: the classes of its probe, captions with one attribute
+"""The mini-CLIP's questions about a scene: the classes of its probe, captions with one attribute
 changed, and what each word of a caption names."""
 import copy
 
@@ -26,7 +26,7 @@ def presence(row):
 
 
 def change_colour(things, thing, draw):
-    """Exchanges two colours or draws another one; False if the object has none."""
+    """Swaps two colours or picks another one; False if the object has none."""
     first, last = things[0]["colour"], things[-1]["colour"]
     if len(things) == 2 and first and last and first != last and draw.random() < .6:
         things[0]["colour"], things[1]["colour"] = last, first
@@ -45,7 +45,7 @@ def change_object(thing, draw):
 
 
 def change_position(things, thing, draw):
-    """Exchanges two positions, or draws another one for a single object."""
+    """Swaps two positions, or picks another one for a single object."""
     if len(things) == 2:
         first, second = things
         first["position"], second["position"] = second["position"], first["position"]
@@ -73,7 +73,7 @@ def altered(row, draw):
 
 
 def token_targets(tokens):
-    """(object, colour) class per token, NOTHING where there is none to name."""
+    """(object, colour) class per token, NOTHING where the token names none."""
     named = {kind.split()[-1]: kind for kind in KINDS if not kind.endswith(" tree")}
     out, colour, thing, previous = [], NO_COLOUR, None, ""
     for token in tokens:

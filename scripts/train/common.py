@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 SIZE = 256  # pixels, width and height of a scene
-# bfloat16 pays only where the processor multiplies it; elsewhere PyTorch emulates it.
+# bfloat16 pays off only where the processor multiplies it; elsewhere PyTorch emulates it.
 FAST_TYPE = (
     torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 )
@@ -20,10 +20,10 @@ def autocast():
 
 
 def keep_freed_memory():
-    """Lets glibc keep what is freed; by default every large tensor is mapped and zeroed anew.
+    """Lets glibc keep freed memory; by default every large tensor is mapped and zeroed anew.
 
     A sixth of the processor time of a U-Net training step on two cores with AVX2 went into page
-    faults. Elsewhere than on glibc nothing happens.
+    faults. Without glibc this does nothing.
     """
     if not hasattr(ctypes.CDLL(None), "mallopt"):
         return
@@ -66,11 +66,11 @@ def edit_config(path, **values):
 
 
 def average_gradients(pool, gradient, parts, weights):
-    """Sets .grad of the weights to the mean over the parts; returns what else the parts gave.
+    """Sets .grad of the weights to the mean over the parts; returns the parts' other results.
 
     `gradient(part)` runs in a thread of the pool and returns (anything, gradients). One core per
     part beats all cores on the whole batch: the activations stay in each core's cache, no core
-    waits in a barrier, and a core that is taken away for a while costs only its own share. The
+    waits in a barrier, and a core that is preempted delays only its own share. The
     sum runs in the order of the parts, so the result does not depend on the number of threads.
     """
     results = list(pool.map(gradient, parts))

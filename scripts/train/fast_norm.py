@@ -59,7 +59,7 @@ class ChannelsLastGroupNorm(torch.autograd.Function):
 
 
 def forward(norm, x):
-    """What replaces GroupNorm.forward: pictures take the fast way, anything else the old one."""
+    """Replacement of GroupNorm.forward: pictures take the fast path, anything else the original one."""
     if x.dim() != 4 or not x.requires_grad:
         return torch.nn.GroupNorm.forward(norm, x)
     x = x.contiguous(memory_format=torch.channels_last)

@@ -9,7 +9,7 @@
 Inputs of `train`: `--data` with {train,val}.{u8,jsonl}. Outputs in `--out`: judge.safetensors
 (float16), judge.json (layers, meaning of the outputs, accuracy per attribute on held-out renders),
 state.pt. Inputs of `score`: a pipeline directory, the prompts with their attributes, and `--out`
-of a trained judge. Output: the share of prompts whose picture shows what it should, by attribute,
+of a trained judge. Output: the share of prompts whose picture shows the requested attribute, by attribute,
 with 95 % Wilson intervals, on the screen and as JSON in `--report`.
 
 Half of the training pictures are softened, shifted or noisy, since generated ones are not sharp.
@@ -49,7 +49,7 @@ def loss_of(output, target):
 
 
 def disturb(x, rng):
-    """Softens, shifts, and adds noise to pictures, each with a chance of its own."""
+    """Softens, shifts, and adds noise to pictures, each with its own probability."""
     out = []
     for image in x:
         image = image[None]
@@ -163,7 +163,7 @@ def train(options):
 
 def check(options):
     """Prints the exported judge's accuracy on held-out renders, through the VAE if one is given:
-    that is the most that pictures made with this VAE can score."""
+    an upper bound on the score of pictures made with this VAE."""
     images = open_images(options.data, "val")[:options.count]
     rows = read_rows(options.data, "val", options.count)
     with ThreadPoolExecutor(options.workers) as pool:
@@ -180,7 +180,7 @@ def load_vae(path):
 
 
 def reconstruct(vae, images, pool, part=4):
-    """What the VAE makes of the images, uint8."""
+    """The images as the VAE reconstructs them, uint8."""
     import unet
 
     @torch.no_grad()
@@ -196,7 +196,7 @@ def reconstruct(vae, images, pool, part=4):
 
 
 def told(attributes, caption):
-    """The attributes that a full caption tells: what it leaves out is not asked of the picture."""
+    """The attributes that a full caption mentions: omitted ones are not scored."""
     row = json.loads(json.dumps(attributes))
     row["untold"] = [name for name in ("background", "celestial") if row[name] == "none"]
     for thing in row["objects"]:
@@ -206,7 +206,7 @@ def told(attributes, caption):
 
 
 def told_truth(rows):
-    """truth() of the told attributes only."""
+    """truth() of the mentioned attributes only."""
     target = truth(rows)
     for i, row in enumerate(rows):
         for name in row["untold"]:

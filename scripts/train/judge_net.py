@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judge's network, what its outputs mean, its files, and counting right and wrong.
+"""The judge's network, the meaning of its outputs, its files, and counting hits.
 
 The network is convolutions, GroupNorm, SiLU and one linear layer, so that it runs anywhere. Its
 outputs: sky, land, background and celestial body (one of n each); for each kind of object whether
@@ -53,7 +53,7 @@ def answers(output):
 
 
 def truth(rows):
-    """Class indices by name; -100 where there is nothing to say."""
+    """Class indices by name; -100 where the attribute does not apply."""
     out = {
         name: torch.tensor([values.index(row[name]) for row in rows])
         for name, values in GLOBALS.items()
@@ -129,12 +129,12 @@ def look(judge, images, pool, part=20):
 
 
 def hits(said, target):
-    """Right or wrong by attribute: lists of 0 and 1, over all that the target says.
+    """Right or wrong by attribute: lists of 0 and 1, over everything the target specifies.
 
-    "object": of the objects that should be there, those that are found. "no other object": of the
-    pictures, those without any other kind. "colour" and "position": of the objects found, those
-    that have the right one. "whole object": of the objects that should be there, those that are
-    found with the right colour and position.
+    "object": the requested objects that are found. "no other object": the pictures without any
+    other kind. "colour" and "position": the objects found that have the right one.
+    "whole object": the requested objects that are found with the right colour and
+    position.
     """
     out = {name: said[name].argmax(1) == target[name] for name in GLOBALS}
     out = {name: right[target[name] >= 0] for name, right in out.items()}

@@ -4,10 +4,10 @@
 
     python scripts/train/narrow_vae.py --init work/ckpt/vae2 --out work/ckpt/narrow
 
-The second of two neighbours (twins, if widen_vae.py made them) goes, and what read it reads the
-first one instead: its weights are added. Of a group's pairs the one goes whose difference its
-readers feel least, measured on held-out renders. What is left is nearly as good, and trained on
-by train_vae.py as good. Output: an AutoencoderKL.
+The second of two neighbours (twins, if widen_vae.py made them) is removed, and its readers use the
+first one instead: its weights are added. In each group, the pair is reduced whose difference its
+readers feel least, measured on held-out renders. The result is nearly as good, and after training
+with train_vae.py as good. Output: an AutoencoderKL.
 """
 import argparse
 

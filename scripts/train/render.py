@@ -8,7 +8,7 @@ Outputs in `--out`: {train,val}.u8 (N x 256 x 256 x 3 raw uint8, read with np.me
 {train,val}.jsonl (one line per image: seed, ground-truth attributes, four captions).
 
 One seed makes one image: image i of a split has the seed OFFSET[split] + i, and render(seed)
-draws it again, bit for bit. scene.py decides what a seed shows, backdrop.py and objects.py draw.
+reproduces it bit for bit. scene.py decides what a seed shows; backdrop.py and objects.py draw it.
 """
 import argparse
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Exports the trained parts as a Stable Diffusion pipeline and shows what it draws.
+"""Exports the trained parts as a Stable Diffusion pipeline and shows sample pictures.
 
     python scripts/train/sample.py export --out work/release              # parts of work/ckpt
     python scripts/train/sample.py export --init DIR/model --unet work/ckpt/unet/export \\
@@ -178,7 +178,7 @@ def grid(options):
 
 
 def golden_tensors(pipeline, text, seed, steps=25, guidance=5.0):
-    """Every intermediate of one picture, computed by hand rather than by the pipeline."""
+    """Every intermediate of one picture, computed step by step rather than by the pipeline."""
     ids = pipeline.tokenizer(
         [text, ""], padding="max_length", truncation=True, max_length=77, return_tensors="pt"
     ).input_ids
@@ -307,13 +307,13 @@ def main():
     work = "work/ckpt"
     parser.add_argument("what", choices=["export", "grid", "golden", "score"])
     parser.add_argument("--out", default="work/release")
-    parser.add_argument("--init", default="", help="pipeline that gives the parts not named")
+    parser.add_argument("--init", default="", help="pipeline that provides the other parts")
     parser.add_argument("--unet", help="exported U-Net")
     parser.add_argument("--vae", help="AutoencoderKL")
     parser.add_argument("--text", help="CLIPModel or text encoder")
     parser.add_argument("--tokenizer")
-    parser.add_argument("--clip", default=f"{work}/clip", help="mini-CLIP to export, if there")
-    parser.add_argument("--judge", default=f"{work}/judge", help="whose features it sees")
+    parser.add_argument("--clip", default=f"{work}/clip", help="mini-CLIP to export, if present")
+    parser.add_argument("--judge", default=f"{work}/judge", help="the judge whose features it uses")
     parser.add_argument("--prediction", default="v_prediction", choices=["epsilon", "v_prediction"])
     parser.add_argument("--data", default="work/data")
     parser.add_argument("--steps", type=int, default=30)

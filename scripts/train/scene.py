@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a postcard shows: the ground-truth attributes of a seed, and captions that tell them.
+"""What a postcard shows: the ground-truth attributes of a seed, and captions that describe them.
 
-`attributes(seed)` decides, `caption(attributes, random)` describes, drawing.py paints. The order
+`attributes(seed)` decides, `caption(attributes, random)` describes, backdrop.py and objects.py paint. The order
 of the random draws is part of the data set: changing it changes every scene.
 """
 import random
@@ -15,7 +15,7 @@ SKIES = ["day", "sunset", "night", "overcast", "dawn"]
 LANDS = ["meadow", "snow", "desert", "beach", "lake"]
 BACKS = ["mountains", "hills", "none"]
 CEL_NAMES = ["sun", "full moon", "crescent moon", "rainbow", "clouds", "none"]
-CELESTIALS = {  # what may stand in which sky; a name given twice is twice as likely
+CELESTIALS = {  # what may appear in which sky; a name listed twice is twice as likely
     "day": ["sun", "sun", "clouds", "rainbow", "none"],
     "sunset": ["sun", "sun", "clouds", "none"],
     "night": ["full moon", "full moon", "crescent moon", "crescent moon", "none"],
@@ -41,7 +41,7 @@ POSITIONS = list(XPOS)
 
 
 def allowed(name, land, draw):
-    """Whether an object may stand on a land (some only now and then)."""
+    """Whether an object may stand on a land (some only rarely)."""
     if name == "sailboat" and land not in ("beach", "lake"):
         return False
     if name == "cactus" and land in ("snow", "lake"):
@@ -196,7 +196,7 @@ def subject(scene, draw, full, keep):
 
 
 def tags(scene, subject_text, land, sky, background, celestial):
-    """The style of a list of key words; what a sentence would leave out is left out here too."""
+    """The style of a list of key words; omits what a sentence would omit."""
     words = [subject_text, scene["land"] if land else "", scene["sky"] if sky else ""]
     for text, name in ((background, scene["background"]), (celestial, scene["celestial"])):
         words.append(name if text and name != "none" else "")

@@ -18,7 +18,7 @@ EXPECTED = "30977a412ed3ee29dfeb693bf0007d0122cf71e9c14cb3079e6e4c0d22ba7df4"
 
 
 def digest(seeds):
-    """One hash over all that the renderer says about the seeds."""
+    """One hash over everything the renderer produces for the seeds."""
     total = hashlib.sha256()
     for seed in seeds:
         pixels, scene = render(seed)

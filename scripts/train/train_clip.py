@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the mini-CLIP on what the judge and the text encoder, as they are, make of scenes.
+"""Trains the mini-CLIP on the frozen judge's and text encoder's outputs for scenes.
 
     python scripts/train/train_clip.py train
     python scripts/train/train_clip.py check                  # on 2,000 held-out renders
 
 Inputs: `--data` with {train,val}.{u8,jsonl}, `--model` with text_encoder/ and tokenizer/, `--judge`.
 Outputs in `--out`: clip.safetensors and clip.json (see clip_net.py), and what is computed once:
-features.npy (the judge's features of every scene, as it is and disturbed as in the judge's own
-training), states.npy (the text encoder's of captions, true and altered) and the same of the held-out
-scenes. The rest are small layers: they train in minutes, so a run that is interrupted begins again.
+features.npy (the judge's features of every scene, unchanged and perturbed as in the judge's own
+training), states.npy (the text encoder's states of true and altered captions) and the same for the held-out
+scenes. The rest are small layers: they train in minutes, so an interrupted run starts again.
 
-Two losses. Contrastive: image against caption, where every caption also brings a hard negative, the
-same sentence with one attribute changed. And attributes from the image embedding, through the linear
+Two losses. Contrastive: image against caption, where every caption also has a hard negative, the
+same sentence with one attribute changed. And the attributes from the image embedding, through the linear
 probe, so that they can be read from it.
 """
 import argparse
@@ -37,7 +37,7 @@ from common import open_images, read_rows
 
 
 def cached(path, compute):
-    """The float16 array at `path`, computed and kept if it is not there."""
+    """The float16 array at `path`, computed and kept if missing."""
     if not os.path.exists(path):
         np.save(f"{path}.tmp.npy", compute().half().numpy())
         os.replace(f"{path}.tmp.npy", path)
@@ -45,7 +45,7 @@ def cached(path, compute):
 
 
 class Seen:
-    """What the judge and the text encoder make of the data set."""
+    """The judge's and the text encoder's outputs for the data set."""
 
     def __init__(self, options):
         self.options = options
@@ -59,7 +59,7 @@ class Seen:
             return clip_net.features(eye, images[:count], pool, change=change)
 
     def train_features(self):
-        """2 x N x 2048: the training scenes as they are, then disturbed."""
+        """2 x N x 2048: the training scenes unchanged, then perturbed."""
         def disturb(x, start):
             return judge.disturb(x, np.random.default_rng([self.options.seed, start]))
 
@@ -97,7 +97,7 @@ class Seen:
 
 
 def losses(model, image, true, false, classes, there):
-    """-> (contrastive, attributes); an altered state of zeros is no negative."""
+    """-> (contrastive, attributes); an altered state of zeros is not a negative."""
     size, own = len(image), torch.arange(len(image))
     image = model.image(image)
     text = F.normalize(model.text(torch.cat([true, false])), dim=-1)
@@ -150,7 +150,7 @@ def train(options):
 
 
 def check(options):
-    """Prints what is measured of the exported mini-CLIP, and of a probe trained from nothing."""
+    """Prints the measures of the exported mini-CLIP, and of a probe trained from scratch."""
     torch.set_num_threads(options.threads)
     model, seen = clip_net.load(options.out), Seen(options)
     features, rows, true, false = seen.held_out()
@@ -168,8 +168,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=["train", "check"])
     parser.add_argument("--data", default="work/data")
-    parser.add_argument("--model", default=f"{resources}/postcards", help="whose text is read")
-    parser.add_argument("--judge", default=f"{resources}/judge", help="whose features are used")
+    parser.add_argument("--model", default=f"{resources}/postcards", help="model whose text encoder is used")
+    parser.add_argument("--judge", default=f"{resources}/judge", help="judge whose features are used")
     parser.add_argument("--out", default="work/ckpt/clip")
     parser.add_argument("--attributes", type=float, default=0.1, help="weight of the probe's loss")
     parser.add_argument("--captions", type=int, default=1, help="pairs of captions per scene")

@@ -4,19 +4,19 @@
 
     python scripts/train/train_text.py --init DIR --out work/ckpt/text_encoder
 
-Inputs: the text_encoder and tokenizer of the pipeline `--init`; captions are drawn from random
+Inputs: the text_encoder and tokenizer of the pipeline `--init`; captions come from random
 scenes, no picture is needed. Outputs in `--out`: a CLIPTextModel directory in float16, and
-state.pt (replaced atomically; a state that is there is continued). SIGTERM saves and ends.
+state.pt (replaced atomically; an existing state is continued). SIGTERM saves and ends.
 
 Why: the text tower (train_tower.py) learnt to name the object at each noun and at each position word,
-and with that forgot the word itself: its states for "left" and "right" differ by 0.6, where the
+and so forgot the word itself: its states for "left" and "right" differ by 0.6, where the
 states' norm is 12 and a changed colour moves them by 10 to 16. A U-Net cannot follow what it
 cannot see.
 
-At a position word and after it, until the next noun, a state is to tell the object, its colour
-and its position; at the end of the text and on the padding, what stands left, centre and right.
-The answers are read by linear heads with rows of norm one, times SCALE, so that they have to be
-written large; the states are otherwise held to what they were, and a U-Net trained on them adapts
+At a position word and after it, until the next noun, a state should encode the object, its colour
+and its position; at the end of the text and on the padding, what is on the left, in the centre and on the right.
+The answers are read by linear heads with rows of norm one, times SCALE, so that they must be
+encoded strongly; otherwise the states are held to their old values, and a U-Net trained on them adapts
 quickly.
 """
 import argparse
@@ -42,7 +42,7 @@ from common import autocast, average_gradients, save_atomically
 from scene import POSITIONS
 
 SCALE = 2.0
-FIRST_SEED = 20_000_000  # of scenes that no data set draws
+FIRST_SEED = 20_000_000  # of scenes in no data set
 PLACES = {"left": 0, "middle": 1, "centre": 1, "right": 2}
 TOKEN_HEADS = {"kind": len(KINDS), "colour": len(HUES) + 1, "position": len(POSITIONS)}
 SCENE_HEADS = {f"kind_{p}": len(KINDS) + 1 for p in POSITIONS}
@@ -57,8 +57,8 @@ def words_of(tokens):
 def position_targets(tokens):
     """-> ((kind, colour, position) per token, what is at each position)
 
-    The first is NOTHING before an object's position is told. The second lists kind and colour of
-    left, centre and right, in the order of SCENE_HEADS, or only NOTHING if no position is told.
+    The first is NOTHING before an object's position is mentioned. The second lists kind and colour of
+    left, centre and right, in the order of SCENE_HEADS, or only NOTHING if no position is mentioned.
     """
     named = token_targets(tokens)
     per_token, current = [], (NOTHING,) * 3
@@ -89,7 +89,7 @@ class UnitHead(nn.Module):
 
 
 class Run:
-    """The text encoder in training, what it was, the heads and the optimizer."""
+    """The text encoder in training, its original, the heads and the optimizer."""
 
     def __init__(self, options):
         torch.manual_seed(options.seed)
@@ -139,7 +139,7 @@ class Run:
         return out
 
     def losses(self, captions):
-        """-> (cross entropy of tokens, of the scene, distance from what the states were)"""
+        """-> (cross entropy of tokens, of the scene, distance from the original states)"""
         tokens = self.tokenizer(captions, padding="max_length", truncation=True, max_length=77)
         ids = torch.tensor(tokens.input_ids)
         with autocast():
@@ -150,7 +150,7 @@ class Run:
         per_token, per_scene = zip(*[
             position_targets(self.tokenizer.convert_ids_to_tokens(row)) for row in ids.tolist()
         ])
-        # The state of the end of the text is a scene's, not the last object's.
+        # The state at the end of the text belongs to the scene, not to the last object.
         padding = torch.tensor(tokens.attention_mask).cumsum(1) == (
             torch.tensor(tokens.attention_mask).sum(1, keepdim=True)
         )
@@ -194,7 +194,7 @@ class Run:
 
 @torch.no_grad()
 def distances(run):
-    """How far the states move when left and right are exchanged."""
+    """How far the states move when left and right are swapped."""
     pair = [
         f"a red car on the {a} and a blue tent on the {b} in a meadow at night"
         for a, b in (("left", "right"), ("right", "left"))
@@ -236,7 +236,7 @@ def main():
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--hold", type=float, default=2.0, help="weight of staying as it was")
+    parser.add_argument("--hold", type=float, default=2.0, help="weight of the distance from the original states")
     parser.add_argument("--every", type=float, default=5, help="minutes between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     train(parser.parse_args())

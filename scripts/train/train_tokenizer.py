@@ -22,7 +22,7 @@ from common import read_rows
 
 SCENES = 10000
 START, END = "<|startoftext|>", "<|endoftext|>"
-# Plain English counts enough to get merges, little enough that every word of a caption becomes
+# Plain English counts enough to get merges, but little enough that every word of a caption becomes
 # one token.
 ENGLISH_COUNT = 60
 PUNCTUATION_COUNT = 1000
@@ -66,7 +66,7 @@ def byte_symbols():
 
 
 def count_words(rows):
-    """How often each word, digit or run of punctuation is to count."""
+    """The weight of each word, digit or run of punctuation."""
     words = collections.Counter()
     for row in rows:
         for text in row["captions"]:

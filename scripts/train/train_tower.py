@@ -8,17 +8,17 @@
 
 Inputs: `--data` with {train,val}.{u8,jsonl}, `--tokenizer`. Outputs in `--out`: a CLIPModel,
 attribute_probe.safetensors (input: normalised image embedding times 10) and state.pt (replaced
-atomically; a state that is there is continued). SIGTERM saves and ends. `check` measures a
+atomically; an existing state is continued). SIGTERM saves and ends. `check` measures a
 CLIPModel on 2,000 held-out renders.
 
-Three losses. Contrastive: image against caption, where every caption also brings a hard negative,
+Three losses. Contrastive: image against caption, where every caption also has a hard negative,
 the same sentence with one attribute changed. Attributes from the image embedding, through the
 linear probe. And, so that the text encoder's states serve a U-Net, naming the current object and
-its colour at each noun. With `--judge` a fourth: the patches shall tell what the judge sees there
+its colour at each noun. With `--judge` a fourth: the patches should reproduce what the judge sees there
 (its 8x8 map of features), without which 60,000 scenes do not teach a ViT to find small objects.
 
-The text tower is what a U-Net is trained on: after changing it, start the U-Net again. The ViT,
-128 pixels wide, is done with then; the mini-CLIP that pictures are scored with sees more
+A U-Net is trained on the text tower: after changing it, restart the U-Net. The ViT,
+128 pixels wide, is not needed after that; the mini-CLIP that scores pictures sees more
 (train_clip.py).
 """
 import argparse
@@ -122,7 +122,7 @@ def heads(probe, embedding):
 
 
 def found(logits, there):
-    """Of the things that are there, the share among the equally many most likely ones."""
+    """The share of the n things present that are among the n most likely."""
     order = logits.argsort(1, descending=True).argsort(1)
     return float((order < there.sum(1, keepdim=True))[there > 0].float().mean())
 
@@ -180,7 +180,7 @@ class Run:
         if options.init:
             self.model = CLIPModel.from_pretrained(options.init).float()
             saved = load_file(f"{options.init}/attribute_probe.safetensors")
-            if saved["weight"].shape == self.probe.weight.shape:  # else of an older release
+            if saved["weight"].shape == self.probe.weight.shape:  # otherwise from an older release
                 self.probe.load_state_dict(saved)
         self.parts = {"model": self.model, "probe": self.probe, "namer": self.namer}
         if self.judge:
@@ -205,7 +205,7 @@ class Run:
             print(f"continues {self.path} from {self.samples} samples", flush=True)
 
     def save(self):
-        """The model and probe as others read them, and state.pt to go on from."""
+        """The model and probe for other programs, and state.pt to resume from."""
         state = {name: part.state_dict() for name, part in self.parts.items()}
         state |= dict(optimizer=self.optimizer.state_dict(), samples=self.samples)
         self.model.save_pretrained(self.options.out)
@@ -230,7 +230,7 @@ class Run:
                 text, states = encode_text(self.model, ids)
             named = self.namer(states).float().flatten(0, 1)
         logits = self.model.logit_scale.exp().clamp(max=100) * image @ text.T
-        # Where the changed attribute was not in the sentence, the negative is the caption itself.
+        # If the changed attribute was not in the sentence, the negative is the caption itself.
         same = torch.tensor([a == b for a, b in zip(true, false)])
         mask = torch.cat([torch.zeros(size, size, dtype=torch.bool), torch.diag(same)], 1)
         own = torch.arange(size)
@@ -250,7 +250,7 @@ class Run:
         return total + there.shape[1] * F.binary_cross_entropy_with_logits(many, there)
 
     def seen_loss(self, picked, patches):
-        """How badly the patches' states tell the judge's features at the same places."""
+        """The error of the patches' states in reproducing the judge's features at the same places."""
         if not self.judge:
             return torch.zeros(())
         x = judge_net.to_input(self.images[picked]).contiguous(memory_format=torch.channels_last)

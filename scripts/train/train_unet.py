@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the U-Net on cached VAE latents, with captions drawn afresh for every sample.
+"""Trains the U-Net on cached VAE latents, with captions generated anew for every sample.
 
     python scripts/train/train_unet.py --size 128 --out work/ckpt/unet128 --horizon 70000
     python scripts/train/train_unet.py --unet work/ckpt/unet128/export  # full-size scenes
@@ -10,7 +10,7 @@ Inputs: `--data` with lat_{train,val}_<size>.npy and {train,val}.jsonl; `--text`
 and `--vae`, by default those of the pipeline `--init` or else of work/ckpt.
 Outputs in `--out`: state.pt (float32 weights, EMA, Adam moments, sample count; replaced
 atomically every `--every` minutes), export/ (the EMA as a diffusers U-Net in float16),
-preview_*.png, log.jsonl. A state.pt that is there is always continued, so one command both
+preview_*.png, log.jsonl. An existing state.pt is always continued, so one command both
 starts and resumes.
 
 Made to be interrupted. Schedules count samples, never time, and every random draw depends only
@@ -20,7 +20,7 @@ samples, after which the run ends; SIGSTOP and SIGCONT pause it.
 
 The network runs in bfloat16 where the processor has it, master weights are float32. Each of
 `--workers` threads computes the gradient of small parts of the batch on one core: 1.4x faster than
-one part on two cores, and a core that is taken away for a while costs only its share.
+one part on two cores, and a core that is preempted delays only its own share.
 """
 import argparse
 import copy
@@ -84,7 +84,7 @@ class Data:
         self.epoch, self.order = None, None
 
     def index(self, n):
-        """Which scene sample n shows: every one of `scenes` once per epoch, shuffled anew."""
+        """The scene of sample n: every one of `scenes` once per epoch, shuffled anew."""
         epoch, i = divmod(n, len(self.scenes))
         if epoch != self.epoch:
             rng = np.random.default_rng([self.seed, epoch])
@@ -130,7 +130,7 @@ class Schedule:
         return self.anneal_from is not None and n >= self.anneal_from + self.anneal
 
     def state(self):
-        """What a resumed run needs to go on with the same schedule."""
+        """What a resumed run needs to continue the same schedule."""
         return {k: getattr(self, k) for k in ("start", "anneal_from", "anneal_lr")}
 
 
@@ -253,7 +253,7 @@ class Trainer:
         torch._foreach_lerp_([self.ema_weights[i] for i in share], weights, 1 - self.options.ema)
 
     def save(self):
-        """state.pt to go on from, export/ to sample from."""
+        """state.pt to resume from, export/ to sample from."""
         state = dict(
             model=self.master.state_dict(), ema=self.ema.state_dict(), moments=self.moments(),
             samples=self.samples, prediction=self.options.prediction, schedule=self.rate.state(),

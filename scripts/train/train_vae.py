@@ -11,14 +11,14 @@
 
 Inputs: `--data` with {train,val}.u8; for `--near` and `--decoder-only` also lat_train_256.npy,
 encoded by `--init` (or what it was widened from). Outputs of `train` in `--out`: an AutoencoderKL
-directory (the exponential average of the weights), state.pt (replaced atomically; a state that is
-there is continued) and recon.png. `bake` whitens the latents inside the 1x1 convolutions.
+directory (the exponential average of the weights), state.pt (replaced atomically; an existing
+state is continued) and recon.png. `bake` whitens the latents inside the 1x1 convolutions.
 `measure` prints PSNR and SSIM on the first 500 held-out renders.
 
 Whole autoencoder: random crops, one in four of half-size scenes, so that the U-Net's first stage
 finds them familiar. `--decoder-only` freezes the encoder and both 1x1 convolutions, so latents,
 and every U-Net trained on them, stay valid. `--near` trains everything, with a penalty on how far
-the latents move, so that a U-Net only has to be trained on, not anew. Both see whole scenes,
+the latents move, so that a U-Net needs only further training. Both see whole scenes,
 because GroupNorm and the attention in the middle behave differently on a crop.
 
 Loss: L1 and MSE, L1 of the differences between neighbours at three scales, and a tiny KL. The
@@ -140,7 +140,7 @@ class Run:
             print(f"continues {self.path} from {self.samples} samples", flush=True)
 
     def save(self):
-        """The average as an AutoencoderKL, and state.pt to go on from."""
+        """The average as an AutoencoderKL, and state.pt to resume from."""
         self.average.save_pretrained(self.options.out)
         edit_config(self.options.out)
         save_atomically(
@@ -165,7 +165,7 @@ class Run:
 
     def scene_loss(self, picked, rng):
         """Decodes the latents of whole scenes, with up to the posterior's noise: the cached ones,
-        or with `--near` the encoder's own, which shall stay near the cached ones."""
+        or with `--near` the encoder's own, which must stay near the cached ones."""
         x = to_input(self.images[picked]).contiguous(memory_format=torch.channels_last)
         scale = self.vae.config.scaling_factor
         z = cached = torch.from_numpy(self.latents[picked].astype(np.float32)) / scale
@@ -259,7 +259,7 @@ def train(options):
 def whitening(vae, images):
     """-> (matrix M, mean, posterior variance of M z) of the four latent channels.
 
-    The channels come out strongly correlated, which a diffusion model would pay for. M z has
+    The channels come out strongly correlated, which would burden a diffusion model. M z has
     no correlation and a standard deviation of 1 / 0.18215; a direction that the decoder hardly
     uses is not blown up.
     """

@@ -72,7 +72,7 @@ def loss_weights(schedule, floor):
 
 
 def targets(schedule, clean, noise, t):
-    """-> (noisy latents, what the network should say) at timesteps t [N]."""
+    """-> (noisy latents, the target of the network) at timesteps t [N]."""
     alpha = schedule.alphas_cumprod[t].view(-1, 1, 1, 1)
     noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
     if schedule.config.prediction_type == "epsilon":
@@ -81,7 +81,7 @@ def targets(schedule, clean, noise, t):
 
 
 def predicted_clean(schedule, noisy, output, t):
-    """The clean latents that an output of the network stands for, at one timestep t."""
+    """The clean latents that correspond to an output of the network, at one timestep t."""
     alpha = schedule.alphas_cumprod[t]
     if schedule.config.prediction_type == "epsilon":
         return (noisy - (1 - alpha).sqrt() * output) / alpha.sqrt()

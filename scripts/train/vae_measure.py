@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loading an autoencoder, and measuring how well it gives pictures back: PSNR and SSIM."""
+"""Loading an autoencoder, and measuring its reconstructions: PSNR and SSIM."""
 import numpy as np
 import torch
 import torch.nn.functional as F

@@ -4,10 +4,10 @@
 
     python scripts/train/widen_vae.py --init DIR/vae --channels 16 32 64 128 --out work/ckpt/wide
 
-Net2Wider (Chen et al. 2016): every channel of a doubled level is there twice, side by side, so
-GroupNorm sees the same groups; who reads a doubled channel reads each copy with half the weight.
-The halves differ by a little (`--split`), or their gradients would stay the same for ever. Output:
-an AutoencoderKL to go on from with train_vae.py. Prints by how much reconstructions changed.
+Net2Wider (Chen et al. 2016): every channel of a doubled level appears twice, side by side, so
+GroupNorm sees the same groups; readers of a doubled channel read each copy with half the weight.
+The halves differ by a little (`--split`), otherwise their gradients would stay the same forever. Output:
+an AutoencoderKL to train further with train_vae.py. Prints by how much reconstructions changed.
 """
 import argparse
 
