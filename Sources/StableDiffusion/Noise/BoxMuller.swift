@@ -4,7 +4,7 @@
 ///
 /// On x86-64 torch fills large tensors with `NormalFill16` (ATen `DistributionTemplates.h`), whose
 /// logarithm and sine are the Cephes polynomials of `avx_mathfun.h`. The compiler that builds torch
-/// contracts some of their products and sums into fused operations; the fused ones here are those,
+/// contracts some of their products and sums into fused operations; the same ones are fused here,
 /// so that each value has torch's bits on any CPU.
 enum BoxMuller {
     /// Turns 16 uniform values of [0, 1) into 16 normal ones: value `j` and value `j + 8` are a

@@ -4,8 +4,8 @@
 ///
 /// One generator serves the initial latents and then the noise that ancestral samplers add, in
 /// the order diffusers consumes `generator=torch.Generator().manual_seed(seed)`; token merging has
-/// a stream of its own, so that merging never changes the noise. Both depend on the image's seed
-/// only: an image is the same alone or in a batch.
+/// its own stream, so that merging never changes the noise. Both depend only on the image's seed:
+/// an image is the same alone or in a batch.
 package struct ImageNoise: Sendable, Hashable {
     /// Initial latents, then the noise between steps.
     package var sampling: TorchGenerator
@@ -19,7 +19,7 @@ package struct ImageNoise: Sendable, Hashable {
         merging = TorchGenerator(seed: Self.mergingSeed(seed))
     }
 
-    /// Draws the initial latents, scaled by the scheduler's `initialNoiseSigma`.
+    /// Generates the initial latents, scaled by the scheduler's `initialNoiseSigma`.
     ///
     /// `[1, channels, height, width]` in channel-major (NCHW) order; sizes are in latent cells.
     package mutating func initialLatents(

@@ -8,10 +8,10 @@ package struct MersenneTwister: Sendable, Hashable {
 
     /// The state, 624 words.
     private(set) var words: [UInt32]
-    /// The next word to hand out; 624 when the state must be advanced first.
+    /// The index of the next word; 624 when the state must be advanced first.
     private(set) var position: Int
 
-    /// Seeds the generator; torch keeps only the low 32 bits of its 64-bit seed.
+    /// Seeds the generator; torch uses only the low 32 bits of its 64-bit seed.
     package init(seed: UInt64) {
         var word = UInt32(truncatingIfNeeded: seed)
         words = [word]
@@ -23,7 +23,7 @@ package struct MersenneTwister: Sendable, Hashable {
         position = Self.wordCount
     }
 
-    /// Restores a saved generator; `nil` when the state can't have been saved by one.
+    /// Restores a saved generator; `nil` if no generator can have saved the state.
     init?(words: [UInt32], position: Int) {
         guard words.count == Self.wordCount, (0...Self.wordCount).contains(position) else {
             return nil

@@ -5,9 +5,9 @@ internal import Glibc
 
 /// A generator whose normal numbers equal those of torch's CPU generator for the same seed.
 ///
-/// Draws of 16 values and more go through the single-precision block transform, shorter ones
-/// through the double-precision scalar one, whose second normal number waits for the next short
-/// draw (ATen `normal_kernel`, `normal_distribution`). A value: copies draw the same numbers.
+/// Requests for 16 or more values use the single-precision block transform, shorter ones the
+/// double-precision scalar one, whose second normal number is kept for the next short request (ATen
+/// `normal_kernel`, `normal_distribution`). A value: copies generate the same numbers.
 package struct TorchGenerator: RandomSource, Sendable, Hashable {
     private var engine: MersenneTwister
     private var pendingNormal: Double?
@@ -30,7 +30,7 @@ package struct TorchGenerator: RandomSource, Sendable, Hashable {
         for start in stride(from: 0, through: buffer.count - 16, by: 16) {
             BoxMuller.transform16(base + start)
         }
-        // A ragged end: torch draws the last 16 values anew.
+        // Not a multiple of 16: torch generates the last 16 values anew.
         if buffer.count % 16 != 0 {
             let tail = buffer.count - 16
             for index in tail..<buffer.count { buffer[index] = nextUniform() }
@@ -70,9 +70,9 @@ package struct TorchGenerator: RandomSource, Sendable, Hashable {
     }
 }
 
-// Everything a generator remembers, so that a stream can go on elsewhere.
+// The generator's complete state, so that a stream can be resumed elsewhere.
 extension TorchGenerator {
-    /// Appends what the generator remembers.
+    /// Appends the generator's state.
     package func save(to writer: inout WordWriter) {
         writer.write(engine.words)
         writer.write(engine.position)
@@ -80,7 +80,7 @@ extension TorchGenerator {
         writer.write(pendingNormal?.bitPattern ?? 0)
     }
 
-    /// A generator that goes on where a saved one was.
+    /// Resumes a saved generator.
     package init(from reader: inout WordReader) throws(SavedStateError) {
         let words = Array(try reader.read(MersenneTwister.wordCount))
         let position = try reader.read(in: 0...MersenneTwister.wordCount)

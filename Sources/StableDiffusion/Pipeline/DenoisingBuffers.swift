@@ -4,18 +4,18 @@ internal import TensorKit
 
 /// The small arrays of one image that live from its first step to its last.
 ///
-/// The scheduler works on channel-major values, the order in which diffusers draws noise; the
-/// U-Net works on pixels. Both orders are kept, and the change between them is here.
+/// The scheduler works on channel-major values, the order in which diffusers generates noise; the
+/// U-Net works on pixels. Both orders are kept, and the conversions are here.
 final class DenoisingBuffers {
     /// `[1, height, width, channels]` of the latents.
     let grid: TensorShape
     /// The current sample, channel-major.
     let latents: UnsafeMutableBufferPointer<Float>
-    /// The sample as the U-Net wants it scaled, channel-major.
+    /// The sample scaled for the U-Net, channel-major.
     let scaled: UnsafeMutableBufferPointer<Float>
     /// The guided prediction, channel-major.
     let prediction: UnsafeMutableBufferPointer<Float>
-    /// `scaled`, by pixels: the input of every pass, once for each half in it.
+    /// `scaled`, by pixels: the input of every pass, once for each half of the pass.
     let sample: Tensor
     /// The outputs of the U-Net's passes, `[halves of a pass, height, width, channels]`.
     let outputs: [Tensor]
@@ -26,7 +26,7 @@ final class DenoisingBuffers {
     init(grid: TensorShape, passes: PassSplit) throws(TensorStorageError) {
         self.grid = grid
         let count = grid.elementCount
-        // Whole cache lines for each, and room for a vector load behind the last.
+        // Whole cache lines for each, and room for a vector load past the end.
         let stride = (count * MemoryLayout<Float>.stride + 255) / 128 * 128
         let halvesPerPass = passes.halvesPerPass
         let storage = try TensorStorage(
@@ -67,7 +67,7 @@ final class DenoisingBuffers {
         }
     }
 
-    /// Reorders the outputs into `prediction`, with classifier-free guidance where there are two:
+    /// Reorders the outputs into `prediction`, with classifier-free guidance if there are two:
     /// ε = ε_uncond + s · (ε_text − ε_uncond).
     func combine(guidanceScale: Float) {
         let pixels = grid.tokenCount
@@ -83,7 +83,7 @@ final class DenoisingBuffers {
         }
     }
 
-    /// Whether every latent is a number.
+    /// Whether every latent is finite.
     var isFinite: Bool {
         // Infinity or NaN times zero is NaN, and NaN survives every sum.
         var sum: Float = 0

@@ -3,14 +3,14 @@
 package import GenerationTypes
 internal import TensorKit
 
-/// One image on its way from noise to latents; the caller pulls the steps.
+/// One image on its way from noise to latents; the caller drives the steps.
 ///
 /// The loop of diffusers' `StableDiffusionPipeline.__call__`, without callbacks: progress,
-/// cancellation and checkpoints are the caller's, between two calls of `next`.
+/// cancellation and checkpoints are up to the caller, between two calls of `next`.
 package final class DenoisingRun {
-    /// Seconds that encoding the prompts took; 0 when they were remembered.
+    /// Seconds spent encoding the prompts; 0 if they were cached.
     package let textEncodingSeconds: Double
-    /// U-Net calls that another run made before this one went on from its checkpoint.
+    /// U-Net calls made by another run, from whose checkpoint this one resumed.
     package private(set) var resumedCallIndex = 0
     private let request: GenerationRequest
     private let unet: UNet2DConditionModel
@@ -21,9 +21,9 @@ package final class DenoisingRun {
     private let buffers: DenoisingBuffers
     private var scheduler: any NoiseScheduler
     private var noise: ImageNoise
-    /// The generator as the initial latents left it: most samplers never draw again.
+    /// The generator after the initial latents: most samplers use it no further.
     ///
-    /// Its saved form: a copy would share its words, and the first draw would have to copy them.
+    /// Its saved form: a copy would share its words, which the first use would have to copy.
     private let initialNoise: [UInt8]
     private var callIndex = 0
 
@@ -46,7 +46,7 @@ package final class DenoisingRun {
             prompts.isCached($0, clipSkip: request.clipSkip)
         }
         let first = lanes.lanes.lanes[0]
-        // Another lane may have computed on this thread last, with another team.
+        // Another lane may have computed on this thread before, with another team.
         first.team.adopt()
         let states = try prompts.encode(sources, clipSkip: request.clipSkip, lane: first)
         let passes = lanes.passes(merging: merging)
@@ -77,15 +77,15 @@ package final class DenoisingRun {
         return tensor
     }
 
-    /// U-Net calls in all; some samplers make more than one per step.
+    /// Total U-Net calls; some samplers make more than one per step.
     package var callCount: Int { scheduler.timesteps.count }
 
-    /// What the U-Net is told in each call.
+    /// The timestep of each U-Net call.
     package var timesteps: [Float] { scheduler.timesteps }
 
-    /// Makes one U-Net call on every half and moves the latents on.
+    /// Makes one U-Net call on every half and advances the latents.
     ///
-    /// - Returns: calls made so far, or `nil` when all were made before.
+    /// - Returns: calls made so far, or `nil` if none is left.
     /// - Throws: `NonFiniteLatentsError`.
     package func next() throws -> Int? {
         guard callIndex < callCount else { return nil }
@@ -108,17 +108,18 @@ package final class DenoisingRun {
         return callIndex
     }
 
-    /// What merging tokens came to so far.
+    /// Statistics of token merging so far.
     package var mergeStatistics: TokenMergeStatistics {
         merging?.statistics ?? TokenMergeStatistics()
     }
 
-    /// All that the calls still to come depend on, for a run of an equal request elsewhere.
+    /// Everything the remaining calls depend on, so that a run of an equal request can resume
+    /// elsewhere.
     ///
-    /// Ask between two calls of `next`. Words, little-endian: the format's version, a digest of the
-    /// request, the index of the next call, the latents' sizes and values, the scheduler's history,
-    /// the generator's state if the sampler drew from it, merging's counts and plans; behind them
-    /// a digest of all.
+    /// Read it between two calls of `next`. Words, little-endian: the format's version, a digest of
+    /// the request, the index of the next call, the latents' sizes and values, the scheduler's
+    /// history, the generator's state if the sampler used it, merging's counts and plans; then a
+    /// digest of all these.
     package func checkpoint() -> [UInt8] {
         var writer = WordWriter()
         writer.write(Self.checkpointVersion)
@@ -136,9 +137,9 @@ package final class DenoisingRun {
         return writer.finish()
     }
 
-    /// Goes on from a checkpoint instead of the initial noise.
+    /// Resumes from a checkpoint instead of starting from the initial noise.
     ///
-    /// - Throws: `SavedStateError`; the run is of no use then.
+    /// - Throws: `SavedStateError`; the run is unusable afterwards.
     func restore(_ checkpoint: [UInt8]) throws(SavedStateError) {
         var reader = try WordReader(checkpoint)
         guard try reader.read() == Self.checkpointVersion else { throw .foreign("version") }
@@ -165,7 +166,7 @@ package final class DenoisingRun {
         return writer.finish()
     }
 
-    /// Raised with every change of what a checkpoint holds.
+    /// Increase this with every change to the contents of a checkpoint.
     private static let checkpointVersion: UInt32 = 1
 
     /// The latents after the calls made so far.
@@ -176,9 +177,9 @@ package final class DenoisingRun {
     }
 }
 
-/// Latents that stopped being numbers.
+/// Latents that are no longer finite.
 package struct NonFiniteLatentsError: Error, Equatable, CustomStringConvertible {
-    /// The U-Net call after which it was seen, from 1.
+    /// The U-Net call after which this was detected, from 1.
     package let callIndex: Int
 
     package var description: String {
@@ -190,7 +191,7 @@ package struct NonFiniteLatentsError: Error, Equatable, CustomStringConvertible 
 }
 
 extension GenerationRequest {
-    /// Tells requests apart; equal in every process of one build.
+    /// Distinguishes requests; equal in every process of one build.
     fileprivate var digest: UInt64 { WordDigest.of("\(self)".utf8.lazy.map { UInt32($0) }) }
 }
 

@@ -3,13 +3,13 @@
 package import GenerationTypes
 package import TensorKit
 
-/// Latents to pictures: the VAE's decoder with memory of its own.
+/// Latents to pictures: the VAE's decoder with its own memory.
 ///
-/// It belongs to one thread at a time.
+/// Used by one thread at a time.
 package final class LatentDecoder {
-    /// What the products run on.
+    /// The backend of its products.
     package let kernelClass: String
-    /// Channels of the latents that it decodes.
+    /// Channels of the latents it decodes.
     package var latentChannels: Int { vae.configuration.latentChannels }
     /// Picture pixels per latent and side.
     package var scaleFactor: Int { vae.configuration.scaleFactor }
@@ -18,15 +18,15 @@ package final class LatentDecoder {
     private let byteCountMax: Int?
     private var plannedShape: TensorShape?
     private var plan: DecodingPlan
-    /// What decoding a picture of the last size amounts to, from the dry run.
+    /// The operations of decoding a picture of the last size, from the dry run.
     package private(set) var workPerPicture = WorkCount()
     /// Scratch memory for a picture of the last size.
     package var workspaceByteCount: Int { lanes.lanes[0].workspace.peakByteCount }
 
     /// Loads the VAE of a model.
     ///
-    /// - Parameter byteCountMax: what its scratch memory should take at most; `nil` for most of
-    ///   what is left on the machine.
+    /// - Parameter byteCountMax: limit of its scratch memory; `nil` for most of the memory left on
+    ///   the machine.
     /// - Throws: `ConfigurationError`, `CheckpointMismatchError`, `SafeTensorsError`,
     ///   `ComputeConfigurationError`.
     package init(
@@ -51,7 +51,7 @@ package final class LatentDecoder {
         package let height: Int
         /// `height · width · 3` values, about −1…1, not clamped.
         package let values: [Float]
-        /// The same as 8-bit RGB, rounded as diffusers rounds.
+        /// The same as 8-bit RGB, rounded like diffusers.
         package let bytes: [UInt8]
     }
 
@@ -79,7 +79,7 @@ package final class LatentDecoder {
             bytes: try pictureBytes(image))
     }
 
-    /// Keeps as many feature maps as there is memory for; the picture is the same either way.
+    /// Keeps as many feature maps as memory allows; the picture is the same either way.
     private func prepare(for shape: TensorShape) throws {
         guard plannedShape != shape else { return }
         plannedShape = nil
@@ -121,7 +121,7 @@ package final class LatentDecoder {
     }
 }
 
-/// Latents of another model.
+/// Latents for another model.
 package struct LatentShapeError: Error, Equatable, CustomStringConvertible {
     package let found: Int
     package let expected: Int

@@ -4,7 +4,7 @@ package import GenerationTypes
 package import TensorKit
 package import TokenMerging
 
-/// What can be said of a model from its configuration files alone, without loading weights.
+/// What a model's configuration files alone say about it, without loading weights.
 package struct ModelDescription: Sendable {
     /// Picture pixels per latent cell and side: diffusers' `vae_scale_factor`, 8 for all known
     /// models.
@@ -15,14 +15,14 @@ package struct ModelDescription: Sendable {
     package let defaultWidth: Int
     /// Picture height that the model was trained on, in pixels.
     package let defaultHeight: Int
-    /// Picture sizes that halve evenly at every level are multiples of this, in pixels.
+    /// Sides that are multiples of this, in pixels, halve evenly at every level.
     package let evenGranularity: Int
     /// Whether the guidance scale is an input of the U-Net, as in models distilled with guidance
     /// (LCM): they run no unconditional half.
     package let isGuidanceDistilled: Bool
-    /// How it wants to be sampled.
+    /// The model's sampling defaults.
     package let recipe: ModelRecipe
-    /// What to tell people about parts of the model that are left out; `nil` where none is.
+    /// A notice about omitted parts of the model; `nil` if there are none.
     package let leftOutWarning: String?
     private let transformers: [TransformerShape]
 
@@ -58,7 +58,7 @@ package struct ModelDescription: Sendable {
         }
     }
 
-    /// What keeps components that are fine by themselves from working together.
+    /// Checks that the components work together.
     private static func mismatch(
         unet: UNetConfiguration, vae: VAEConfiguration, text: TextEncoderConfiguration
     ) -> ConfigurationProblem? {
@@ -92,7 +92,7 @@ package struct ModelDescription: Sendable {
         isGuidanceDistilled = unet.timeConditionProjectionDimension != nil
         vaeScaleFactor = vae.scaleFactor
         latentChannels = vae.latentChannels
-        // diffusers' fallback for a U-Net that doesn't say.
+        // diffusers' fallback for a U-Net that does not say.
         let grid = unet.sampleGrid ?? (height: 64, width: 64)
         defaultWidth = grid.width * vaeScaleFactor
         defaultHeight = grid.height * vaeScaleFactor
@@ -100,7 +100,7 @@ package struct ModelDescription: Sendable {
     }
 
     /// Samples per call of the U-Net: 2 with classifier-free guidance, which models distilled with
-    /// guidance don't use, as in diffusers.
+    /// guidance do not use, as in diffusers.
     package func halves(of request: GenerationRequest) -> Int {
         request.usesClassifierFreeGuidance && !isGuidanceDistilled ? 2 : 1
     }
@@ -112,13 +112,13 @@ package struct ModelDescription: Sendable {
             channels: latentChannels)
     }
 
-    /// The places where tokens of a picture can merge.
+    /// The sites at which tokens of a picture can be merged.
     package func mergeSites(of request: GenerationRequest) -> [TokenMergeSite] {
         transformers.mergeSites(for: latentsShape(of: request))
     }
 
-    /// Checks what the request's own `validate` can't know: that the model can draw this size, and
-    /// merge its tokens in this way.
+    /// Checks what the request's own `validate` cannot know: that the model can generate this size
+    /// and merge its tokens as requested.
     ///
     /// - Throws: `PictureSizeError`, `TokenMergeConfigurationError`.
     package func check(_ request: GenerationRequest) throws {
@@ -127,7 +127,7 @@ package struct ModelDescription: Sendable {
         _ = try merger.layouts(at: mergeSites(of: request), halves: halves(of: request))
     }
 
-    /// Whether any tokens of a picture merge at any time.
+    /// Whether any tokens of a picture are ever merged.
     ///
     /// - Throws: `TokenMergeConfigurationError`.
     package func mergesAnything(_ request: GenerationRequest) throws -> Bool {
@@ -146,13 +146,13 @@ package struct ModelDescription: Sendable {
     }
 }
 
-/// A picture size that is no whole number of latent cells.
+/// A picture size that is not a whole number of latent cells.
 package struct PictureSizeError: Error, Equatable, CustomStringConvertible {
     package let width: Int
     package let height: Int
-    /// What both sides must be multiples of.
+    /// Both sides must be multiples of this.
     package let multiple: Int
-    /// What they had better be multiples of.
+    /// Both sides should preferably be multiples of this.
     package let evenMultiple: Int
 
     package var description: String {

@@ -2,7 +2,7 @@
 
 package import GenerationTypes
 
-/// How a model wants to be sampled where nothing else is asked for.
+/// A model's sampling defaults, for settings that the request leaves open.
 package struct ModelRecipe: Sendable, Equatable {
     /// The sampler.
     package var samplingMethod = SamplingMethod.ddim
@@ -14,8 +14,8 @@ package struct ModelRecipe: Sendable, Equatable {
     /// The program's own defaults.
     package init() {}
 
-    /// A pipeline's: for latent consistency the defaults of diffusers'
-    /// `LatentConsistencyModelPipeline`, whose steps other samplers can't take.
+    /// A pipeline's defaults: for latent consistency the defaults of diffusers'
+    /// `LatentConsistencyModelPipeline`, whose steps other samplers cannot take.
     package init(_ pipeline: ModelIndex.Pipeline) {
         guard pipeline == .latentConsistency else { return }
         samplingMethod = .lcm

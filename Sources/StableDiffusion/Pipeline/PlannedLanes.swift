@@ -4,17 +4,17 @@ internal import GenerationTypes
 package import TensorKit
 internal import TokenMerging
 
-/// The lanes that draw one kind of image (guided or not), with scratch memory for one size.
+/// The lanes that sample one kind of image (guided or not), with scratch memory for one size.
 package final class PlannedLanes {
-    /// One per half where the threads divide evenly, else one for both.
+    /// One per half if the threads divide evenly, otherwise one for both.
     package let lanes: ComputeLanes
     /// Samples per call of the U-Net: 2 with classifier-free guidance.
     package let halves: Int
-    /// What one call on all halves amounts to, from the dry run.
+    /// The operations of one call on all halves, from the dry run.
     package private(set) var workPerCall = WorkCount()
     private var planned: PlanKey?
     private var call: UNetCall?
-    /// What every lane does in a call; made once, because making a closure is an allocation.
+    /// Each lane's part of a call; created once, because creating a closure allocates.
     private var runLane: (ComputeLane, Int) -> Void = { _, _ in }
 
     /// One call of the U-Net on all halves.
@@ -27,7 +27,7 @@ package final class PlannedLanes {
         let outputs: [Tensor]
     }
 
-    /// What the scratch memory depends on.
+    /// What determines the size of the scratch memory.
     private struct PlanKey: Equatable {
         var sample: TensorShape
         var merging: TokenMergeConfiguration?
@@ -35,7 +35,7 @@ package final class PlannedLanes {
 
     /// Starts the threads.
     ///
-    /// - Parameter instructionSet: whose kernels they use.
+    /// - Parameter instructionSet: the kernels they use.
     /// - Throws: `ComputeLanesError`.
     package init(
         threadCount: Int, halves: Int, instructionSet: InstructionSet
@@ -46,29 +46,29 @@ package final class PlannedLanes {
         runLane = { [unowned self] lane, index in self.run(lane: lane, index: index) }
     }
 
-    /// How the halves are spread over the lanes.
+    /// How the halves are distributed over the lanes.
     package func passes(merging: TokenMergeRun?) -> PassSplit {
         PassSplit(
             halves: halves, laneCount: lanes.lanes.count,
             isCoupled: merging?.sharesPlans ?? false)
     }
 
-    /// Forgets the size and gives its memory back.
+    /// Forgets the size and releases its memory.
     package func forgetPlan() {
         planned = nil
         for lane in lanes.lanes { lane.workspace.startMeasuring() }
     }
 
-    /// Makes sure that every lane has the memory for this size, by dry runs where it is new.
+    /// Ensures that every lane has the memory for this size, with dry runs if it is new.
     ///
     /// - Parameters:
     ///   - sample: latents of one half, `[1, height, width, channels]`.
     ///   - text: hidden states of one prompt, `[1, tokens, channels]`.
     ///   - merging: what merges tokens.
-    ///   - byteCountMax: scratch memory that all lanes together may take; `nil` for what the
+    ///   - byteCountMax: limit of the scratch memory of all lanes together; `nil` for what the
     ///     machine has left.
-    ///   - makeRoom: called before the dry runs, to give back memory that others hold.
-    ///   - measureMore: takes the scratch memory of whatever else the lanes will run.
+    ///   - makeRoom: called before the dry runs, to release memory held elsewhere.
+    ///   - measureMore: measures the scratch memory of everything else the lanes will run.
     /// - Throws: `TensorStorageError`, `PreparationError`, `TokenMergeConfigurationError`.
     package func plan(
         for sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel,
@@ -108,7 +108,7 @@ package final class PlannedLanes {
             guidance: unet.configuration.timeConditionProjectionDimension.map {
                 tensor(TensorShape(tokens: 1, channels: $0))
             }, lane: lane)
-        // What is done once per prompt is no part of a call.
+        // Work done once per prompt is not part of a call.
         lane.work = WorkCount()
         unet.forward(
             tensor(sample, batch: batch), timestep: 0, conditioning: conditioning,
@@ -117,10 +117,10 @@ package final class PlannedLanes {
             lane: lane)
     }
 
-    /// Makes one call: all passes, side by side where there is a lane for each.
+    /// Makes one call: all passes, in parallel if there is a lane for each.
     ///
     /// - Parameters:
-    ///   - sample: the same for all passes, once for each half in one.
+    ///   - sample: the same for all passes, once for each half of a pass.
     ///   - conditioning: one per pass.
     ///   - merging: what merges tokens; the call has begun.
     ///   - outputs: one per pass.
@@ -135,7 +135,7 @@ package final class PlannedLanes {
         call = nil
     }
 
-    /// One lane's part of the present call.
+    /// One lane's part of the current call.
     private func run(lane: ComputeLane, index: Int) {
         guard let call else { return }
         let laneCount = lanes.lanes.count

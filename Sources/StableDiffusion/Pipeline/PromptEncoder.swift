@@ -2,15 +2,15 @@
 
 internal import TensorKit
 
-/// Turns prompts into hidden states and remembers the last ones: the prompts of a batch repeat,
-/// the negative prompt always does.
+/// Encodes prompts as hidden states and caches the last ones: the prompts of a batch repeat, the
+/// negative prompt always does.
 final class PromptEncoder {
     private let tokenizer: CLIPTokenizer
     private let model: CLIPTextModel
     private var cache: [Key: Entry] = [:]
     private var clock = 0
 
-    /// Prompts remembered; SD 1.5 takes 231 KiB for each.
+    /// Prompts cached; SD 1.5 takes 231 KiB for each.
     private static let cachedCountMax = 64
 
     private struct Key: Hashable {
@@ -33,7 +33,7 @@ final class PromptEncoder {
         model.outputShape(tokenCount: tokenizer.configuration.modelMaxLength)
     }
 
-    /// Takes the scratch memory that `encode` will need for as many new prompts.
+    /// Reserves the scratch memory that `encode` needs for this many new prompts.
     func measure(promptCount: Int, lane: ComputeLane) throws {
         let tokens = [Int32](repeating: tokenizer.paddingID, count: shape.tokenCount)
         let output = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
@@ -47,10 +47,11 @@ final class PromptEncoder {
         cache[Key(text: text, clipSkip: clipSkip ?? 1)] != nil
     }
 
-    /// The hidden states `[1, 77, hidden]`, f32, of prompts cut to what the model reads.
+    /// The hidden states `[1, 77, hidden]`, f32, of prompts truncated to what the model reads.
     ///
-    /// New prompts are encoded together: a layer that has to be packed for them is packed once.
-    /// - Throws: `TextEncoderError`, `TensorStorageError`, what packing throws.
+    /// New prompts are encoded together, so that a layer that must be packed for them is packed
+    /// once.
+    /// - Throws: `TextEncoderError`, `TensorStorageError`, errors of packing.
     func encode(_ texts: [String], clipSkip: Int?, lane: ComputeLane) throws -> [Tensor] {
         clock += 1
         let keys = texts.map { Key(text: $0, clipSkip: clipSkip ?? 1) }
@@ -68,7 +69,7 @@ final class PromptEncoder {
             }
             let outputs = try new.map { _ in try Tensor(allocating: shape) }
             lane.team.adopt()
-            // Layers that are packed now take the place of what the last image used.
+            // Layers packed now reuse the memory of the last image.
             if !model.keepsLayers { lane.workspace.discard() }
             try model.forward(
                 sequences: sequences, clipSkip: clipSkip, into: outputs, lane: lane)

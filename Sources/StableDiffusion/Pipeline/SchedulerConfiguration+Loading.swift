@@ -17,7 +17,7 @@ extension SchedulerConfiguration {
     }
 }
 
-/// A scheduler's configuration that can't be used, with its place.
+/// An unusable scheduler configuration, with its path.
 package struct SchedulerFileError: Error, Equatable, CustomStringConvertible {
     /// The model's `scheduler` directory.
     package let directory: String

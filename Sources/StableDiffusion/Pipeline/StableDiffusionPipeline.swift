@@ -5,17 +5,18 @@ package import TensorKit
 
 /// diffusers' `StableDiffusionPipeline` up to the latents: text encoder, U-Net and scheduler.
 ///
-/// It loads once and draws one image at a time. It belongs to one thread; its lanes bring their
-/// own.
+/// It is loaded once and generates one image at a time. It belongs to one thread; its lanes have
+/// their own.
 ///
 ///     let pipeline = try StableDiffusionPipeline(model: directory, compute: configuration)
 ///     let run = try pipeline.begin(request)
 ///     while let step = try run.next() { … }
 ///     let latents = run.latents
 package final class StableDiffusionPipeline {
-    /// What the configuration files say.
+    /// What the configuration files say about the model.
     package let description: ModelDescription
-    /// What decides the last bit besides the model: library, instruction set, precision, threads.
+    /// What determines the last bit besides the model: library, instruction set, precision,
+    /// threads.
     package let kernelClass: String
     let unet: UNet2DConditionModel
     let prompts: PromptEncoder
@@ -23,12 +24,12 @@ package final class StableDiffusionPipeline {
     private let backend: any ComputeBackend
     private let threadCount: Int
     private var lanes: [Int: PlannedLanes] = [:]
-    /// Scratch memory in bytes that an image may take; `nil` for what the machine has left.
+    /// Limit of an image's scratch memory, in bytes; `nil` for what the machine has left.
     package var scratchByteCountMax: Int?
 
     /// Loads a model in diffusers' layout.
     ///
-    /// - Throws: an error that names what is missing or does not fit: `ConfigurationError`,
+    /// - Throws: an error that names the missing or mismatching part: `ConfigurationError`,
     ///   `CheckpointMismatchError`, `SafeTensorsError`, `TokenizerError`, `SchedulerError`,
     ///   `ComputeConfigurationError`.
     package init(model: ModelDirectory, compute: ComputeConfiguration) throws {
@@ -46,15 +47,16 @@ package final class StableDiffusionPipeline {
         prompts = PromptEncoder(tokenizer: tokenizer, model: textModel)
     }
 
-    /// Encodes the prompts, draws the initial noise and prepares everything the steps share.
+    /// Encodes the prompts, generates the initial noise and prepares everything the steps share.
     ///
     /// - Parameters:
-    ///   - checkpoint: what a run of an equal request and model wrote, under the same kernel class;
-    ///     this one makes the calls that were left.
+    ///   - checkpoint: saved by a run of an equal request and model, under the same kernel class;
+    ///     this run makes the remaining calls.
     ///   - observer: sees every block's features.
-    /// - Throws: `SavedStateError` for a checkpoint of something else; `GenerationRequestError`, `PictureSizeError`, `TextEncoderError`,
-    ///   `SchedulerError`, `TokenMergeConfigurationError`; `TensorStorageError` and
-    ///   `PreparationError` where memory is too little for this size, but not for smaller ones.
+    /// - Throws: `SavedStateError` for a checkpoint of something else; `GenerationRequestError`,
+    ///   `PictureSizeError`, `TextEncoderError`, `SchedulerError`, `TokenMergeConfigurationError`;
+    ///   `TensorStorageError` and `PreparationError` if memory is too small for this size, though
+    ///   not for smaller ones.
     package func begin(
         _ request: GenerationRequest, from checkpoint: [UInt8]? = nil,
         observer: (any TokenObserver)? = nil
@@ -76,7 +78,7 @@ package final class StableDiffusionPipeline {
         return run
     }
 
-    /// The image's merging; none where it would leave every token alone and nobody looks on.
+    /// The image's merging; `nil` if it would keep every token and nobody observes it.
     private func mergeRun(
         _ request: GenerationRequest, grid: TensorShape, halves: Int,
         observer: (any TokenObserver)?
@@ -88,7 +90,7 @@ package final class StableDiffusionPipeline {
         return run.mergesAnything || observer != nil ? run : nil
     }
 
-    /// Lanes whose scratch memory fits the grid; planned again only when the grid changes.
+    /// Lanes whose scratch memory fits the grid; planned again only if the grid changes.
     private func plannedLanes(
         halves: Int, grid: TensorShape, merging: TokenMergeRun?
     ) throws -> PlannedLanes {

@@ -58,7 +58,7 @@ package struct DDIMScheduler: ConfiguredScheduler {
                 SampleMath.predictOriginal(
                     parameters.prediction, output: output, sample: sample, alpha: alpha,
                     beta: beta, into: original, count: count)
-                // Thresholding needs scratch memory before the noise takes it; the noise predicted
+                // Thresholding needs scratch memory before the noise uses it; the noise predicted
                 // from x₀ itself is the unclipped one, as in diffusers.
                 parameters.limit(original, scratch: scratch, count: count)
                 SampleMath.predictNoise(
@@ -77,7 +77,7 @@ package struct DDIMScheduler: ConfiguredScheduler {
 }
 
 extension SchedulerParameters {
-    /// Thresholds or clips a predicted picture, where the configuration says so.
+    /// Thresholds or clips a predicted picture, if the configuration says so.
     func limit(
         _ original: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>, count: Int
     ) {
@@ -91,7 +91,7 @@ extension SchedulerParameters {
     /// Checks that all timesteps are training timesteps.
     func checkTabulated(_ timesteps: [Double], stepCount: Int) throws(SchedulerError) {
         guard let first = timesteps.max(), first >= Double(trainTimesteps) else { return }
-        // Only `leading` with an offset gets there, and only where the stride is 1.
+        // Only `leading` with an offset gets there, and only if the stride is 1.
         throw .stepCountOutOfRange(
             stepCount, allowed: 1...(trainTimesteps - stepsOffset),
             reason: """
@@ -102,7 +102,7 @@ extension SchedulerParameters {
 }
 
 extension SchedulerHistory {
-    /// Checks a step's arguments and hands out their memory.
+    /// Checks a step's arguments and returns their memory.
     func begin(
         _ stepIndex: Int, _ output: UnsafeBufferPointer<Float>,
         _ sample: UnsafeMutableBufferPointer<Float>

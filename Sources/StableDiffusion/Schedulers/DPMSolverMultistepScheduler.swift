@@ -93,20 +93,20 @@ package struct DPMSolverMultistepScheduler: ConfiguredScheduler {
         let endsAtFirst =
             solver.eulerAtFinal || (solver.lowerOrderFinal && isShort)
             || parameters.finalSigmas == .zero
-        // Two equal levels leave nothing to divide by, and nothing to do.
+        // Between two equal levels there is nothing to divide by, and nothing to do.
         let isStill = levels[stepIndex].lambda == levels[stepIndex + 1].lambda
         var order = min(solver.order, stepIndex + 1)
         if remaining == 2, solver.lowerOrderFinal, isShort { order = min(order, 2) }
         return (remaining == 1 && endsAtFirst) || isStill ? 1 : order
     }
 
-    /// One step as numbers: sample and differences of outputs, each times a coefficient.
+    /// One step as coefficients of the sample and of differences of outputs.
     private struct Update {
         var order: Int
         var sample: Float
         var outputs: (Float, Float, Float) = (0, 0, 0)
         var noise: Float = 0
-        /// The ratios of the steps before to this one, h₀/h and h₁/h.
+        /// The ratios of the previous steps to this one, h₀/h and h₁/h.
         var ratios: (Float, Float) = (1, 1)
 
         init(_ levels: [SignalNoise], _ stepIndex: Int, _ order: Int, _ solver: SolverParameters) {
@@ -187,7 +187,7 @@ package struct DPMSolverMultistepScheduler: ConfiguredScheduler {
 }
 
 extension SchedulerParameters {
-    /// What the solvers extrapolate: the predicted picture, or the predicted noise.
+    /// The quantity the solvers extrapolate: the predicted picture, or the predicted noise.
     func convert(
         _ output: UnsafePointer<Float>, _ sample: UnsafePointer<Float>, _ level: SignalNoise,
         into converted: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>,
@@ -208,7 +208,7 @@ extension SchedulerParameters {
         SampleMath.predictNoise(
             prediction, output: output, sample: sample, alpha: alpha, beta: sigma,
             into: converted, count: count)
-        // UniPC thresholds pictures only.
+        // UniPC thresholds only pictures.
         guard let thresholding, method != .uniPC else { return }
         for i in 0..<count { converted[i] = (sample[i] - sigma * converted[i]) / alpha }
         SampleMath.threshold(converted, thresholding, scratch: scratch, count: count)

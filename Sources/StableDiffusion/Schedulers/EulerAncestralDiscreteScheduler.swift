@@ -2,7 +2,7 @@
 
 /// Ancestral sampling with Euler steps, diffusers' `EulerAncestralDiscreteScheduler`.
 ///
-/// k-diffusion's `sample_euler_ancestral`. Draws noise at every step, the last one too.
+/// k-diffusion's `sample_euler_ancestral`. Adds noise at every step, including the last one.
 package struct EulerAncestralDiscreteScheduler: SigmaSpaceScheduler, ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float

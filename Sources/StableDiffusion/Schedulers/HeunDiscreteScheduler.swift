@@ -3,7 +3,7 @@
 /// Heun's second-order method in σ-space, diffusers' `HeunDiscreteScheduler`.
 ///
 /// Karras and others, 2022, algorithm 1. The network is called twice per step, once in the last
-/// one.
+/// step.
 package struct HeunDiscreteScheduler: SigmaSpaceScheduler, ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float

@@ -2,7 +2,7 @@
 
 /// Multistep consistency sampling (Luo and others, 2023, algorithm 3), diffusers' `LCMScheduler`.
 ///
-/// Draws noise at every step but the last.
+/// Adds noise at every step but the last.
 package struct LCMScheduler: ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1

@@ -12,20 +12,20 @@
 /// ```
 ///
 /// Samples are flat single-precision buffers of `history.sampleCount` values in channel-major
-/// (NCHW) order, the order in which diffusers draws noise. A scheduler is a value and serves one
-/// image; a step allocates nothing.
+/// (NCHW) order, the order in which diffusers generates noise. A scheduler is a value and serves
+/// one image; a step allocates nothing.
 package protocol NoiseScheduler: Sendable {
-    /// What the network is told, one per call of it: PNDM calls once more than it has steps, Heun
-    /// twice per step but for the last.
+    /// The timestep of each network call: PNDM makes one call more than it has steps, Heun two per
+    /// step except the last.
     var timesteps: [Float] { get }
 
     /// The standard deviation of the initial latents; normal noise is multiplied by it.
     var initialNoiseSigma: Float { get }
 
-    /// What earlier steps left behind, all that changes from step to step but the sample.
+    /// State left by earlier steps; besides the sample, all that changes from step to step.
     var history: SchedulerHistory { get set }
 
-    /// Writes the network's input at a step: the sample, scaled down in σ-space.
+    /// Writes the network's input for a step: the sample, scaled down in σ-space.
     ///
     /// Both buffers may be the same memory.
     func scaleModelInput(
@@ -34,16 +34,15 @@ package protocol NoiseScheduler: Sendable {
 
     /// Replaces the sample by the one of the next step.
     ///
-    /// Steps come in order: `stepIndex` is `history.stepIndex`. Samplers that add noise draw it
-    /// from
-    /// `noise`, once per step, as diffusers draws from its generator.
+    /// Steps come in order: `stepIndex` is `history.stepIndex`. Samplers that add noise take it
+    /// from `noise`, once per step, as diffusers does from its generator.
     mutating func step<Source: RandomSource>(
         modelOutput: UnsafeBufferPointer<Float>, at stepIndex: Int,
         sample: UnsafeMutableBufferPointer<Float>, noise: inout Source)
 }
 
 extension NoiseScheduler {
-    /// Most schedulers feed the network the sample as it is.
+    /// Most schedulers feed the unchanged sample to the network.
     package func scaleModelInput(
         _ sample: UnsafeBufferPointer<Float>, into input: UnsafeMutableBufferPointer<Float>,
         at stepIndex: Int

@@ -3,8 +3,8 @@
 /// Pseudo numerical methods for diffusion models (Liu and others, 2022), diffusers'
 /// `PNDMScheduler`.
 ///
-/// With `skip_prk_steps` the linear multistep method (PLMS) starts by itself with one repeated
-/// call; without, three Runge-Kutta steps of four calls each go first.
+/// With `skip_prk_steps` the linear multistep method (PLMS) starts with one repeated call;
+/// otherwise three Runge-Kutta steps of four calls each come first.
 package struct PNDMScheduler: ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1
@@ -16,7 +16,7 @@ package struct PNDMScheduler: ConfiguredScheduler {
     private let stride: Int
     private let rungeKuttaCallCount: Int
 
-    /// The last four outputs, newest first; the sample that a step began with; the Runge-Kutta sum.
+    /// The last four outputs, newest first; the sample at the start of a step; the Runge-Kutta sum.
     private static let names = [
         "model_output_0", "model_output_1", "model_output_2", "model_output_3", "sample",
         "model_output_sum",
@@ -75,7 +75,8 @@ package struct PNDMScheduler: ConfiguredScheduler {
         history.completeStep()
     }
 
-    /// One of the four calls of a Runge-Kutta step; each leads from the sample the step began with.
+    /// One of the four calls of a Runge-Kutta step; each starts from the sample at the start of the
+    /// step.
     private mutating func rungeKuttaStep(
         _ output: UnsafePointer<Float>, _ stepIndex: Int, _ sample: UnsafeMutablePointer<Float>
     ) {
@@ -107,7 +108,7 @@ package struct PNDMScheduler: ConfiguredScheduler {
     ) {
         var timestep = Int(timesteps[stepIndex])
         var previous = timestep - stride
-        // PLMS begins with a step done twice, the second time by the average of both outputs.
+        // PLMS begins with a step done twice, the second time with the average of both outputs.
         let isRepeat = rungeKuttaCallCount == 0 && stepIndex == 1
         if isRepeat { (timestep, previous) = (timestep + stride, timestep) }
         let coefficients = coefficients(from: timestep, to: previous)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Operations on whole samples that several schedulers share; roundings as torch's, one per
+/// Operations on whole samples that several schedulers share; rounded like torch's, once per
 /// operation.
 enum SampleMath {
     typealias Sample = UnsafePointer<Float>
     typealias MutableSample = UnsafeMutablePointer<Float>
 
-    /// The predicted picture x₀ where the sample is αx₀ + βε (α² + β² = 1).
+    /// The predicted picture x₀ for the sample αx₀ + βε (α² + β² = 1).
     static func predictOriginal(
         _ prediction: PredictionType, output: Sample, sample: Sample, alpha: Float, beta: Float,
         into original: MutableSample, count: Int
@@ -21,7 +21,7 @@ enum SampleMath {
         }
     }
 
-    /// The predicted noise ε where the sample is αx₀ + βε.
+    /// The predicted noise ε for the sample αx₀ + βε.
     static func predictNoise(
         _ prediction: PredictionType, output: Sample, sample: Sample, alpha: Float, beta: Float,
         into noise: MutableSample, count: Int
@@ -36,7 +36,7 @@ enum SampleMath {
         }
     }
 
-    /// The predicted picture x₀ where the sample is x₀ + σε.
+    /// The predicted picture x₀ for the sample x₀ + σε.
     static func predictOriginal(
         _ prediction: PredictionType, output: Sample, sample: Sample, sigma: Float,
         into original: MutableSample, count: Int
@@ -60,7 +60,7 @@ enum SampleMath {
 
     /// Dynamic thresholding: clips to a quantile of the magnitudes and divides by it.
     ///
-    /// `scratch` has room for a sample.
+    /// `scratch` has room for one sample.
     static func threshold(
         _ sample: MutableSample, _ thresholding: DynamicThresholding, scratch: MutableSample,
         count: Int

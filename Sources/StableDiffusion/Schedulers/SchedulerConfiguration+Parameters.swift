@@ -3,18 +3,19 @@
 internal import GenerationTypes
 
 extension SchedulerConfiguration {
-    /// Classes that are not built here but whose files serve any other sampling method, as
-    /// diffusers' `KarrasDiffusionSchedulers` exchange them.
+    /// Classes that are not implemented here but whose files work with any other sampling method,
+    /// as diffusers exchanges its `KarrasDiffusionSchedulers`.
     private static let compatibleClassNames = [
         "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverSDEScheduler",
         "DPMSolverSinglestepScheduler", "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler",
     ]
 
-    /// All class names that a `scheduler_config.json` may hold.
+    /// All class names allowed in a `scheduler_config.json`.
     static let knownClassNames =
         SamplingMethod.allCases.map(\.traits.className) + compatibleClassNames
 
-    /// Reads the file as one class does: its own keys with their values, its defaults for the rest.
+    /// Reads the file as one class does: its own keys with their values, its defaults for the
+    /// others.
     ///
     /// diffusers' `from_config`, followed by the checks of the class's constructor.
     func parameters(
@@ -87,7 +88,7 @@ extension SchedulerConfiguration {
             throw unsupported(result, "use_beta_sigmas", "choose --scheduler karras or exponential")
         }
         result.sigmaSpacing = karras ? .karras : exponential ? .exponential : .timesteps
-        // The limits count even for classes whose constructors lack the keys.
+        // The limits also apply to classes whose constructors lack the keys.
         if traits.limitsKarrasSigmas || result.sigmaSpacing == .exponential {
             result.sigmaMin = sigmaMin
             result.sigmaMax = sigmaMax
@@ -119,14 +120,14 @@ extension SchedulerConfiguration {
             ratio: Float(ratio), sampleMax: Float(sampleMaxValue ?? 1))
     }
 
-    /// Reads the keys of models that were distilled at a few timesteps: LCM and TCD.
+    /// Reads the keys of models distilled at a few timesteps: LCM and TCD.
     func readDistillation(_ result: inout SchedulerParameters) throws(SchedulerError) {
         result.originalInferenceSteps = originalInferenceSteps ?? 50
         try check(
             result.originalInferenceSteps, 1...result.trainTimesteps, "original_inference_steps")
     }
 
-    /// Reads the keys that DPM-Solver and UniPC share.
+    /// Reads the keys shared by DPM-Solver and UniPC.
     func readSolver(_ result: inout SchedulerParameters) throws(SchedulerError) {
         result.solver.order = solverOrder ?? 2
         result.solver.lowerOrderFinal = lowerOrderFinal ?? true
@@ -141,7 +142,7 @@ extension SchedulerConfiguration {
         }
     }
 
-    /// A choice by its name in the file, or the default where the file has none.
+    /// A choice by its name in the file, or the default if the file has none.
     func value<Value: RawRepresentable<String> & CaseIterable>(
         _ text: String?, _ otherwise: Value, _ key: String
     ) throws(SchedulerError) -> Value {
@@ -171,7 +172,7 @@ extension SchedulerConfiguration {
 }
 
 extension SchedulerParameters {
-    /// Replaces the file's spacing of noise levels by the one that was asked for.
+    /// Replaces the file's spacing of noise levels by the requested one.
     mutating func apply(_ schedule: SigmaSchedule) throws(SchedulerError) {
         guard schedule != .modelDefault else { return }
         let traits = method.scheduler.traits

@@ -3,7 +3,7 @@
 package import GenerationTypes
 
 extension SamplingMethod {
-    /// The scheduler that carries it out.
+    /// The scheduler that implements it.
     var scheduler: any ConfiguredScheduler.Type {
         switch self {
         case .ddim: DDIMScheduler.self
@@ -21,11 +21,12 @@ extension SamplingMethod {
 }
 
 extension SchedulerConfiguration {
-    /// Makes the scheduler of one image.
+    /// Creates the scheduler of one image.
     ///
-    /// Where `samplingMethod` is another class than the file's, that class reads the file's keys,
-    /// as diffusers' `from_config`. `sampleCount` is the number of values in the image's latents;
-    /// `eta` is DDIM's η or TCD's γ, `nil` for the sampler's own; the others don't read it.
+    /// If `samplingMethod` belongs to another class than the file's, that class reads the file's
+    /// keys, like diffusers' `from_config`. `sampleCount` is the number of values in the image's
+    /// latents; `eta` is DDIM's η or TCD's γ, `nil` for the sampler's default; other samplers
+    /// ignore it.
     package func makeScheduler(
         _ samplingMethod: SamplingMethod, sigmaSchedule: SigmaSchedule = .modelDefault,
         inferenceStepCount: Int, eta: Float? = nil, sampleCount: Int

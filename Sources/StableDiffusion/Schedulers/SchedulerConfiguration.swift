@@ -6,7 +6,7 @@ package import GenerationTypes
 /// A published `scheduler_config.json`: the keys it holds, and nothing else.
 ///
 /// An absent key stays absent, because its default depends on the class that reads it: diffusers'
-/// `from_config` hands explicit keys on to another class and leaves the rest to that one.
+/// `from_config` passes explicit keys to another class, which supplies its defaults for the rest.
 package struct SchedulerConfiguration: Sendable, Hashable, Codable {
     /// `_class_name`, such as `PNDMScheduler`.
     package var className: String
@@ -15,7 +15,7 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
     package var algorithmType: String?
     /// `beta_end`: the last beta.
     package var betaEnd: Double?
-    /// `beta_schedule`: how betas grow.
+    /// `beta_schedule`: how betas increase.
     package var betaSchedule: String?
     /// `beta_start`: the first beta.
     package var betaStart: Double?
@@ -33,7 +33,7 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
     package var finalSigmasType: String?
     /// `interpolation_type`: Euler's sigmas between timesteps.
     package var interpolationType: String?
-    /// `lambda_min_clipped`: the least λ that DPM-Solver begins at.
+    /// `lambda_min_clipped`: the least λ at which DPM-Solver begins.
     package var lambdaMinClipped: Double?
     /// `lower_order_final`: whether short runs end at lower order.
     package var lowerOrderFinal: Bool?
@@ -49,7 +49,7 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
     package var rescaleBetasZeroSNR: Bool?
     /// `sample_max_value`: the limit of thresholding.
     package var sampleMaxValue: Double?
-    /// `set_alpha_to_one`: whether the step after the last has no noise at all.
+    /// `set_alpha_to_one`: whether the step after the last has no noise.
     package var setAlphaToOne: Bool?
     /// `sigma_max`: the largest sigma of a spacing.
     package var sigmaMax: Double?
@@ -69,9 +69,9 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
     package var timestepScaling: Double?
     /// `timestep_spacing`: how timesteps are picked.
     package var timestepSpacing: String?
-    /// `timestep_type`: what Euler tells the network, timesteps or 0.25 log σ.
+    /// `timestep_type`: Euler's input to the network, timesteps or 0.25 log σ.
     package var timestepType: String?
-    /// `trained_betas`: betas instead of a schedule's.
+    /// `trained_betas`: betas in place of a schedule's.
     package var trainedBetas: [Double]?
     /// `use_beta_sigmas`: sigmas by the beta distribution; refused when true.
     package var useBetaSigmas: Bool?
@@ -143,17 +143,18 @@ package struct SchedulerConfiguration: Sendable, Hashable, Codable {
         } catch {
             throw .malformedConfiguration(reason: jsonReason(error))
         }
-        // No limit, which plain JSON can't say.
+        // No limit, which plain JSON cannot express.
         if lambdaMinClipped == -.infinity { lambdaMinClipped = nil }
         guard Self.knownClassNames.contains(className) else {
             throw .unknownClass(className, known: Self.knownClassNames)
         }
     }
 
-    /// The sampling method of the file's own class; DDIM where that class is not built here.
+    /// The sampling method of the file's own class; DDIM if that class is not implemented here.
     package var samplingMethod: SamplingMethod { SamplingMethod(className: className) ?? .ddim }
 
-    /// What diffusers' `StableDiffusionPipeline` makes of a scheduler that it is given.
+    /// Applies the changes that diffusers' `StableDiffusionPipeline` makes to a scheduler it is
+    /// given.
     ///
     /// Its constructor sets `steps_offset` to 1 and `clip_sample` to false, whatever the file says.
     package func correctedForStableDiffusion() -> SchedulerConfiguration {

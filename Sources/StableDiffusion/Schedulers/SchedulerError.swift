@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a scheduler can't be made.
+/// Why a scheduler cannot be created.
 package enum SchedulerError: Error, Equatable, CustomStringConvertible {
     case malformedConfiguration(reason: String)
     case unknownClass(String, known: [String])

@@ -2,20 +2,20 @@
 
 package import GenerationTypes
 
-/// What a scheduler remembers between steps: how many were done, and some earlier samples.
+/// A scheduler's state between steps: how many were done, and some earlier samples.
 ///
-/// All memory is there from the start.
+/// All memory is allocated at the start.
 package struct SchedulerHistory: Sendable, Hashable {
     /// Steps done; the index of the next one.
     package private(set) var stepIndex = 0
-    /// The diffusers class that it belongs to.
+    /// The diffusers class it belongs to.
     package let className: String
     /// Values in a sample.
     package let sampleCount: Int
-    /// What the buffers hold, newest first where they are a series.
+    /// The contents of the buffers, newest first if they are a series.
     package let names: [String]
 
-    /// The buffer that each name stands for now.
+    /// The buffer that each name currently refers to.
     private var order: [Int]
     private var storage: [Float]
 
@@ -28,15 +28,14 @@ package struct SchedulerHistory: Sendable, Hashable {
         storage = Array(repeating: 0, count: names.count * sampleCount)
     }
 
-    /// A buffer's values by its name; `nil` for a name it hasn't.
+    /// A buffer's values by its name; `nil` for an unknown name.
     package subscript(name: String) -> ArraySlice<Float>? {
         names.firstIndex(of: name).map {
             storage[order[$0] * sampleCount..<(order[$0] + 1) * sampleCount]
         }
     }
 
-    /// Makes room for a new first entry of a series: the last of the first `count` names becomes
-    /// it.
+    /// Makes room for a new first entry of a series by reusing the last of the first `count` names.
     mutating func rotate(first count: Int) {
         guard count > 1 else { return }
         let oldest = order[count - 1]
@@ -66,7 +65,7 @@ package struct SchedulerHistory: Sendable, Hashable {
         subscript(index: Int) -> UnsafeMutablePointer<Float> { base + order[index] * sampleCount }
     }
 
-    /// Appends what is remembered, newest first where it is a series.
+    /// Appends the state, newest first if it is a series.
     package func save(to writer: inout WordWriter) {
         writer.write(classDigest)
         writer.write(sampleCount)
@@ -76,7 +75,7 @@ package struct SchedulerHistory: Sendable, Hashable {
         }
     }
 
-    /// Takes what a history of the same scheduler saved.
+    /// Restores the state saved by a history of the same scheduler.
     package mutating func restore(
         from reader: inout WordReader, stepCount: Int
     ) throws(SavedStateError) {

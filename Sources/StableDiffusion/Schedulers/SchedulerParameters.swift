@@ -9,7 +9,7 @@ enum PredictionType: String, Sendable, CaseIterable {
     case vPrediction = "v_prediction"
 }
 
-/// How noise grows over the training timesteps.
+/// How noise increases over the training timesteps.
 enum BetaSchedule: String, Sendable, CaseIterable {
     case linear
     case scaledLinear = "scaled_linear"
@@ -86,7 +86,7 @@ struct SchedulerParameters: Sendable {
     var className: String { method.traits.className }
 }
 
-/// What only the multistep solvers DPM-Solver and UniPC read.
+/// Parameters read only by the multistep solvers DPM-Solver and UniPC.
 struct SolverParameters: Sendable {
     /// DPM-Solver's equation: ODE or SDE, in terms of noise or of data (`++`).
     enum Algorithm: String, Sendable, CaseIterable {
@@ -101,7 +101,7 @@ struct SolverParameters: Sendable {
 
     var order = 2
     var algorithm = Algorithm.dpmSolverPlusPlus
-    /// DPM-Solver's second order by Heun's formula instead of the midpoint's.
+    /// DPM-Solver's second order by Heun's formula instead of the midpoint formula.
     var usesHeun = false
     /// UniPC's B(h) = h instead of exp(h) - 1.
     var usesBH1 = false

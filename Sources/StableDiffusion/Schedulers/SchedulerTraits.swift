@@ -2,27 +2,27 @@
 
 internal import GenerationTypes
 
-/// What a class of diffusers reads of a `scheduler_config.json`, and its defaults.
+/// The keys that a diffusers class reads from a `scheduler_config.json`, and its defaults.
 ///
-/// A value that a class leaves out is the one that most classes have.
+/// A default that a class leaves out is the one that most classes have.
 struct SchedulerTraits: Sendable {
-    /// What a class makes of `rescale_betas_zero_snr`.
+    /// How a class handles `rescale_betas_zero_snr`.
     enum BetaRescaling: Sendable {
         /// Not read.
         case none
         /// The last ᾱ is 0.
         case toZero
-        /// The last ᾱ is half precision's smallest number, because the class divides by it.
+        /// The last ᾱ is the smallest half-precision number, because the class divides by it.
         case aboveZero
     }
 
-    /// Where noise levels are spaced by anything but timesteps.
+    /// Where a spacing of noise levels other than by timesteps may come from.
     enum SigmaChoice: Sendable {
         /// Nowhere: there are no sigmas.
         case none
-        /// By `--scheduler` alone.
+        /// `--scheduler` alone.
         case byRequest
-        /// By `--scheduler` and by keys of the file.
+        /// `--scheduler` and keys of the file.
         case byFile
     }
 
@@ -35,11 +35,11 @@ struct SchedulerTraits: Sendable {
     /// Whether `beta_schedule` may be `exp`.
     var allowsExponentialBetas = false
     var betaRescaling = BetaRescaling.none
-    /// What the network may predict.
+    /// The predictions the network may make.
     var predictions = PredictionType.allCases
     /// `timestep_spacing`.
     var spacing = TimestepSpacing.linspace
-    /// Whether the timesteps are those the model was distilled at, whatever the spacing.
+    /// Whether the timesteps are those the model was distilled at, regardless of the spacing.
     var hasDistilledTimesteps = false
     var sigmaChoice = SigmaChoice.none
     /// Whether `sigma_min` and `sigma_max` limit Karras sigmas.
@@ -48,15 +48,15 @@ struct SchedulerTraits: Sendable {
     var readsFinalSigmas = false
     /// `set_alpha_to_one`.
     var setsAlphaToOne = true
-    /// `clip_sample`; `nil` where it is not read.
+    /// `clip_sample`; `nil` if it is not read.
     var clipsSample: Bool?
     /// Whether `thresholding` is read.
     var readsThresholding = false
 }
 
-/// A scheduler that is made from a `scheduler_config.json`.
+/// A scheduler created from a `scheduler_config.json`.
 protocol ConfiguredScheduler: NoiseScheduler {
-    /// Which keys its class reads, and their defaults.
+    /// The keys that its class reads, and their defaults.
     static var traits: SchedulerTraits { get }
 
     /// Reads the keys that only this class has, after all others.
@@ -64,7 +64,7 @@ protocol ConfiguredScheduler: NoiseScheduler {
         of file: SchedulerConfiguration, into parameters: inout SchedulerParameters
     ) throws(SchedulerError)
 
-    /// Makes the scheduler of one image of `sampleCount` latents.
+    /// Creates the scheduler of one image of `sampleCount` latents.
     init(
         _ parameters: SchedulerParameters, stepCount: Int, sampleCount: Int
     ) throws(SchedulerError)

@@ -3,11 +3,11 @@
 internal import GenerationTypes
 internal import Glibc
 
-/// The noise levels of one run: a sigma per step and one to end at, with the timesteps to go with.
+/// The noise levels of one run, a sigma per step and a final one, with their timesteps.
 struct SigmaTable: Sendable {
-    /// What the network is told, one per step.
+    /// The network's timestep inputs, one per step.
     var timesteps: [Float]
-    /// Noise levels, one more than steps, falling.
+    /// Noise levels, one more than steps, decreasing.
     var sigmas: [Float]
 
     /// `init_noise_sigma` of the schedulers whose samples are not scaled down (σ-space).
@@ -18,7 +18,7 @@ struct SigmaTable: Sendable {
 }
 
 extension SigmaTable {
-    /// Whether two steps that follow each other begin at one level; the end may equal the last.
+    /// Whether two consecutive steps begin at the same level; the end may equal the last.
     fileprivate var repeatsLevels: Bool {
         let levels = sigmas.dropLast()
         return zip(levels, levels.dropFirst()).contains { $0 == $1 }
@@ -26,13 +26,13 @@ extension SigmaTable {
 }
 
 extension SchedulerParameters {
-    /// The table of a multistep method: it divides by the distance of the levels before, and where
-    /// that is nothing diffusers' samplers end in NaN.
+    /// The table of a multistep method: it divides by the distance of earlier levels, and where
+    /// that is zero diffusers' samplers end in NaN.
     ///
     /// - Parameters:
-    ///   - order: steps that one step looks at; the first order divides by none.
+    ///   - order: steps that one step depends on; the first order divides by none.
     ///   - table: the table for a number of steps.
-    /// - Throws: `stepCountOutOfRange` with the most steps whose levels differ.
+    /// - Throws: `stepCountOutOfRange` with the largest step count whose levels all differ.
     func distinctLevels(
         _ stepCount: Int, order: Int, _ table: (Int) -> SigmaTable
     ) throws(SchedulerError) -> SigmaTable {
@@ -88,7 +88,7 @@ extension SigmaTable {
             timesteps = sigmas.map { training.timestep(of: $0) }
             let isExact = parameters.sigmaSpacing == .exponential
             let rounds = !isExact && (isUniPC || parameters.betaSchedule != .squaredCosine)
-            // What isn't rounded is cut: diffusers converts to integers.
+            // Unrounded values are truncated: diffusers converts to integers.
             timesteps = timesteps.map { $0.rounded(rounds ? .toNearestOrEven : .towardZero) }
             if isUniPC { last = sigmas[sigmas.count - 1] }
         }
@@ -96,7 +96,7 @@ extension SigmaTable {
         return SigmaTable(timesteps: timesteps.map { Float($0) }, sigmas: sigmas.map { Float($0) })
     }
 
-    /// Sigmas between the largest and the smallest given, by the chosen rule; `nil` for by
+    /// Sigmas between the given largest and smallest, by the chosen rule; `nil` for spacing by
     /// timestep.
     private static func respaced(
         _ parameters: SchedulerParameters, _ sigmas: [Double], logarithms: [Float] = [], count: Int

@@ -9,7 +9,7 @@ struct SignalNoise: Sendable {
     /// Half the logarithm of the signal-to-noise ratio; +∞ without noise.
     let lambda: Float
 
-    /// The level of a σ as the sigma tables hold it, σ/α.
+    /// The level of a σ as stored in the sigma tables, σ/α.
     init(ratio: Float) {
         alpha = 1 / (ratio * ratio + 1).squareRoot()
         sigma = ratio * alpha

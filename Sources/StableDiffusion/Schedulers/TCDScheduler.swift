@@ -3,8 +3,8 @@
 /// Trajectory consistency distillation's strategic stochastic sampling (Zheng and others,
 /// arXiv 2402.19159), diffusers' `TCDScheduler`.
 ///
-/// A step goes beyond its target t′, to s = ⌊(1 − γ)t′⌋, and adds noise back up to t′; γ is η.
-/// Neither clips nor thresholds, whatever the file says, as diffusers' class.
+/// A step overshoots its target t′ to s = ⌊(1 − γ)t′⌋ and adds noise back up to t′; γ is η. It
+/// neither clips nor thresholds, whatever the file says, like diffusers' class.
 package struct TCDScheduler: ConfiguredScheduler {
     package let timesteps: [Float]
     package let initialNoiseSigma: Float = 1

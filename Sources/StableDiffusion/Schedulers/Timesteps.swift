@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The training timesteps that a sampler visits, falling; numpy's arithmetic, half to even.
+/// The training timesteps that a sampler visits, decreasing; numpy's arithmetic, half to even.
 enum Timesteps {
-    /// Whole timesteps of DDIM and PNDM.
+    /// Integer timesteps of DDIM and PNDM.
     static func whole(_ parameters: SchedulerParameters, count: Int) -> [Double] {
         let last = Double(parameters.trainTimesteps - 1)
         if parameters.spacing == .linspace {
@@ -20,9 +20,9 @@ enum Timesteps {
         return spaced(parameters, count: count)
     }
 
-    /// Whole timesteps of DPM-Solver and UniPC, which leave out the last of `count + 1`.
+    /// Integer timesteps of DPM-Solver and UniPC, which omit the last of `count + 1`.
     ///
-    /// `end` is one past the last timestep used. Fewer than `count` only where it is clipped.
+    /// `end` is one past the last timestep used. Fewer than `count` only if clipped.
     static func solver(_ parameters: SchedulerParameters, count: Int, end: Int) -> [Double] {
         switch parameters.spacing {
         case .linspace:
@@ -38,9 +38,9 @@ enum Timesteps {
     }
 
     /// The timesteps that LCM and TCD models were distilled at, thinned evenly; `np.linspace`
-    /// without its end point, cut to whole numbers.
+    /// without its end point, truncated to integers.
     ///
-    /// - Throws: where there are fewer than `count`.
+    /// - Throws: if there are fewer than `count`.
     static func distilled(
         _ parameters: SchedulerParameters, count: Int
     ) throws(SchedulerError) -> [Float] {
@@ -68,11 +68,11 @@ enum Timesteps {
     }
 
     /// `np.arange(from, 0, -step).round() - 1`, of which numpy's rounding sometimes makes one more
-    /// than `count`, at timestep -1; that one is left out.
+    /// than `count`, at timestep -1; that one is dropped.
     private static func trailing(from start: Int, step: Double, _ count: Int) -> [Double] {
         let start = Double(start)
         let length = min(count, Int((start / step).rounded(.up)))
-        // numpy adds multiples of the difference of the first two.
+        // numpy adds multiples of the difference between the first two.
         let delta = (start - step) - start
         return (0..<length).map {
             (start + Double($0) * delta).rounded(.toNearestOrEven) - 1

@@ -9,7 +9,7 @@ internal import Glibc
 struct TrainingSchedule: Sendable {
     /// ᾱ, the share of the picture's variance.
     let alphasCumprod: [Float]
-    /// σ = √((1 - ᾱ) / ᾱ), rising.
+    /// σ = √((1 - ᾱ) / ᾱ), increasing.
     let sigmas: [Float]
     /// The natural logarithms of `sigmas`.
     let logSigmas: [Float]
@@ -76,7 +76,8 @@ struct TrainingSchedule: Sendable {
         }
     }
 
-    /// `torch.linspace` in single precision: from both ends to the middle, with fused products.
+    /// `torch.linspace` in single precision: from both ends towards the middle, with fused
+    /// products.
     static func linspace(_ start: Float, _ end: Float, _ count: Int) -> [Float] {
         guard count > 1 else { return [start] }
         let step = (end - start) / Float(count - 1)

@@ -52,7 +52,7 @@ package struct UniPCMultistepScheduler: ConfiguredScheduler {
         let solver = parameters.solver
         let count = timesteps.count
         let orders = (0..<count).map { index in
-            // Order 2 and more divide by the step, which is infinite towards no noise at all.
+            // Orders of 2 and more divide by the step, which is infinite towards no noise.
             if levels[index + 1].lambda.isInfinite { return 1 }
             let limit = solver.lowerOrderFinal ? min(solver.order, count - index) : solver.order
             return min(limit, index + 1)
@@ -104,9 +104,9 @@ package struct UniPCMultistepScheduler: ConfiguredScheduler {
     }
 }
 
-/// One predictor or corrector step as numbers, found once when the scheduler is made.
+/// One predictor or corrector step as coefficients, computed when the scheduler is created.
 struct UniPCUpdate: Sendable {
-    /// x: coefficient of the sample the step starts from.
+    /// x: coefficient of the sample at the start of the step.
     private let sample: Float
     /// Coefficient of the output there.
     private let output: Float
@@ -114,7 +114,7 @@ struct UniPCUpdate: Sendable {
     private let residual: Float
     /// Steps back to the earlier outputs, in units of this step.
     private var ratios: [Float] = []
-    /// Weights of the differences to the earlier outputs, and of this step's own.
+    /// Weights of the differences to the earlier outputs, and of this step's own output.
     private var weights: [Float] = []
 
     init(
@@ -162,7 +162,7 @@ struct UniPCUpdate: Sendable {
             factorial *= Float(power + 2)
             phi = phi / hh - 1 / factorial
         }
-        // Gauss's elimination with partial pivoting, as LAPACK.
+        // Gaussian elimination with partial pivoting, as in LAPACK.
         for column in 0..<size {
             let pivot = (column..<size).max { abs(rows[$0][column]) < abs(rows[$1][column]) }
             rows.swapAt(column, pivot ?? column)
@@ -182,8 +182,8 @@ struct UniPCUpdate: Sendable {
 
     /// Steps from `start` into `sample`.
     ///
-    /// `this` is the output at the step's end, which a corrector has; the newest output in
-    /// `buffers` is the one at its start.
+    /// `this` is the output at the end of the step, which only a corrector has; the newest output
+    /// in `buffers` is the one at its start.
     func apply(
         _ buffers: SchedulerHistory.Buffers, this: UnsafePointer<Float>?,
         from start: UnsafePointer<Float>, to sample: UnsafeMutablePointer<Float>, count: Int

@@ -2,7 +2,7 @@
 
 internal import TensorKit
 
-/// transformers' `CLIPEncoderLayer`: causal self-attention and a perceptron, each on normed tokens
+/// transformers' `CLIPEncoderLayer`: causal self-attention and an MLP, each on normalised tokens
 /// beside the residual stream.
 final class CLIPEncoderLayer: Sendable {
     private let norm1: LayerNorm

@@ -2,10 +2,10 @@
 
 internal import TensorKit
 
-/// The layers of a text encoder: small ones stay packed, large ones are packed again for every
-/// prompt, one at a time.
+/// The layers of a text encoder: small encoders stay packed, large ones are packed again for every
+/// prompt, one layer at a time.
 ///
-/// A prompt is encoded once and then waits for dozens of U-Net calls. Packed, the layers of Stable
+/// A prompt is encoded once and then serves dozens of U-Net calls. Packed, the layers of Stable
 /// Diffusion 1.5 take 0.34 GB in f32 and those of 2.1 four times as much; the file has them anyway.
 struct CLIPEncoderLayers: Sendable {
     private enum Layers {
@@ -14,12 +14,12 @@ struct CLIPEncoderLayers: Sendable {
     }
     private let layers: Layers
 
-    /// Weights in all that are worth keeping: 64 MB in f32.
+    /// Total weights worth keeping: 64 MB in f32.
     static let keptWeightCountMax = 1 << 24
 
     /// - Parameters:
     ///   - team: the threads that pack.
-    ///   - keptWeightCountMax: weights in all that are kept.
+    ///   - keptWeightCountMax: total weights that are kept.
     init(
         _ configuration: TextEncoderConfiguration, loader: WeightLoader, team: ThreadTeam,
         keptWeightCountMax: Int
@@ -35,7 +35,7 @@ struct CLIPEncoderLayers: Sendable {
         }
     }
 
-    /// Whether they are in memory all the time.
+    /// Whether they stay in memory.
     var areKept: Bool {
         if case .kept = layers { true } else { false }
     }
@@ -47,9 +47,9 @@ struct CLIPEncoderLayers: Sendable {
         }
     }
 
-    /// Lends the first layers, one after the other.
+    /// Passes the first layers to `body`, one after the other.
     ///
-    /// In a dry run the first one stands for all that are not in memory: they are alike.
+    /// In a dry run the first one represents all that are not in memory: they are alike.
     func forEach(
         first count: Int, lane: ComputeLane, _ body: (Int, CLIPEncoderLayer) -> Void
     ) throws {
@@ -59,7 +59,7 @@ struct CLIPEncoderLayers: Sendable {
         case .deferred(let layers, let team):
             for index in 0..<(lane.isMeasuring ? 1 : count) {
                 let layer = try layers[index].make(team: team)
-                // Packing has left the thread with another team.
+                // Packing has left another team on the thread.
                 lane.team.adopt()
                 body(index, layer)
             }
@@ -68,7 +68,7 @@ struct CLIPEncoderLayers: Sendable {
 }
 
 extension TextEncoderConfiguration {
-    /// Weights of the products of one layer.
+    /// Weights of one layer's products.
     fileprivate var layerWeightCount: Int {
         4 * hiddenSize * hiddenSize + 2 * hiddenSize * intermediateSize
     }

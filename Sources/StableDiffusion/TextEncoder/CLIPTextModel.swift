@@ -3,7 +3,7 @@
 internal import SafeTensors
 package import TensorKit
 
-/// transformers' `CLIPTextModel`: token numbers to the hidden states that a U-Net attends to.
+/// transformers' `CLIPTextModel`: token ids to the hidden states that a U-Net attends to.
 package final class CLIPTextModel: Sendable {
     /// What it was built from.
     package let configuration: TextEncoderConfiguration
@@ -16,7 +16,8 @@ package final class CLIPTextModel: Sendable {
     ///
     /// - Parameters:
     ///   - team: the threads that read and pack weights, now or for a prompt.
-    ///   - keptWeightCountMax: layers with more weights than this are packed anew for a prompt.
+    ///   - keptWeightCountMax: an encoder with more weights than this is packed anew for each
+    ///     prompt.
     init(
         _ configuration: TextEncoderConfiguration, loader: WeightLoader, team: ThreadTeam,
         keptWeightCountMax: Int
@@ -40,8 +41,8 @@ package final class CLIPTextModel: Sendable {
     ///
     /// - Parameters:
     ///   - team: the threads that read and pack weights, now or for a prompt.
-    ///   - keptWeightCountMax: layers with more weights than this are packed anew for a prompt;
-    ///     `nil` is what pays.
+    ///   - keptWeightCountMax: an encoder with more weights than this is packed anew for each
+    ///     prompt; `nil` for the default.
     /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
     package static func load(
         from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil,
@@ -61,7 +62,7 @@ package final class CLIPTextModel: Sendable {
         }
     }
 
-    /// Whether its layers are in memory all the time.
+    /// Whether its layers stay in memory.
     var keepsLayers: Bool { layers.areKept }
 
     /// The shape of the hidden states of a sequence of tokens.
@@ -69,7 +70,7 @@ package final class CLIPTextModel: Sendable {
         TensorShape(tokens: tokenCount, channels: configuration.hiddenSize)
     }
 
-    /// Checks what `forward` requires: known tokens, not too many, a layer left to run.
+    /// Checks the requirements of `forward`: known tokens, not too many, a layer left to run.
     package func check(tokens: [Int32], clipSkip: Int?) throws(TextEncoderError) {
         guard (1...configuration.positionCountMax).contains(tokens.count) else {
             throw .sequenceLength(found: tokens.count, maximum: configuration.positionCountMax)
@@ -82,14 +83,14 @@ package final class CLIPTextModel: Sendable {
         }
     }
 
-    /// Encodes sequences of equal length that `check` accepts, each by itself.
+    /// Encodes sequences of equal length accepted by `check`, each by itself.
     ///
     /// - Parameters:
-    ///   - clipSkip: layers left out at the end plus one, as A1111 counts: 1 leaves out none, 2 is
+    ///   - clipSkip: layers left out at the end plus one, as A1111 counts: 1 skips none, 2 is
     ///     diffusers' `clip_skip=1`. The final norm always runs. `nil` is 1.
     ///   - outputs: one per sequence, `[1, tokens, hiddenSize]`, f32.
-    ///   - observer: is given each layer's result by name; for tests.
-    /// - Throws: what reading or packing weights that are not in memory throws.
+    ///   - observer: receives each layer's result by name; for tests.
+    /// - Throws: errors of reading or packing weights that are not in memory.
     package func forward(
         sequences: [[Int32]], clipSkip: Int? = nil, into outputs: [Tensor], lane: ComputeLane,
         observer: ActivationObserver? = nil
@@ -131,7 +132,7 @@ package final class CLIPTextModel: Sendable {
     }
 }
 
-/// Why a sequence can't be encoded.
+/// Why a sequence cannot be encoded.
 package enum TextEncoderError: Error, Equatable, CustomStringConvertible {
     case sequenceLength(found: Int, maximum: Int)
     case unknownToken(Int, vocabularySize: Int)

@@ -2,7 +2,8 @@
 
 internal import TensorKit
 
-/// What `text_encoder/config.json` says; the defaults are those of transformers' `CLIPTextConfig`.
+/// The contents of `text_encoder/config.json`; the defaults are those of transformers'
+/// `CLIPTextConfig`.
 package struct TextEncoderConfiguration: Sendable, Equatable {
     package var modelType = "clip_text_model"
     package var vocabularySize = 49_408

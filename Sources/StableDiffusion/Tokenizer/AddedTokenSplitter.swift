@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Cuts added tokens out of a text: leftmost first, the longest of those that begin there.
+/// Cuts added tokens out of a text: leftmost first, the longest of those starting there.
 struct AddedTokenSplitter: Sendable {
     /// A part of a text.
     enum Piece {
@@ -16,7 +16,7 @@ struct AddedTokenSplitter: Sendable {
 
     private let entries: [Entry]
 
-    /// Looks for tokens with these ids; normalised tokens are looked for in their normalised form.
+    /// Searches for tokens with these ids; normalised tokens are matched in their normalised form.
     init(_ tokens: some Sequence<(token: AddedToken, id: Int32)>) {
         entries = tokens.map { token, id in
             let content = token.content
@@ -27,7 +27,7 @@ struct AddedTokenSplitter: Sendable {
         }.sorted { ($0.scalars.count, $1.id) > ($1.scalars.count, $0.id) }
     }
 
-    /// Hands out the pieces in order; empty text is left out.
+    /// Returns the pieces in order, without empty ones.
     func split(_ text: [Unicode.Scalar], _ body: (Piece) -> Void) {
         var start = 0
         var position = 0

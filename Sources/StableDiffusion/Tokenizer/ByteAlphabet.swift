@@ -2,7 +2,7 @@
 
 /// GPT-2's reversible alphabet: one printable character for each byte.
 ///
-/// Printable Latin-1 bytes stand for themselves, the other 68 take the characters from U+0100 on
+/// Printable Latin-1 bytes represent themselves, the other 68 take the characters from U+0100 on
 /// (`bytes_to_unicode` of the reference code, `ByteLevel` of the tokenizers library).
 enum ByteAlphabet {
     /// The character of each byte.
@@ -20,7 +20,7 @@ enum ByteAlphabet {
     private static let bytes = [Unicode.Scalar: UInt8](
         uniqueKeysWithValues: characters.enumerated().map { ($1, UInt8($0)) })
 
-    /// The bytes that a token's characters stand for; the token's own UTF-8 when it holds others.
+    /// The bytes represented by a token's characters; the token's own UTF-8 if it contains others.
     static func bytes(of token: String) -> [UInt8] {
         var result: [UInt8] = []
         for scalar in token.unicodeScalars {

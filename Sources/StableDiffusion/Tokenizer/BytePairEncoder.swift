@@ -2,13 +2,13 @@
 
 /// Byte-pair encoding of one word: joins neighbours by merge rank, leftmost first.
 struct BytePairEncoder: Sendable {
-    /// What a pair of symbols becomes, and how early.
+    /// The result of joining a pair of symbols, and its rank.
     struct Merge: Sendable {
         var rank: Int32
         var id: Int32
     }
 
-    /// Id of each byte inside a word; the unknown token's where the vocabulary lacks it.
+    /// Id of each byte inside a word; the unknown token's if the vocabulary lacks it.
     let byteIDs: [Int32]
     /// Id of each byte at the end of a word.
     let finalByteIDs: [Int32]
@@ -17,8 +17,8 @@ struct BytePairEncoder: Sendable {
 
     /// Appends the ids of a word given as UTF-8.
     ///
-    /// A linked list of symbols and a heap of candidate merges: O(n log n), so that a prompt that
-    /// is one long word costs no more than others.
+    /// A linked list of symbols and a heap of candidate merges: O(n log n), so that a prompt
+    /// consisting of one long word costs no more than others.
     func encode(_ word: [UInt8], into ids: inout [Int32]) {
         guard word.count > 1 else {
             if let byte = word.first { ids.append(finalByteIDs[Int(byte)]) }
@@ -58,7 +58,7 @@ struct BytePairEncoder: Sendable {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 
-    /// A join that was possible when it was proposed.
+    /// A join that was possible when it was queued.
     struct Candidate {
         var rank: Int32
         var left: Int
@@ -83,7 +83,7 @@ struct BytePairEncoder: Sendable {
             next = (1...Int32(ids.count)).map { $0 == Int32(ids.count) ? -1 : $0 }
         }
 
-        /// Whether the pair is still what it was; joined symbols have id -1.
+        /// Whether the pair is unchanged; joined symbols have id -1.
         func holds(_ candidate: Candidate) -> Bool {
             let right = Int(next[candidate.left])
             return right >= 0 && ids[candidate.left] == candidate.leftID

@@ -21,8 +21,8 @@ package struct CLIPTokenizer: Sendable {
     private let vectors: VectorTokens
     private let tokensByID: [Int32: String]
 
-    /// Loads `tokenizer.json`, or else `vocab.json` and `merges.txt`, and where they exist
-    /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` of a folder.
+    /// Loads a folder's `tokenizer.json`, or `vocab.json` and `merges.txt`, and, if they exist,
+    /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
     package init(directory: URL) throws(TokenizerError) {
         let whole = try TokenizerFiles.decode(
             TokenizerFiles.whole, in: directory, as: TokenizerJSON.self)
@@ -41,7 +41,7 @@ package struct CLIPTokenizer: Sendable {
     /// - Throws: `ConfigurationError`, `TokenizerError`.
     package init(model: ModelDirectory) throws {
         let directory = try model.component("tokenizer")
-        // Before and after: what was read in between is what was noted.
+        // Before and after: what was read in between matches the recorded state.
         func note() throws(ConfigurationError) {
             for name in TokenizerFiles.all { try model.files.note("\(directory)/\(name)") }
         }
@@ -83,8 +83,8 @@ package struct CLIPTokenizer: Sendable {
         idCount = Int(tokensByID.keys.max() ?? 0) + 1
     }
 
-    /// The ids of added tokens: those of the vocabulary, or the numbers behind it in turn, whatever
-    /// the files say; so transformers 5 counts.
+    /// The ids of added tokens: those of the vocabulary, or the numbers after it in turn, whatever
+    /// the files say; transformers 5 counts this way.
     private static func ids(
         of tokens: [AddedToken], _ vocabulary: TokenizerVocabulary
     ) -> [String: Int32] {
@@ -132,7 +132,7 @@ package struct CLIPTokenizer: Sendable {
     /// Encodes a prompt as the pipeline feeds it to the text encoder: begin, at most
     /// `modelMaxLength - 2` ids of text, end, padding.
     ///
-    /// A token that stands for several vectors is written out first.
+    /// A token that represents several vectors is expanded first.
     package func encode(_ prompt: String) -> TokenizedPrompt {
         var all = ids(of: prompt)
         if let expanded = vectors.expanding(prompt, ids: all) { all = ids(of: expanded) }
@@ -149,12 +149,12 @@ package struct CLIPTokenizer: Sendable {
             removedText: cut.isEmpty ? nil : decode(cut), cutsBeginning: cutsLeft)
     }
 
-    /// The text that ids stand for, as transformers' `decode`: lower case, words set apart by
+    /// The text represented by ids, as transformers' `decode`: lower case, words separated by
     /// spaces.
     package func decode(_ ids: some Sequence<Int32>) -> String {
         var bytes: [UInt8] = []
         for id in ids { bytes += ByteAlphabet.bytes(of: tokensByID[id] ?? "") }
-        // On bytes: as characters, a `>` may join with a mark that follows it.
+        // On bytes: as characters, a `>` may combine with a mark that follows it.
         let marker = Array("</w>".utf8)
         var spaced: [UInt8] = []
         var position = 0
@@ -169,18 +169,18 @@ package struct CLIPTokenizer: Sendable {
 
 /// A prompt as ids.
 package struct TokenizedPrompt: Sendable, Hashable {
-    /// `modelMaxLength` ids: begin, text, end, and padding behind or before them.
+    /// `modelMaxLength` ids: begin, text, end, and padding after or before them.
     package var ids: [Int32]
     /// Ids without the padding, begin and end included.
     package var tokenCount: Int
-    /// How many ids of text did not fit.
+    /// Number of text ids that did not fit.
     package var removedTokenCount: Int
-    /// The text that did not fit; `nil` when all did.
+    /// The text that did not fit; `nil` if all did.
     package var removedText: String?
-    /// Whether what did not fit is the beginning.
+    /// Whether the beginning did not fit.
     package var cutsBeginning = false
 
-    /// What to tell the person whose prompt was cut, naming what was lost; `nil` when nothing was.
+    /// A warning that quotes the truncated part of the prompt; `nil` if nothing was truncated.
     package var truncationWarning: String? {
         removedText.map { text in
             let shown = text.count > 200 ? text.prefix(199) + "…" : text[...]

@@ -2,39 +2,39 @@
 
 internal import FoundationEssentials
 
-/// A token that is cut out of the text before anything else happens to it.
+/// A token that is cut out of the text before any other processing.
 struct AddedToken: Sendable, Equatable {
     /// The token's text.
     var content: String
-    /// Whether it is looked for in the normalised text (lower case) or in the text as written.
+    /// Whether it is matched in the normalised text (lower case) or in the text as written.
     var isNormalized = false
-    /// Whether it counts only where no word character touches it.
+    /// Whether it counts only if no word character touches it.
     var isSingleWord = false
-    /// Its id where the vocabulary lacks it.
+    /// Its id if the vocabulary lacks it.
     var id: Int32?
 }
 
-/// What `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and the added tokens
-/// of `tokenizer.json` say together.
+/// The combined contents of `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`
+/// and the added tokens of `tokenizer.json`.
 ///
-/// The rules are those of transformers 5's `from_pretrained`: where the configuration lists
-/// `added_tokens_decoder`, the other three count for nothing; else the map overrides the
-/// configuration, and `tokenizer.json` the older list. A token written as a plain string is looked
-/// for in the text as written. So SD 2's pad token `!` is cut out of prompts too.
+/// The rules are those of transformers 5's `from_pretrained`: if the configuration lists
+/// `added_tokens_decoder`, the other three are ignored; otherwise the map overrides the
+/// configuration, and `tokenizer.json` the older list. A token written as a plain string is matched
+/// in the text as written. So SD 2's pad token `!` is cut out of prompts too.
 package struct TokenizerConfiguration: Sendable {
     /// Begins every prompt.
     package var beginningOfText = "<|startoftext|>"
     /// Ends every prompt.
     package var endOfText = "<|endoftext|>"
-    /// Stands for what the vocabulary lacks.
+    /// Replaces what the vocabulary lacks.
     package var unknown = "<|endoftext|>"
-    /// Fills a prompt up.
+    /// Fills up a prompt.
     package var padding = "<|endoftext|>"
     /// Ids in an encoded prompt, `bos` and `eos` included.
     package var modelMaxLength = 77
-    /// Where a prompt that is too long is cut.
+    /// Where an overlong prompt is truncated.
     package var truncationSide = TokenizerSide.right
-    /// Where a short prompt is filled up.
+    /// Where a short prompt is padded.
     package var paddingSide = TokenizerSide.right
     /// Tokens cut out of the text, later ones replacing earlier ones of the same content.
     var addedTokens: [AddedToken] = []
@@ -44,7 +44,7 @@ package struct TokenizerConfiguration: Sendable {
         addedTokens = Self.added(specials: [.text(beginningOfText), .text(endOfText)], extra: [])
     }
 
-    /// Reads the folder's files; each of them may be missing.
+    /// Reads the folder's files; any of them may be missing.
     ///
     /// - Parameter whole: the folder's `tokenizer.json`.
     init(directory: URL, whole: TokenizerJSON?) throws(TokenizerError) {
@@ -124,7 +124,7 @@ package struct TokenizerConfiguration: Sendable {
         let known = Set(extra.map(\.content))
         var values: [TokenValue] = []
         for special in specials where !known.contains(special.content) {
-            // Two written alike are one; of a string and an object, the later one counts.
+            // Two identical ones are one; of a string and an object, the later one counts.
             if !values.contains(where: { $0.isSame(as: special) }) { values.append(special) }
         }
         return (extra + values.map(\.token)).filter { !$0.content.isEmpty }
@@ -196,7 +196,7 @@ extension AddedToken {
     }
 }
 
-/// The keys of the configuration files that decide ids.
+/// The keys of the configuration files that determine ids.
 private struct File: Decodable {
     var bosToken: TokenValue?
     var eosToken: TokenValue?
@@ -235,7 +235,7 @@ private struct File: Decodable {
         paddingSide = try values.decodeIfPresent(String.self, forKey: .paddingSide)
         addedTokensDecoder = try values.decodeIfPresent(
             [String: TokenValue.Object].self, forKey: .addedTokensDecoder)
-        // A dictionary here names model-specific tokens, which CLIP has none of.
+        // A dictionary here names model-specific tokens, of which CLIP has none.
         let extra = try? values.decodeIfPresent([TokenValue].self, forKey: .extraSpecialTokens)
         let additional = try values.decodeIfPresent(
             [TokenValue].self, forKey: .additionalSpecialTokens)

@@ -2,9 +2,9 @@
 
 internal import SafeTensors
 
-/// Why a tokenizer folder can't be used.
+/// Why a tokenizer folder cannot be used.
 ///
-/// Paths are named as the caller gave them.
+/// Paths are those given by the caller.
 package enum TokenizerError: Error, Equatable, CustomStringConvertible {
     case unreadable(path: String, reason: String)
     case malformedVocabulary(path: String, reason: String)
@@ -24,10 +24,10 @@ package enum TokenizerError: Error, Equatable, CustomStringConvertible {
             """
         case .gitLFSPointer(let path): "\(path) \(GitLFSPointer.explanation)"
         case .malformedVocabulary(let path, let reason):
-            "\(path) is no CLIP vocabulary: \(reason); download the file again"
+            "\(path) is not a CLIP vocabulary: \(reason); download the file again"
         case .malformedMerge(let path, let place, let text):
             """
-            \(path), \(place): "\(text)" is no merge; each holds two symbols with one space \
+            \(path), \(place): "\(text)" is not a merge; each is two symbols with one space \
             between them; download the file again
             """
         case .mergeOutsideVocabulary(let path, let place, let token):

@@ -12,17 +12,17 @@ package enum TokenizerFiles {
         "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     ]
 
-    /// All that may be read; models differ in which of them they have.
+    /// All files that may be read; models differ in which of them they have.
     package static let all = [whole, "vocab.json", "merges.txt"] + settings
 
-    /// Those that are read in a folder: beside `tokenizer.json`, `vocab.json` and `merges.txt` count
-    /// for nothing.
+    /// The files that are read from a folder: beside `tokenizer.json`, `vocab.json` and
+    /// `merges.txt` are ignored.
     package static func read(in directory: String) -> [String] {
         FileManager.default.fileExists(atPath: "\(directory)/\(whole)")
             ? [whole] + settings : ["vocab.json", "merges.txt"] + settings
     }
 
-    /// Reads a file that must be there.
+    /// Reads a required file.
     static func read(_ url: URL) throws(TokenizerError) -> Data {
         let data: Data
         do { data = try Data(contentsOf: url) } catch {

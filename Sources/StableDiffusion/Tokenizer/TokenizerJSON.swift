@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What `tokenizer.json` of the tokenizers library says, as far as transformers 5's `CLIPTokenizer`
-/// reads it: vocabulary, merges, added tokens, and at which side it cuts and pads.
+/// The parts of the tokenizers library's `tokenizer.json` that transformers 5's `CLIPTokenizer`
+/// reads: vocabulary, merges, added tokens, and the sides of truncation and padding.
 ///
-/// Normaliser, pre-tokenizer and post-processor are CLIP's own there, whatever the file says.
+/// Normaliser, pre-tokenizer and post-processor are always CLIP's own, whatever the file says.
 struct TokenizerJSON: Decodable {
     /// Tokens that are cut out of the text.
     var addedTokens: [Token]
@@ -34,7 +34,7 @@ struct TokenizerJSON: Decodable {
     }
 
     struct Model: Decodable {
-        /// `BPE`; older files leave it out.
+        /// `BPE`; older files omit it.
         var type: String?
         /// Ids by token.
         var vocabulary: [String: Int32]

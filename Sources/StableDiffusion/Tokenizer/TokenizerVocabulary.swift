@@ -10,14 +10,14 @@ struct TokenizerVocabulary {
 
     private static let endOfWord = "</w>"
 
-    /// Two symbols that become one, and where the file says so.
+    /// Two symbols that become one, and the place in the file.
     private struct Pair {
         var left: String
         var right: String
         var place: String
     }
 
-    /// Takes what `tokenizer.json` says.
+    /// Uses the contents of `tokenizer.json`.
     ///
     /// - Parameter path: the file, for errors.
     init(_ model: TokenizerJSON.Model, path: String) throws(TokenizerError) {

@@ -4,7 +4,7 @@
     internal import Foundation
 #else
     // The standard library's own normaliser, which Foundation uses too; the public Foundation
-    // function would bring 40 MB of ICU along.
+    // function would add 40 MB of ICU.
     @_spi(_Unicode) internal import Swift
 #endif
 
@@ -28,7 +28,7 @@ enum UnicodeNormalization {
     }
 
     /// The last Unicode version that the reference's normaliser (Rust's unicode-normalization-
-    /// alignments) knows; what came later neither joins nor changes places with its neighbours.
+    /// alignments) knows; later characters neither compose nor reorder.
     private static let unicodeVersionMax = 9
 
     private static func composed(_ text: String) -> [Unicode.Scalar] {
@@ -56,7 +56,7 @@ enum UnicodeNormalization {
     }
 }
 
-/// What the pre-tokenizer's regular expression tells apart.
+/// The classes that the pre-tokenizer's regular expression distinguishes.
 enum ScalarClass {
     /// `\p{L}`.
     case letter
@@ -64,11 +64,11 @@ enum ScalarClass {
     case number
     /// `\s`.
     case whitespace
-    /// Anything else, marks and unassigned scalars included.
+    /// Anything else, including marks and unassigned scalars.
     case other
 
-    /// The last Unicode version that the reference's regular expressions (Oniguruma) know; what
-    /// came later is `other` there, and so here.
+    /// The last Unicode version that the reference's regular expressions (Oniguruma) know; later
+    /// characters are `other` there, and so here.
     private static let unicodeVersionMax = 16
 
     /// Classifies a scalar.

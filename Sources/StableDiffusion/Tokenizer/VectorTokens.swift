@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Added tokens that stand for several vectors of a textual inversion.
+/// Added tokens that represent several vectors of a textual inversion.
 ///
 /// They are `<x>`, `<x>_1`, `<x>_2` and so on. A prompt names only the first; diffusers'
-/// `maybe_convert_prompt` writes the others behind it.
+/// `maybe_convert_prompt` inserts the others after it.
 struct VectorTokens: Sendable {
-    /// A token and all of its vectors, with spaces between them.
+    /// A token and all of its vectors, separated by spaces.
     private struct Expansion: Sendable {
         var token: [Unicode.Scalar]
         var replacement: [Unicode.Scalar]
@@ -29,10 +29,10 @@ struct VectorTokens: Sendable {
         self.expansions = expansions
     }
 
-    /// The prompt with all vectors of its tokens; `nil` where it has no such token.
+    /// The prompt with all vectors of its tokens; `nil` if it has no such token.
     ///
-    /// As diffusers does it: what occurs as a token is replaced wherever its letters stand. One
-    /// that is written in other letters is found, but not replaced.
+    /// As in diffusers: a string that occurs as a token is replaced wherever its letters occur. One
+    /// with different letter case is found, but not replaced.
     ///
     /// - Parameter ids: the prompt's.
     func expanding(_ prompt: String, ids: [Int32]) -> String? {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Cuts normalised text into the words that byte-pair encoding works on.
+/// Splits normalised text into the words that byte-pair encoding works on.
 ///
 /// Equal to the two regular expressions of transformers' pre-tokenizer, one after the other:
 /// `<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`,
@@ -57,7 +57,7 @@ struct WordScanner {
     private static let markers = ["<|startoftext|>", "<|endoftext|>"].map {
         Array($0.unicodeScalars)
     }
-    /// In the expression's order; no one is the beginning of another.
+    /// In the expression's order; none is a prefix of another.
     private static let contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map {
         Array($0.unicodeScalars)
     }

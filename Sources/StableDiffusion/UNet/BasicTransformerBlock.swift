@@ -3,9 +3,9 @@
 internal import TensorKit
 
 /// diffusers' `BasicTransformerBlock`: self-attention, cross-attention and feed-forward, each on
-/// normed tokens beside the residual stream.
+/// normalised tokens beside the residual stream.
 final class BasicTransformerBlock: Sendable {
-    /// The first attention: over the tokens, or over the text where a configuration says so.
+    /// The first attention: over the tokens, or over the text if the configuration says so.
     private enum FirstAttention {
         case tokens(SelfAttention)
         case text(CrossAttention)
@@ -18,7 +18,7 @@ final class BasicTransformerBlock: Sendable {
     private let norm3: LayerNorm
     private let feedForward: FeedForward
     private let activationType: ElementType
-    /// Which of the network's transformer blocks this is: plans are kept by it.
+    /// The index of this block in the network, by which plans are kept.
     private let index: Int
 
     init(_ shape: TransformerShape, builder: UNetBuilder, loader: WeightLoader) throws {
@@ -40,7 +40,7 @@ final class BasicTransformerBlock: Sendable {
 
     /// Updates the residual stream `[batch, height, width, channels]`, f32, in place.
     ///
-    /// Where tokens merge, each part is x += U(part(M(norm(x)))).
+    /// Where tokens are merged, each part is x += U(part(M(norm(x)))).
     func forward(_ hidden: Tensor, pass: UNetPass) {
         let lane = pass.lane
         lane.workspace.scope {
@@ -61,7 +61,7 @@ final class BasicTransformerBlock: Sendable {
         }
     }
 
-    /// The one place where tokens meet tokens.
+    /// The only place where tokens interact.
     private func attendFirst(
         _ normed: Tensor, merge: BlockMerge?, addingTo hidden: Tensor, pass: UNetPass
     ) {

@@ -4,7 +4,7 @@ internal import TensorKit
 
 /// diffusers' `Attention` over the text (`attn2`).
 ///
-/// The text's keys and values don't change over the steps; `PreparedText` holds them.
+/// The text's keys and values do not change over the steps; `PreparedText` holds them.
 final class CrossAttention: Sendable {
     private let queries: any PackedLinear
     private let keysValues: any PackedLinear
@@ -12,7 +12,7 @@ final class CrossAttention: Sendable {
     private let headCount: Int
     private let channels: Int
     private let activationType: ElementType
-    /// Which entry of a prepared text belongs to this layer.
+    /// The entry of a prepared text that belongs to this layer.
     let slot: Int
 
     init(
@@ -31,7 +31,7 @@ final class CrossAttention: Sendable {
             "to_out.0", inputChannels: channels, outputChannels: channels)
     }
 
-    /// Shape of the keys and values, side by side, of a text.
+    /// Shape of a text's keys and values, side by side.
     func keysValuesShape(for text: TensorShape) -> TensorShape {
         text.with(channels: 2 * channels)
     }
@@ -44,7 +44,7 @@ final class CrossAttention: Sendable {
     /// The attention of the tokens to the text.
     ///
     /// - Parameters:
-    ///   - tokens: `[batch, tokens, channels]`, normed, the activation type; overwritten.
+    ///   - tokens: `[batch, tokens, channels]`, normalised, the activation type; overwritten.
     ///   - output: likewise, f32.
     ///   - residual: added to the result; it may be the output itself.
     func forward(

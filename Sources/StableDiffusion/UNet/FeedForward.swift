@@ -4,18 +4,18 @@ package import TensorKit
 
 /// diffusers' `FeedForward` with `GEGLU`.
 ///
-/// Many tokens go through it in several parts, one after the other: what lies between the two
-/// products is twelve times as wide as they are.
+/// Many tokens are processed in several parts, one after the other: the values between the two
+/// products are twelve times as wide as the tokens.
 package final class FeedForward: Sendable {
     private let gatedProjection: any PackedLinear
     private let output: any PackedLinear
     private let activationType: ElementType
     private let partByteCount: Int
-    /// Rows below which reading the weights once more would cost time.
+    /// With fewer rows, reading the weights once more would cost time.
     private static let partRowCountMin = 256
 
-    /// - Parameter partByteCount: what a part may have between the products; a call of SD 1.5's
-    ///   shape is 4 % faster for it than with all tokens at once (f32, AVX2).
+    /// - Parameter partByteCount: limit of a part's values between the products; a call of SD 1.5's
+    ///   shape is 4 % faster with it than with all tokens at once (f32, AVX2).
     package init(channels: Int, loader: WeightLoader, partByteCount: Int = 8 << 20) throws {
         self.partByteCount = partByteCount
         activationType = loader.activationType
@@ -26,7 +26,7 @@ package final class FeedForward: Sendable {
     }
 
     /// - Parameters:
-    ///   - tokens: `[batch, tokens, channels]`, normed, the activation type.
+    ///   - tokens: `[batch, tokens, channels]`, normalised, the activation type.
     ///   - output: likewise, f32.
     ///   - residual: added to the result; it may be the output itself.
     package func forward(
@@ -61,7 +61,7 @@ package final class FeedForward: Sendable {
         }
     }
 
-    /// Rows per part: parts as equal as can be, so that a layer sees few shapes.
+    /// Rows per part: parts are as equal as possible, so that a layer sees few shapes.
     private func partSize(rowCount: Int) -> Int {
         let width = gatedProjection.outputChannels + output.inputChannels
         let fitting = partByteCount / (width * activationType.byteCount)

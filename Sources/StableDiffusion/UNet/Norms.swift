@@ -24,10 +24,10 @@ struct GroupNorm: Sendable {
             into: output)
     }
 
-    /// Sums of a map that comes in bands: of nothing yet, in the caller's scope.
+    /// Sums of a map that arrives in bands: initially of nothing, in the caller's scope.
     func sums(_ lane: ComputeLane) -> GroupNormSums { lane.groupNormSums(groupCount: groupCount) }
 
-    /// What it does to a map whose sums are known, in the caller's scope.
+    /// The norm's scale and shift for a map whose sums are known, in the caller's scope.
     func coefficients(
         _ sums: GroupNormSums, of shape: TensorShape, lane: ComputeLane
     ) -> GroupNormCoefficients {
@@ -51,7 +51,7 @@ struct LayerNorm: Sendable {
 }
 
 extension ComputeLane {
-    /// The tensor itself where its type is right, else a converted copy in the workspace, valid
+    /// The tensor itself if its type is right, otherwise a converted copy in the workspace, valid
     /// until the caller's scope ends.
     func converted(_ input: Tensor, to elementType: ElementType) -> Tensor {
         guard input.elementType != elementType else { return input }

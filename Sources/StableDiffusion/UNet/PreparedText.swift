@@ -2,12 +2,12 @@
 
 internal import TensorKit
 
-/// What all cross-attention layers of a U-Net need of one text: their keys and values.
+/// What all cross-attention layers of a U-Net need from one text: their keys and values.
 ///
 /// Made once per prompt, used by every step.
 package final class PreparedText {
     private let entries: [Tensor]
-    /// Texts in it.
+    /// Number of texts.
     package let batch: Int
 
     /// - Parameter text: `[batch, tokens, textChannels]`, f32.
@@ -20,7 +20,7 @@ package final class PreparedText {
         var offsets = [0]
         for shape in shapes {
             let byteCount = shape.elementCount * activationType.byteCount
-            // The same spacing as in a workspace: whole cache lines, room behind the end.
+            // The same spacing as in a workspace: whole cache lines, room past the end.
             offsets.append(offsets[offsets.count - 1] + (byteCount + 255) / 128 * 128)
         }
         let storage =
@@ -38,6 +38,6 @@ package final class PreparedText {
         }
     }
 
-    /// Keys and values, side by side, of one layer: `[batch, tokens, 2 · channels]`.
+    /// One layer's keys and values, side by side: `[batch, tokens, 2 · channels]`.
     func keysValues(_ slot: Int) -> Tensor { entries[slot] }
 }

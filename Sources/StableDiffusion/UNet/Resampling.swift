@@ -15,7 +15,7 @@ final class Downsample2D: Sendable {
                 inputChannels: channels, outputChannels: channels, kernelSize: 3, stride: 2))
     }
 
-    /// The grid after it: half the size, rounded up.
+    /// The grid of the result: half the size, rounded up.
     func outputShape(for input: TensorShape) -> TensorShape {
         convolution.geometry.outputShape(for: input)
     }
@@ -33,13 +33,13 @@ final class Downsample2D: Sendable {
 
 /// diffusers' `Upsample2D`: nearest-neighbour resize to the output's grid, then a convolution.
 ///
-/// The output's grid need not be twice the input's: where a side was odd on the way down it is one
+/// The output's grid need not be twice the input's: if a side was odd on the way down it is one
 /// less, as with diffusers' `upsample_size`.
 final class Upsample2D: Sendable {
     private let convolution: any PackedConvolution
     private let activationType: ElementType
 
-    /// - Parameter usualPixelCount: of the output, at the size that the model was made for.
+    /// - Parameter usualPixelCount: of the output, at the model's native size.
     init(channels: Int, usualPixelCount: Int, loader: WeightLoader) throws {
         activationType = loader.activationType
         convolution = try loader.convolution(

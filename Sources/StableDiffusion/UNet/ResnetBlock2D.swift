@@ -2,12 +2,12 @@
 
 internal import TensorKit
 
-/// diffusers' `ResnetBlock2D`: two normed convolutions beside a shortcut, the timestep added
+/// diffusers' `ResnetBlock2D`: two normalised convolutions beside a shortcut, the timestep added
 /// between them.
 final class ResnetBlock2D: Sendable {
     private let norm1: GroupNorm
     private let convolution1: any PackedConvolution
-    /// Yields the bias of the first convolution plus the projected timestep.
+    /// Returns the bias of the first convolution plus the projected timestep.
     private let timeProjection: any PackedLinear
     private let norm2: GroupNorm
     private let convolution2: any PackedConvolution
@@ -15,14 +15,14 @@ final class ResnetBlock2D: Sendable {
     private let activation: Activation
     private let activationType: ElementType
 
-    /// The numbers that all residual blocks of a network share.
+    /// The numbers shared by all residual blocks of a network.
     struct Options {
         var groupCount: Int
         var epsilon: Float
         var activation: Activation
         /// Width of the timestep's embedding.
         var timeChannels: Int
-        /// Pixels of a feature map at the size that the model was made for.
+        /// Pixels of a feature map at the model's native size.
         var usualPixelCount: Int
     }
 
@@ -63,8 +63,8 @@ final class ResnetBlock2D: Sendable {
     /// - Parameters:
     ///   - input: `[batch, height, width, inputChannels]`, f32.
     ///   - timeEmbedding: `[1, 1, 1, timeChannels]` after the activation, the activation type.
-    ///   - output: `[batch, height, width, outputChannels]`, f32; it may be `input` where the
-    ///     channels are equal.
+    ///   - output: `[batch, height, width, outputChannels]`, f32; it may be `input` if the channels
+    ///     are equal.
     func forward(
         _ input: Tensor, timeEmbedding: Tensor, into output: Tensor, lane: ComputeLane
     ) {

@@ -4,7 +4,7 @@ internal import TensorKit
 
 /// diffusers' `Attention` over the tokens themselves (`attn1`).
 ///
-/// Queries have a product of their own, because merging may leave fewer keys than queries.
+/// Queries have a separate product, because merging may leave fewer keys than queries.
 final class SelfAttention: Sendable {
     private let queries: any PackedLinear
     private let keysValues: any PackedLinear
@@ -26,12 +26,12 @@ final class SelfAttention: Sendable {
             "to_out.0", inputChannels: channels, outputChannels: channels)
     }
 
-    /// The attention of some tokens to themselves, or to others that stand for them.
+    /// The attention of some tokens to themselves, or to others that represent them.
     ///
     /// - Parameters:
-    ///   - tokens: `[batch, tokens, channels]`, normed, the activation type; overwritten.
-    ///   - others: where not the tokens themselves, `[batch, others, channels]`, likewise.
-    ///   - logCounts: logarithms of how many tokens each key stands for, `[others]`, times
+    ///   - tokens: `[batch, tokens, channels]`, normalised, the activation type; overwritten.
+    ///   - others: if not the tokens themselves, `[batch, others, channels]`, likewise.
+    ///   - logCounts: logarithms of how many tokens each key represents, `[others]`, times
     ///     `keyBiasScale`.
     ///   - output: `[batch, tokens, channels]`, f32.
     ///   - residual: added to the result; it may be the output itself.
@@ -57,7 +57,7 @@ final class SelfAttention: Sendable {
         }
     }
 
-    /// What a bias on the logits is multiplied with for the kernel, which scales it later: √d.
+    /// The factor applied to a bias on the logits, which the kernel scales later: √d.
     var keyBiasScale: Float { 1 / attentionScale(channels: channels, headCount: headCount) }
 }
 

@@ -4,7 +4,7 @@ internal import Glibc
 internal import TensorKit
 
 /// diffusers' `Timesteps` and `TimestepEmbedding`: a timestep as sines and cosines of many
-/// frequencies, then a small perceptron.
+/// frequencies, then a small MLP.
 final class TimestepEmbedding: Sendable {
     private let frequencyCount: Int
     private let flipsSineToCosine: Bool
@@ -36,7 +36,7 @@ final class TimestepEmbedding: Sendable {
     /// Width of the result.
     var channels: Int { projection2.outputChannels }
 
-    /// Computes the embedding as the residual blocks use it: after their activation.
+    /// Computes the embedding as used by the residual blocks: after their activation.
     ///
     /// - Parameters:
     ///   - condition: the guidance embedding of a distilled model, `[1, 1, 1, dimension]`, f32.
@@ -79,7 +79,7 @@ final class TimestepEmbedding: Sendable {
     }
 }
 
-/// The guidance scale as distilled models (LCM) take it.
+/// The guidance scale in the form distilled models (LCM) use.
 ///
 /// Matches diffusers' `get_guidance_scale_embedding`; `scale` is the guidance scale minus one.
 package func guidanceScaleEmbedding(_ scale: Float, dimension: Int) -> [Float] {

@@ -12,14 +12,14 @@ struct TransformerShape {
     var groupCount: Int
     /// Halvings between the network's input and this level.
     var level: Int
-    /// Where on the way through the network they lie.
+    /// Their position on the way through the network.
     var stage: TokenMergeStage
 }
 
 /// diffusers' `Transformer2DModel`: transformer blocks on the pixels of a feature map.
 ///
-/// Its projections are 1×1 convolutions or products by configuration; in NHWC both are the same
-/// product.
+/// Its projections are 1×1 convolutions or products, depending on the configuration; in NHWC both
+/// are the same product.
 final class Transformer2DModel: Sendable {
     private let norm: GroupNorm
     private let projectionIn: any PackedLinear

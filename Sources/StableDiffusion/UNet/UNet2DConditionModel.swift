@@ -6,7 +6,7 @@ package import TokenMerging
 
 /// diffusers' `UNet2DConditionModel`: predicts the noise (or velocity) in latents.
 ///
-/// Immutable and shared: lanes may run it at the same time.
+/// Immutable and shared: lanes may run it concurrently.
 package final class UNet2DConditionModel: Sendable {
     /// What it was built from.
     package let configuration: UNetConfiguration
@@ -59,23 +59,23 @@ package final class UNet2DConditionModel: Sendable {
         }
     }
 
-    /// How often a side of the latents is halved; sides that are no multiple of 2 to this power
-    /// work too, as in diffusers, but the model was trained on multiples.
+    /// How often a side of the latents is halved; sides that are not multiples of 2 to this power
+    /// also work, as in diffusers, but the model was trained on multiples.
     package var downsamplingCount: Int { configuration.blockOutputChannels.count - 1 }
 
-    /// Channels of the text that the cross-attention layers look at.
+    /// Channels of the text that the cross-attention layers attend to.
     package var textChannels: Int? {
         (try? configuration.levels())?.last?.crossAttentionDimension
     }
 
-    /// The places where tokens can merge, for latents of this size: its transformer blocks.
+    /// The sites at which tokens can be merged, for latents of this size: its transformer blocks.
     ///
     /// - Parameter sample: `[batch, height, width, channels]`.
     package func mergeSites(for sample: TensorShape) -> [TokenMergeSite] {
         blocks.mergeSites(for: sample)
     }
 
-    /// Does everything that depends on neither sample nor timestep, once for all steps.
+    /// Prepares everything that depends on neither sample nor timestep, once for all steps.
     ///
     /// In a dry run the result has shapes but no memory.
     /// - Parameters:
@@ -95,13 +95,12 @@ package final class UNet2DConditionModel: Sendable {
     /// Runs the network.
     ///
     /// - Parameters:
-    ///   - sample: latents `[batch, height, width, inputChannels]`, f32, scaled as the scheduler
-    ///     says.
+    ///   - sample: latents `[batch, height, width, inputChannels]`, f32, scaled by the scheduler.
     ///   - timestep: 0…999, not necessarily whole.
     ///   - conditioning: prepared for the same batch.
-    ///   - merging: what merges tokens in this call; none leaves them all.
+    ///   - merging: what merges tokens in this call; `nil` keeps them all.
     ///   - output: `[batch, height, width, outputChannels]`, f32.
-    ///   - observer: is given each stage's result by name; for tests.
+    ///   - observer: receives each stage's result by name; for tests.
     package func forward(
         _ sample: Tensor, timestep: Float, conditioning: UNetConditioning,
         merging: TokenMergePass? = nil, into output: Tensor, lane: ComputeLane,
@@ -129,7 +128,7 @@ package final class UNet2DConditionModel: Sendable {
         }
     }
 
-    /// Runs a stage and, between its way down and its way up, everything below it.
+    /// Runs a stage and, between its two sides, everything below it.
     private func run(stage index: Int, _ input: Tensor, into output: Tensor, pass: UNetPass) {
         let stage = stages[index]
         let workspace = pass.lane.workspace
@@ -151,10 +150,10 @@ package final class UNet2DConditionModel: Sendable {
     }
 }
 
-/// Sees the result of a part of a network under diffusers' name for it.
+/// Receives the result of a part of a network under diffusers' name for it.
 package typealias ActivationObserver = (_ name: String, _ result: Tensor) -> Void
 
-/// What every layer of one pass through a U-Net gets.
+/// The inputs of every layer in one pass through a U-Net.
 struct UNetPass {
     /// After the activation, `[1, 1, 1, channels]`, the activation type.
     var timeEmbedding: Tensor

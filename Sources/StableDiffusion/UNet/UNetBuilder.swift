@@ -3,7 +3,7 @@
 internal import TensorKit
 internal import TokenMerging
 
-/// Makes the parts of a U-Net and numbers its cross-attention layers as it goes.
+/// Creates the parts of a U-Net and numbers its cross-attention layers.
 final class UNetBuilder {
     private let configuration: UNetConfiguration
     private let loader: WeightLoader
@@ -39,7 +39,7 @@ final class UNetBuilder {
     /// All stages from the outermost to the innermost.
     ///
     /// At each level the entry (the first convolution or a downsampler) and every layer of the down
-    /// block leave one skip; the up block takes them in reverse order.
+    /// block produce one skip; the up block takes them in reverse order.
     func stages() throws -> [UNetStage] {
         var stages: [UNetStage] = []
         for index in levels.indices {
@@ -70,9 +70,9 @@ final class UNetBuilder {
             usualPixelCount: usualPixelCount(level: level))
     }
 
-    /// Pixels of a level's feature maps at the size that the model was made for.
+    /// Pixels of a level's feature maps at the model's native size.
     private func usualPixelCount(level: Int) -> Int {
-        // Stable Diffusion's, where the file doesn't say.
+        // Stable Diffusion's, if the file does not say.
         let grid = configuration.sampleGrid ?? (64, 64)
         return max(grid.height >> level, 1) * max(grid.width >> level, 1)
     }

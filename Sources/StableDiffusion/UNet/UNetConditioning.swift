@@ -2,11 +2,11 @@
 
 internal import TensorKit
 
-/// What the samples of a pass are conditioned on beside their timestep: made once per image, used
+/// What the samples of a pass are conditioned on besides their timestep: made once per image, used
 /// by every step.
 ///
-/// A pass is a half of a guided image, or both. What a half brings besides its text (SDXL's pooled
-/// text and sizes, a text of another length) belongs here.
+/// A pass is one half of a guided image, or both. Further inputs of a half besides its text (SDXL's
+/// pooled text and sizes, a text of another length) belong here.
 package struct UNetConditioning {
     /// Keys and values of the text, one text per sample.
     let text: PreparedText
@@ -14,6 +14,6 @@ package struct UNetConditioning {
     /// timeConditionProjectionDimension]`, f32; `nil` for all others.
     let guidance: Tensor?
 
-    /// Samples that it is for.
+    /// Number of samples it is for.
     var batch: Int { text.batch }
 }

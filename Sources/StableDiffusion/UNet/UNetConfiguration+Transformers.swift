@@ -3,12 +3,12 @@
 internal import TensorKit
 internal import TokenMerging
 
-// The transformer blocks that a configuration asks for: what can be said of them before any weights
-// are loaded.
+// The transformer blocks of a configuration: what is known about them before any weights are
+// loaded.
 
 extension UNetConfiguration {
-    /// All transformer blocks, in the order in which `UNetBuilder` makes them: stage by stage from
-    /// the outermost, down before up, then the mid block.
+    /// All transformer blocks, in the order in which `UNetBuilder` creates them: stage by stage
+    /// from the outermost, down before up, then the mid block.
     func transformerShapes() throws(ConfigurationProblem) -> [TransformerShape] {
         let levels = try levels()
         var shapes: [TransformerShape] = []
@@ -33,7 +33,8 @@ extension UNetConfiguration {
         return shapes
     }
 
-    /// The numbers that shape the transformers of a level on one way, or of the mid block below it.
+    /// The numbers that shape the transformers of one side of a level, or of the mid block below
+    /// it.
     func transformerShape(
         of level: UNetLevel, at index: Int, _ stage: TokenMergeStage
     ) -> TransformerShape {
@@ -49,7 +50,7 @@ extension UNetConfiguration {
 }
 
 extension [TransformerShape] {
-    /// The places where tokens can merge, for latents of this size: one per block.
+    /// The sites at which tokens can be merged, for latents of this size: one per block.
     ///
     /// - Parameter sample: `[batch, height, width, channels]`.
     func mergeSites(for sample: TensorShape) -> [TokenMergeSite] {

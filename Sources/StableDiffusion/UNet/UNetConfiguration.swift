@@ -2,14 +2,14 @@
 
 internal import TensorKit
 
-/// What `unet/config.json` says; the defaults are those of diffusers' `UNet2DConditionModel`.
+/// The contents of `unet/config.json`; the defaults are those of diffusers' `UNet2DConditionModel`.
 package struct UNetConfiguration: Sendable, Equatable {
     package var className = "UNet2DConditionModel"
     /// Latent rows and columns that the model was trained on; one number or two.
     package var sampleSize: PerBlock<Int>?
     package var inputChannels = 4
     package var outputChannels = 4
-    /// The sample goes in as 2x − 1.
+    /// The sample is passed as 2x − 1.
     package var centersInputSample = false
     /// The cosines come first in the timestep's embedding.
     package var flipsSineToCosine = true
@@ -21,7 +21,7 @@ package struct UNetConfiguration: Sendable, Equatable {
     package var upBlockTypes = [
         "UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D",
     ]
-    /// The first attention of a block looks at the text too.
+    /// The first attention of a block attends to the text too.
     package var onlyCrossAttention: PerBlock<Bool> = .all(false)
     package var blockOutputChannels = [320, 640, 1280, 1280]
     package var layersPerBlock: PerBlock<Int> = .all(2)
@@ -34,11 +34,11 @@ package struct UNetConfiguration: Sendable, Equatable {
     /// diffusers' `attention_head_dim`, which holds the *number of heads* in every published
     /// Stable Diffusion configuration.
     package var attentionHeadDimension: PerBlock<Int> = .all(8)
-    /// Overrides `attentionHeadDimension` where a configuration has it.
+    /// Overrides `attentionHeadDimension` if present.
     package var attentionHeadCount: PerBlock<Int>?
     package var usesLinearProjection = false
     package var timeEmbeddingDimension: Int?
-    /// Values of the guidance embedding that distilled models (LCM) take beside the timestep.
+    /// Values of the guidance embedding that distilled models (LCM) take besides the timestep.
     package var timeConditionProjectionDimension: Int?
     package var inputKernelSize = 3
     package var outputKernelSize = 3
@@ -76,7 +76,7 @@ extension UNetConfiguration: ComponentConfiguration {
         case outputKernelSize = "conv_out_kernel"
     }
 
-    /// Options of other models: each has one value here.
+    /// Options of other models: each has only one supported value here.
     private static let fixedOptions: [(key: String, value: OptionValue)] = [
         ("dual_cross_attention", .bool(false)), ("class_embed_type", .null),
         ("num_class_embeds", .null), ("class_embeddings_concat", .bool(false)),
@@ -123,7 +123,7 @@ extension UNetConfiguration: ComponentConfiguration {
 }
 
 extension UNetConfiguration {
-    /// Latent height and width that the model was trained on, if the file says.
+    /// Latent height and width that the model was trained on, if the file says so.
     package var sampleGrid: (height: Int, width: Int)? {
         switch sampleSize {
         case .all(let side): (side, side)
@@ -143,7 +143,7 @@ extension UNetConfiguration {
 }
 
 extension Activation {
-    /// The function that diffusers and transformers know by this name.
+    /// The function with this name in diffusers and transformers.
     init?(configurationName name: String) {
         switch name {
         case "silu", "swish": self = .silu

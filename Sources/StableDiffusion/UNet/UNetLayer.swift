@@ -2,8 +2,8 @@
 
 internal import TensorKit
 
-/// One layer of a block on the way down or up: a residual block, then a transformer where the
-/// block has attention (`CrossAttnDownBlock2D`, `CrossAttnUpBlock2D`).
+/// One layer of a block on the way down or up: a residual block, then a transformer if the block
+/// has attention (`CrossAttnDownBlock2D`, `CrossAttnUpBlock2D`).
 final class UNetLayer: Sendable {
     private let resnet: ResnetBlock2D
     private let transformer: Transformer2DModel?

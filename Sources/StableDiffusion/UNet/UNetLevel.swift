@@ -6,9 +6,9 @@ struct UNetLevel: Equatable {
     var headCount: Int
     var crossAttentionDimension: Int
     var onlyCrossAttention: Bool
-    /// Whether the block on the way down has transformers.
+    /// Whether the down block has transformers.
     var downHasAttention: Bool
-    /// Whether the block on the way up has them.
+    /// Whether the up block has transformers.
     var upHasAttention: Bool
     /// Transformer blocks per layer on the way down; the count is the number of layers.
     var downTransformerLayers: [Int]
@@ -19,7 +19,7 @@ struct UNetLevel: Equatable {
 }
 
 extension UNetConfiguration {
-    /// The levels from the finest to the coarsest, with every shorthand of the file spelt out.
+    /// The levels from the finest to the coarsest, with every shorthand of the file expanded.
     func levels() throws(ConfigurationProblem) -> [UNetLevel] {
         let count = blockOutputChannels.count
         let layers = try layersPerBlock.resolved(count: count, key: "layers_per_block")

@@ -2,16 +2,16 @@
 
 internal import TensorKit
 
-/// One rung of the U: a step on the way down, the skip that it leaves, and the layer on the way up
-/// that takes the skip.
+/// One rung of the U: a step on the way down, the skip that it produces, and the layer on the way
+/// up that consumes the skip.
 ///
 /// Everything deeper in the network runs between the two, so a U-Net is its stages nested in each
-/// other. The skip and what comes back from below are halves of one tensor, and both are written in
+/// other. The skip and the result from below are halves of one tensor, and both are written in
 /// place: nothing is concatenated.
 final class UNetStage: Sendable {
     /// The step on the way down.
     enum Encoder: Sendable {
-        /// The first convolution of the network; samples go in as 2x − 1 where they are centred.
+        /// The first convolution of the network; samples are passed as 2x − 1 if they are centred.
         case input(
             any PackedConvolution, activationType: ElementType, centersSample: Bool)
         /// A layer of a down block.
@@ -28,7 +28,7 @@ final class UNetStage: Sendable {
     /// diffusers' names of both steps, without `resnets` and `attentions`.
     let names: (encoder: String, decoder: String)
 
-    /// - Parameter arrivingChannels: channels of what comes back from below.
+    /// - Parameter arrivingChannels: channels of the result from below.
     init(
         encoder: Encoder, skipChannels: Int, arrivingChannels: Int, decoder: UNetLayer,
         upsampler: Upsample2D?, names: (encoder: String, decoder: String)
@@ -41,7 +41,7 @@ final class UNetStage: Sendable {
         self.names = names
     }
 
-    /// Room for what comes back from below (first) and the skip, for an input of this stage.
+    /// Memory for the result from below (first) and the skip, for an input of this stage.
     func joinedShape(for input: TensorShape) -> TensorShape {
         let grid =
             switch encoder {
@@ -51,10 +51,10 @@ final class UNetStage: Sendable {
         return grid.with(channels: arrivingChannels + skipChannels)
     }
 
-    /// The part of the joined tensor that what is below writes.
+    /// The part of the joined tensor written by the stages below.
     func arriving(_ joined: Tensor) -> Tensor { joined.channels(0..<arrivingChannels) }
 
-    /// The part of the joined tensor that `encode` writes.
+    /// The part of the joined tensor written by `encode`.
     func skip(_ joined: Tensor) -> Tensor {
         joined.channels(arrivingChannels..<arrivingChannels + skipChannels)
     }

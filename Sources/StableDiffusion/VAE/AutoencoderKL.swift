@@ -42,7 +42,7 @@ package final class AutoencoderKL: Sendable {
         }
     }
 
-    /// Sizes of feature maps on the way to the picture; of all but one the maps need not be kept.
+    /// Sizes of feature maps on the way to the picture; only the maps of one need to be kept.
     package var levelCount: Int { configuration.blockOutputChannels.count }
 
     /// The picture's shape for latents: `scaleFactor` times their grid, three channels.
@@ -56,11 +56,12 @@ package final class AutoencoderKL: Sendable {
     /// Decodes latents, one picture of the batch after the other.
     ///
     /// - Parameters:
-    ///   - latents: as sampling leaves them, `[batch, height, width, latentChannels]`, f32; they
+    ///   - latents: as returned by sampling, `[batch, height, width, latentChannels]`, f32; they
     ///     are divided by `scalingFactor` here.
     ///   - image: of `outputShape(for:)`, f32, about −1…1, not clamped.
     ///   - plan: how memory is used.
-    ///   - observer: is given each layer's result by name, of layers whose maps are kept; for tests.
+    ///   - observer: receives each layer's result by name, for layers whose maps are kept; for
+    ///     tests.
     package func decode(
         _ latents: Tensor, into image: Tensor, plan: DecodingPlan, lane: ComputeLane,
         observer: ActivationObserver? = nil

@@ -2,12 +2,13 @@
 
 internal import TensorKit
 
-/// A feature map that is nowhere in memory: lines are computed whenever they are asked for.
+/// A feature map that is never stored whole: lines are computed on request.
 protocol ComputedLines: FeatureLines {
     /// How its values are stored.
     var elementType: ElementType { get }
 
-    /// Makes lines from an even one to an even one or the end, `[1, range.count, width, channels]`.
+    /// Computes lines from an even one to an even one or the end, `[1, range.count, width,
+    /// channels]`.
     func make(_ range: Range<Int>, into output: Tensor, pass: DecoderPass)
 }
 
@@ -57,9 +58,9 @@ struct ResnetLines: ComputedLines {
     var elementType: ElementType { .float32 }
 
     func make(_ range: Range<Int>, into output: Tensor, pass: DecoderPass) {
-        // Once for the convolutions and the shortcut, else every block would double the work. The
-        // second convolution wants a line more, the one before it begins at an even line and wants
-        // another.
+        // Once for the convolutions and the shortcut, otherwise every block would double the work.
+        // The second convolution needs an extra line; the one before it begins at an even line and
+        // needs another.
         let wide = pass.surroundings(of: range, by: 3, height: shape.height)
         let lines = map.lines(wide, pass: pass)
         resnet.run(

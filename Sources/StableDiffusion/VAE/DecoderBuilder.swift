@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Makes a decoder's layers from its configuration.
+/// Creates a decoder's layers from its configuration.
 struct DecoderBuilder {
     private let configuration: VAEConfiguration
     private let loader: WeightLoader
@@ -14,7 +14,7 @@ struct DecoderBuilder {
     }
 
     /// Mid block and up blocks, by the size of the feature maps: each level but the first begins
-    /// with the upsampler that ends the block before.
+    /// with the upsampler at the end of the previous block.
     func levels() throws -> [[DecoderLayer]] {
         try channels.indices.map { level in
             try (level == 0 ? midBlock() : [upsampler(to: level)]) + upBlock(level)
@@ -58,7 +58,7 @@ struct DecoderBuilder {
         return DecoderLayer(name: name, kind: .resnet(resnet))
     }
 
-    /// For maps of a level, at the size that the model was made for.
+    /// For maps of a level, at the model's native size.
     private func options(_ level: Int) -> DecoderOptions {
         let side = configuration.sampleSide / configuration.scaleFactor
         return DecoderOptions(

@@ -2,7 +2,7 @@
 
 /// One layer of the chain between a decoder's two outer convolutions.
 struct DecoderLayer: Sendable {
-    /// What it does.
+    /// Its operation.
     enum Kind: Sendable {
         case resnet(DecoderResnet)
         case attention(VAEAttention)

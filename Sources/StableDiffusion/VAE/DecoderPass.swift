@@ -3,15 +3,15 @@
 internal import Glibc
 internal import TensorKit
 
-/// One decoding of one picture, as its layers see it.
+/// The decoding of one picture, as seen by its layers.
 struct DecoderPass {
     let lane: ComputeLane
     let plan: DecodingPlan
 
-    /// Calls `body` with the lines of each band of a map, top to bottom, each in a scope of its own.
+    /// Calls `body` with the lines of each band of a map, top to bottom, each in its own scope.
     ///
-    /// Bands depend on the map's shape and the plan alone, and begin at even lines: where a
-    /// convolution handles lines in pairs, a pair is then the same whatever the bands.
+    /// Bands depend only on the map's shape and the plan, and begin at even lines: if a convolution
+    /// handles lines in pairs, the pairs are the same whatever the bands.
     func forEachBand(of shape: TensorShape, _ body: (Range<Int>) -> Void) {
         for range in plan.bands(of: shape) {
             lane.workspace.scope {
@@ -28,7 +28,7 @@ struct DecoderPass {
     }
 
     /// The lines of a map that convolutions need for some lines of their result, from an even line
-    /// on to an even line or the end.
+    /// to an even line or the end.
     func surroundings(of range: Range<Int>, by count: Int, height: Int) -> Range<Int> {
         let lower = max(range.lowerBound - count, 0) / 2 * 2
         return lower..<min((range.upperBound + count + 1) / 2 * 2, height)
@@ -39,7 +39,7 @@ struct DecoderPass {
     ///
     /// - Parameters:
     ///   - shape: the input's whole map.
-    ///   - fill: is given the lines that are inside the map, and where to write them.
+    ///   - fill: receives the lines that are inside the map, and their destination.
     func convolutionInput(
         for range: Range<Int>, of shape: TensorShape, _ type: ElementType,
         _ fill: (Range<Int>, Tensor) -> Void

@@ -2,9 +2,9 @@
 
 internal import TensorKit
 
-/// diffusers' `ResnetBlock2D` without a timestep: two normed convolutions beside a shortcut.
+/// diffusers' `ResnetBlock2D` without a timestep: two normalised convolutions beside a shortcut.
 final class DecoderResnet: Sendable {
-    /// What both norms do to one picture's maps.
+    /// The scale and shift of both norms for one picture's maps.
     struct Norms {
         var first: GroupNormCoefficients
         var second: GroupNormCoefficients
@@ -41,8 +41,8 @@ final class DecoderResnet: Sendable {
     /// Replaces a map by its result, in the same memory.
     ///
     /// - Parameters:
-    ///   - map: `[1, height, width, inputChannels]`, f32, at the start of memory that has room for
-    ///     the result, too.
+    ///   - map: `[1, height, width, inputChannels]`, f32, at the start of memory with room for the
+    ///     result, too.
     ///   - hidden: `[1, height, width, outputChannels]`, the activation type; overwritten.
     /// - Returns: the result, `[1, height, width, outputChannels]`, f32.
     func forward(_ map: Tensor, hidden: Tensor, pass: DecoderPass) -> Tensor {
@@ -71,10 +71,10 @@ final class DecoderResnet: Sendable {
         return result
     }
 
-    /// `result = map · Wᵀ + b` where both start at the same address.
+    /// `result = map · Wᵀ + b` if both start at the same address.
     ///
-    /// Bands go through scratch memory, in the order in which a written band only covers what was
-    /// read before: from the top where lines become shorter, else from the bottom.
+    /// Bands go through scratch memory, in the order in which a written band only covers lines
+    /// already read: from the top if lines become shorter, otherwise from the bottom.
     private func project(
         _ map: Tensor, by shortcut: any PackedLinear, into result: Tensor, pass: DecoderPass
     ) {
@@ -93,14 +93,15 @@ final class DecoderResnet: Sendable {
         }
     }
 
-    /// What the norms do to a map, in the caller's scope; the map's values are asked for twice.
+    /// The scale and shift of the norms for a map, in the caller's scope; reads the map's values
+    /// twice.
     func norms(of map: any FeatureLines, pass: DecoderPass) -> Norms {
         let firstNorm = first.coefficients(of: map, pass: pass)
         let hidden = HiddenLines(map: map, resnet: self, norm: firstNorm)
         return Norms(first: firstNorm, second: second.coefficients(of: hidden, pass: pass))
     }
 
-    /// Makes some lines of the result.
+    /// Computes some lines of the result.
     ///
     /// - Parameters:
     ///   - range: from an even line on.

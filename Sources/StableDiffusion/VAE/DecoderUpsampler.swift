@@ -22,7 +22,7 @@ final class DecoderUpsampler: Sendable {
         input.with(height: 2 * input.height, width: 2 * input.width)
     }
 
-    /// Makes the whole result.
+    /// Computes the whole result.
     ///
     /// - Parameters:
     ///   - map: `[1, height, width, channels]`, f32.
@@ -33,7 +33,7 @@ final class DecoderUpsampler: Sendable {
         }
     }
 
-    /// Makes some lines of the result.
+    /// Computes some lines of the result.
     ///
     /// - Parameters:
     ///   - range: from an even line to an even line.
@@ -46,7 +46,7 @@ final class DecoderUpsampler: Sendable {
         let lane = pass.lane
         let whole = outputShape(for: map.shape)
         lane.workspace.scope {
-            // Both lines of a pixel, so one more above and below than the convolution wants.
+            // Both lines of a pixel, so one more above and below than the convolution needs.
             let wide = range.lowerBound - 1..<range.upperBound + 1
             let input = pass.convolutionInput(for: wide, of: whole, activationType) {
                 let source = map.lines($0.lowerBound / 2..<$0.upperBound / 2, pass: pass)

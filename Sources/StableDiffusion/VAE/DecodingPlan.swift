@@ -2,23 +2,23 @@
 
 package import TensorKit
 
-/// How decoding uses memory; the picture is the same whatever the plan.
+/// How decoding uses memory; the picture is the same with every plan.
 package struct DecodingPlan: Sendable, Hashable {
-    /// About how many bytes of a feature map are made at a time.
+    /// Approximate number of bytes of a feature map computed at a time.
     package var bandByteCount: Int
-    /// How many of the finest levels keep no feature maps: whatever of them is needed is computed
-    /// again, once for each group norm, so that less memory takes more time.
+    /// How many of the finest levels keep no feature maps: their values are recomputed once for
+    /// each group norm, trading time for memory.
     package var recomputedLevelCount: Int
 
     package init(bandByteCount: Int, recomputedLevelCount: Int = 0) {
-        precondition(bandByteCount > 0 && recomputedLevelCount >= 0, "a plan for nothing")
+        precondition(bandByteCount > 0 && recomputedLevelCount >= 0, "a plan without bands")
         self.bandByteCount = bandByteCount
         self.recomputedLevelCount = recomputedLevelCount
     }
 
     /// Keeps all maps.
     ///
-    /// Bands are large enough for every thread to have work, and small enough to count for little
+    /// Bands are large enough for every thread to have work, and small enough to be negligible
     /// beside the maps.
     package init(threadCount: Int) {
         self.init(bandByteCount: min(max(threadCount, 2) * Self.bytesPerThread, 256 << 20))
@@ -26,7 +26,7 @@ package struct DecodingPlan: Sendable, Hashable {
 
     private static let bytesPerThread = 8 << 20
 
-    /// The bands of lines that a map is made in, equal but for the last.
+    /// The bands of lines in which a map is computed, equal but for the last.
     package func bands(of shape: TensorShape) -> [Range<Int>] {
         let lineByteCount = shape.width * shape.channels * MemoryLayout<Float>.stride
         let most = max(bandByteCount / lineByteCount, 2)

@@ -2,7 +2,7 @@
 
 internal import TensorKit
 
-/// A feature map of one picture, of which some lines at a time are asked for.
+/// A feature map of one picture that is read some lines at a time.
 protocol FeatureLines {
     /// `[1, height, width, channels]` of the whole map.
     var shape: TensorShape { get }
@@ -21,8 +21,8 @@ struct StoredLines: FeatureLines {
     init(_ map: Tensor) { self.init(map, from: 0, of: map.shape) }
 
     /// - Parameters:
-    ///   - tensor: the lines that are there.
-    ///   - first: which line of the map comes first.
+    ///   - tensor: the available lines.
+    ///   - first: the index in the map of their first line.
     ///   - shape: the whole map's.
     init(_ tensor: Tensor, from first: Int, of shape: TensorShape) {
         self.shape = shape

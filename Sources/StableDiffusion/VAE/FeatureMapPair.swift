@@ -2,15 +2,15 @@
 
 internal import TensorKit
 
-/// Two blocks of memory that take turns: one holds a feature map, the other is for the next layer.
+/// Two alternating blocks of memory: one holds a feature map, the other is for the next layer.
 struct FeatureMapPair {
     private let blocks: [Tensor]
-    /// Which block holds the map.
+    /// The block that holds the map.
     private var current = 0
 
     /// - Parameters:
     ///   - map: the map, whose block has room for all later ones.
-    ///   - other: memory for as much.
+    ///   - other: memory of the same size.
     init(_ map: Tensor, other: Tensor) { blocks = [map, other] }
 
     /// Memory for a map that goes through layers of which the first is an upsampler, in the
@@ -18,7 +18,7 @@ struct FeatureMapPair {
     ///
     /// - Parameters:
     ///   - shape: the map's before the first layer, elsewhere in memory.
-    ///   - activationType: how residual blocks store what is between their convolutions.
+    ///   - activationType: how residual blocks store the values between their convolutions.
     init(
         from shape: TensorShape, through layers: [DecoderLayer], activationType: ElementType,
         lane: ComputeLane
@@ -46,14 +46,14 @@ struct FeatureMapPair {
         }
     }
 
-    /// A tensor in the other block; the map stays what it is.
+    /// A tensor in the other block; the map is unchanged.
     func other(_ shape: TensorShape, _ type: ElementType) -> Tensor {
         Tensor(
             storage: blocks[1 - current].storage, byteOffset: blocks[1 - current].byteOffset,
             shape: shape, elementType: type)
     }
 
-    /// A tensor in the other block, which is the map from now on.
+    /// A tensor in the other block, which becomes the map.
     mutating func next(_ shape: TensorShape) -> Tensor {
         defer { current = 1 - current }
         return other(shape, .float32)

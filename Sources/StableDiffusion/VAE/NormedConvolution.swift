@@ -2,11 +2,10 @@
 
 internal import TensorKit
 
-/// A group norm, an activation and a convolution of 3×3 pixels, on some lines of a feature map at a
-/// time.
+/// A group norm, an activation and a 3×3 convolution, on some lines of a feature map at a time.
 ///
-/// The norm's statistics are those of the whole map, so that the lines are what they would be if
-/// the map were handled as a whole.
+/// The norm's statistics are those of the whole map, so that the lines are the same as if the map
+/// were processed whole.
 final class NormedConvolution: Sendable {
     private let norm: GroupNorm
     private let activation: Activation
@@ -36,10 +35,10 @@ final class NormedConvolution: Sendable {
     /// Channels of the result.
     var outputChannels: Int { convolution.geometry.outputChannels }
 
-    /// Sums of nothing yet, in the caller's scope.
+    /// Empty sums, in the caller's scope.
     func sums(_ lane: ComputeLane) -> GroupNormSums { norm.sums(lane) }
 
-    /// What the norm does to a map, in the caller's scope; reads the map once.
+    /// The norm's scale and shift for a map, in the caller's scope; reads the map once.
     func coefficients(of map: any FeatureLines, pass: DecoderPass) -> GroupNormCoefficients {
         let sums = sums(pass.lane)
         pass.forEachBand(of: map.shape) { range in
@@ -48,7 +47,7 @@ final class NormedConvolution: Sendable {
         return coefficients(sums, of: map.shape, lane: pass.lane)
     }
 
-    /// What the norm does to a map whose sums are known, in the caller's scope.
+    /// The norm's scale and shift for a map whose sums are known, in the caller's scope.
     func coefficients(
         _ sums: GroupNormSums, of shape: TensorShape, lane: ComputeLane
     ) -> GroupNormCoefficients {
@@ -56,9 +55,9 @@ final class NormedConvolution: Sendable {
     }
 
     /// - Parameters:
-    ///   - range: the lines to make.
-    ///   - map: what is normed.
-    ///   - norm: what the norm does to it.
+    ///   - range: the lines to compute.
+    ///   - map: the input.
+    ///   - norm: the norm's scale and shift for it.
     ///   - output: the lines, `[1, range.count, width, outputChannels]`.
     ///   - residual: added to them; it may be the output itself.
     func run(
@@ -77,10 +76,10 @@ final class NormedConvolution: Sendable {
     }
 }
 
-/// The numbers that the layers of a decoder share.
+/// The numbers shared by the layers of a decoder.
 struct DecoderOptions {
     var groupCount: Int
     var activation: Activation
-    /// Pixels of a feature map at the size that the model was made for, where that matters.
+    /// Pixels of a feature map at the model's native size, if it matters.
     var usualPixelCount: Int?
 }

@@ -8,7 +8,7 @@ package import TensorKit
 ///
 /// - Parameter image: one picture `[1, height, width, channels]`, f32, contiguous.
 /// - Returns: `height · width · channels` bytes.
-/// - Throws: `NonFinitePictureError` where a value is infinite or no number.
+/// - Throws: `NonFinitePictureError` if a value is infinite or NaN.
 package func pictureBytes(_ image: Tensor) throws(NonFinitePictureError) -> [UInt8] {
     precondition(image.isContiguous, "a picture with gaps")
     let count = image.shape.elementCount
@@ -24,7 +24,7 @@ package func pictureBytes(_ image: Tensor) throws(NonFinitePictureError) -> [UIn
     }
 }
 
-/// A picture that the VAE's decoder made no numbers of.
+/// A picture for which the VAE's decoder returned NaN or infinities.
 package struct NonFinitePictureError: Error, Equatable, CustomStringConvertible {
     package init() {}
 

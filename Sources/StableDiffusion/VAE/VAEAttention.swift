@@ -2,8 +2,8 @@
 
 internal import TensorKit
 
-/// The one attention layer of the decoder: diffusers' `Attention` with a single head over all
-/// pixels, its own group norm and biases.
+/// The only attention layer of the decoder: diffusers' `Attention` with a single head over all
+/// pixels, with group norm and biases.
 final class VAEAttention: Sendable {
     private let norm: GroupNorm
     private let attention: SelfAttention

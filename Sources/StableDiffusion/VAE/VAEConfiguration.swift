@@ -2,7 +2,7 @@
 
 internal import TensorKit
 
-/// What `vae/config.json` says about decoding, with the defaults of diffusers' `AutoencoderKL`.
+/// The decoder's part of `vae/config.json`, with the defaults of diffusers' `AutoencoderKL`.
 package struct VAEConfiguration: Sendable, Equatable {
     package var className = "AutoencoderKL"
     package var outputChannels = 3
@@ -12,7 +12,7 @@ package struct VAEConfiguration: Sendable, Equatable {
     package var activationFunction = "silu"
     package var latentChannels = 4
     package var normGroupCount = 32
-    /// Picture side that the model was trained on, in pixels; it decides the size of tiles.
+    /// Picture side that the model was trained on, in pixels; it determines the size of tiles.
     package var sampleSize: PerBlock<Int> = .all(32)
     /// Latents are divided by this before decoding.
     package var scalingFactor: Float = 0.18215

@@ -5,7 +5,7 @@ internal import TensorKit
 /// diffusers' `Decoder` of `AutoencoderKL`: a chain of layers from latents to a picture.
 ///
 /// Layers run one after the other over bands of whole feature maps, so that memory holds two maps
-/// and little else. Of the finest levels no map is kept where the plan says so.
+/// and little else. The finest levels keep no map if the plan says so.
 final class VAEDecoder: Sendable {
     private let convolutionIn: any PackedConvolution
     /// The chain between the two outer convolutions, level by level; each but the first begins with
@@ -47,8 +47,8 @@ final class VAEDecoder: Sendable {
         let keptCount = max(1, levels.count - pass.plan.recomputedLevelCount)
         lane.workspace.scope {
             let coarse = lane.workspace.tensor(entry, .float32)
-            // The coarsest level has memory of its own: its attention needs more than its maps, and
-            // gives that back before the large maps come.
+            // The coarsest level has its own memory: its attention needs more than its maps, and
+            // releases it before the large maps are allocated.
             lane.workspace.scope {
                 lane.convolution(convolutionIn, latents, into: coarse)
                 observer?("conv_in", coarse)
@@ -65,7 +65,7 @@ final class VAEDecoder: Sendable {
         }
     }
 
-    /// Goes through layers whose maps are kept.
+    /// Runs layers whose maps are kept.
     private func forward(
         _ map: Tensor, _ layers: [DecoderLayer], _ pair: inout FeatureMapPair, pass: DecoderPass,
         observer: ActivationObserver?
@@ -88,7 +88,7 @@ final class VAEDecoder: Sendable {
         return map
     }
 
-    /// Goes through layers whose maps are not kept, then makes the picture.
+    /// Runs layers whose maps are not kept, then computes the picture.
     private func finish(
         _ map: any FeatureLines, _ layers: [DecoderLayer], into image: Tensor,
         pass: DecoderPass

@@ -180,13 +180,13 @@ import Testing
         func message(_ files: [String: String]) throws -> String {
             try #require(try error(files)).description
         }
-        let noVocabulary = "vocab.json is no CLIP vocabulary"
+        let noVocabulary = "vocab.json is not a CLIP vocabulary"
         #expect(try message(["vocab.json": "{\"a\": 1"]).contains(noVocabulary))
         #expect(try message(["vocab.json": "[1, 2]"]).contains(noVocabulary))
         #expect(try message(["vocab.json": "{\"a\": \"b\"}"]).contains("a: "))
         #expect(try message(["vocab.json": "{\"a\": -3}"]).contains("has id -3"))
         #expect(try message(["merges.txt": "#version: 0.2\nt h\nth e x\n"]).contains("line 3"))
-        #expect(try message(["merges.txt": "t h\nth\n"]).contains("line 2: \"th\" is no merge"))
+        #expect(try message(["merges.txt": "t h\nth\n"]).contains("line 2: \"th\" is not a merge"))
         #expect(
             try message(["merges.txt": "t h\nq zq\n"])
                 .contains("line 2: \"zq\" is not in the vocabulary"))
@@ -218,7 +218,7 @@ import Testing
                 .contains("merge 1: \"b\" is not in the vocabulary"))
         #expect(
             try whole("{\"vocab\": {\"a\": 0}, \"merges\": [[\"a\"]]}")
-                .contains("merge 1: \"a\" is no merge"))
+                .contains("merge 1: \"a\" is not a merge"))
         #expect(
             try whole("{\"vocab\": {\"a\": 2147483647}, \"merges\": []}")
                 .contains("has id 2147483647"))
@@ -227,7 +227,7 @@ import Testing
                 .contains("added_tokens is missing"))
     }
 
-    @Test func theWarningNamesWhatWasCut() throws {
+    @Test func theWarningQuotesTheTruncatedPart() throws {
         let tokenizer = try CLIPTokenizer(directory: folder("postcards"))
         let prompt = tokenizer.encode(String(repeating: "a ", count: 75) + "red lighthouse")
         let warning = try #require(prompt.truncationWarning)

@@ -10,12 +10,12 @@ struct BlockMerge {
     let layout: TokenMergeLayout
     /// The indices; none in a dry run.
     let plan: TokenMergePlan?
-    /// Whose configuration holds.
+    /// The merging of the image, with its configuration.
     let run: TokenMergeRun
-    /// The first half that the pass runs.
+    /// The first half of the pass.
     let half: Int
 
-    /// Which part of a block merges.
+    /// The parts of a block that may merge.
     enum Part { case selfAttention, crossAttention, feedForward }
 
     /// Whether this part of the block merges.
@@ -43,7 +43,7 @@ struct BlockMerge {
 
     /// `hidden += U(part(M(tokens)))`.
     ///
-    /// - Parameter part: is given merged tokens, which it may overwrite, and where to put its
+    /// - Parameter part: receives merged tokens, which it may overwrite, and the destination of its
     ///   result, f32, without a residual.
     func apply(
         _ tokens: Tensor, addingTo hidden: Tensor, lane: ComputeLane,
@@ -62,7 +62,7 @@ struct BlockMerge {
     }
 
     /// For proportional attention: log m of every merged token times a factor, in the caller's
-    /// scope; none where it is off.
+    /// scope; `nil` if it is off.
     func logCounts(scale: Float, lane: ComputeLane) -> UnsafePointer<Float>? {
         guard run.merger.configuration.usesProportionalAttention else { return nil }
         let byteCount = layout.mergedCount * MemoryLayout<Float>.stride

@@ -4,16 +4,16 @@ internal import GenerationTypes
 package import TensorKit
 package import TokenMerging
 
-/// Token merging as one pass through the U-Net sees it.
+/// Token merging in one pass through the U-Net.
 package struct TokenMergePass {
     /// The image's plans.
     let run: TokenMergeRun
-    /// Which half of the guided batch the pass's first sample is.
+    /// The half of the guided batch that is the pass's first sample.
     let firstHalf: Int
-    /// Where the halves meet when each has a lane of its own; none when this pass has them all.
+    /// Where the halves meet if each has its own lane; `nil` if this pass has them all.
     let meeting: ComputeLanes?
 
-    /// What the transformer block of this index merges; none where all tokens stay.
+    /// What the transformer block of this index merges; `nil` if all tokens stay.
     ///
     /// - Parameters:
     ///   - hidden: the block's input.
@@ -37,10 +37,10 @@ package struct TokenMergePass {
             layout: layout, plan: run.plan(index, half: firstHalf), run: run, half: firstHalf)
     }
 
-    /// Makes a plan anew.
+    /// Makes a new plan.
     ///
     /// Lanes that share it meet twice: once all features are there, one lane makes the plan; once
-    /// it is made, all go on.
+    /// it is made, all continue.
     private func refresh(_ index: Int, features: Tensor, lane: ComputeLane) {
         guard run.sharesPlans, let meeting else {
             run.timed(.planning, half: firstHalf) {
@@ -60,13 +60,13 @@ package struct TokenMergePass {
     }
 }
 
-/// Looks at the features that similarities are computed from, at every block and call.
+/// Observes the features from which similarities are computed, at every block and call.
 ///
 /// Lanes may call at the same time, for different halves.
 package protocol TokenObserver: AnyObject {
     /// - Parameters:
     ///   - features: `[halves of the pass, height, width, channels]`, valid during the call.
     ///   - site: the transformer block.
-    ///   - firstHalf: which half the first sample is.
+    ///   - firstHalf: the half of the first sample.
     func observe(_ features: Tensor, at site: TokenMergeSite, firstHalf: Int)
 }

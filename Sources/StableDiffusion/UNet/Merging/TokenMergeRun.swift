@@ -4,27 +4,27 @@ package import GenerationTypes
 package import TensorKit
 package import TokenMerging
 
-/// Token merging of one image: its plans, made, kept and thrown away with it.
+/// Token merging of one image: its plans, made, kept and discarded with it.
 ///
-/// Where a method compares tokens over both halves of a guided batch, one plan serves both. Each half
-/// then either has a lane of its own, and the lanes meet where a plan is made; or one lane runs both
-/// as one batch. Both ways compare the same features, so how threads are split decides about rounding
-/// only, as it does without merging. Every other plan belongs to its half.
+/// If a method compares tokens over both halves of a guided batch, one plan serves both. Then
+/// either each half has its own lane, and the lanes meet where a plan is made; or one lane runs
+/// both as one batch. Both ways compare the same features, so how threads are split affects only
+/// rounding, as it does without merging. Every other plan belongs to its half.
 package final class TokenMergeRun {
-    /// Who looks on, if anybody does.
+    /// Optional observer.
     package var observer: (any TokenObserver)?
-    /// Where to note what merging takes, if anybody asks.
+    /// Optional record of the time merging takes.
     package var times: TokenMergeTimes?
     private let cache: TokenMergePlanCache
     private var importance: TokenImportanceMap?
     private var knowsImportance = false
-    /// Features on their way from lane to lane, by half; written before a meeting, read after it.
+    /// Features passed between lanes, by half; written before a meeting, read after it.
     private let published: UnsafeMutablePointer<Tensor?>
 
     /// - Parameters:
     ///   - sites: the network's, for the image's size.
-    ///   - latents: the latents' grid, for methods that look at the guidance's effect.
-    ///   - seed: the image's; random choices depend on it, the call and the block alone.
+    ///   - latents: the latents' grid, for methods that use the effect of guidance.
+    ///   - seed: the image's; random choices depend only on it, the call and the block.
     ///   - halves: 2 with classifier-free guidance.
     /// - Throws: `TokenMergeConfigurationError`, `TensorStorageError`.
     package init(
@@ -57,7 +57,7 @@ package final class TokenMergeRun {
         published.deallocate()
     }
 
-    /// What decides.
+    /// The method and its options.
     package var merger: TokenMerger { cache.merger }
 
     /// The network's transformer blocks.
@@ -69,16 +69,16 @@ package final class TokenMergeRun {
     /// Whether one plan serves both halves.
     package var sharesPlans: Bool { cache.sharesPlans }
 
-    /// Whether any block merges at any time.
+    /// Whether any block ever merges.
     package var mergesAnything: Bool { cache.mergesAnything }
 
-    /// What came of it so far.
+    /// Statistics so far.
     package var statistics: TokenMergeStatistics { cache.statistics }
 
-    /// Begins a U-Net call: decides which plans it makes anew.
+    /// Begins a U-Net call: decides which plans are made anew.
     package func begin(callIndex: Int) { cache.begin(callIndex: callIndex) }
 
-    /// Ends a U-Net call: takes note of what guidance changed, for methods that ask.
+    /// Ends a U-Net call: records the effect of guidance, for methods that use it.
     ///
     /// - Parameters:
     ///   - uncond: the prediction without the prompt, `[1, height, width, channels]`, f32.
@@ -89,7 +89,7 @@ package final class TokenMergeRun {
         knowsImportance = true
     }
 
-    /// Appends what calls from `callIndex` on depend on.
+    /// Appends the state on which calls from `callIndex` on depend.
     package func save(to writer: inout WordWriter, callIndex: Int) {
         cache.save(to: &writer, callIndex: callIndex)
         if let importance, knowsImportance {
@@ -100,7 +100,7 @@ package final class TokenMergeRun {
         }
     }
 
-    /// Takes what the merging of an equal image saved; calls go on from `callIndex`.
+    /// Restores the state saved by the merging of an equal image; calls continue from `callIndex`.
     package func restore(
         from reader: inout WordReader, callIndex: Int
     ) throws(SavedStateError) {
@@ -113,16 +113,16 @@ package final class TokenMergeRun {
         importance = TokenImportanceMap(grid: grid, values: values)
     }
 
-    /// What a pass of one lane needs.
+    /// The merging of one lane's pass.
     ///
     /// - Parameters:
-    ///   - firstHalf: which half the pass's first sample is.
-    ///   - meeting: the lanes, where each runs one half.
+    ///   - firstHalf: the half of the pass's first sample.
+    ///   - meeting: the lanes, if each runs one half.
     package func pass(firstHalf: Int, meeting: ComputeLanes?) -> TokenMergePass {
         TokenMergePass(run: self, firstHalf: firstHalf, meeting: meeting)
     }
 
-    // What passes ask; lanes may do so at the same time.
+    // Used by passes; lanes may call these at the same time.
 
     func isStale(_ index: Int, half: Int) -> Bool { cache.isStale(index, half: half) }
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What merging itself takes inside U-Net calls, apart from what it saves: seconds by lane.
+/// The time merging itself takes inside U-Net calls, apart from what it saves: seconds by lane.
 ///
-/// Lanes may add to it at the same time.
+/// Lanes may add to it concurrently.
 package final class TokenMergeTimes {
-    /// What is timed.
+    /// The timed parts.
     package enum Part: Int, CaseIterable, Sendable {
         /// Choosing tokens.
         case planning
         /// Lanes waiting for each other, and for the one that makes their plan.
         ///
-        /// Part of it would be spent at the end of the call anyway, where lanes wait too.
+        /// Some of it would be spent at the end of the call anyway, where lanes wait too.
         case meeting
         /// Merging and unmerging rows, and counting them for proportional attention.
         case applying
@@ -29,7 +29,7 @@ package final class TokenMergeTimes {
 
     deinit { seconds.deallocate() }
 
-    /// Forgets everything.
+    /// Resets all times.
     package func reset() {
         seconds.initialize(repeating: 0, count: Self.laneCount * Self.stride)
     }
@@ -42,7 +42,7 @@ package final class TokenMergeTimes {
     /// Seconds of all parts, both halves together.
     package var total: Double { Part.allCases.reduce(0) { $0 + total($1) } }
 
-    /// Does something and adds what it took.
+    /// Runs the closure and adds the time it took.
     ///
     /// - Parameter half: the first half that the lane runs.
     func measure<Result>(_ part: Part, half: Int, _ body: () -> Result) -> Result {
@@ -54,7 +54,7 @@ package final class TokenMergeTimes {
 }
 
 extension TokenMergeRun {
-    /// Does a part of merging, timed where somebody wants to know.
+    /// Runs a part of merging, timed if requested.
     func timed<Result>(
         _ part: TokenMergeTimes.Part, half: Int, _ body: () -> Result
     ) -> Result {
