@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How much memory this process may still take before the system ends it.
+/// How much memory this process may still use before the system kills it.
 enum AvailableMemory {
-    /// Bytes left on the machine or, if that is less, in one of the process's control groups; `nil`
-    /// where the system does not tell.
+    /// Bytes left on the machine or, if less, in one of the process's control groups; `nil` if the
+    /// system does not report it.
     static func byteCount() -> Int? {
         [machine(), ResourceLimits.ofProcess().freeByteCount].compactMap { $0 }.min()
     }

@@ -2,9 +2,9 @@
 
 internal import CThreadTeam
 
-/// What decides about kernels and threads on this machine.
+/// The facts about this machine that determine kernels and threads.
 package struct CPUInfo: Sendable, Hashable {
-    /// The maker as the processor names it, such as `GenuineIntel`.
+    /// The vendor as reported by the processor, such as `GenuineIntel`.
     package var vendor: String
     package var family: Int
     package var model: Int
@@ -33,7 +33,7 @@ package struct CPUInfo: Sendable, Hashable {
         self.coreCount = coreCount
     }
 
-    /// Asks the processor and the system.
+    /// Queries the processor and the system.
     package static func detect() -> CPUInfo {
         let cpu = rt_cpu_detect()
         let vendor = withUnsafeBytes(of: cpu.vendor) {
@@ -45,16 +45,16 @@ package struct CPUInfo: Sendable, Hashable {
             coreCount: UsableCores.count())
     }
 
-    /// Vendor, family and model: libraries block their loops by cache sizes, so two processors
-    /// with the same instructions may still sum in another order.
+    /// Vendor, family and model: libraries block their loops by cache sizes, so two processors with
+    /// the same instructions may still sum in different orders.
     package var signature: String { "\(vendor.isEmpty ? "cpu" : vendor).\(family).\(model)" }
 }
 
 /// Counts the cores that this process may keep busy.
 private enum UsableCores {
-    /// The processors of the affinity mask, hyperthreads of one core counted once (a second thread
-    /// on a core finds its multipliers taken), and no more than the quota of a
-    /// control group, as containers have one.
+    /// The processors of the affinity mask, counting hyperthreads of one core once (a second thread
+    /// on a core finds its multipliers busy), limited by the quota of a control group, as in
+    /// containers.
     static func count() -> Int {
         var processors = [Int32](repeating: 0, count: 4096)
         let found = Int(rt_cpu_allowed(&processors, Int32(processors.count)))

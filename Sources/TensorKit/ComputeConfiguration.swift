@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a user asks for with `--backend`, `--precision`, `--threads` and `--instruction-set`.
+/// The user's choice of `--backend`, `--precision`, `--threads` and `--instruction-set`.
 ///
-/// Nil means automatic.
+/// `nil` means automatic.
 package struct ComputeConfiguration: Sendable, Hashable {
     package var backend: BackendKind?
     package var precision: Precision?
-    /// Threads in all; nil means one per usable core.
+    /// Total threads; `nil` means one per usable core.
     package var threadCount: Int?
-    /// The best instruction set that may be used; nil means the best that there is.
+    /// The best instruction set allowed; `nil` means the best available.
     package var instructionSetMax: InstructionSet?
 
     package init(
@@ -21,15 +21,15 @@ package struct ComputeConfiguration: Sendable, Hashable {
         self.instructionSetMax = instructionSetMax
     }
 
-    /// Most threads that can be asked for.
+    /// Maximum number of threads.
     package static let threadCountMax = 1024
 
-    /// Decides what runs on a machine, from its facts alone.
+    /// Decides what runs on a machine, from its properties alone.
     ///
     /// - Parameters:
     ///   - cpu: the machine's processor.
     ///   - oneDNNHasBFloat16: whether oneDNN has fast bf16 code for it.
-    /// - Throws: `ComputeConfigurationError` for a combination that can't run.
+    /// - Throws: `ComputeConfigurationError` for an unsupported combination.
     package func resolve(
         cpu: CPUInfo, oneDNNHasBFloat16: Bool
     ) throws(ComputeConfigurationError) -> ResolvedComputeConfiguration {
@@ -41,16 +41,16 @@ package struct ComputeConfiguration: Sendable, Hashable {
         case (.onednn, .bfloat16) where !oneDNNHasBFloat16: throw .noBFloat16OnThisProcessor
         default: break
         }
-        // Without such instructions bf16 is slower than f32, so it is used only when asked for.
+        // Without such instructions bf16 is slower than f32, so it is used only on request.
         let isFast = oneDNNHasBFloat16 && (cpu.hasAVX512BF16 || cpu.hasAMXBF16)
         let automatic = backend == .onednn && isFast ? Precision.bfloat16 : .float32
         return ResolvedComputeConfiguration(
             backend: backend, precision: precision ?? automatic, threadCount: threads, cpu: cpu)
     }
 
-    /// Decides for the machine that this runs on.
+    /// Decides for this machine.
     ///
-    /// A limit on instructions holds for the whole process; the first one counts.
+    /// A limit on instructions applies to the whole process; the first one counts.
     package func resolve() throws(ComputeConfigurationError) -> ResolvedComputeConfiguration {
         if let instructionSetMax { OneDNNLibrary.limit(to: instructionSetMax) }
         return try resolve(
@@ -59,17 +59,17 @@ package struct ComputeConfiguration: Sendable, Hashable {
     }
 }
 
-/// What runs.
+/// The resulting choice.
 package struct ResolvedComputeConfiguration: Sendable, Hashable {
     package let backend: BackendKind
     package let precision: Precision
     package let threadCount: Int
-    /// The processor, without what may not be used.
+    /// The processor, without disallowed instructions.
     package let cpu: CPUInfo
 
     /// Starts the backend.
     ///
-    /// Call it once, before there are threads that read the environment.
+    /// Call it once, before other threads read the environment.
     /// - Throws: `OpenBLASError` or `OneDNNError`.
     package func makeBackend() throws -> any ComputeBackend {
         switch backend {
@@ -80,7 +80,7 @@ package struct ResolvedComputeConfiguration: Sendable, Hashable {
     }
 }
 
-/// A choice that can't run here.
+/// A choice that cannot run here.
 package enum ComputeConfigurationError: Error, Hashable, CustomStringConvertible {
     case noBFloat16InOpenBLAS
     case noBFloat16OnThisProcessor

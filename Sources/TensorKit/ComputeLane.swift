@@ -2,16 +2,16 @@
 
 package import CKernels
 
-/// One way through a network: scratch memory, kernels, and a team that splits loops.
+/// One execution path through a network: scratch memory, kernels, and a team that splits loops.
 ///
-/// Layers are immutable and shared; everything that changes during a pass is here, so two lanes
-/// can run the same network at once (the two halves of a guided batch). A lane belongs to one
+/// Layers are immutable and shared; everything that changes during a pass is here, so two lanes can
+/// run the same network concurrently (the two halves of a guided batch). A lane belongs to one
 /// thread at a time.
 ///
 /// While the workspace measures, operations only count their work and prepare what depends on
 /// shapes; no memory is touched. That *dry run* sizes the workspace and yields exact FLOPs.
 package final class ComputeLane {
-    /// Its place among the lanes that run at once, from 0.
+    /// Its index among the lanes that run together, from 0.
     package let index: Int
     /// Scratch memory for activations.
     package let workspace = Workspace()
@@ -19,13 +19,13 @@ package final class ComputeLane {
     package let kernels: UnsafePointer<rt_kernels>
     /// Threads that share each operation of this lane.
     package let team: ThreadTeam
-    /// What the passes since the last reset amounted to.
+    /// The operations of all passes since the last reset.
     package var work = WorkCount()
-    /// Where the time goes; none unless somebody asks, because watching costs time.
+    /// Optional profile; `nil` by default, because profiling costs time.
     package var profile: OperationProfile?
-    /// The first thing that went wrong in a dry run.
+    /// The first error of a dry run.
     private var failure: (any Error)?
-    /// What a dry run found necessary.
+    /// Preparations that a dry run found necessary.
     private var preparations: [(ComputeLane) throws -> Void] = []
 
     package init(kernels: UnsafePointer<rt_kernels>, team: ThreadTeam, index: Int = 0) {
@@ -37,20 +37,20 @@ package final class ComputeLane {
     /// Whether this is a dry run.
     package var isMeasuring: Bool { workspace.isMeasuring }
 
-    /// Notes what a dry run could not plan; `measure` throws it when the dry run is over.
+    /// Records what a dry run could not plan; `measure` throws it after the dry run.
     package func fail(_ error: any Error) { failure = failure ?? error }
 
-    /// Notes work that a dry run finds necessary for its shapes, such as packing a layer's weights
-    /// for them: the end of the dry run does it, on the threads of all lanes.
+    /// Records work that a dry run finds necessary for its shapes, such as packing a layer's
+    /// weights for them; the end of the dry run performs it, on the threads of all lanes.
     package func prepareLater(_ preparation: @escaping (ComputeLane) throws -> Void) {
         preparations.append(preparation)
     }
 
-    /// Performs a dry run; `finishDryRun()`, or that of all lanes, comes next.
+    /// Performs a dry run; `finishDryRun()`, or that of all lanes, must follow.
     ///
-    /// - Throws: what `body` throws; `PreparationError` when something could not be planned.
+    /// - Throws: errors of `body`; `PreparationError` if something could not be planned.
     package func measure(_ body: () throws -> Void) throws {
-        // What libraries prepare for a shape depends on the team it will run on.
+        // Libraries' preparations for a shape depend on the team it will run on.
         team.adopt()
         workspace.startMeasuring()
         preparations = []
@@ -59,7 +59,7 @@ package final class ComputeLane {
         if let failure { throw PreparationError(cause: failure) }
     }
 
-    /// Ends the dry run of a lane that is alone: prepares what it found necessary, gets memory.
+    /// Ends the dry run of a single lane: performs its preparations and allocates memory.
     ///
     /// - Throws: `PreparationError`, `TensorStorageError`.
     package func finishDryRun() throws {
@@ -70,16 +70,16 @@ package final class ComputeLane {
         try workspace.allocate()
     }
 
-    /// What the dry run found necessary; nothing is left behind.
+    /// Removes and returns the preparations that the dry run found necessary.
     func takePreparations() -> [(ComputeLane) throws -> Void] {
         defer { preparations = [] }
         return preparations
     }
 }
 
-/// What a picture's size needs and the system would not give.
+/// The system refused something that a picture's size needs.
 package struct PreparationError: Error, CustomStringConvertible {
-    /// What the library or the system said.
+    /// The message of the library or the system.
     package let cause: any Error
 
     package var description: String {
@@ -96,7 +96,7 @@ package struct WorkCount: Sendable, Equatable {
 
     package init() {}
 
-    /// The same work several times.
+    /// The same work repeated.
     package static func * (work: WorkCount, count: Int) -> WorkCount {
         var product = work
         product.linearFLOPs *= count

@@ -4,9 +4,9 @@ package import CKernels
 internal import CThreadTeam
 internal import Glibc
 
-/// Several lanes that run at once, each on a thread of its own; lane 0 is the caller's thread.
+/// Several lanes that run in parallel, each on its own thread; lane 0 is the caller's thread.
 ///
-/// The threads live as long as this object, so that what libraries keep per thread is kept.
+/// The threads live as long as this object, so libraries' per-thread state is kept.
 package final class ComputeLanes {
     /// In the order of their indices.
     package let lanes: [ComputeLane]
@@ -14,7 +14,7 @@ package final class ComputeLanes {
 
     /// Starts the threads.
     ///
-    /// - Throws: `ComputeLanesError` when the system gives no more threads.
+    /// - Throws: `ComputeLanesError` if the system refuses more threads.
     package init(split: LaneSplit, kernels: UnsafePointer<rt_kernels>) throws(ComputeLanesError) {
         guard let threads = rt_lanes_create(Int32(split.laneCount)) else {
             throw ComputeLanesError(laneCount: split.laneCount)
@@ -28,16 +28,16 @@ package final class ComputeLanes {
 
     deinit { rt_lanes_destroy(threads) }
 
-    /// Ends the dry runs of all lanes: prepares what they found necessary, gets the memory they
-    /// asked for.
+    /// Ends the dry runs of all lanes: performs their preparations and allocates the measured
+    /// memory.
     ///
-    /// The system promises more memory than it has and ends a process that takes it at its word, so
-    /// what is left is looked up beforehand.
-    /// - Parameter byteCountMax: what all lanes together may take; `nil` for what is left.
+    /// The system promises more memory than it has and kills a process that relies on it, so the
+    /// available memory is checked first.
+    /// - Parameter byteCountMax: limit for all lanes together; `nil` for what is left.
     /// - Throws: `PreparationError`, `TensorStorageError`.
     package func finishDryRuns(byteCountMax: Int? = nil) throws {
         for lane in lanes {
-            // One lane's after the other's: the second finds most of it done.
+            // One lane's after another's: the second finds most of it done.
             let queue = PreparationQueue(lane)
             run { _, _ in queue.work() }
             try queue.check()
@@ -48,10 +48,10 @@ package final class ComputeLanes {
         for lane in lanes { try lane.workspace.allocate() }
     }
 
-    /// Whether what all dry runs asked for leaves others some of the machine's memory.
+    /// Whether the requests of all dry runs leave others some of the machine's memory.
     ///
-    /// - Parameter byteCountMax: what all lanes together may take; `nil` for three quarters of what
-    ///   is left.
+    /// - Parameter byteCountMax: limit for all lanes together; `nil` for three quarters of what is
+    ///   left.
     package func hasMemory(byteCountMax: Int? = nil) -> Bool {
         guard let limit = byteCountMax ?? AvailableMemory.byteCount().map({ $0 / 4 * 3 }) else {
             return true
@@ -59,22 +59,22 @@ package final class ComputeLanes {
         return neededByteCount <= limit
     }
 
-    /// What the dry runs asked for, all together.
+    /// The total requested by the dry runs.
     private var neededByteCount: Int {
         lanes.reduce(0) { $0 + $1.workspace.peakByteCount }
     }
 
-    /// Waits, inside `run`, until all lanes are here: what each has written is then visible to all.
+    /// Waits, inside `run`, until all lanes arrive: then all see what each has written.
     ///
-    /// Every lane must come to the same meetings.
+    /// Every lane must take part in the same meetings.
     package func meet() { rt_lanes_meet(threads) }
 
-    /// Calls `body` once for every lane, all at the same time; returns when all have.
+    /// Calls `body` once for every lane, in parallel; returns when all have finished.
     ///
     /// `body` must not write what another lane reads, except before a meeting. One caller at a
     /// time.
     package func run(_ body: @escaping (_ lane: ComputeLane, _ index: Int) -> Void) {
-        // It escapes only into this frame; a closure that is told so would cost an allocation here.
+        // It escapes only into this frame; a non-escaping closure would cost an allocation here.
         var call = LanesCall(lanes: lanes, body: body)
         withUnsafeMutablePointer(to: &call) { pointer in
             rt_lanes_run(
@@ -94,13 +94,13 @@ private struct LanesCall {
 
     func run(_ index: Int) {
         // The team size belongs to the thread. Setting it costs a store, and the caller's thread
-        // may be another one than last time.
+        // may have changed since the last time.
         lanes[index].team.adopt()
         body(lanes[index], index)
     }
 }
 
-/// How many lanes share a number of threads.
+/// How lanes share a number of threads.
 package struct LaneSplit: Sendable, Hashable {
     package let laneCount: Int
     package let threadsPerLane: Int
@@ -112,10 +112,10 @@ package struct LaneSplit: Sendable, Hashable {
         threadsPerLane = threadCount
     }
 
-    /// One lane per half of the batch where the threads divide evenly, else one lane with all.
+    /// One lane per half of the batch if the threads divide evenly, otherwise one lane with all.
     ///
-    /// Two lanes of one thread beat one lane of two: they never wait for each other inside a step.
-    /// - Parameter halves: 2 with classifier-free guidance, else 1.
+    /// Two lanes of one thread beat one lane of two: they never synchronise within a step.
+    /// - Parameter halves: 2 with classifier-free guidance, otherwise 1.
     package init(threadCount: Int, halves: Int) {
         precondition(threadCount > 0 && halves > 0, "\(threadCount) threads, \(halves) halves")
         let isEven = threadCount.isMultiple(of: halves)
@@ -124,7 +124,7 @@ package struct LaneSplit: Sendable, Hashable {
     }
 }
 
-/// Threads that the system would not start.
+/// Threads that the system refused to start.
 package struct ComputeLanesError: Error, CustomStringConvertible {
     package let laneCount: Int
 

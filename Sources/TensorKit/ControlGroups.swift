@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where a process's control groups are told of, by `cgroups(7)`: version 2 has one tree for all
-/// resources, version 1 one for each, and a machine may use both side by side.
+/// The paths of a process's control groups, by `cgroups(7)`: version 2 has one tree for all
+/// resources, version 1 one for each, and a machine may use both.
 package struct ControlGroups: Sendable {
     private struct Mount {
-        /// Of which part of the tree.
+        /// The part of the tree.
         var root: String
         var folder: String
         var isUnified: Bool
@@ -13,7 +13,7 @@ package struct ControlGroups: Sendable {
     }
 
     private struct Membership {
-        /// None in version 2.
+        /// Empty in version 2.
         var controllers: [String]
         var path: String
     }
@@ -37,14 +37,14 @@ package struct ControlGroups: Sendable {
         self.mounts = mounts.compactMap(Self.mount)
     }
 
-    /// Those of this process.
+    /// The control groups of this process.
     static func ofProcess() -> ControlGroups {
         ControlGroups(
             memberships: SystemFile.lines("/proc/self/cgroup"),
             mounts: SystemFile.lines("/proc/self/mountinfo"))
     }
 
-    /// Folders of version 2: the process's own group, then the groups around it.
+    /// Folders of version 2: the process's own group, then its ancestors.
     package var unifiedFolders: [String] {
         guard let path = memberships.first(where: \.controllers.isEmpty)?.path else { return [] }
         return folders(of: path, in: mounts.filter(\.isUnified))
@@ -60,7 +60,7 @@ package struct ControlGroups: Sendable {
     private func folders(of path: String, in mounts: [Mount]) -> [String] {
         let visible = mounts.first { Self.part(of: path, under: $0.root) != nil }
         guard let mount = visible ?? mounts.first else { return [] }
-        // In a container that sees less than the whole, its own group is the top of what it sees.
+        // In a container with a partial view, the process's own group is the top of what it sees.
         var names = (Self.part(of: path, under: mount.root) ?? "").split(separator: "/")
         if names.contains("..") { names = [] }
         return (0...names.count).reversed().map { count in
@@ -68,7 +68,7 @@ package struct ControlGroups: Sendable {
         }
     }
 
-    /// What of a path is below a root; `nil` when it is elsewhere.
+    /// The part of a path below a root; `nil` if it is elsewhere.
     private static func part(of path: String, under root: String) -> String? {
         if root == "/" || path == root { return root == "/" ? path : "" }
         return path.hasPrefix(root + "/") ? String(path.dropFirst(root.count)) : nil
@@ -88,7 +88,7 @@ package struct ControlGroups: Sendable {
                 ? [] : fields[dash + 3].split(separator: ",").map(String.init))
     }
 
-    /// Spaces, tabs, newlines and backslashes are written in octal, as `\040`.
+    /// Decodes spaces, tabs, newlines and backslashes written in octal, as `\040`.
     private static func unescaped(_ field: Substring) -> String {
         var text = String(field)
         for (code, character) in [

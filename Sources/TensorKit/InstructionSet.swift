@@ -3,7 +3,7 @@
 internal import CKernels
 internal import COneDNN
 
-/// Instruction sets with kernels of their own, worst to best.
+/// Instruction sets with separate kernels, worst to best.
 package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
     case scalar
     /// AVX2, FMA and F16C.
@@ -13,7 +13,7 @@ package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
     /// The same with bf16 dot products.
     case avx512BFloat16 = "avx512-bf16"
 
-    /// Its place from worst to best.
+    /// Its rank from worst to best.
     var rank: UInt32 {
         switch self {
         case .scalar: RT_ISA_SCALAR.rawValue
@@ -23,7 +23,7 @@ package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// What oneDNN may use at most; it has no code without vectors.
+    /// The limit passed to oneDNN, which has no code without vectors.
     var oneDNNSet: dnnl_cpu_isa_t {
         switch self {
         case .scalar: dnnl_cpu_isa_sse41
@@ -35,16 +35,16 @@ package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
 }
 
 extension CPUInfo {
-    /// The best set that it has.
+    /// The best set available.
     package var instructionSet: InstructionSet {
         if hasAVX512BF16 { return .avx512BFloat16 }
         if hasAVX512 { return .avx512 }
         return hasAVX2 ? .avx2 : .scalar
     }
 
-    /// The same processor as if it knew no instructions beyond a set.
+    /// The same processor restricted to an instruction set.
     ///
-    /// AMX belongs to the best one: no limit, no AMX.
+    /// AMX belongs to the best one: it is available only without a limit.
     package func limited(to limit: InstructionSet?) -> CPUInfo {
         guard let limit else { return self }
         var cpu = self

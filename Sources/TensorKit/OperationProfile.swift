@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where the time of a lane goes: seconds and work per kind of operation and size.
+/// Where a lane's time goes: seconds and work per kind of operation and size.
 ///
-/// A lane that has one notes each operation that is not part of another. Belongs to one lane.
+/// A lane with a profile records each operation that is not part of another. Belongs to one lane.
 package final class OperationProfile {
-    /// What is done.
+    /// Kinds of operations.
     package enum Kind: String, CaseIterable {
         case convolution
         case linear
@@ -17,7 +17,7 @@ package final class OperationProfile {
         case rows
     }
 
-    /// What is noted together.
+    /// The key of a row.
     package struct Key: Hashable {
         package let kind: Kind
         /// Pixels or tokens of one result.
@@ -33,7 +33,7 @@ package final class OperationProfile {
         package init() {}
     }
 
-    /// An operation that goes on.
+    /// A running operation.
     struct Span {
         fileprivate let key: Key
         fileprivate let start: ContinuousClock.Instant
@@ -41,7 +41,7 @@ package final class OperationProfile {
     }
 
     package private(set) var entries: [Key: Entry] = [:]
-    /// While a result is computed part by part: the tokens of the whole.
+    /// While a result is computed in parts: the tokens of the whole.
     fileprivate var wholeTokenCount: Int?
     private var depth = 0
     private let clock = ContinuousClock()
@@ -68,19 +68,20 @@ package final class OperationProfile {
 }
 
 extension ComputeLane {
-    /// Operations in `body` yield parts of results of that many tokens, and are noted with them.
+    /// Operations in `body` compute parts of results with that many tokens, and are recorded with
+    /// them.
     package func inParts(ofTokens tokenCount: Int, _ body: () -> Void) {
         profile?.wholeTokenCount = tokenCount
         body()
         profile?.wholeTokenCount = nil
     }
 
-    /// Notes the begin of an operation where there is a profile, dry runs aside.
+    /// Records the start of an operation if there is a profile, except in dry runs.
     func begin(_ kind: OperationProfile.Kind, tokenCount: Int) -> OperationProfile.Span? {
         isMeasuring ? nil : profile?.begin(kind, tokenCount: tokenCount, work: work)
     }
 
-    /// Notes its end.
+    /// Records its end.
     func end(_ span: OperationProfile.Span?) {
         if let span { profile?.end(span, work: work) }
     }

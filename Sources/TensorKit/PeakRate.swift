@@ -2,11 +2,11 @@
 
 internal import CKernels
 
-/// What the cores can do at most, measured: multiply-adds on registers alone.
+/// The measured peak of the cores: multiply-adds on registers alone.
 package enum PeakRate {
     /// FLOP/s of all lanes at once, each on one thread; a multiply-add counts as two.
     ///
-    /// - Parameter type: of the factors; sums are f32.
+    /// - Parameter type: type of the factors; sums are f32.
     package static func measure(_ type: ElementType, lanes: ComputeLanes) -> Double {
         let laneCount = lanes.lanes.count
         let rates = UnsafeMutableBufferPointer<Double>.allocate(capacity: laneCount)
@@ -17,7 +17,7 @@ package enum PeakRate {
         return rates.reduce(0, +)
     }
 
-    /// The best of a few runs of some milliseconds: what else the core does is no part of it.
+    /// The best of a few runs of some milliseconds, to exclude other work on the core.
     private static func measure(_ type: ElementType, kernels: UnsafePointer<rt_kernels>) -> Double {
         let clock = ContinuousClock()
         var best = 0.0

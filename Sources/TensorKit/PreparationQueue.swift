@@ -2,10 +2,10 @@
 
 internal import Synchronization
 
-/// What a lane's dry run found necessary, for several threads to do: whoever is free takes the
-/// next.
+/// The preparations found necessary by a lane's dry run, for several threads: each free thread
+/// takes the next one.
 ///
-/// `@unchecked Sendable`: preparations lock what they change.
+/// `@unchecked Sendable`: preparations lock what they modify.
 final class PreparationQueue: @unchecked Sendable {
     private let lane: ComputeLane
     private let preparations: [(ComputeLane) throws -> Void]
@@ -30,7 +30,7 @@ final class PreparationQueue: @unchecked Sendable {
         }
     }
 
-    /// Throws what went wrong.
+    /// Throws the first error.
     func check() throws(PreparationError) {
         if let failure = failure.withLock({ $0 }) { throw failure }
     }

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a process's control groups allow: the least that its own group or one around it does.
+/// The limits of a process's control groups: the smallest of its own group and its ancestors.
 package struct ResourceLimits {
     private let groups: ControlGroups
     private let lines: (String) -> [String]
 
-    /// Limits as files tell them.
+    /// Limits as read from files.
     ///
     /// - Parameters:
-    ///   - groups: where to look.
-    ///   - lines: the lines of a file; none when there is no such file.
+    ///   - groups: the folders to read.
+    ///   - lines: the lines of a file; empty if there is no such file.
     package init(of groups: ControlGroups, lines: @escaping (String) -> [String]) {
         self.groups = groups
         self.lines = lines
     }
 
-    /// Those of this process.
+    /// The limits of this process.
     static func ofProcess() -> ResourceLimits {
         ResourceLimits(of: .ofProcess()) { SystemFile.lines($0) }
     }
 
-    /// Whole processors of time, at least 1; `nil` without a limit.
+    /// Whole processors, at least 1; `nil` without a limit.
     package var processorCount: Int? {
         let unified = groups.unifiedFolders.map { folder in
             let words = words("\(folder)/cpu.max")
@@ -42,9 +42,9 @@ package struct ResourceLimits {
         return counts.min()
     }
 
-    /// Bytes of memory that are left; `nil` without a limit.
+    /// Bytes of memory left; `nil` without a limit.
     ///
-    /// File pages don't count as taken, for the system takes them back.
+    /// File pages do not count as used, because the system reclaims them.
     package var freeByteCount: Int? {
         let unified = groups.unifiedFolders.map { folder in
             freeByteCount(

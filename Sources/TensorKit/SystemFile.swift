@@ -2,12 +2,12 @@
 
 internal import Glibc
 
-/// Short text files in which the system tells about itself.
+/// Short text files through which the system describes itself.
 enum SystemFile {
-    /// The first line without its end; `nil` when there is no such file.
+    /// The first line without its end; `nil` if there is no such file.
     static func firstLine(_ path: String) -> String? { lines(path, countMax: 1).first }
 
-    /// The lines without their ends; none when there is no such file.
+    /// The lines without their ends; none if there is no such file.
     static func lines(_ path: String, countMax: Int = 4096) -> [String] {
         guard let file = fopen(path, "r") else { return [] }
         defer { fclose(file) }

@@ -8,7 +8,7 @@
 package struct Tensor {
     /// The memory behind the view.
     package let storage: TensorStorage
-    /// Where the first value lies in the storage.
+    /// The position of the first value in the storage.
     package let byteOffset: Int
     /// `[batch, height, width, channels]`.
     package let shape: TensorShape
@@ -29,8 +29,7 @@ package struct Tensor {
         precondition(self.rowStride >= shape.channels, "row stride below the channel count")
     }
 
-    /// A dense f32 tensor of zeros in memory of its own, with room for a vector load behind its
-    /// end.
+    /// A dense f32 tensor of zeros in its own memory, with room for a vector load past its end.
     ///
     /// - Throws: `TensorStorageError`.
     package init(allocating shape: TensorShape) throws(TensorStorageError) {
@@ -40,7 +39,7 @@ package struct Tensor {
             elementType: .float32)
     }
 
-    /// Whether rows follow each other without a gap.
+    /// Whether rows are contiguous.
     package var isContiguous: Bool { rowStride == shape.channels }
 
     /// The first value, as bytes.
@@ -82,7 +81,7 @@ package struct Tensor {
             shape: part, elementType: elementType, rowStride: rowStride)
     }
 
-    /// Some rows of the `[rows, channels]` matrix that the tensor is.
+    /// Some rows of the tensor's `[rows, channels]` matrix.
     package func rows(_ range: Range<Int>) -> Tensor {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= shape.rowCount && !range.isEmpty,
@@ -94,7 +93,7 @@ package struct Tensor {
             elementType: elementType, rowStride: rowStride)
     }
 
-    /// Some lines of pixels of a single picture, `[1, lines, width, channels]`.
+    /// Some pixel rows of a single picture, `[1, lines, width, channels]`.
     package func lines(_ range: Range<Int>) -> Tensor {
         precondition(shape.batch == 1, "lines of a batch of \(shape.batch)")
         let pixels = rows(range.lowerBound * shape.width..<range.upperBound * shape.width)

@@ -25,12 +25,12 @@ package struct TensorShape: Hashable, Sendable {
 
     /// Tokens (pixels) per batch item.
     package var tokenCount: Int { height * width }
-    /// Rows of the `[rows, channels]` matrix that the tensor is.
+    /// Rows of the tensor's `[rows, channels]` matrix.
     package var rowCount: Int { batch * height * width }
-    /// Values in all.
+    /// Total values.
     package var elementCount: Int { rowCount * channels }
 
-    /// The same grid with another number of channels.
+    /// The same grid with a different number of channels.
     package func with(channels: Int) -> TensorShape {
         TensorShape(batch: batch, height: height, width: width, channels: channels)
     }

@@ -2,11 +2,11 @@
 
 internal import Glibc
 
-/// One page-aligned block of zeroed memory, on huge pages where the system has them.
+/// One page-aligned block of zeroed memory, on huge pages if available.
 ///
-/// `@unchecked Sendable`: the address never changes and the block is freed only when the last
-/// reference goes. Who may write when is decided one level up: weights are written once before
-/// they are shared; a workspace belongs to one lane at a time.
+/// `@unchecked Sendable`: the address never changes and the block is freed only with its last
+/// reference. The level above decides who may write when: weights are written once before they are
+/// shared; a workspace belongs to one lane at a time.
 package final class TensorStorage: @unchecked Sendable {
     /// First byte.
     package let base: UnsafeMutableRawPointer
@@ -17,7 +17,7 @@ package final class TensorStorage: @unchecked Sendable {
     /// Maps memory.
     ///
     /// Pages cost nothing until they are touched.
-    /// - Throws: `TensorStorageError` when the system refuses.
+    /// - Throws: `TensorStorageError` if the system refuses.
     package init(byteCount: Int) throws(TensorStorageError) {
         precondition(byteCount >= 0, "\(byteCount) bytes")
         let hugePage = 2 << 20
@@ -28,7 +28,7 @@ package final class TensorStorage: @unchecked Sendable {
             address != UnsafeMutableRawPointer(bitPattern: -1)
         else { throw TensorStorageError(byteCount: byteCount, errorNumber: errno) }
         if granularity == hugePage {
-            // The end stays on small pages: a huge one, touched at its start, is resident whole.
+            // The end stays on small pages: a huge one, touched at its start, is fully resident.
             let whole = byteCount / hugePage * hugePage
             madvise(address, whole, MADV_HUGEPAGE)
             madvise(address + whole, mapped - whole, MADV_NOHUGEPAGE)
@@ -38,17 +38,17 @@ package final class TensorStorage: @unchecked Sendable {
         mappedByteCount = mapped
     }
 
-    /// Addresses without memory, for a dry run: computing with them is fine, touching them is not.
+    /// Addresses without memory, for a dry run: they may be computed with, but not accessed.
     package static let unbacked = TensorStorage(unbackedByteCount: 1 << 46)
 
     private init(unbackedByteCount: Int) {
-        // The second page of the address space: aligned like the real thing, and never mapped.
+        // The second page of the address space: aligned like real memory, and never mapped.
         base = UnsafeMutableRawPointer(bitPattern: 4096)!
         byteCount = unbackedByteCount
         mappedByteCount = 0
     }
 
-    /// Gives the memory back to the system: it is zero when next touched.
+    /// Returns the memory to the system: it is zero when next touched.
     func discard() {
         if mappedByteCount > 0 { madvise(base, mappedByteCount, MADV_DONTNEED) }
     }
@@ -58,9 +58,9 @@ package final class TensorStorage: @unchecked Sendable {
     }
 }
 
-/// Memory that the system would not give.
+/// Memory that the system refused.
 package struct TensorStorageError: Error, CustomStringConvertible {
-    /// What was asked for.
+    /// The requested size.
     package let byteCount: Int
     /// `errno` of the refused call.
     package let errorNumber: Int32

@@ -2,7 +2,7 @@
 
 internal import CThreadTeam
 
-/// The threads inside one lane; a value that says how many.
+/// The threads of one lane; a value that holds their number.
 package struct ThreadTeam: Sendable, Hashable {
     /// Threads that share each loop.
     package let threadCount: Int
@@ -12,18 +12,19 @@ package struct ThreadTeam: Sendable, Hashable {
         self.threadCount = threadCount
     }
 
-    /// Makes this team the one that the compute library uses on the calling thread.
+    /// Makes this team the compute library's team on the calling thread.
     package func adopt() { rt_team_set_size(Int32(threadCount)) }
 
     /// Splits `0..<count` into one contiguous range per thread and runs `body` on all of them.
     ///
-    /// Every range is a multiple of `grain` long except the last. How it splits depends on the
-    /// arguments alone, so results do not depend on timing.
+    /// Every range is a multiple of `grain` long except the last. The split depends only on the
+    /// arguments, so results do not depend on timing.
     package func split(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
         splitParts(count, grain: grain) { _, range in body(range) }
     }
 
-    /// `split`, telling which part a call is (below `threadCount`): for scratch memory of its own.
+    /// `split` that passes the index of the part (below `threadCount`), for separate scratch
+    /// memory.
     package func splitParts(
         _ count: Int, grain: Int = 1, _ body: (_ part: Int, _ range: Range<Int>) -> Void
     ) {

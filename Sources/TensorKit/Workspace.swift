@@ -2,15 +2,15 @@
 
 /// The scratch memory of one lane: a stack of tensors in one block, sized by a dry run.
 ///
-/// While it measures, it hands out addresses that nothing may touch and remembers the deepest use;
-/// `allocate()` then gets that much memory once. After that no tensor costs a heap allocation.
+/// While it measures, it returns addresses that nothing may access and records the deepest use;
+/// `allocate()` then allocates that much memory once. After that no tensor costs a heap allocation.
 ///
-///     try workspace.scope {                    // everything made inside is given back at its end
+///     try workspace.scope {                    // everything created inside is released at its end
 ///         let hidden = workspace.tensor(shape, .float32)
 ///         …
 ///     }
 package final class Workspace {
-    /// Tells one dry run from another; what is prepared for shapes is kept by it.
+    /// Identifies a dry run; preparations for shapes are keyed by it.
     package final class DryRun: Sendable {}
 
     private var storage: TensorStorage
@@ -19,10 +19,10 @@ package final class Workspace {
     package private(set) var peakByteCount = 0
     /// Whether this is a dry run: tensors have addresses but no memory.
     package private(set) var isMeasuring: Bool
-    /// The dry run that is on, or that sized the block.
+    /// The current dry run, or the one that sized the block.
     package private(set) var dryRun = DryRun()
 
-    /// Every tensor starts on a cache line, with room for a full vector load behind its end.
+    /// Every tensor starts on a cache line, with room for a full vector load past its end.
     private static let alignment = 128
 
     /// Starts in measuring mode.
@@ -31,7 +31,7 @@ package final class Workspace {
         isMeasuring = true
     }
 
-    /// Goes back to measuring, freeing the block: for a request of another shape.
+    /// Returns to measuring and frees the block, for a request with another shape.
     package func startMeasuring() {
         precondition(used == 0, "tensors are still in use")
         storage = .unbacked
@@ -40,14 +40,14 @@ package final class Workspace {
         isMeasuring = true
     }
 
-    /// Ends the dry run: gets the measured amount of memory.
+    /// Ends the dry run: allocates the measured amount of memory.
     package func allocate() throws(TensorStorageError) {
         precondition(isMeasuring && used == 0, "allocate() ends a dry run")
         storage = try TensorStorage(byteCount: peakByteCount)
         isMeasuring = false
     }
 
-    /// Gives the memory back to the system until it is written again; nothing may be in use.
+    /// Returns the memory to the system until it is written again; nothing may be in use.
     package func discard() {
         precondition(used == 0, "tensors are still in use")
         storage.discard()
@@ -67,7 +67,7 @@ package final class Workspace {
         return storage.base + offset
     }
 
-    /// Gives back, at its end, everything that `body` took.
+    /// Releases everything that `body` took when it returns.
     package func scope<Result>(_ body: () throws -> Result) rethrows -> Result {
         let mark = used
         defer { used = mark }

@@ -2,17 +2,17 @@
 
 package import CKernels
 
-/// What runs the products of a network: it packs weights once and applies them many times.
+/// Computes the products of a network: packs weights once and applies them many times.
 ///
-/// Implementations hold no per-call state: packed layers are shared by lanes that run at once.
+/// Implementations hold no per-call state: lanes share packed layers concurrently.
 package protocol ComputeBackend: Sendable {
     /// `openblas` or `onednn`.
     var kind: BackendKind { get }
     /// Precision of the products.
     var precision: Precision { get }
-    /// How the inputs of products are stored; norms and activations write this type.
+    /// The storage type of the products' inputs; norms and activations write this type.
     var activationType: ElementType { get }
-    /// What our own kernels beside it use.
+    /// The instruction set of our own kernels beside it.
     var instructionSet: InstructionSet { get }
     /// Library, version and instruction set: equal kernel classes give equal bits for equal teams.
     var kernelClass: String { get }
@@ -22,7 +22,7 @@ package protocol ComputeBackend: Sendable {
     /// Packs the weights of a convolution.
     func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution
 
-    /// All products of two sets of rows, `output[i, j] = left[i] · right[j]`, in f32 whatever the
+    /// All products of two sets of rows, `output[i, j] = left[i] · right[j]`, in f32 regardless of
     /// precision; on the calling thread's team.
     ///
     /// - Parameters:
@@ -38,13 +38,13 @@ extension ComputeBackend {
     /// Our own kernels, for lanes that run its layers.
     package var kernels: UnsafePointer<rt_kernels> { KernelTable.of(instructionSet) }
 
-    /// The class of results of a program that computes with it on a number of threads.
+    /// The kernel class of a program that computes with it on a number of threads.
     package func kernelClass(threadCount: Int) -> String {
         "\(kernelClass)+\(String(cString: kernels.pointee.name))-t\(threadCount)"
     }
 }
 
-/// Which library does the products.
+/// The library that computes the products.
 package enum BackendKind: String, Sendable, Hashable, CaseIterable {
     case onednn
     case openblas
@@ -60,7 +60,7 @@ package enum Precision: String, Sendable, Hashable, CaseIterable {
 package struct LinearParameters {
     /// `[outputChannels, inputChannels]`, row-major; read during packing only.
     package var weight: UnsafeBufferPointer<Float>
-    /// `[outputChannels]`; none means zeros.
+    /// `[outputChannels]`; `nil` means zeros.
     package var bias: UnsafeBufferPointer<Float>?
     package var inputChannels: Int
     package var outputChannels: Int
@@ -82,11 +82,10 @@ package struct LinearParameters {
 package struct ConvolutionParameters {
     /// `[outputChannels, inputChannels, kernelSize, kernelSize]`; read during packing only.
     package var weight: UnsafeBufferPointer<Float>
-    /// `[outputChannels]`; none means zeros.
+    /// `[outputChannels]`; `nil` means zeros.
     package var bias: UnsafeBufferPointer<Float>?
     package var geometry: ConvolutionGeometry
-    /// Pixels of the output at the size that the model was made for, where that is known; the
-    /// algorithm is chosen for it.
+    /// Pixels of the output at the model's native size, if known; the algorithm is chosen for it.
     package var usualPixelCount: Int?
 
     package init(
@@ -105,7 +104,7 @@ package struct ConvolutionParameters {
     }
 }
 
-/// The numbers that shape a convolution, the same in both directions but for the padding.
+/// The numbers that define a convolution, the same in both directions except for the padding.
 package struct ConvolutionGeometry: Hashable, Sendable {
     package var inputChannels: Int
     package var outputChannels: Int
@@ -115,11 +114,11 @@ package struct ConvolutionGeometry: Hashable, Sendable {
     package var stride: Int
     /// Zero columns on either side.
     package var padding: Int
-    /// Zero rows above and below; 0 for inputs that bring the rows around theirs.
+    /// Zero rows above and below; 0 for inputs that include their surrounding rows.
     package var verticalPadding: Int
 
     /// - Parameters:
-    ///   - padding: `nil` for as much as keeps the size at stride 1.
+    ///   - padding: `nil` for the padding that keeps the size at stride 1.
     ///   - verticalPadding: `nil` for the same.
     package init(
         inputChannels: Int, outputChannels: Int, kernelSize: Int, stride: Int = 1,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What every packed layer demands of its tensors, whichever library runs it.
+/// The requirements of every packed layer on its tensors, with any library.
 enum LayerCheck {
-    /// The input has the layer's channels, stored as the backend wants them.
+    /// The input has the layer's channels, stored as the backend requires.
     static func input(_ input: Tensor, channels: Int, type: ElementType) {
         precondition(
             input.shape.channels == channels && input.elementType == type,
             "input \(input.shape) \(input.elementType) to a layer of \(channels) × \(type)")
     }
 
-    /// Output, residual and bias fit each other.
+    /// Output, residual and bias match each other.
     static func output(_ output: Tensor, rows: Int, channels: Int, epilogue: Epilogue) {
         precondition(
             output.shape.rowCount == rows && output.shape.channels == channels,
@@ -31,7 +31,7 @@ enum LayerCheck {
         }
     }
 
-    /// All of it, for a convolution.
+    /// All checks, for a convolution.
     static func convolution(
         _ geometry: ConvolutionGeometry, _ input: Tensor, _ output: Tensor, _ epilogue: Epilogue,
         type: ElementType

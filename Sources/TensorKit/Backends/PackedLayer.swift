@@ -10,7 +10,8 @@ package protocol PackedLinear: AnyObject, Sendable {
     /// - Parameters:
     ///   - input: `[rows, inputChannels]` of the backend's activation type; any row stride.
     ///   - output: `[rows, outputChannels]`, f32 or the activation type; any row stride.
-    /// In a dry run it counts its work, takes the scratch it will need and prepares for the shape.
+    /// In a dry run it counts its work, takes the scratch memory it will need and prepares for the
+    /// shape.
     func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane)
 }
 
@@ -24,11 +25,12 @@ package protocol PackedConvolution: AnyObject, Sendable {
     ///   - input: `[batch, height, width, inputChannels]` of the activation type; any row stride.
     ///   - output: `[batch, height', width', outputChannels]`, f32 or the activation type; any row
     ///     stride.
-    /// In a dry run it counts its work, takes the scratch it will need and prepares for the shape.
+    /// In a dry run it counts its work, takes the scratch memory it will need and prepares for the
+    /// shape.
     func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane)
 }
 
-/// What follows a product in the same pass over its output.
+/// The operations that follow a product in the same pass over its output.
 package struct Epilogue {
     /// Applied to the biased product.
     package var activation: Activation?

@@ -11,8 +11,8 @@ enum WeightTranspose {
     ) {
         let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
         let taps = geometry.kernelSize * geometry.kernelSize
-        // By way of a tile in the first-level cache: rows are often a power of two apart, so that
-        // what is read and written across them would push itself out of the cache.
+        // Through a tile in the first-level cache: rows are often a power of two apart, so that
+        // reads and writes across them would evict each other from the cache.
         let outputBlock = 16
         let inputBlock = max(1, 256 / taps)
         withUnsafeTemporaryAllocation(

@@ -7,10 +7,10 @@ internal import CThreadTeam
 typealias Kernel = @convention(c) (UnsafeRawPointer, Int64, Int64) -> Void
 
 extension ComputeLane {
-    /// Runs all units of a kernel, one contiguous range of units per thread of the team.
+    /// Runs all units of a kernel, one contiguous range per thread of the team.
     ///
-    /// It splits like `ThreadTeam.split`, but takes a C function where that takes a closure: a
-    /// closure that several threads call would cost a heap allocation.
+    /// It splits like `ThreadTeam.split`, but takes a C function instead of a closure: a closure
+    /// called by several threads would cost a heap allocation.
     func run(_ kernel: Kernel, _ arguments: UnsafeRawPointer, unitCount: Int) {
         let partCount = min(team.threadCount, unitCount)
         guard partCount > 1 else {

@@ -2,7 +2,7 @@
 
 internal import CKernels
 
-// Tensors and enumerations as the C kernels know them.
+// Tensors and enumerations in the form used by the C kernels.
 
 extension ElementType {
     /// The kernels' name for it.
@@ -15,14 +15,14 @@ extension ElementType {
 }
 
 extension Tensor {
-    /// The rows, to be read by a kernel.
+    /// The rows, as a kernel's input.
     var kernelSource: rt_source {
         rt_source(
             data: UnsafeRawPointer(rawPointer), row_stride: Int64(rowStride),
             element: elementType.kernelElement)
     }
 
-    /// The rows, to be written by a kernel.
+    /// The rows, as a kernel's output.
     var kernelTarget: rt_target {
         rt_target(
             data: rawPointer, row_stride: Int64(rowStride), element: elementType.kernelElement)

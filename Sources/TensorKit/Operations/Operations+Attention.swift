@@ -6,17 +6,17 @@ extension ComputeLane {
     /// Scaled dot-product attention, heads side by side in the channels.
     ///
     /// `output[b, i, h] = Σ_j softmax_j(scale · q[b, i, h] · k[b, j, h]) v[b, j, h]`, computed in
-    /// blocks with an online softmax: the matrix of scores never exists. Products are f32, or bf16
-    /// summed in f32 where all inputs are bf16 and the processor multiplies them.
+    /// blocks with an online softmax: the matrix of scores is never stored. Products are f32, or
+    /// bf16 summed in f32 if all inputs are bf16 and the processor supports it.
     /// - Parameters:
-    ///   - queries: `[batch, M, heads · headDimension]`, the activation type; views of a wider
-    ///     tensor are fine.
+    ///   - queries: `[batch, M, heads · headDimension]`, the activation type; may be views of a
+    ///     wider tensor.
     ///   - keys: `[batch, N, heads · headDimension]`, likewise.
     ///   - values: `[batch, N, heads · headDimension]`, likewise.
     ///   - scale: greater than 0.
     ///   - keyBias: added to every score of a key, `[N]`, before `scale`; the same for all batch
     ///     items and heads.
-    ///   - isCausal: query i sees keys 0…i only.
+    ///   - isCausal: query i attends only to keys 0…i.
     ///   - output: like `queries`.
     package func attention(
         queries: Tensor, keys: Tensor, values: Tensor, headCount: Int, scale: Float,
@@ -31,7 +31,7 @@ extension ComputeLane {
         precondition(
             headCount > 0 && shape.channels % headCount == 0, "\(headCount) heads of \(shape)")
         precondition(scale > 0, "scores times \(scale)")
-        // Keys of tokens lie in the workspace as the queries do, those of a text elsewhere.
+        // Keys of tokens are in the workspace like the queries, those of a text elsewhere.
         let isCross = keys.storage !== queries.storage
         let span = begin(
             isCross ? .crossAttention : .selfAttention, tokenCount: shape.tokenCount)
@@ -47,7 +47,7 @@ extension ComputeLane {
                 scale: scale, key_bias: keyBias, is_causal: isCausal ? 1 : 0,
                 packed: output.rawPointer, share_count: Int64(team.threadCount),
                 scratch: output.rawPointer)
-            // The plan says how much memory `packed` and `scratch` need; until then they are
+            // The plan determines how much memory `packed` and `scratch` need; until then they are
             // unused.
             let plan = kernels.pointee.attention_plan(&arguments)
             arguments.packed = workspace.bytes(Int(plan.packed_byte_count))

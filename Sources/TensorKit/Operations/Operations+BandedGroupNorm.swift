@@ -2,9 +2,9 @@
 
 internal import CKernels
 
-/// Sums of one feature map for its group norm, taken in from bands of the map.
+/// Sums of one feature map for its group norm, accumulated from bands of the map.
 ///
-/// The same bands in the same order give the same bits, wherever the bands lie in memory.
+/// The same bands in the same order give the same bits, regardless of their addresses.
 package struct GroupNormSums {
     fileprivate let groupCount: Int
     /// `[2, groupCount]`: sums of values, sums of squares.
@@ -19,7 +19,7 @@ package struct GroupNormCoefficients {
 }
 
 extension ComputeLane {
-    /// Sums of nothing yet, in the caller's scope.
+    /// Empty sums, in the caller's scope.
     package func groupNormSums(groupCount: Int) -> GroupNormSums {
         let bytes = workspace.bytes(2 * groupCount * MemoryLayout<Double>.stride)
         let sums = bytes.assumingMemoryBound(to: Double.self)
@@ -27,7 +27,7 @@ extension ComputeLane {
         return GroupNormSums(groupCount: groupCount, sums: sums)
     }
 
-    /// Takes in a band of a map, `[1, height, width, channels]`.
+    /// Accumulates a band of a map, `[1, height, width, channels]`.
     package func addBand(_ band: Tensor, to sums: GroupNormSums) {
         let shape = band.shape
         precondition(
@@ -49,7 +49,7 @@ extension ComputeLane {
         }
     }
 
-    /// What the norm of a map does, in the caller's scope.
+    /// The scale and offset of a map's norm, in the caller's scope.
     ///
     /// - Parameters:
     ///   - sums: of all bands of the map.
@@ -72,7 +72,7 @@ extension ComputeLane {
         return coefficients
     }
 
-    /// Norms a band of a map, then an optional activation; types may differ.
+    /// Normalises a band of a map, then applies an optional activation; types may differ.
     package func groupNorm(
         _ coefficients: GroupNormCoefficients, activation: Activation?, _ input: Tensor,
         into output: Tensor
@@ -93,8 +93,8 @@ extension ComputeLane {
 }
 
 extension rt_group_norm {
-    /// The arguments that follow from a map or a part of one, as one chunk; the map's memory stands
-    /// for all pointers that are not given.
+    /// The arguments that follow from a map or a part of one, as one chunk; the map's memory
+    /// substitutes for all pointers not given.
     fileprivate init(_ map: Tensor, groupCount: Int, sums: UnsafeMutablePointer<Double>?) {
         let unused = map.rawPointer
         self.init(

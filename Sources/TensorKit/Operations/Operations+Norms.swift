@@ -27,7 +27,7 @@ extension ComputeLane {
     ///
     /// Matches `torch.nn.GroupNorm` (biased variance). Statistics: f32 over short runs of one
     /// channel, relative to a value of that channel, and f64 over those. Rows are summed in chunks
-    /// that depend on the shape alone, so the result depends on neither timing nor team.
+    /// that depend only on the shape, so the result depends on neither timing nor team.
     package func groupNorm(
         _ norm: ChannelParameters, groupCount: Int, epsilon: Float, activation: Activation? = nil,
         _ input: Tensor, into output: Tensor
@@ -62,7 +62,7 @@ extension ComputeLane {
     }
 }
 
-/// How the rows of one batch item are cut for group norm's sums.
+/// How the rows of one batch item are split for group norm's sums.
 struct RowChunks {
     /// A multiple of the 128 rows that the kernels sum in f32.
     let rowsPerChunk: Int

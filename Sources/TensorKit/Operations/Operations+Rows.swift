@@ -36,15 +36,15 @@ extension ComputeLane {
         run(kernels.pointee.add_rows, &arguments, unitCount: output.shape.rowCount)
     }
 
-    /// Makes each row of the output of a group of rows of the input, D and S₁…Sᵣ: α D + (1 − α)
-    /// times the mean of the others.
+    /// Computes each output row from a group of input rows, D and S₁…Sᵣ: α D + (1 − α) times the
+    /// mean of the others.
     ///
-    /// Equal rows merge into exactly themselves.
+    /// Equal rows merge into exactly the same row.
     /// - Parameters:
     ///   - input: f32 or bf16.
     ///   - members: rows of `input`, group after group, D first.
-    ///   - offsets: where the groups start in `members`, and the end: one more than output rows.
-    ///   - firstShare: α where a group has more than D; nil for 1 / (r + 1), the plain mean.
+    ///   - offsets: start of each group in `members`, and the end: one more than output rows.
+    ///   - firstShare: α if a group has more than D; `nil` for 1 / (r + 1), the plain mean.
     ///   - output: of the input's type.
     package func mergeRows(
         _ input: Tensor, members: UnsafePointer<Int32>, offsets: UnsafeBufferPointer<Int32>,
@@ -67,7 +67,7 @@ extension ComputeLane {
         run(kernels.pointee.merge_rows, &arguments, unitCount: output.shape.rowCount)
     }
 
-    /// Copies rows, converting the element type where the two differ.
+    /// Copies rows, converting the element type if necessary.
     package func copy(_ input: Tensor, into output: Tensor) {
         precondition(input.shape == output.shape, "copying \(input.shape) to \(output.shape)")
         if isMeasuring { return }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Every operation of a network, as the layers call it. Tensors are given, results go `into` a
+// Every operation of a network, as the layers call it. Inputs are tensors, results go `into` a
 // tensor that the caller took from the workspace; nothing here allocates.
 
 extension ComputeLane {

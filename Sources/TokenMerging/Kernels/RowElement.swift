@@ -2,8 +2,8 @@
 
 /// How the values of a row are read, 16 at a time.
 ///
-/// The two vectors of a block hold the same values for every row, in an order that is the type's own
-/// business: bf16 keeps even and odd values apart, because that takes no shuffles.
+/// The two vectors of a block hold the same values for every row, in an order private to the type:
+/// bf16 keeps even and odd values apart, because that needs no shuffles.
 protocol RowElement {
     static func load(_ row: UnsafeRawPointer, _ index: Int) -> Float
     static func load16(_ row: UnsafeRawPointer, _ index: Int) -> (SIMD8<Float>, SIMD8<Float>)

@@ -3,12 +3,12 @@
 /// Norms, sums and products of rows, in f64.
 ///
 /// f64 because a plan is a chain of comparisons: with it the linear-time form orders tokens as the
-/// literal one does, and as every processor does. The loops read memory once and stay bound by it.
-/// In `vector`s of f64 the order of channels is the one of `RowElement.load16`.
+/// literal one does, on every processor. The loops read memory once and stay bound by it. In
+/// `vector`s of f64 the order of channels is that of `RowElement.load16`.
 struct RowSimilarity<Element: RowElement> {
     let channels: Int
 
-    /// Norms below this count as this: a zero token has similarity 0 to all.
+    /// Smaller norms are raised to this: a zero token has similarity 0 to all.
     static var epsilon: Double { 1e-12 }
 
     /// 1 / max(‖x‖, ε).

@@ -2,12 +2,12 @@
 
 internal import Glibc
 
-/// Numbers of tokens, and the C library's mathematics.
+/// Token counts, and the C library's mathematics.
 enum TokenMergeMath {
     /// Natural logarithm.
     static func log(_ value: Double) -> Double { Glibc.log(value) }
 
-    /// ⌊count · factor⌋, from 0 to a limit whatever the factor: a number of tokens.
+    /// ⌊count · factor⌋, clamped to 0 and a limit whatever the factor: a number of tokens.
     ///
     /// NaN counts as 0.
     static func count(_ count: Int, times factor: Double, atMost limit: Int) -> Int {

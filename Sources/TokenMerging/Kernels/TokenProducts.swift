@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// All products of two sets of rows: what methods that compare every pair of tokens live on.
+/// All products of two sets of rows, for methods that compare every pair of tokens.
 ///
-/// A pipeline may hand in its own fast one; `PortableTokenProducts` needs no library.
+/// A pipeline may supply a faster implementation; `PortableTokenProducts` needs no library.
 package protocol TokenProducts: Sendable {
     /// `output[i, j] = left[i] · right[j]`, f32.
     ///
-    /// May be called on several threads at once.
+    /// May be called on several threads concurrently.
     /// - Parameters:
     ///   - left: `[leftCount, depth]`, contiguous.
     ///   - right: `[rightCount, depth]`, contiguous.
@@ -21,7 +21,7 @@ package protocol TokenProducts: Sendable {
 package struct PortableTokenProducts: TokenProducts {
     package init() {}
 
-    /// Goes over `right` in blocks that stay in the first-level cache.
+    /// Iterates over `right` in blocks that stay in the first-level cache.
     package func multiply(
         _ left: UnsafePointer<Float>, _ leftCount: Int, _ right: UnsafePointer<Float>,
         _ rightCount: Int, depth: Int, into output: UnsafeMutablePointer<Float>, outputStride: Int

@@ -23,7 +23,7 @@ func rankTokens(
         }
         return
     }
-    // Heap sort, the last in order at the root.
+    // Heap sort, the last in the ranking at the root.
     var root = count / 2
     while root > 0 {
         root -= 1

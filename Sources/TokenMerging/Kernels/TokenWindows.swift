@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The division of a map into square windows, from the top left; those at the right and bottom
-/// edges are smaller where the side does not divide the map.
+/// edges are smaller if the side does not divide the map.
 ///
-/// A shift moves the map cyclically under the windows, as in Swin: token (x, y) lies where
-/// (x + shift, y + shift) would without it. Window sizes, and so all shapes, stay the same.
+/// A shift moves the map cyclically under the windows, as in Swin: token (x, y) is where
+/// (x + shift, y + shift) would be without it. Window sizes, and so all shapes, stay the same.
 struct TokenWindows {
     let grid: TokenGrid
     /// Side of a window, at most the longer side of the map.
@@ -13,7 +13,7 @@ struct TokenWindows {
     let columns: Int
     let rows: Int
 
-    /// - Parameter isShifted: whether the map lies half a side further on under the windows.
+    /// - Parameter isShifted: whether the map is shifted under the windows by half a side.
     init(grid: TokenGrid, side: Int, isShifted: Bool = false) {
         precondition(side > 0, "windows of side \(side)")
         self.grid = grid
@@ -49,7 +49,7 @@ struct TokenWindows {
         return count
     }
 
-    /// Calls `body` with N_W of each class of equal windows, and how many there are of it.
+    /// Calls `body` with N_W of each class of equal windows, and the number of such windows.
     func forEachClass(_ body: (_ tokenCount: Int, _ windowCount: Int) -> Void) {
         let (fullRows, lastHeight) = grid.height.quotientAndRemainder(dividingBy: side)
         let (fullColumns, lastWidth) = grid.width.quotientAndRemainder(dividingBy: side)

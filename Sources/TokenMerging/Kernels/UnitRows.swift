@@ -6,7 +6,7 @@ internal import TensorKit
 /// vectors.
 struct UnitRows {
     let base: UnsafeMutablePointer<Float>
-    /// Values from a row to the next, a multiple of 4.
+    /// Values from one row to the next, a multiple of 4.
     let depth: Int
 
     static func byteCount(tokenCount: Int, channels: Int) -> Int {

@@ -2,9 +2,9 @@
 
 package import TensorKit
 
-/// The rows that similarities are computed from: `[samples, tokens, channels]`, f32 or bf16.
+/// The rows from which similarities are computed: `[samples, tokens, channels]`, f32 or bf16.
 ///
-/// A view; the halves of a guided batch may lie in different workspaces.
+/// A view; the halves of a guided batch may be in different workspaces.
 package struct TokenFeatures {
     /// First row of the first sample.
     package let base: UnsafeRawPointer
@@ -12,9 +12,9 @@ package struct TokenFeatures {
     package let sampleCount: Int
     package let tokenCount: Int
     package let channels: Int
-    /// Bytes from a row to the next.
+    /// Bytes from one row to the next.
     package let rowByteStride: Int
-    /// Bytes from a sample to the next; negative when the second half lies lower in memory.
+    /// Bytes from one sample to the next; negative if the second half is lower in memory.
     package let sampleByteStride: Int
     /// Keeps the memory alive as long as the view.
     private let owners: (TensorStorage, TensorStorage)
@@ -31,7 +31,7 @@ package struct TokenFeatures {
         owners = (tensor.storage, tensor.storage)
     }
 
-    /// Two samples that two lanes hold, `[1, height, width, channels]` each.
+    /// Two samples held by two lanes, `[1, height, width, channels]` each.
     package init(uncond: Tensor, text: Tensor) {
         precondition(
             uncond.shape == text.shape && uncond.shape.batch == 1

@@ -21,7 +21,8 @@ package struct TokenImportanceMap: Sendable {
         self.init(grid: grid, values: Array(repeating: 0, count: grid.tokenCount))
     }
 
-    /// Takes the two noise predictions of one call, `[1, height, width, channels]` f32 each.
+    /// Computes the map from the two noise predictions of one call, `[1, height, width, channels]`
+    /// f32 each.
     package mutating func update(noisePredictionUncond: Tensor, noisePredictionText: Tensor) {
         let shape = noisePredictionUncond.shape
         precondition(
@@ -36,9 +37,9 @@ package struct TokenImportanceMap: Sendable {
         }
     }
 
-    /// Writes the map at another size, as `torch.nn.functional.interpolate(mode="area")`, rounded to
-    /// multiples of 2⁻¹⁶, so that tokens that guidance changed alike go by their index and not by
-    /// rounding errors of the predictions.
+    /// Writes the map at another size, as `torch.nn.functional.interpolate(mode="area")`, rounded
+    /// to multiples of 2⁻¹⁶, so that tokens changed equally by guidance are ordered by index and
+    /// not by rounding errors of the predictions.
     func write(resizedTo size: TokenGrid, to output: UnsafeMutablePointer<Double>) {
         for y in 0..<size.height {
             let rows = Self.span(y, of: size.height, over: grid.height)

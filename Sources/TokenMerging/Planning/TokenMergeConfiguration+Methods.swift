@@ -2,10 +2,10 @@
 
 package import GenerationTypes
 
-// What a configuration means at a place of a network, and for the method that it names.
+// What a configuration means at a site of a network, and for the method it names.
 
 extension TokenMergeConfiguration {
-    /// Checks everything that can be said without a model.
+    /// Checks everything that can be checked without a model.
     package func validate() throws(TokenMergeConfigurationError) {
         let strategy = try TokenMergeRegistry.standard.traits(of: method)
         try validateRanges()
@@ -17,10 +17,10 @@ extension TokenMergeConfiguration {
         }
     }
 
-    /// The same, with a ratio that says what the method will do.
+    /// The same configuration with the ratio the method will actually use.
     ///
-    /// Some methods have a ratio of their own, which only 0 (nothing merges) overrides. From values
-    /// out of their ranges nothing follows.
+    /// Some methods have their own ratio, which only 0 (nothing merges) overrides. A configuration
+    /// with values out of range is returned unchanged.
     package var withRatioInForce: TokenMergeConfiguration {
         guard ratio > 0, (try? validateRanges()) != nil,
             let strategy = try? TokenMergeRegistry.standard.strategy(for: self),
@@ -43,7 +43,7 @@ extension TokenMergeConfiguration {
 }
 
 extension TokenMergeWindow {
-    /// The window's side at one place of the network, before it is clamped to the map.
+    /// The window's side at one site of the network, before it is clamped to the map.
     package func side(at site: TokenMergeSite) -> Int {
         switch self {
         case .adaptive: 2 * site.downsample

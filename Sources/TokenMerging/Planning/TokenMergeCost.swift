@@ -2,7 +2,7 @@
 
 package import GenerationTypes
 
-/// What a transformer block is made of, as far as its cost goes.
+/// The dimensions of a transformer block that determine its cost.
 package struct TransformerBlockShape: Sendable, Hashable {
     /// N, tokens of one sample.
     package var tokenCount: Int
@@ -43,9 +43,10 @@ package struct TransformerBlockCost: Sendable, Hashable {
             + feedForwardFLOPs
     }
 
-    /// The cost of a block whose maps have `mergedCount` tokens where the configuration merges.
+    /// The cost of a block whose maps have `mergedCount` tokens where the configuration merges
+    /// them.
     ///
-    /// - Parameter mergedCount: M of the block's plan; N where nothing merges.
+    /// - Parameter mergedCount: M of the block's plan; N if nothing merges.
     package init(_ block: TransformerBlockShape, mergedCount: Int, merger: TokenMerger) {
         let configuration = merger.configuration
         let (n, c) = (block.tokenCount, block.channels)
@@ -63,7 +64,7 @@ package struct TransformerBlockCost: Sendable, Hashable {
 }
 
 extension TokenMerger {
-    /// FLOPs of one call that merging saves, over all blocks, for one sample.
+    /// FLOPs saved by merging in one call, over all blocks, for one sample.
     ///
     /// - Parameter sites: the transformer blocks with their shapes.
     package func savedFLOPs(

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The shape of a plan: everything known before any feature is seen.
+/// The shape of a plan: everything known before any features are.
 package struct TokenMergeLayout: Sendable, Hashable {
     /// The map.
     package let grid: TokenGrid
-    /// The ratio that the counts follow from.
+    /// The ratio that determines the counts.
     package let ratio: Double
-    /// Samples that the plan is for.
+    /// Samples covered by the plan.
     package let sampleCount: Int
-    /// 1 when all samples share their indices, else `sampleCount`.
+    /// 1 if all samples share their indices, otherwise `sampleCount`.
     package let partCount: Int
-    /// Tokens per sample that pass through as they are; they come first in the merged sequence.
+    /// Tokens per sample that are kept unchanged; they come first in the merged sequence.
     package let keptCount: Int
     /// Destinations per sample; they follow the kept tokens, each with its sources.
     package let groupCount: Int
-    /// Scratch that making the plan takes, in bytes.
+    /// Scratch memory needed to make the plan, in bytes.
     package let scratchByteCount: Int
 
     package init(
@@ -48,7 +48,7 @@ package struct TokenMergeLayout: Sendable, Hashable {
     /// Whether all samples use the same indices.
     package var isShared: Bool { partCount == 1 }
 
-    /// The samples whose features decide one part of the plan.
+    /// The samples whose features determine one part of the plan.
     package func samples(of part: Int) -> Range<Int> {
         isShared ? 0..<sampleCount : part..<(part + 1)
     }

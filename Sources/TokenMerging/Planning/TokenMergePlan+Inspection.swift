@@ -11,7 +11,7 @@ extension TokenMergePlan {
         }
     }
 
-    /// The merged row that each token reads back.
+    /// The merged row from which each token is restored.
     package func mergedRows(part: Int = 0) -> [Int] {
         withIndices(part: part) { indices in
             (0..<layout.tokenCount).map { Int(indices.slots[$0]) }

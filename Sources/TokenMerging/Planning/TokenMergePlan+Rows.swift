@@ -8,9 +8,9 @@ extension TokenMergePlan {
     /// type, any row stride.
     ///
     /// - Parameters:
-    ///   - input: every token of the grid.
-    ///   - output: kept tokens, then groups; its own memory.
-    ///   - firstSample: which of the plan's samples the input's first batch item is.
+    ///   - input: all tokens of the grid.
+    ///   - output: kept tokens, then groups; separate memory.
+    ///   - firstSample: the plan's sample that corresponds to the input's first batch item.
     /// - Complexity: O(batch · N · C), bound by memory.
     package func merge(
         _ input: Tensor, into output: Tensor, firstSample: Int = 0, lane: ComputeLane
@@ -32,8 +32,8 @@ extension TokenMergePlan {
         }
     }
 
-    /// Gives every token its merged row and adds it, the residual connection of a block: `[batch, M,
-    /// C]` → `[batch, N, C]`; the two may differ in type.
+    /// Adds its merged row to every token, the residual connection of a block: `[batch, M, C]` →
+    /// `[batch, N, C]`; the two may differ in type.
     ///
     /// - Parameters: as for `merge`.
     package func unmergeAdding(
@@ -52,10 +52,10 @@ extension TokenMergePlan {
 
     /// Writes log m of each merged row, for proportional attention.
     ///
-    /// A key that stands for m tokens gets this added to its logits: exact where the m are equal.
+    /// A key that represents m tokens gets this added to its logits: exact if the m are equal.
     /// - Parameters:
     ///   - output: `[M]` f32.
-    ///   - sample: whose plan, where samples have plans of their own.
+    ///   - sample: whose plan to use, if samples have separate plans.
     ///   - scale: factor on every value, for kernels whose logits are scaled later.
     package func writeLogCounts(
         to output: UnsafeMutablePointer<Float>, sample: Int = 0, scale: Float = 1

@@ -2,13 +2,13 @@
 
 package import GenerationTypes
 
-/// Which tokens merge into which: indices and counts, and nothing else.
+/// Which tokens merge into which: only indices and counts.
 ///
 /// A merged sequence is the kept tokens, then one token per group. A group lists its members,
 /// destination first. `merge` gathers the members of each merged row, `unmerge` gathers a merged
-/// row for each token; neither scatters, so results do not depend on the order of work.
+/// row for each token; neither scatters, so results do not depend on the order of execution.
 ///
-/// The storage is allocated once and filled again by `fill`, as long as no copy is alive.
+/// The storage is allocated once and reused by `fill`, unless a copy is alive.
 package struct TokenMergePlan: Sendable {
     /// The plan's shape.
     package let layout: TokenMergeLayout
@@ -18,7 +18,7 @@ package struct TokenMergePlan: Sendable {
     private var members: [Int32]
     /// `[parts, M + 1]`.
     private var offsets: [Int32]
-    /// `[parts, N]`: the merged row that each token reads back.
+    /// `[parts, N]`: the merged row from which each token is restored.
     private var slots: [Int32]
 
     /// An unfilled plan; `fill` makes it valid.
@@ -79,7 +79,7 @@ package struct TokenMergePlan: Sendable {
 }
 
 extension TokenMergePlan {
-    /// Appends the indices that the others follow from: members and the sizes of groups.
+    /// Appends the indices that determine the others: members and group sizes.
     package func save(to writer: inout WordWriter) {
         switch alpha {
         case .mean:
@@ -100,7 +100,7 @@ extension TokenMergePlan {
         }
     }
 
-    /// Takes what a plan of this layout saved.
+    /// Restores a plan of this layout from its saved form.
     package mutating func restore(from reader: inout WordReader) throws(SavedStateError) {
         let layout = layout
         let isWeight = try reader.read(in: 0...1) == 1
@@ -128,7 +128,7 @@ extension TokenMergePlan {
         }
     }
 
-    /// Whether every token is named once and every group has members.
+    /// Whether every token is listed once and every group has members.
     private static func isWhole(
         _ tokens: ArraySlice<UInt32>, _ sizes: ArraySlice<UInt32>, _ layout: TokenMergeLayout
     ) -> Bool {
@@ -149,7 +149,7 @@ struct TokenMergeIndices {
     let slots: UnsafePointer<Int32>
 }
 
-/// Fills one part of a plan front to back: kept tokens and groups each have their own cursor.
+/// Fills one part of a plan from front to back: kept tokens and groups each have their own cursor.
 struct TokenMergePlanWriter {
     private let layout: TokenMergeLayout
     private let members: UnsafeMutablePointer<Int32>
@@ -171,7 +171,7 @@ struct TokenMergePlanWriter {
         groupMember = layout.keptCount
     }
 
-    /// A token that stays as it is.
+    /// Adds a token that stays as it is.
     mutating func keep(_ token: Int32) {
         precondition(keptRow < layout.keptCount, "more kept tokens than the layout has")
         offsets[keptRow] = Int32(truncatingIfNeeded: keptRow)
@@ -188,7 +188,7 @@ struct TokenMergePlanWriter {
         addSource(destination)
     }
 
-    /// Adds a token to the group begun last.
+    /// Adds a token to the current group.
     mutating func addSource(_ token: Int32) {
         precondition(groupMember < layout.tokenCount, "more members than tokens")
         members[groupMember] = token

@@ -6,19 +6,19 @@ package import TensorKit
 /// The plans of one image: one per block, made anew every p calls and reused in between (Algorithm
 /// 1, lines 5 and 9–11).
 ///
-/// It dies with the image. What is cached are indices, not similarities: unchanged similarities sort
-/// to the same order. All memory is got at the beginning; calls allocate nothing.
+/// Its lifetime is the image's. It caches indices, not similarities: unchanged similarities sort to
+/// the same order. All memory is allocated at the beginning; calls allocate nothing.
 ///
 ///     cache.begin(callIndex: t)
 ///     if cache.isStale(block, half: 0) { cache.refresh(block, half: 0, features: …) }
 ///     let plan = cache.plan(block, half: 0)
 ///
-/// Where both halves of a guided batch share plans, `half` makes no difference. Plans of different
-/// halves may be refreshed at the same time; a shared plan is refreshed by one lane while the other
+/// If both halves of a guided batch share plans, `half` makes no difference. Plans of different
+/// halves may be refreshed concurrently; a shared plan is refreshed by one lane while the other
 /// waits.
 package final class TokenMergePlanCache {
     package let merger: TokenMerger
-    /// The network's blocks; methods below name them by their place in this list.
+    /// The network's blocks; the methods below refer to them by their index in this list.
     package let sites: [TokenMergeSite]
     /// The shapes of their plans.
     package let layouts: [TokenMergeLayout]
@@ -26,16 +26,16 @@ package final class TokenMergePlanCache {
     package let sharesPlans: Bool
     private let seed: UInt64
     private var call: TokenMergeCall
-    /// By site and half, or one for both; none where nothing merges.
+    /// By site and half, or one for both; `nil` if nothing merges.
     private let slots: [[Slot]]
     /// By half, or one for both.
     private let scratches: [TokenMergeScratch]
 
     /// - Parameters:
-    ///   - seed: the image's; random choices depend on it, on the call and on the block.
-    ///   - halves: 2 with classifier-free guidance, else 1.
-    /// - Throws: `TokenMergeConfigurationError` where the method can't handle a map or lacks
-    ///   guidance, `TensorStorageError` where memory runs out.
+    ///   - seed: the image's; random choices depend on it, the call and the block.
+    ///   - halves: 2 with classifier-free guidance, otherwise 1.
+    /// - Throws: `TokenMergeConfigurationError` if the method can't handle a map or lacks guidance,
+    ///   `TensorStorageError` if memory runs out.
     package init(
         merger: TokenMerger, sites: [TokenMergeSite], seed: UInt64, halves: Int
     ) throws {
@@ -59,10 +59,10 @@ package final class TokenMergePlanCache {
         }
     }
 
-    /// Whether any block merges at any time.
+    /// Whether any block ever merges.
     package var mergesAnything: Bool { slots.contains { !$0.isEmpty } }
 
-    /// Begins a call of the network: decides which plans it makes anew, and counts.
+    /// Begins a call of the network: decides which plans are made anew, and counts.
     package func begin(callIndex: Int) {
         call = TokenMergeCall(index: callIndex, isGuided: call.isGuided)
         let isDue = merger.refreshes(at: callIndex)
@@ -75,15 +75,15 @@ package final class TokenMergePlanCache {
         }
     }
 
-    /// Whether a block's plan is to be made anew before it is used in this call.
+    /// Whether a block's plan must be made anew before it is used in this call.
     package func isStale(_ index: Int, half: Int) -> Bool { slot(index, half).isStale }
 
     /// Makes a block's plan anew.
     ///
     /// - Parameters:
     ///   - features: the rows to compare, of all samples of the plan.
-    ///   - importance: what guidance changed in the call before, for strategies that ask.
-    ///   - team: threads that share the work.
+    ///   - importance: the effect of guidance in the previous call, for strategies that use it.
+    ///   - team: the threads that share the work.
     package func refresh(
         _ index: Int, half: Int, features: TokenFeatures, importance: TokenImportanceMap? = nil,
         team: ThreadTeam = ThreadTeam(threadCount: 1)
@@ -105,10 +105,10 @@ package final class TokenMergePlanCache {
         slot.statistics.computedPlanCount += 1
     }
 
-    /// A block's plan; lanes may read it at the same time.
+    /// A block's plan; lanes may read it concurrently.
     package func plan(_ index: Int, half: Int) -> TokenMergePlan { slot(index, half).plan }
 
-    /// What the plans of this image came to.
+    /// Statistics of this image's plans.
     package var statistics: TokenMergeStatistics {
         var total = TokenMergeStatistics()
         for slot in slots.joined() {
@@ -122,8 +122,8 @@ package final class TokenMergePlanCache {
         return total
     }
 
-    /// Appends what calls from `callIndex` on depend on: counts, and the plans that the next call
-    /// does not make anew.
+    /// Appends the state on which calls from `callIndex` on depend: counts, and the plans that the
+    /// next call does not make anew.
     package func save(to writer: inout WordWriter, callIndex: Int) {
         let isDue = merger.refreshes(at: callIndex)
         for slot in slots.joined() {
@@ -137,9 +137,9 @@ package final class TokenMergePlanCache {
         }
     }
 
-    /// Takes what a cache of an equal image saved; calls go on from `callIndex`.
+    /// Restores the state saved by the cache of an equal image; calls continue from `callIndex`.
     ///
-    /// The counts follow from the calls that were made, so that others are damage.
+    /// The counts follow from the calls already made, so other counts indicate damage.
     package func restore(
         from reader: inout WordReader, callIndex: Int
     ) throws(SavedStateError) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The random numbers of merging: a stream of its own that never touches the latents' noise.
+/// The random numbers of merging: a separate stream that never affects the latents' noise.
 ///
-/// A counter-based generator: number i of (image seed, call, site) is a function of those four
-/// alone, so results do not depend on the batch, on the order of blocks or on what ran before.
+/// A counter-based generator: number i of (image seed, call, site) is a function of only these
+/// four, so results do not depend on the batch, the order of blocks or earlier work.
 /// The mixing function is the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
 package struct TokenMergeRandom: Sendable, Hashable {
     private let key: UInt64

@@ -22,14 +22,14 @@ package struct TokenMergeRegistry: Sendable {
         strategies.filter { $0.traits.options.contains(option) }.map { $0.traits.name }
     }
 
-    /// What a method is and needs.
+    /// What a method is called and what it needs.
     package func traits(
         of name: String
     ) throws(TokenMergeConfigurationError) -> TokenMergeStrategyTraits {
         try type(named: name).traits
     }
 
-    /// The strategy that a configuration asks for.
+    /// The strategy that a configuration selects.
     package func strategy(
         for configuration: TokenMergeConfiguration
     ) throws(TokenMergeConfigurationError) -> any TokenMergeStrategy {
@@ -51,10 +51,10 @@ package struct TokenMerger: Sendable {
     package let configuration: TokenMergeConfiguration
     package let strategy: any TokenMergeStrategy
     private let traits: TokenMergeStrategyTraits
-    /// Who multiplies, where all pairs are compared.
+    /// The products implementation, for methods that compare all pairs.
     let products: any TokenProducts
 
-    /// Validates.
+    /// Validates the configuration.
     package init(
         _ configuration: TokenMergeConfiguration,
         products: any TokenProducts = PortableTokenProducts()
@@ -66,28 +66,29 @@ package struct TokenMerger: Sendable {
         traits = type(of: strategy).traits
     }
 
-    /// p in force.
+    /// The effective p.
     package var period: Int { configuration.period ?? traits.defaultPeriod }
-    /// What to compute similarities from.
+    /// The features from which similarities are computed.
     package var featureSource: TokenMergeFeatureSource {
         configuration.featureSource ?? traits.defaultFeatureSource
     }
-    /// Which inputs of self-attention merge.
+    /// The inputs of self-attention that merge.
     package var scope: TokenMergeScope { configuration.scope ?? traits.scopes[0] }
-    /// Whether the previous step's guidance has to be supplied as an importance map.
+    /// Whether the effect of guidance in the previous step must be supplied as an importance map.
     package var needsImportance: Bool { traits.needsGuidance }
 
     /// Whether one plan serves all samples of a batch and is made from the features of all.
     package var sharesPlans: Bool { strategy.sharesPlans }
 
-    /// Whether merging is wanted at a place of the network.
+    /// Whether merging is enabled at a site of the network.
     ///
-    /// - Parameter finest: downsampling of the network's finest transformers; they are the top.
+    /// - Parameter finest: downsampling of the network's finest transformers; they count as the
+    ///   top.
     package func includes(_ site: TokenMergeSite, finest: Int) -> Bool {
         site.downsample <= configuration.maximumDownsample * finest
     }
 
-    /// The plan's shape at one place of the network; identity where nothing merges.
+    /// The plan's shape at one site of the network; identity if nothing merges.
     ///
     /// - Parameter finest: downsampling of the network's finest transformers.
     package func layout(
@@ -100,11 +101,11 @@ package struct TokenMerger: Sendable {
         return try strategy.layout(at: site, ratio: ratio, sampleCount: sampleCount)
     }
 
-    /// The plans' shapes at all places of a network, for one image: whatever a request can ask for
-    /// that no worker can do shows here.
+    /// The plans' shapes at all sites of a network, for one image: detects whatever a request asks
+    /// for that no worker can do.
     ///
-    /// - Parameter halves: 2 with classifier-free guidance, else 1.
-    /// - Throws: `needsGuidance`, and what the method says of a map.
+    /// - Parameter halves: 2 with classifier-free guidance, otherwise 1.
+    /// - Throws: `needsGuidance`, and the method's errors about a map.
     package func layouts(
         at sites: [TokenMergeSite], halves: Int
     ) throws(TokenMergeConfigurationError) -> [TokenMergeLayout] {
@@ -118,10 +119,10 @@ package struct TokenMerger: Sendable {
         return layouts
     }
 
-    /// Samples that one plan is for.
+    /// Samples covered by one plan.
     package func samplesPerPlan(halves: Int) -> Int { sharesPlans ? halves : 1 }
 
-    /// Whether the plan is due: `t mod p = 0`, or listed.
+    /// Whether a new plan is due: `t mod p = 0`, or listed.
     package func refreshes(at callIndex: Int) -> Bool {
         if let listed = configuration.refreshCalls { return listed.contains(callIndex) }
         return callIndex.isMultiple(of: period)

@@ -12,18 +12,18 @@ package final class TokenMergeScratch {
     /// Bytes held.
     package var byteCount: Int { storage?.byteCount ?? 0 }
 
-    /// Makes room for `byteCount` bytes and forgets what was taken.
+    /// Ensures room for `byteCount` bytes and releases everything taken.
     ///
-    /// - Throws: `TensorStorageError` when the system refuses.
+    /// - Throws: `TensorStorageError` if the system refuses.
     package func prepare(byteCount: Int) throws {
         used = 0
         if byteCount > self.byteCount { storage = try TensorStorage(byteCount: byteCount) }
     }
 
-    /// Forgets what was taken.
+    /// Releases everything taken.
     func reuse() { used = 0 }
 
-    /// The next `count` values, of unspecified content, on a cache line.
+    /// The next `count` values, of unspecified content, aligned to a cache line.
     func take<Element: BitwiseCopyable>(
         _ type: Element.Type, _ count: Int
     ) -> UnsafeMutablePointer<Element> {
@@ -35,7 +35,7 @@ package final class TokenMergeScratch {
         return (storage.base + start).bindMemory(to: type, capacity: count)
     }
 
-    /// What `take` uses up.
+    /// The bytes used by `take`.
     static func byteCount<Element: BitwiseCopyable>(_ type: Element.Type, _ count: Int) -> Int {
         (count * MemoryLayout<Element>.stride + 63) / 64 * 64
     }

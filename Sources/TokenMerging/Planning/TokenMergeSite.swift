@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The map that tokens come from: token `y · width + x` lies at (x, y).
+/// The map of the tokens: token `y · width + x` is at (x, y).
 package struct TokenGrid: Sendable, Hashable {
     package let height: Int
     package let width: Int
@@ -23,9 +23,9 @@ package enum TokenMergeStage: Sendable, Hashable {
     case up
 }
 
-/// One place of a network where tokens are merged: a transformer block.
+/// One site of a network where tokens are merged: a transformer block.
 package struct TokenMergeSite: Sendable, Hashable {
-    /// The block's index in the network, from 0; plans are kept and numbers drawn per index.
+    /// The block's index in the network, from 0; plans and random numbers depend on it.
     package let index: Int
     /// The block's map.
     package let grid: TokenGrid
@@ -33,7 +33,7 @@ package struct TokenMergeSite: Sendable, Hashable {
     package let channels: Int
     /// How much smaller the map is than the network's input, at least 1.
     package let downsample: Int
-    /// Where on the way through the network the block lies.
+    /// The block's position in the network.
     package let stage: TokenMergeStage
 
     package init(
@@ -49,7 +49,7 @@ package struct TokenMergeSite: Sendable, Hashable {
         self.stage = stage
     }
 
-    /// A block that sees `grid` of a network whose input is `input`; downsample by ToMeSD's rule,
+    /// A block with map `grid` in a network with input `input`; downsample by ToMeSD's rule,
     /// ⌈√⌊HW / N⌋⌉.
     package init(
         index: Int, grid: TokenGrid, channels: Int, input: TokenGrid, stage: TokenMergeStage = .down
@@ -66,17 +66,17 @@ package struct TokenMergeSite: Sendable, Hashable {
 }
 
 extension [TokenMergeSite] {
-    /// Downsampling of the finest transformers; 1 where there are none.
+    /// Downsampling of the finest transformers; 1 if there are none.
     ///
     /// Stable Diffusion has transformers at the network's full resolution, SDXL only below it.
     package var finestDownsample: Int { map(\.downsample).min() ?? 1 }
 }
 
-/// One call of the network while an image is sampled.
+/// One call of the network during sampling.
 package struct TokenMergeCall: Sendable, Hashable {
-    /// t of Algorithm 1: how many calls of the network this image has had.
+    /// t of Algorithm 1: number of earlier calls of the network for this image.
     ///
-    /// Not a timestep, and not a step: PNDM makes 51 calls in 50 steps.
+    /// Neither a timestep nor a step: PNDM makes 51 calls in 50 steps.
     package let index: Int
     /// Whether unconditional and conditional halves run together.
     package let isGuided: Bool

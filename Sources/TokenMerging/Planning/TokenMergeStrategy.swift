@@ -3,7 +3,7 @@
 package import GenerationTypes
 package import TensorKit
 
-/// A way to choose which tokens merge.
+/// A way of choosing which tokens merge.
 ///
 /// To add one: a file with a conforming type, and one line in `TokenMergeRegistry.standard`.
 package protocol TokenMergeStrategy: Sendable {
@@ -13,13 +13,13 @@ package protocol TokenMergeStrategy: Sendable {
     /// Whether one plan serves all samples of a batch and is made from the features of all.
     var sharesPlans: Bool { get }
 
-    /// The ratio that follows from other options, where the method takes none.
+    /// The ratio determined by other options, if the method takes none.
     var ownRatio: Double? { get }
 
-    /// Takes its options from a validated configuration.
+    /// Reads its options from a validated configuration.
     init(configuration: TokenMergeConfiguration)
 
-    /// The plan's shape at one place, from counts alone.
+    /// The plan's shape at one site, from counts alone.
     func layout(
         at site: TokenMergeSite, ratio: Double, sampleCount: Int
     ) throws(TokenMergeConfigurationError) -> TokenMergeLayout
@@ -33,14 +33,14 @@ package protocol TokenMergeStrategy: Sendable {
 }
 
 extension TokenMergeStrategy {
-    /// Most look at one sample at a time, or at none.
+    /// Most strategies examine one sample at a time, or none.
     package var sharesPlans: Bool { false }
-    /// Most do as the configuration says.
+    /// Most strategies use the configured ratio.
     package var ownRatio: Double? { nil }
 }
 
 extension TokenMergeOption {
-    /// What every method reads that compares tokens.
+    /// The options of every method that compares tokens.
     package static let common: Set<TokenMergeOption> = [
         .ratio, .maximumDownsample, .period, .refreshCalls, .featureSource, .scope,
         .proportionalAttention, .selfAttention, .crossAttention, .feedForward,
@@ -51,17 +51,17 @@ extension TokenMergeOption {
 package struct TokenMergeStrategyTraits: Sendable, Hashable {
     /// Its name on the command line.
     package var name: String
-    /// Its name in texts for people.
+    /// Its display name.
     package var displayName: String
-    /// What of a configuration it reads, besides the method.
+    /// The configuration options it reads, besides the method.
     package var options: Set<TokenMergeOption>
-    /// p unless configured.
+    /// The default p.
     package var defaultPeriod: Int
-    /// What similarities are computed from unless configured.
+    /// The default features for similarities.
     package var defaultFeatureSource: TokenMergeFeatureSource
-    /// Scopes that make sense, the default first.
+    /// The supported scopes, the default first.
     package var scopes: [TokenMergeScope]
-    /// Whether it works with classifier-free guidance only.
+    /// Whether it works only with classifier-free guidance.
     package var needsGuidance: Bool
 
     package init(
@@ -79,18 +79,18 @@ package struct TokenMergeStrategyTraits: Sendable, Hashable {
     }
 }
 
-/// What a strategy may look at besides features.
+/// A strategy's inputs besides features.
 package struct TokenMergeContext {
     package var site: TokenMergeSite
     package var call: TokenMergeCall
-    /// How many times this site's plan was made before for this image.
+    /// How often this site's plan was made before for this image.
     package var refreshIndex: Int
     package var random: TokenMergeRandom
-    /// What guidance changed in the previous step; none before the first.
+    /// The effect of guidance in the previous step; `nil` before the first.
     package var importance: TokenImportanceMap?
-    /// Who multiplies, where all pairs are compared.
+    /// The products implementation, for methods that compare all pairs.
     package var products: any TokenProducts
-    /// Threads that share the work.
+    /// The threads that share the work.
     package var team: ThreadTeam
 
     package init(

@@ -3,7 +3,7 @@
 internal import GenerationTypes
 
 /// Hierarchical clustering of points given all distances, as `scipy.cluster.hierarchy.linkage` and
-/// scikit-learn's `AgglomerativeClustering(metric: "precomputed")` do it, ties included.
+/// scikit-learn's `AgglomerativeClustering(metric: "precomputed")` do, including ties.
 ///
 /// Average and complete linkage follow chains of nearest neighbours (Müllner, arXiv 1109.2378),
 /// single linkage grows a minimum spanning tree (Prim). O(n²) time; n (n − 1) / 2 distances.
@@ -11,7 +11,7 @@ struct AgglomerativeClustering {
     let count: Int
     /// Distances of pairs i < j, row by row; overwritten.
     let distances: UnsafeMutablePointer<Double>
-    /// Minus the height of each merge, in the order that they were found.
+    /// Negated height of each merge, in the order of discovery.
     private let heights: UnsafeMutablePointer<Double>
     private let left: UnsafeMutablePointer<Int32>
     private let right: UnsafeMutablePointer<Int32>
@@ -36,7 +36,7 @@ struct AgglomerativeClustering {
         chain = scratch.take(Int32.self, count)
     }
 
-    /// Where the distance of two different points lies.
+    /// The index of the distance between two different points.
     @inline(__always)
     func pair(_ first: Int, _ second: Int) -> Int {
         let (i, j) = first < second ? (first, second) : (second, first)
@@ -57,7 +57,7 @@ struct AgglomerativeClustering {
         case .single: growSpanningTree()
         }
         for point in 0..<count { roots[point] = Int32(point) }
-        // Merges count in the order of their heights; equal heights as found.
+        // Merges count in the order of their heights; equal heights in the order of discovery.
         let order = chain
         for merge in 0..<(count - 1) { order[merge] = Int32(merge) }
         rankTokens(order, count: count - 1, scores: heights)
@@ -95,7 +95,7 @@ struct AgglomerativeClustering {
             var height = Double.infinity
             while true {
                 x = Int(chain[length - 1])
-                // The previous element wins ties, or the chain could go in circles.
+                // The previous element wins ties, otherwise the chain could loop.
                 height = .infinity
                 y = -1
                 if length > 1 {

@@ -6,15 +6,15 @@ internal import TensorKit
 /// Agglomerative token clustering (Haurum, Escalera, Taylor, Moeslund, ECCV 2024) as in its Stable
 /// Diffusion code: cosine distances of all tokens, N − r clusters per sample, the mean of each.
 ///
-/// Slow by nature; it is here to be compared with.
+/// Inherently slow; included for comparison.
 package struct AgglomerativeTokenClustering: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
         name: "atc", displayName: "ATC", options: TokenMergeOption.common.union([.linkage]))
 
-    /// More tokens would take more than 340 MB of distances.
+    /// More tokens would need more than 340 MB of distances.
     package static let tokenCountMax = 96 * 96
 
-    /// Tokens whose products are held at once.
+    /// Tokens whose products are kept at once.
     private static let blockCount = 128
 
     private let linkage: TokenMergeLinkage
@@ -73,7 +73,7 @@ package struct AgglomerativeTokenClustering: TokenMergeStrategy {
         }
     }
 
-    /// Distances 1 − cosSim of a block of tokens to all that come after them.
+    /// Distances 1 − cosSim from a block of tokens to all later tokens.
     private func writeDistances(
         _ start: Int, _ rows: UnitRows, _ products: UnsafeMutablePointer<Float>,
         _ context: TokenMergeContext, _ clustering: AgglomerativeClustering
@@ -95,7 +95,7 @@ package struct AgglomerativeTokenClustering: TokenMergeStrategy {
         }
     }
 
-    /// Chains the members of each cluster in raster order, from its lowest token on.
+    /// Links the members of each cluster in raster order, starting at its lowest token.
     private func linkMembers(
         _ roots: UnsafePointer<Int32>, _ next: UnsafeMutablePointer<Int32>, _ count: Int
     ) {

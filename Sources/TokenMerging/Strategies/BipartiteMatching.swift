@@ -5,8 +5,8 @@ internal import TensorKit
 /// Soft bipartite matching over the whole map (ToMe, ToMeSD): every source finds its most similar
 /// destination, and the r best edges merge.
 ///
-/// Destinations and sources are chosen by the strategy; each list is in the order that decides
-/// ties: the first of equally similar destinations, the lowest of equally good sources.
+/// The strategy chooses destinations and sources; each list is in the order that breaks ties: the
+/// first of equally similar destinations, the lowest of equally good sources.
 struct BipartiteMatching {
     /// `[destinationCount]`, then `[sourceCount]` follow from these.
     let destinations: UnsafeMutablePointer<Int32>
@@ -24,7 +24,7 @@ struct BipartiteMatching {
     private(set) var destinationCount = 0
     private(set) var sourceCount = 0
 
-    /// Sources whose products are held at once.
+    /// Sources whose products are kept at once.
     private static let blockCount = 512
 
     static func byteCount(tokenCount: Int, destinationCount: Int, channels: Int) -> Int {
@@ -35,7 +35,7 @@ struct BipartiteMatching {
             + UnitRows.byteCount(tokenCount: tokenCount, channels: channels)
     }
 
-    /// - Parameter destinationCount: the most that `split` will be given.
+    /// - Parameter destinationCount: the largest count that `split` will receive.
     init(_ features: TokenFeatures, destinationCount: Int, _ scratch: TokenMergeScratch) {
         tokenCount = features.tokenCount
         rows = UnitRows(features, scratch)
@@ -49,7 +49,7 @@ struct BipartiteMatching {
         isDestination = scratch.take(Bool.self, tokenCount)
     }
 
-    /// Takes the first `count` of `destinations`; every other token becomes a source, in raster
+    /// Uses the first `count` of `destinations`; every other token becomes a source, in raster
     /// order.
     mutating func split(destinationCount count: Int) {
         destinationCount = count
@@ -84,7 +84,7 @@ struct BipartiteMatching {
         }
     }
 
-    /// The first of the highest products; the first of all where none is a number.
+    /// The first of the highest products; the first of all if none is a number.
     private func chooseDestination(of token: Int, _ products: UnsafePointer<Float>) {
         var highest = -Float.infinity
         var best = 0
@@ -111,7 +111,7 @@ struct BipartiteMatching {
         }
         var kept = 0
         for token in 0..<tokenCount where !isDestination[token] && bestDestinations[token] == none {
-            // A layout with more groups than destinations: a token alone is a group, too.
+            // A layout with more groups than destinations: a single token is a group, too.
             if kept < layout.keptCount {
                 writer.keep(Int32(truncatingIfNeeded: token))
             } else {
@@ -130,7 +130,7 @@ struct BipartiteMatching {
     }
 }
 
-/// Destinations of ToMeSD: one per cell of sx · sy tokens; cells that the map cuts off have none.
+/// Destinations of ToMeSD: one per cell of sx · sy tokens; truncated cells at the edges have none.
 struct DestinationGrid {
     let grid: TokenGrid
     let strideX: Int

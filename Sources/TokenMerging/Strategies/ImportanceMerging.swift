@@ -2,12 +2,13 @@
 
 package import GenerationTypes
 
-/// Importance-based token merging (Wu, Xu, Le, Samaras, ICCV 2025): tokens that guidance changed
-/// little merge first.
+/// Importance-based token merging (Wu, Xu, Le, Samaras, ICCV 2025): tokens changed little by
+/// guidance merge first.
 ///
 /// Important tokens form a pool of 1.4 · (N − r); a quarter of N, drawn from the pool, are
 /// destinations, shared by both halves; tokens outside the pool are merged before all others. The
-/// first calls, whose importance says little, match as ToMeSD does but prune instead of averaging.
+/// first calls, whose importance is not informative, match like ToMeSD but prune instead of
+/// averaging.
 package struct ImportanceMerging: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
         name: "importance", displayName: "Importance",
@@ -91,11 +92,11 @@ package struct ImportanceMerging: TokenMergeStrategy {
         }
     }
 
-    /// Draws the destinations from the most important tokens without replacement: those with the
-    /// highest random numbers of their own.
+    /// Draws the destinations from the most important tokens without replacement: those whose own
+    /// random numbers are highest.
     ///
-    /// A number belongs to a token, not to a rank: where rounding moves a token in or out of the
-    /// pool, all others are drawn as before.
+    /// A number belongs to a token, not to a rank: if rounding moves a token in or out of the pool,
+    /// all others are drawn as before.
     ///
     /// - Returns: the importance of the least important token of the pool.
     private func drawDestinations(

@@ -4,7 +4,7 @@ package import GenerationTypes
 
 /// Local representative token guided merging (Lee, Kim, Lee, arXiv 2507.12771), Algorithm 1.
 ///
-/// The lines of the algorithm stand at the code that does them. Lines 5, 9–11 and 16 (the period
+/// Line numbers of the algorithm mark the corresponding code. Lines 5, 9–11 and 16 (the period
 /// and the cache) are `TokenMergePlanCache`'s, line 15 (equation 2) is `TokenMergePlan.merge`.
 package struct ReToM: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
@@ -36,8 +36,8 @@ package struct ReToM: TokenMergeStrategy {
 
     /// Line 4: r ← N_W · R.
     ///
-    /// One token is left at least, so that it can receive the others. Line 14 as Python's slice
-    /// takes one source less.
+    /// At least one token is left, so that it can receive the others. Line 14 read as Python's
+    /// slice takes one source fewer.
     private func sourceCount(_ windowTokenCount: Int, ratio: Double) -> Int {
         let count = TokenMergeMath.count(
             windowTokenCount, times: ratio, atMost: windowTokenCount - 1)
@@ -65,7 +65,7 @@ package struct ReToM: TokenMergeStrategy {
         _ plan: inout TokenMergePlan, from features: TokenFeatures, context: TokenMergeContext,
         scratch: TokenMergeScratch
     ) {
-        // Every second refresh looks across the borders of the windows before.
+        // Every second refresh compares across the borders of the previous windows.
         let isShifted = shiftsWindows && !context.refreshIndex.isMultiple(of: 2)
         // Line 3: divide the input tokens into windows.
         let windows = TokenWindows(
@@ -115,7 +115,7 @@ package struct ReToM: TokenMergeStrategy {
         for index in stride(from: sourceCount + 1, to: count, by: 1) { writer.keep(tokens[index]) }
     }
 
-    /// Where D stands in a window's ranking; Tables I and II compare the choices.
+    /// The position of D in a window's ranking; Tables I and II compare the choices.
     private func destinationIndex(
         _ tokens: UnsafeMutablePointer<Int32>, _ count: Int, _ topLeft: Int32, _ window: Int,
         _ rows: ReToMSimilarity, _ context: TokenMergeContext
@@ -128,7 +128,7 @@ package struct ReToM: TokenMergeStrategy {
         case .first:
             return (0..<count).first { tokens[$0] == topLeft } ?? 0
         case .least:
-            // The lowest of several equally low tokens stands first among them.
+            // The lowest of several equally low tokens comes first among them.
             let scores = rows.memory.similarities
             var index = count - 1
             while index > 0, scores[Int(tokens[index - 1])] == scores[Int(tokens[index])] {
@@ -138,7 +138,7 @@ package struct ReToM: TokenMergeStrategy {
         }
     }
 
-    /// Brings D to the front and keeps the order of the others.
+    /// Moves D to the front and keeps the order of the others.
     private func moveToFront(_ index: Int, of tokens: UnsafeMutablePointer<Int32>) {
         let token = tokens[index]
         for place in stride(from: index, to: 0, by: -1) { tokens[place] = tokens[place - 1] }

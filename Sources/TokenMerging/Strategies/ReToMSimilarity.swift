@@ -9,16 +9,16 @@ internal import TensorKit
 ///     Σ_{j ≠ i} cosSim(x_i, x_j) = x̂_i · S − x̂_i · x̂_i
 ///
 /// so a window of any size costs O(N_W · C) instead of O(N_W² · C), exactly. The last term is 1 for
-/// every token but a zero one, whose similarity to all is 0. The division by N_W − 1 changes no
-/// order and is left out. The representative is thus the token nearest to the window's spherical
-/// mean. With several samples the similarities are added up.
+/// every token except a zero one, whose similarity to all is 0. The division by N_W − 1 does not
+/// change the order and is omitted. The representative is thus the token nearest to the window's
+/// spherical mean. With several samples the similarities are summed.
 ///
 /// Some tokens are equally similar by symmetry: two in a window of two, or all in a chequerboard.
-/// Similarities are therefore rounded to multiples of 2⁻³⁶, so that such ties go to the lowest index
-/// and not to the rounding error of a sum.
+/// Similarities are therefore rounded to multiples of 2⁻³⁶, so that such ties are broken by the
+/// lowest index and not by the rounding error of a sum.
 struct ReToMSimilarity {
     let features: TokenFeatures
-    /// Samples whose similarities are added.
+    /// Samples whose similarities are summed.
     let samples: Range<Int>
     let windows: TokenWindows
     let memory: ReToMScratch
@@ -71,7 +71,7 @@ struct ReToMSimilarity {
         }
     }
 
-    /// Writes `toDestination`: cosines to one token, added over the samples.
+    /// Writes `toDestination`: cosines to one token, summed over the samples.
     func computeSimilarities(
         to destination: Int32, of tokens: UnsafePointer<Int32>, count: Int
     ) {
@@ -100,9 +100,9 @@ struct ReToMSimilarity {
     }
 }
 
-/// What making one ReToM plan needs to remember.
+/// Working memory for making one ReToM plan.
 struct ReToMScratch {
-    /// `sim_cache`: Σ_{j ≠ i} cosSim per token, added over the samples.
+    /// `sim_cache`: Σ_{j ≠ i} cosSim per token, summed over the samples.
     let similarities: UnsafeMutablePointer<Double>
     /// Cosine to the destination per token.
     let toDestination: UnsafeMutablePointer<Double>

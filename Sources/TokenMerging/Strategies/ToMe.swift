@@ -5,7 +5,7 @@ package import GenerationTypes
 /// Token merging for Stable Diffusion (Bolya, Hoffman, CVPR 2023 workshop), as `tomesd` 0.1.3.
 ///
 /// Destinations are drawn once per call and block and shared by both halves of a guided batch;
-/// edges are each sample's own. Differences: the random numbers come from the image's own merging
+/// edges differ per sample. Differences: the random numbers come from the image's own merging
 /// stream, ties go to the lowest index, and a zero token has similarity 0 instead of NaN.
 package struct ToMe: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(

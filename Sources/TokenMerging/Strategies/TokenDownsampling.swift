@@ -5,7 +5,7 @@ package import GenerationTypes
 /// ToDo (Smith, Saxena, Saha, arXiv 2402.13573): keys and values on a coarser grid, taken by
 /// nearest neighbour, as `torch.nn.functional.interpolate(mode="nearest")`; queries intact.
 ///
-/// The grid decides everything: no features, no ratio, no randomness.
+/// The grid determines everything: no features, no ratio, no randomness.
 package struct TokenDownsampling: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
         name: "todo", displayName: "ToDo",
@@ -17,7 +17,7 @@ package struct TokenDownsampling: TokenMergeStrategy {
 
     package init(configuration: TokenMergeConfiguration) { factor = configuration.downsampleFactor }
 
-    /// One key stands for f² tokens.
+    /// One key represents f² tokens.
     package var ownRatio: Double? { 1 - 1 / (Double(factor) * Double(factor)) }
 
     package func layout(
@@ -35,7 +35,7 @@ package struct TokenDownsampling: TokenMergeStrategy {
     ) {
         let grid = plan.layout.grid
         let coarse = coarseGrid(of: grid)
-        // α = 1: the value of the cell's first token alone; the others only count.
+        // α = 1: only the value of the cell's first token; the others are merely counted.
         plan.fill(part: 0, alpha: .weight(1)) { writer in
             for row in 0..<coarse.height {
                 let rows = cell(row, of: coarse.height, in: grid.height)
@@ -57,8 +57,8 @@ package struct TokenDownsampling: TokenMergeStrategy {
         TokenGrid(height: max(grid.height / factor, 1), width: max(grid.width / factor, 1))
     }
 
-    /// The positions that coarse position `index` stands for; it takes the first of them,
-    /// ⌊index · size / coarse size⌋.
+    /// The positions represented by coarse position `index`; it takes the first of them, ⌊index ·
+    /// size / coarse size⌋.
     private func cell(_ index: Int, of coarseSize: Int, in size: Int) -> Range<Int> {
         (index * size / coarseSize)..<((index + 1) * size / coarseSize)
     }

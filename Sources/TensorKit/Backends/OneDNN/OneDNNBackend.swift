@@ -7,7 +7,7 @@ package struct OneDNNBackend: ComputeBackend {
     package let kernelClass: String
     package let instructionSet: InstructionSet
     private let library: OneDNNLibrary
-    /// Whether activation and then accumulation in one pass is fast on this processor.
+    /// Whether activation followed by accumulation in one pass is fast on this processor.
     ///
     /// With AVX-512 code for the precision it is; older code adds first or not at all, and the
     /// library falls back to a loop in C++.
@@ -15,8 +15,8 @@ package struct OneDNNBackend: ComputeBackend {
 
     private let winograd: WinogradChoice
 
-    /// - Parameter usesWinograd: false for direct convolutions only, to compare with.
-    /// - Throws: `OneDNNError` when the library has no code for the precision here.
+    /// - Parameter usesWinograd: false for direct convolutions only, for comparison.
+    /// - Throws: `OneDNNError` if the library has no code for the precision here.
     package init(
         precision: Precision, library: OneDNNLibrary, cpu: CPUInfo, usesWinograd: Bool = true
     ) throws(OneDNNError) {
@@ -76,9 +76,9 @@ package struct OneDNNBackend: ComputeBackend {
 }
 
 extension OneDNNBackend {
-    /// Which of its implementations the library would run for a convolution of dense tensors.
+    /// The library's implementation for a convolution of dense tensors.
     ///
-    /// Such as `brgconv:avx512_core`; `ref:any` and `gemm:…` are the slow ones.
+    /// For example `brgconv:avx512_core`; `ref:any` and `gemm:…` are the slow ones.
     package func implementation(
         of geometry: ConvolutionGeometry, input: TensorShape, outputType: ElementType,
         activation: Activation? = nil, accumulates: Bool = false, team: ThreadTeam
@@ -111,7 +111,7 @@ final class OneDNNLinear: PackedLinear {
     }
 }
 
-/// A convolution of 1 or 3 pixels square.
+/// A convolution of 1×1 or 3×3 pixels.
 final class OneDNNConvolution: PackedConvolution {
     private let layer: OneDNNLayer
 
@@ -127,7 +127,7 @@ final class OneDNNConvolution: PackedConvolution {
 }
 
 extension Tensor {
-    /// The `[rows, channels]` matrix that the tensor is, as one picture a pixel wide.
+    /// The tensor's `[rows, channels]` matrix, as a picture one pixel wide.
     fileprivate var asRows: Tensor {
         Tensor(
             storage: storage, byteOffset: byteOffset,

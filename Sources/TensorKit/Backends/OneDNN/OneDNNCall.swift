@@ -4,9 +4,9 @@ internal import COneDNN
 
 /// The argument list of a primitive, kept so that executing it again allocates nothing here.
 ///
-/// `@unchecked Sendable`: whoever took it from the primitive's list has it alone.
+/// `@unchecked Sendable`: it has a single owner once taken from the primitive's list.
 final class OneDNNCall: @unchecked Sendable {
-    /// What the library says about the tensors of a primitive.
+    /// The library's descriptions of a primitive's tensors.
     struct Descriptions {
         let source: OneDNNDescription
         let bias: OneDNNDescription

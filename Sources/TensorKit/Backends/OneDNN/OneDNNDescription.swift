@@ -2,13 +2,13 @@
 
 internal import COneDNN
 
-/// How a piece of memory is laid out, in oneDNN's words.
+/// The layout of a piece of memory, in oneDNN's terms.
 ///
-/// `@unchecked Sendable`: it never changes once it is made.
+/// `@unchecked Sendable`: immutable.
 final class OneDNNDescription: @unchecked Sendable {
     let handle: rt_dnnl_description_t
 
-    /// Describes memory laid out as `tag` says.
+    /// Describes memory with layout `tag`.
     ///
     /// - Parameter dimensions: in the order NCHW for pictures, OIHW for weights.
     init(
@@ -20,9 +20,9 @@ final class OneDNNDescription: @unchecked Sendable {
         self.handle = try Self.made(handle, status, "describe a tensor \(dimensions)")
     }
 
-    /// The description that a plan gives one of its tensors; of no bytes where it has none.
+    /// A plan's description of one of its tensors; empty if it has none.
     ///
-    /// - Parameter index: 1 is the bias among the weights, everything else is number 0.
+    /// - Parameter index: 1 is the bias among the weights, everything else has index 0.
     init(
         of tensor: dnnl_query_t, index: Int32 = 0, in plan: dnnl_primitive_desc_t
     ) throws(OneDNNError) {
@@ -33,7 +33,7 @@ final class OneDNNDescription: @unchecked Sendable {
 
     deinit { rt_dnnl_description_destroy(handle) }
 
-    /// Bytes that memory of this description takes, padding included.
+    /// Bytes of memory with this description, including padding.
     var byteCount: Int { rt_dnnl_description_byte_count(handle) }
 
     /// Whether both describe the same layout of the same dimensions and type.

@@ -3,8 +3,8 @@
 extension OneDNNLayer {
     /// Computes `output = activation(convolution(input) + bias) + residual`.
     ///
-    /// The library's fast code wants dense tensors and adds in place only; what differs from that
-    /// goes through scratch memory:
+    /// The library's fast code requires dense tensors and adds only in place; other cases go
+    /// through scratch memory:
     /// - an input with gaps between its rows is copied first;
     /// - a residual of the output's type is copied into the output first, and accumulated on;
     /// - into an output with gaps, or with a residual of another type, or with a residual after an
@@ -62,14 +62,14 @@ extension OneDNNLayer {
                 output: output.rawPointer, scratch: lane.workspace.bytes(primitive.scratchByteCount)
             )
         } catch {
-            // Selection made sure that the library has this operation; memory is all that can lack,
-            // and a dry run is there to find that out.
+            // Selection ensured that the library has this operation; only memory can be lacking,
+            // and a dry run exists to detect that.
             if lane.isMeasuring { return lane.fail(error) }
             preconditionFailure("\(error)")
         }
     }
 
-    /// `output = product + residual`, rounded to the output's type once; uses up the product.
+    /// `output = product + residual`, rounded to the output's type once; overwrites the product.
     private func combine(
         _ product: Tensor, _ residual: Tensor?, into output: Tensor, lane: ComputeLane
     ) {

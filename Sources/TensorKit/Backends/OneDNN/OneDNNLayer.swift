@@ -5,11 +5,11 @@ internal import Synchronization
 
 /// A convolution of oneDNN.
 ///
-/// A fully connected layer is one too, with a kernel of one pixel: on the sizes of these networks
+/// A fully connected layer is one too, with a kernel of one pixel: for the sizes of these networks
 /// that is as fast as the library's products or faster.
 ///
-/// Which layout of the weights is best depends on the picture's size, so they are packed when the
-/// first dry run tells it. The layout depends on the shape alone, never on what ran before.
+/// The best layout of the weights depends on the picture's size, so they are packed when the first
+/// dry run reveals it. The layout depends on the shape alone, never on earlier work.
 final class OneDNNLayer: Sendable {
     let geometry: ConvolutionGeometry
     let inputType: ElementType
@@ -20,21 +20,21 @@ final class OneDNNLayer: Sendable {
     private let state: Mutex<State>
 
     fileprivate struct State {
-        /// Until the first packing, as the checkpoint has them; then in every layout in use.
+        /// Before the first packing, in the checkpoint's layout; then in every layout in use.
         var layouts: [Layout]
         /// Most recently created last.
         var primitives: [OneDNNPrimitive] = []
-        /// What dry runs asked for, by shape.
+        /// Requests of dry runs, by shape.
         var scratchByteCounts: [OneDNNPrimitiveKey: Int] = [:]
     }
 
-    /// The weights in one layout, and the last dry run that asked for it.
+    /// The weights in one layout, and the last dry run that requested it.
     fileprivate struct Layout {
         let weights: OneDNNWeights
         var dryRun: Workspace.DryRun?
     }
 
-    /// Shapes to remember; the one created first is forgotten first.
+    /// Number of shapes kept; the oldest is dropped first.
     ///
     /// A pass needs a few (with and without merged tokens, whole and partial tiles).
     private static let primitiveCapacity = 16
@@ -55,7 +55,7 @@ final class OneDNNLayer: Sendable {
             let target = self.bias.base.assumingMemoryBound(to: Float.self)
             target.update(from: bias.baseAddress!, count: bias.count)
         }
-        // Whoever loads a model may pack on several threads; each by itself, without a pool.
+        // Loaders may pack on several threads; each by itself, without a pool.
         ThreadTeam(threadCount: 1).adopt()
         state = Mutex(
             State(layouts: [
@@ -65,7 +65,7 @@ final class OneDNNLayer: Sendable {
             ]))
     }
 
-    /// The weights in the type of the products, until it is known which layout they should have.
+    /// The weights in the products' type, until their layout is known.
     private static func keep(
         _ weight: UnsafeBufferPointer<Float>, geometry: ConvolutionGeometry, type: ElementType,
         library: OneDNNLibrary
@@ -91,7 +91,7 @@ final class OneDNNLayer: Sendable {
 
     /// Scratch memory of one execution; nothing is compiled for it.
     ///
-    /// The calling thread has adopted the team that the key speaks of.
+    /// The calling thread has adopted the key's team.
     func scratchByteCount(for key: OneDNNPrimitiveKey) throws -> Int {
         try state.withLock { state in
             if let known = state.scratchByteCounts[key] { return known }
@@ -105,10 +105,10 @@ final class OneDNNLayer: Sendable {
         }
     }
 
-    /// The compiled layer for a shape, made when first asked for.
+    /// The compiled layer for a shape, created on first use.
     ///
-    /// - Parameter lane: its team is adopted before anything is created: loops are cut for its
-    ///   size.
+    /// - Parameter lane: its team is adopted before anything is created, because loops are split
+    ///   for its size.
     func primitive(_ key: OneDNNPrimitiveKey, lane: ComputeLane) throws -> OneDNNPrimitive {
         try state.withLock { state in
             if let known = state.primitives.last(where: { $0.key == key }) {
@@ -125,10 +125,10 @@ final class OneDNNLayer: Sendable {
         }
     }
 
-    /// The weights in a layout; made from another layout where they are not there yet.
+    /// The weights in a layout; reordered from another layout if necessary.
     ///
-    /// A dry run that needs a new layout lets go of those that only earlier dry runs needed, with
-    /// their primitives: a worker that is asked for many sizes does not grow.
+    /// A dry run that needs a new layout drops those that only earlier dry runs needed, with their
+    /// primitives, so that a worker does not grow when many sizes are requested.
     private func pack(
         as layout: OneDNNDescription, _ state: inout State, _ lane: ComputeLane
     ) throws -> OneDNNWeights {

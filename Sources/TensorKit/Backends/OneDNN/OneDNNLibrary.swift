@@ -2,7 +2,7 @@
 
 internal import COneDNN
 
-/// oneDNN on this processor: the engine that everything is created for.
+/// oneDNN on this processor: the engine for which everything is created.
 ///
 /// `@unchecked Sendable`: the handle never changes, and creating things for an engine is safe from
 /// any thread.
@@ -21,9 +21,9 @@ package final class OneDNNLibrary: @unchecked Sendable {
 
     deinit { dnnl_engine_destroy(engine) }
 
-    /// Makes it use no instructions beyond a set, whatever the environment says.
+    /// Limits it to an instruction set, whatever the environment says.
     ///
-    /// It decides once per process, when it is first asked for anything.
+    /// The library decides once per process, on first use.
     static func limit(to instructionSet: InstructionSet) {
         _ = dnnl_set_max_cpu_isa(instructionSet.oneDNNSet)
     }
@@ -54,7 +54,7 @@ package final class OneDNNLibrary: @unchecked Sendable {
         precondition(status == dnnl_success, "a product of f32 matrices needs no support")
     }
 
-    /// Whether it has code of its own for bf16; without, it would fall back to a loop in C++.
+    /// Whether it has its own bf16 code; otherwise it would fall back to a loop in C++.
     package static var supportsBFloat16: Bool {
         // Flags accumulate: every set from AVX-512 (F, BW, DQ, VL) up includes those bits.
         let required = dnnl_cpu_isa_avx512_core.rawValue
@@ -62,18 +62,18 @@ package final class OneDNNLibrary: @unchecked Sendable {
     }
 }
 
-/// A call into oneDNN that did not succeed.
+/// A failed call into oneDNN.
 package struct OneDNNError: Error, CustomStringConvertible {
-    /// What was tried.
+    /// The attempted action.
     package let action: String
-    /// The library's name for what went wrong.
+    /// The library's name for the error.
     package let status: String
 
     package var description: String {
         "oneDNN can't \(action) (\(status)); try --backend openblas, or --precision f32"
     }
 
-    /// - Parameter action: read only when something went wrong.
+    /// - Parameter action: evaluated only on failure.
     static func check(
         _ status: dnnl_status_t, _ action: @autoclosure () -> String
     ) throws(OneDNNError) {
@@ -85,7 +85,7 @@ package struct OneDNNError: Error, CustomStringConvertible {
 }
 
 extension ElementType {
-    /// The same, in oneDNN's words.
+    /// The same, in oneDNN's terms.
     var oneDNNType: dnnl_data_type_t {
         switch self {
         case .float32: dnnl_f32

@@ -2,9 +2,9 @@
 
 internal import COneDNN
 
-/// A described piece of memory that somebody else owns, as oneDNN passes it around.
+/// A described piece of memory with another owner, as oneDNN passes it around.
 ///
-/// `@unchecked Sendable`: used by one call at a time, or never changed again (weights).
+/// `@unchecked Sendable`: used by one call at a time, or immutable (weights).
 final class OneDNNMemory: @unchecked Sendable {
     let handle: dnnl_memory_t
     private(set) var address: UnsafeMutableRawPointer?
@@ -26,9 +26,9 @@ final class OneDNNMemory: @unchecked Sendable {
 
     deinit { dnnl_memory_destroy(handle) }
 
-    /// Makes the object stand for the same kind of tensor elsewhere.
+    /// Points the object at the same kind of tensor elsewhere.
     func move(to address: UnsafeMutableRawPointer) {
-        // A layer's tensors lie at the same place in every step: mostly there is nothing to do.
+        // A layer's tensors have the same address in every step: usually there is nothing to do.
         guard address != self.address else { return }
         let status = dnnl_memory_set_data_handle(handle, address)
         precondition(status == dnnl_success, "oneDNN refuses an address: \(status.rawValue)")
@@ -36,7 +36,7 @@ final class OneDNNMemory: @unchecked Sendable {
     }
 }
 
-/// A layer's weights in one of the layouts that primitives ask for.
+/// A layer's weights in one of the layouts requested by primitives.
 final class OneDNNWeights: Sendable {
     let memory: OneDNNMemory
     private let description: OneDNNDescription
@@ -66,7 +66,7 @@ final class OneDNNWeights: Sendable {
             description, from: other.memory, describedBy: other.description, library: library)
     }
 
-    /// Where they are; written once, before anybody else has them.
+    /// Their address; written once, before they are shared.
     var base: UnsafeMutableRawPointer { storage.base }
 
     func isLaidOut(as other: OneDNNDescription) -> Bool { description.isEqual(to: other) }

@@ -3,7 +3,7 @@
 internal import COneDNN
 internal import Synchronization
 
-/// What a primitive is compiled for.
+/// The parameters for which a primitive is compiled.
 struct OneDNNPrimitiveKey: Hashable, Sendable {
     var geometry: ConvolutionGeometry
     var input: TensorShape
@@ -12,16 +12,17 @@ struct OneDNNPrimitiveKey: Hashable, Sendable {
     var activation: Activation?
     /// Whether it adds to its output instead of replacing it.
     var accumulates: Bool
-    /// Loops are cut for so many threads when it is created.
+    /// Loops are split for this many threads on creation.
     var threadCount: Int
 }
 
-/// What the library decided for a key, before anything is compiled.
+/// The library's choices for a key, before anything is compiled.
 struct OneDNNPlan: ~Copyable {
     let handle: dnnl_primitive_desc_t
     let key: OneDNNPrimitiveKey
 
-    /// Asks for a forward convolution on dense NHWC tensors, with weights laid out as it likes best.
+    /// Requests a forward convolution on dense NHWC tensors, with the weight layout the library
+    /// prefers.
     init(_ key: OneDNNPrimitiveKey, library: OneDNNLibrary) throws(OneDNNError) {
         self.key = key
         let geometry = key.geometry
@@ -47,7 +48,7 @@ struct OneDNNPlan: ~Copyable {
 
     deinit { dnnl_primitive_desc_destroy(handle) }
 
-    /// Scratch memory given by the caller; then activation, then accumulation.
+    /// Scratch memory supplied by the caller; then activation, then accumulation.
     private static func attributes(_ key: OneDNNPrimitiveKey) throws(OneDNNError)
         -> dnnl_primitive_attr_t?
     {
@@ -77,14 +78,14 @@ struct OneDNNPlan: ~Copyable {
         return attributes
     }
 
-    /// The description that the library gives one of the primitive's tensors.
+    /// The library's description of one of the primitive's tensors.
     func description(
         of tensor: dnnl_query_t, index: Int32 = 0
     ) throws(OneDNNError) -> OneDNNDescription {
         try OneDNNDescription(of: tensor, index: index, in: handle)
     }
 
-    /// Which of its implementations the library chose, such as `brgconv:avx512_core`.
+    /// The implementation chosen by the library, such as `brgconv:avx512_core`.
     var implementation: String {
         var name: UnsafePointer<CChar>?
         let status = dnnl_primitive_desc_query(handle, dnnl_query_impl_info_str, 0, &name)
@@ -94,7 +95,7 @@ struct OneDNNPlan: ~Copyable {
 }
 
 extension OneDNNPlan {
-    /// Whether the library has no code of its own for this and would run a plain loop.
+    /// Whether the library has no optimised code for this and would run a plain loop.
     var isSlow: Bool { implementation.hasPrefix("ref") }
 }
 
@@ -105,8 +106,8 @@ extension ConvolutionGeometry {
 
 /// A compiled layer for one shape, with its weights.
 ///
-/// `@unchecked Sendable`: the handle never changes, and with scratch memory given by the caller any
-/// number of threads may execute it at once.
+/// `@unchecked Sendable`: the handle never changes, and with scratch memory supplied by the caller
+/// any number of threads may execute it concurrently.
 final class OneDNNPrimitive: @unchecked Sendable {
     let key: OneDNNPrimitiveKey
     /// Scratch memory of one execution.
@@ -116,7 +117,7 @@ final class OneDNNPrimitive: @unchecked Sendable {
     let weights: OneDNNWeights
     private let library: OneDNNLibrary
     private let tensors: OneDNNCall.Descriptions
-    /// Argument lists that nobody uses right now: as many as lanes ever ran this at once.
+    /// Unused argument lists: as many as lanes ever ran this concurrently.
     private let idleCalls = Mutex<[OneDNNCall]>([])
 
     init(
@@ -140,7 +141,7 @@ final class OneDNNPrimitive: @unchecked Sendable {
 
     deinit { dnnl_primitive_destroy(handle) }
 
-    /// Makes sure that the next `execute` creates nothing, in as many lanes at once.
+    /// Ensures that the next `execute` creates nothing, in this many lanes at once.
     func prepare(laneCount: Int) throws(OneDNNError) {
         while idleCalls.withLock({ $0.count }) < laneCount {
             let call = try OneDNNCall(tensors, weights: weights, library: library)
@@ -163,7 +164,7 @@ final class OneDNNPrimitive: @unchecked Sendable {
         try OneDNNError.check(status, "execute \(key.geometry) on \(key.input)")
     }
 
-    /// An idle argument list, best the one that was used with this input before.
+    /// An idle argument list, preferably the one last used with this input.
     private func takeCall(input: UnsafeMutableRawPointer?) throws(OneDNNError) -> OneDNNCall {
         let address = UInt(bitPattern: input)
         let idle = idleCalls.withLock { calls -> OneDNNCall? in

@@ -2,23 +2,23 @@
 
 internal import CKernels
 
-/// What is done to each block of a product while it is in cache.
+/// The operations on each block of a product while it is in cache.
 struct BlasEpilogue {
     private let activation: Activation?
     private let bias: UnsafePointer<Float>
     private let output: MutableMatrix
-    /// Nil where the product itself accumulates.
+    /// `nil` if the product itself accumulates.
     private let residual: Matrix?
-    /// Products go here, one block per thread, when the output still holds the residual.
+    /// Destination of products, one block per thread, while the output still holds the residual.
     private let scratch: UnsafeMutablePointer<Float>?
     private let kernels: UnsafePointer<rt_kernels>
     /// Whether products add to the output instead of replacing it.
     let accumulates: Bool
 
-    /// Values of output that are finished at once: a quarter of a small second-level cache.
+    /// Output values finished at once: a quarter of a small second-level cache.
     private static let chunkCount = 1 << 14
 
-    /// Takes its scratch from the lane's workspace; make it within a scope.
+    /// Takes its scratch memory from the lane's workspace; create it within a scope.
     init(
         _ epilogue: Epilogue, ownBias: UnsafePointer<Float>, output: Tensor, lane: ComputeLane
     ) {
@@ -47,7 +47,7 @@ struct BlasEpilogue {
         }
     }
 
-    /// Where the product of a block goes.
+    /// The destination of a block's product.
     func target(part: Int, rows: Range<Int>, columns: Range<Int>) -> MutableMatrix {
         guard let scratch else { return output.part(rows: rows, columns: columns) }
         let block = min(ProductSplit.blockRows, output.rows) * output.columns
@@ -62,7 +62,7 @@ struct BlasEpilogue {
         for first in stride(from: 0, to: product.rows, by: chunk) {
             let inner = first..<min(first + chunk, product.rows)
             let values = product.part(rows: inner, columns: 0..<columns.count)
-            // The bias is a matrix whose rows all lie at the same place.
+            // The bias is a matrix whose rows all have the same address.
             add(
                 Matrix(
                     base: bias + columns.lowerBound, rows: inner.count, columns: columns.count,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Products in f32 by OpenBLAS: runs on any processor, and is what the fast backend is checked by.
+/// Products in f32 by OpenBLAS: runs on any processor and checks the fast backend.
 ///
-/// OpenBLAS itself always runs one thread; the lane's team splits every product in blocks.
+/// OpenBLAS itself always runs one thread; the lane's team splits every product into blocks.
 package struct OpenBLASBackend: ComputeBackend {
     package let kind = BackendKind.openblas
     package let precision = Precision.float32
@@ -12,7 +12,7 @@ package struct OpenBLASBackend: ComputeBackend {
     private let library: OpenBLASLibrary
     private let winograd: WinogradChoice
 
-    /// - Parameter usesWinograd: false for direct convolutions only, to compare with.
+    /// - Parameter usesWinograd: false for direct convolutions only, for comparison.
     package init(library: OpenBLASLibrary, cpu: CPUInfo, usesWinograd: Bool = true) {
         self.library = library
         instructionSet = cpu.instructionSet
@@ -50,16 +50,17 @@ struct ProductSplit {
     let rows: Int
     let columns: Int
 
-    /// Rows of one product call: as many as the library packs at once, so that it packs the
-    /// weights as seldom as it can while the block of output is still in cache for the epilogue.
+    /// Rows per product call: as many as the library packs at once, so that it packs the weights as
+    /// rarely as possible while the output block is still in cache for the epilogue.
     static let blockRows = 448
 
     /// Whether threads get blocks of columns.
     ///
-    /// Every thread packs the whole matrix on the side that is not split, so the longer side is.
+    /// Every thread packs the whole matrix on the side that is not split, so the longer side is
+    /// split.
     var isByColumns: Bool { columns > rows }
 
-    /// Calls `body` for blocks of the output that together cover it once.
+    /// Calls `body` for blocks that together cover the output once.
     func forEachBlock(
         _ team: ThreadTeam, _ body: (_ part: Int, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
     ) {

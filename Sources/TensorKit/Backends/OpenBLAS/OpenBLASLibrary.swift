@@ -4,15 +4,15 @@ internal import COpenBLAS
 
 /// The OpenBLAS of this system, opened once per process.
 ///
-/// `@unchecked Sendable`: a table of functions that never changes; the library runs any number of
-/// single-threaded products at once.
+/// `@unchecked Sendable`: an immutable table of functions; the library runs any number of
+/// single-threaded products concurrently.
 package struct OpenBLASLibrary: @unchecked Sendable {
     private let functions: UnsafePointer<rt_openblas>
 
     /// Opens the library with the fastest kernels that this processor can run.
     ///
-    /// - Parameter path: a file, or a name for the system's search.
-    /// - Throws: `OpenBLASError` when there is no such library.
+    /// - Parameter path: a file, or a name for the system's search path.
+    /// - Throws: `OpenBLASError` if there is no such library.
     package init(cpu: CPUInfo, path: String = "libopenblas.so.0") throws(OpenBLASError) {
         var message = [CChar](repeating: 0, count: 512)
         let core = Self.coreType(for: cpu)
@@ -23,17 +23,17 @@ package struct OpenBLASLibrary: @unchecked Sendable {
         self.functions = functions
     }
 
-    /// The kernels to ask for; nil leaves the choice to the library.
+    /// The kernels to request; `nil` leaves the choice to the library.
     ///
     /// Debian's 0.3.21 knows the processors of 2022: on a later one it falls back to AVX2, at half
-    /// the speed. Its AVX-512 kernels need nothing beyond F, DQ, BW and VL.
+    /// the speed. Its AVX-512 kernels need only F, DQ, BW and VL.
     package static func coreType(for cpu: CPUInfo) -> String? {
         if cpu.hasAVX512 { return "SkylakeX" }
         if cpu.hasAVX2 { return cpu.vendor == "AuthenticAMD" ? "Zen" : "Haswell" }
         return nil
     }
 
-    /// The name of the kernels that run, such as `SkylakeX`.
+    /// The name of the kernels in use, such as `SkylakeX`.
     package var coreName: String { String(cString: functions.pointee.corename()) }
 
     /// The version, such as `0.3.21`.
@@ -94,9 +94,9 @@ struct MutableMatrix {
     }
 }
 
-/// OpenBLAS can't be used.
+/// OpenBLAS cannot be used.
 package struct OpenBLASError: Error, CustomStringConvertible {
-    /// What the system's loader said.
+    /// The message of the system's loader.
     package let reason: String
 
     package var description: String {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which convolutions are done by Winograd's algorithm.
+/// Which convolutions use Winograd's algorithm.
 ///
-/// It depends on the layer and the processor alone, never on the picture, so that an image's bits
-/// don't change with the sizes drawn before it.
+/// It depends only on the layer and the processor, never on the picture, so that an image's bits do
+/// not depend on earlier sizes.
 struct WinogradChoice: Sendable {
     private let type: ElementType
     private let isFast: Bool
 
     /// - Parameters:
-    ///   - type: of inputs and products.
-    ///   - isAllowed: false where the plain algorithm is wanted, for comparison.
+    ///   - type: type of inputs and products.
+    ///   - isAllowed: false to force the direct algorithm, for comparison.
     init(type: ElementType, cpu: CPUInfo, isAllowed: Bool) {
         self.type = type
         isFast =
@@ -22,16 +22,16 @@ struct WinogradChoice: Sendable {
             }
     }
 
-    /// Fewest pixels for which twice the speed is worth weights of 16/9 the size.
+    /// Fewest pixels for which twice the speed justifies weights of 16/9 the size.
     ///
     /// The deep levels of a large model hold most of its weights and do little of its work; bf16
-    /// weights are half as large, so that more of them may grow.
+    /// weights are half as large, so more of them may grow.
     private var pixelCountMin: Int { type == .bfloat16 ? 256 : 1024 }
 
-    /// Weights of a layer that is small enough to grow in any case.
+    /// A layer with at most this many weights may always grow.
     private static let smallWeightCount = 9 * 512 * 512
 
-    /// Whether it pays for a layer.
+    /// Whether it pays off for a layer.
     func pays(_ parameters: ConvolutionParameters) -> Bool {
         let geometry = parameters.geometry
         guard isFast, geometry.kernelSize == 3, geometry.stride == 1, geometry.padding == 1,

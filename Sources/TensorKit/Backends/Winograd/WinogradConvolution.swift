@@ -4,13 +4,14 @@ internal import CKernels
 
 /// A convolution of 3×3 pixels by Winograd's minimal filtering: 16 products instead of 36.
 ///
-/// F(2×2, 3×3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), by our
-/// own kernels, with weights that take 16/9 of the room. Every backend may use it. Sums are f32; in
-/// bf16 the transformed weights and pixels are rounded, each once.
+/// F(2×2, 3×3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), by
+/// our own kernels, with weights that need 16/9 of the space. Every backend may use it. Sums are
+/// f32; in bf16 the transformed weights and pixels are rounded, each once.
 final class WinogradConvolution: PackedConvolution {
     let geometry: ConvolutionGeometry
     private let inputType: ElementType
-    /// Whose packing the weights have; lanes with other kernels use these here all the same.
+    /// The instruction set whose packing the weights have; lanes with other kernels use these here
+    /// anyway.
     private let instructionSet: InstructionSet
     private let weights: TensorStorage
     /// `[outputChannels]`, f32.
@@ -19,8 +20,8 @@ final class WinogradConvolution: PackedConvolution {
     /// Transforms and packs weights.
     ///
     /// - Parameters:
-    ///   - inputType: what inputs will be; products are of the same type.
-    ///   - instructionSet: whose kernels will compute.
+    ///   - inputType: type of the inputs; products have the same type.
+    ///   - instructionSet: the kernels that will compute.
     init(
         _ parameters: ConvolutionParameters, inputType: ElementType,
         instructionSet: InstructionSet
@@ -79,7 +80,7 @@ final class WinogradConvolution: PackedConvolution {
         }
     }
 
-    /// The arguments that follow from shapes; `memory` stands for all pointers.
+    /// The arguments that follow from shapes; `memory` substitutes for all pointers.
     private static func call(
         _ geometry: ConvolutionGeometry, to output: TensorShape, inputType: ElementType,
         memory: UnsafeMutableRawPointer
