@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which kernels an instruction set has, and which instruction sets a processor has.
+// The kernels of each instruction set, and the instruction sets of each processor.
 #include "CKernels.h"
 
 #include "activations/activations.h"
@@ -124,8 +124,8 @@ static const rt_kernels avx512_bf16_kernels = {
     .peak = peak_avx512_bf16,
 };
 
-// __builtin_cpu_supports asks the processor (cpuid) and whether the system saves the registers
-// (xgetbv): compiler-rt and libgcc clear the AVX and AVX-512 bits where it does not.
+// __builtin_cpu_supports checks both the processor (cpuid) and whether the system saves the
+// registers (xgetbv): compiler-rt and libgcc clear the AVX and AVX-512 bits if it does not.
 rt_isa rt_isa_detect(void) {
     __builtin_cpu_init();
     const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&

@@ -63,12 +63,12 @@ static inline void rt_put(void *_Nonnull base, rt_element element, int64_t i, fl
     else ((uint16_t *)base)[i] = rt_bf16_from_float(value);
 }
 
-/// Value `channel` of a row that is read.
+/// Value `channel` of an input row.
 static inline float rt_at(const rt_source *_Nonnull source, int64_t row, int64_t channel) {
     return rt_get(source->data, source->element, row * source->row_stride + channel);
 }
 
-/// Stores value `channel` of a row that is written.
+/// Stores value `channel` of an output row.
 static inline void rt_set(const rt_target *_Nonnull target, int64_t row, int64_t channel,
                           float value) {
     rt_put(target->data, target->element, row * target->row_stride + channel, value);

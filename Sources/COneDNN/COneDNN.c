@@ -5,7 +5,7 @@
 
 #if DNNL_VERSION_MAJOR == 2
 
-// A description is a struct that its user owns.
+// A description is a struct owned by its user.
 struct rt_dnnl_description {
     dnnl_memory_desc_t value;
 };
@@ -29,7 +29,7 @@ dnnl_status_t rt_dnnl_description_of(
     rt_dnnl_description_t *description, const_dnnl_primitive_desc_t plan, dnnl_query_t tensor,
     int index) {
     const dnnl_memory_desc_t *value = dnnl_primitive_desc_query_md(plan, tensor, index);
-    // "No such tensor" is a description of no bytes.
+    // "No such tensor" is an empty description.
     dnnl_memory_desc_t none = {0};
     *description = copy_of(value ? value : &none);
     return *description ? dnnl_success : dnnl_out_of_memory;
@@ -83,7 +83,7 @@ dnnl_status_t rt_dnnl_append_sum(dnnl_post_ops_t operations) {
 
 #else
 
-// A description is a handle of the library.
+// A description is a handle from the library.
 static dnnl_memory_desc_t value_of(rt_dnnl_description_t description) {
     return (dnnl_memory_desc_t)description;
 }
@@ -102,7 +102,7 @@ dnnl_status_t rt_dnnl_description_of(
     int index) {
     dnnl_memory_desc_t value = NULL;
     const_dnnl_memory_desc_t given = dnnl_primitive_desc_query_md(plan, tensor, index);
-    // "No such tensor" is a description of no bytes.
+    // "No such tensor" is an empty description.
     dnnl_status_t status = given
         ? dnnl_memory_desc_clone(&value, given)
         : dnnl_memory_desc_create_with_tag(
@@ -135,7 +135,7 @@ dnnl_status_t rt_dnnl_convolution_plan(
     int64_t stride, int64_t vertical_padding, int64_t padding,
     const_dnnl_primitive_attr_t attributes) {
     const dnnl_dims_t strides = {stride, stride}, paddings = {vertical_padding, padding};
-    // Dilations count the pixels between two that a kernel sees.
+    // Dilations count the pixels skipped between two kernel taps.
     const dnnl_dims_t dilations = {0, 0};
     return dnnl_convolution_forward_primitive_desc_create(
         plan, engine, dnnl_forward_inference, dnnl_convolution_direct, value_of(source),

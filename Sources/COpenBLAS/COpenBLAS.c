@@ -8,7 +8,7 @@
 #include <stdlib.h>   // setenv
 #include <string.h>   // strdup
 
-// An environment variable with another value for a while.
+// An environment variable with a temporary value.
 typedef struct {
     const char *name;
     char *saved;
@@ -36,7 +36,7 @@ static void restore_variable(variable variable) {
 
 static void *open_with_core(const char *path, const char *core) {
     const variable coretype = replace_variable("OPENBLAS_CORETYPE", core);
-    // One thread from the start: otherwise it starts a pool that nobody will use.
+    // One thread from the start: otherwise it starts a pool that is never used.
     const variable threads = replace_variable("OPENBLAS_NUM_THREADS", "1");
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     restore_variable(threads);
@@ -44,7 +44,7 @@ static void *open_with_core(const char *path, const char *core) {
     return library;
 }
 
-// Looks a function up; a pointer to an object can't be cast to one to a function in ISO C.
+// Looks up a function; ISO C does not allow casting a pointer to an object to one to a function.
 static bool find(void *library, const char *name, void *function) {
     void *address = dlsym(library, name);
     memcpy(function, &address, sizeof address);

@@ -8,7 +8,7 @@
 
 enum { MESSAGE_BYTE_COUNT_MAX = 160 };
 
-// Text chunks are prompts: far below this, and the file may not make us allocate more.
+// Text chunks are prompts: far below this, and a file must not make us allocate more.
 enum { CHUNK_BYTE_COUNT_MAX = 8 * 1024 * 1024, CHUNK_COUNT_MAX = 1000 };
 
 // Deflate spends at least one bit on 258 equal bytes, plus headers: no stream expands further.
@@ -164,7 +164,7 @@ static uint32_t big_endian(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-// Says whether the header can be believed, before libpng allocates a row on its word.
+// Checks that the header is plausible before libpng allocates a row based on it.
 static cpng_status check_header(
     const cpng_reader *reader, uint32_t side_max, uint64_t pixel_count_max, uint32_t *width,
     uint32_t *height) {
@@ -178,7 +178,7 @@ static cpng_status check_header(
     if (*width == 0 || *height == 0) return CPNG_CORRUPT;
     if (*width > side_max || *height > side_max) return CPNG_TOO_LARGE;
     if ((uint64_t)*width * *height > pixel_count_max) return CPNG_TOO_LARGE;
-    // At one bit per pixel, the smallest depth there is.
+    // At one bit per pixel, the smallest depth.
     uint64_t byte_count_min = ((uint64_t)*width + 7) / 8 * *height;
     if (byte_count_min / DEFLATE_EXPANSION_MAX > reader->length) return CPNG_TRUNCATED;
     return CPNG_OK;
@@ -197,7 +197,7 @@ cpng_status cpng_reader_begin(
     png_read_info(reader->png, reader->info);
     uint64_t row_byte_count = png_get_rowbytes(reader->png, reader->info);
     if (row_byte_count * *height / DEFLATE_EXPANSION_MAX > reader->length) return CPNG_TRUNCATED;
-    // Grey and palette become RGB, 16 bits become 8, alpha goes.
+    // Grey and palette become RGB, 16 bits become 8, alpha is dropped.
     png_set_expand(reader->png);
     png_set_scale_16(reader->png);
     png_set_gray_to_rgb(reader->png);

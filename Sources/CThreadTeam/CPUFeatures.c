@@ -9,7 +9,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>  // __get_cpuid_count
 
-// Which register files the system saves on a context switch; without that, using them faults.
+// The register files that the system saves on a context switch; using others faults.
 static uint64_t enabled_states(void) {
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));

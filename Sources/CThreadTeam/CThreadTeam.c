@@ -10,7 +10,7 @@
 #include <sys/syscall.h>    // SYS_futex
 #include <unistd.h>         // syscall
 
-// libgomp's entry points, declared here because its header comes with GCC only. They are what
+// libgomp's entry points, declared here because only GCC ships its header. They are what
 // `#pragma omp parallel` compiles to, and part of its stable ABI (GOMP_4.0).
 extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags);
 extern int omp_get_thread_num(void);
@@ -29,8 +29,8 @@ typedef struct {
 
 static void team_entry(void *data) {
     const team_call *call = data;
-    // The runtime may give fewer threads than asked for (OMP_THREAD_LIMIT, a nested call): every
-    // index still gets its turn.
+    // The runtime may provide fewer threads than requested (OMP_THREAD_LIMIT, a nested call): every
+    // index is still processed.
     const int32_t step = omp_get_num_threads();
     for (int32_t index = omp_get_thread_num(); index < call->threads; index += step) {
         call->body(call->context, index);
@@ -63,10 +63,10 @@ struct rt_lanes {
     int32_t started;  // threads to join
     void (*body)(void *context, int32_t lane);
     void *context;
-    _Atomic uint32_t round;    // goes up by one per call; threads wait for it to change
+    _Atomic uint32_t round;    // incremented per call; threads wait for it to change
     _Atomic uint32_t running;  // threads that have not finished this round
-    _Atomic uint32_t arrived;  // lanes that wait at the present meeting
-    _Atomic uint32_t meeting;  // goes up by one when all have arrived
+    _Atomic uint32_t arrived;  // lanes waiting at the current meeting
+    _Atomic uint32_t meeting;  // incremented when all have arrived
     _Atomic bool stopping;
     lane_thread threads[];
 };
@@ -149,7 +149,7 @@ void rt_lanes_meet(rt_lanes *lanes) {
     const uint32_t meeting = atomic_load_explicit(&lanes->meeting, memory_order_relaxed);
     const uint32_t before = atomic_fetch_add_explicit(&lanes->arrived, 1, memory_order_acq_rel);
     if (before == (uint32_t)lanes->started) {
-        // Nobody can arrive at the next meeting before this one has ended.
+        // No lane can arrive at the next meeting before this one has ended.
         atomic_store_explicit(&lanes->arrived, 0, memory_order_relaxed);
         atomic_fetch_add_explicit(&lanes->meeting, 1, memory_order_release);
         futex_wake_all(&lanes->meeting);

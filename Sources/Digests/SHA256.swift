@@ -9,7 +9,7 @@ package struct SHA256: ~Copyable {
 
     private let context: OpaquePointer
 
-    /// Begins with no bytes.
+    /// Starts with no bytes.
     package init() {
         guard let context = EVP_MD_CTX_new() else { fatalError("no memory for a digest") }
         self.context = context
@@ -44,7 +44,7 @@ package struct SHA256: ~Copyable {
         return hash.finalize()
     }
 
-    /// libcrypto answers 1, or it lacks memory or SHA-256, without which nothing works.
+    /// libcrypto returns 1; otherwise it has no memory or no SHA-256, which is unrecoverable.
     private static func require(_ status: Int32) {
         precondition(status == 1, "libcrypto can't compute SHA-256")
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a picture could not be read, written or put together.
+/// Why a picture could not be read, written or assembled.
 package enum ImageCodecError: Error, Equatable, CustomStringConvertible {
     /// The bytes do not begin with PNG's signature.
     case notPNG
     /// The bytes end before the picture does.
     case truncated
-    /// A checksum fails or a chunk is malformed; the text is libpng's.
+    /// A checksum fails or a chunk is malformed; the text comes from libpng.
     case corrupt(String)
     /// The header asks for more than `ImageLimits` allow.
     case tooLarge(width: Int, height: Int)
@@ -14,7 +14,7 @@ package enum ImageCodecError: Error, Equatable, CustomStringConvertible {
     case sizeOutOfRange(width: Int, height: Int)
     /// A text chunk's keyword is not 1 to 79 Latin-1 characters.
     case badKeyword(String)
-    /// Not as many rows were written as the size says.
+    /// The number of written rows differs from the picture's height.
     case rowCount(written: Int, expected: Int)
     /// A contact sheet would be larger than its limit; nothing was rendered.
     case sheetTooLarge(width: Int, height: Int, megapixelsMax: Double)
@@ -55,10 +55,10 @@ package enum ImageCodecError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Upper bounds on pictures that are read or written.
+/// Upper bounds on pictures read or written.
 package enum ImageLimits {
     /// Longest side, in pixels.
     package static let sideMax = 65_535
-    /// Most pixels of a picture that is read: 100 megapixels, 300 MB in memory.
+    /// Most pixels of a picture to read: 100 megapixels, 300 MB in memory.
     package static let pixelCountMax = 100_000_000
 }

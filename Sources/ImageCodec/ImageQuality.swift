@@ -73,7 +73,7 @@ package enum ImageQuality {
         stride(from: channel, to: image.bytes.count, by: 3).map { Double(image.bytes[$0]) }
     }
 
-    /// Weighted means over every window that lies wholly inside, `[height − 10, width − 10]`.
+    /// Weighted means over every window that is completely inside, `[height − 10, width − 10]`.
     private static func blurred(_ values: [Double], width: Int) -> [Double] {
         let height = values.count / width
         let innerWidth = width - window.count + 1

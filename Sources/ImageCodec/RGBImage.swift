@@ -15,7 +15,7 @@ package struct RGBImage: Sendable, Equatable {
         package var green: UInt8
         package var blue: UInt8
 
-        /// Makes a colour of its three parts.
+        /// Creates a colour from its three parts.
         package init(red: UInt8, green: UInt8, blue: UInt8) {
             self.red = red
             self.green = green
@@ -27,7 +27,7 @@ package struct RGBImage: Sendable, Equatable {
             Color(red: value, green: value, blue: value)
         }
 
-        /// What empty cells show.
+        /// The colour of empty cells.
         package static let black = gray(0)
     }
 
@@ -41,7 +41,7 @@ package struct RGBImage: Sendable, Equatable {
         self.bytes = bytes
     }
 
-    /// Makes a picture of one colour.
+    /// Creates a picture of one colour.
     package init(width: Int, height: Int, filledWith color: Color = .black) {
         self.init(
             width: width, height: height, bytes: [UInt8](repeating: 0, count: 3 * width * height))
@@ -62,7 +62,7 @@ package struct RGBImage: Sendable, Equatable {
         }
     }
 
-    /// Fills the part of a rectangle that lies inside the picture.
+    /// Fills the part of a rectangle that is inside the picture.
     package mutating func fill(x: Int, y: Int, width: Int, height: Int, with color: Color) {
         let columns = max(0, x)..<max(0, x, min(self.width, x + width))
         for row in max(0, y)..<max(0, y, min(self.height, y + height)) {
@@ -70,7 +70,7 @@ package struct RGBImage: Sendable, Equatable {
         }
     }
 
-    /// Copies the part of `other` that lies inside this picture, its top left corner at (x, y).
+    /// Copies the part of `other` that is inside this picture, with its top left corner at (x, y).
     package mutating func draw(_ other: RGBImage, x: Int, y: Int) {
         let columnStart = max(0, x)
         let columnEnd = min(width, x + other.width)

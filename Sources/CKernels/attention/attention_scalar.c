@@ -19,7 +19,7 @@ void rt_attention_pack_scalar(const void *arguments, int64_t begin, int64_t end)
     (void)arguments, (void)begin, (void)end;
 }
 
-/// exp(score - greatest score) of the keys that the query sees, and their sum.
+/// exp(score - greatest score) of the keys visible to the query, and their sum.
 static double weights_of_query(const rt_attention *a, int64_t query_row, int64_t key_row,
                                int64_t key_count, int64_t channel, double *weights) {
     double greatest = -HUGE_VAL, sum = 0;

@@ -5,9 +5,9 @@
 // Included once per variant, after its vector header and after `word_*` and `exp2_*` (see
 // attention_words_f32.h).
 //
-// Everything is transposed: queries lie in the lanes of vectors, keys and channels are broadcast.
+// Everything is transposed: queries are in the lanes of vectors, keys and channels are broadcast.
 // So maxima and sums over keys need no sums across lanes, no head dimension needs padding, and the
-// two products are the same tile (tile.h).
+// two products use the same tile (tile.h).
 //
 //   word            one f32, or two bf16 that are multiplied and summed together
 //   steps           words of a head's channels
@@ -70,7 +70,7 @@ rt_attention_plan RT_NAME(rt_attention_plan)(const rt_attention *a) {
     };
 }
 
-/// Where the head's packed keys start; its packed values follow.
+/// The start of the head's packed keys; its packed values follow.
 static float *packed_head(const rt_attention *a, geometry g, int64_t head) {
     return (float *)a->packed + head * (packed_key_words(a, g) + packed_value_words(a, g));
 }
@@ -104,7 +104,7 @@ void RT_NAME(rt_attention_pack)(const void *arguments, int64_t begin, int64_t en
     }
 }
 
-/// One block of queries on its way through the keys.
+/// One block of queries while it iterates over the keys.
 typedef struct query_block {
     /// `[steps][QUERY_BLOCK]` words
     float *queries;
@@ -116,14 +116,14 @@ typedef struct query_block {
     int64_t query_count;
     /// scale * log2(e)
     float factor;
-    /// Per query: greatest score so far * factor; sum of weights relative to it; what turns sums
-    /// relative to the maximum before into sums relative to it.
+    /// Per query: greatest score so far * factor; sum of weights relative to it; the factor that
+    /// rescales sums relative to the previous maximum.
     float exponents[QUERY_BLOCK];
     float weights[QUERY_BLOCK];
     float corrections[QUERY_BLOCK];
 } query_block;
 
-/// Transposes the block's queries into words; zeros behind the last query.
+/// Transposes the block's queries into words; zeros past the last query.
 static void load_queries(const rt_attention *a, geometry g, int64_t first_row, int64_t channel,
                          query_block *block) {
     for (int64_t q = 0; q < QUERY_BLOCK; q += VL)
@@ -141,7 +141,7 @@ static void load_queries(const rt_attention *a, geometry g, int64_t first_row, i
         }
 }
 
-/// Scores of a block of keys, which start at the keys' biases where there are any; `greatest`
+/// Scores of a block of keys, starting at the keys' biases if there are any; `greatest`
 /// receives the maximum per query.
 static void score_keys(geometry g, const float *keys, const float *key_bias, int64_t key_count,
                        query_block *block, float *greatest) {
@@ -164,7 +164,7 @@ static void score_keys(geometry g, const float *keys, const float *key_bias, int
     }
 }
 
-/// Hides the keys behind each query and finds the maxima again.
+/// Masks the keys after each query and recomputes the maxima.
 static void mask_keys(int64_t first_key, int64_t key_count, query_block *block, float *greatest) {
     for (int64_t q = 0; q < QUERY_BLOCK; q += VL) {
         const vi limits = vi_count_up(block->first_query + q);
@@ -223,7 +223,7 @@ static void store_output(const rt_attention *a, int64_t first_row, int64_t chann
     }
 }
 
-/// All keys for one block of queries.
+/// Processes all keys for one block of queries.
 static void attend(const rt_attention *a, geometry g, const float *keys, query_block *block) {
     const float *values = keys + packed_key_words(a, g);
     const int64_t last_query = block->first_query + block->query_count;
@@ -261,9 +261,9 @@ typedef struct place {
     int64_t query_block;
 } place;
 
-/// The order in which blocks are done. Where the keys and values of all heads of an item stay in
-/// the cache (text), all heads of a block of queries follow each other, because they share its
-/// rows; else all blocks of a head, because they share its keys.
+/// The order of the blocks. If the keys and values of all heads of an item stay in the cache
+/// (text), all heads of a block of queries are consecutive, because they share its rows; otherwise
+/// all blocks of a head, because they share its keys.
 static place place_of(const rt_attention *a, geometry g, int64_t unit) {
     const int64_t words = packed_key_words(a, g) + packed_value_words(a, g);
     const int64_t per_item = a->head_count * g.query_blocks;

@@ -4,7 +4,7 @@
 #include "../tile/tile.h"
 #include "attention_exp2.h"
 
-/// VL words of a row from a step on; zeros behind the row's end.
+/// VL words of a row from a given step; zeros past the row's end.
 RT_INLINE vf word_load(const void *row, rt_element element, int64_t step, int64_t channels) {
     (void)element;
     const int64_t left = channels - 2 * step;
@@ -19,8 +19,8 @@ RT_INLINE void word_pack_key(const void *row, rt_element element, int64_t channe
                                  word_load(row, element, i, channels)));
 }
 
-/// Channel by channel, the value of a key in the lower half of a word and that of the next in the
-/// upper one; zero where there is no next.
+/// Channel by channel, the value of a key in the lower half of a word and that of the next key in
+/// the upper half; zero if there is no next key.
 RT_INLINE void word_pack_value(const void *row, const void *second, rt_element element,
                                int64_t channels, float *target) {
     (void)element;

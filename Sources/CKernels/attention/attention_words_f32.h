@@ -4,7 +4,7 @@
 #include "../tile/tile.h"
 #include "attention_exp2.h"
 
-/// VL words of a row from a step on; zeros behind the row's end.
+/// VL words of a row from a given step; zeros past the row's end.
 RT_INLINE vf word_load(const void *row, rt_element element, int64_t step, int64_t channels) {
     const int64_t count = channels - step < VL ? channels - step : VL;
     return element == RT_ELEMENT_F32 ? vf_get(row, RT_ELEMENT_F32, step, count)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SIMD kernels with run-time dispatch. No allocation, no threads, no globals that change.
+// SIMD kernels with run-time dispatch. No allocation, no threads, no mutable globals.
 //
 // A kernel takes its arguments and a range [begin, end) of independent work units, so that a caller
-// can split a call over a team. What a unit is stands with each kernel in `rt_kernels`. Results of
-// a unit depend on the arguments alone, never on the range it was computed in.
+// can split a call over a team. The unit is documented with each kernel in `rt_kernels`. Results of
+// a unit depend only on the arguments, never on the range in which it was computed.
 //
 // All kernels have one signature, so that one loop can split any of them: the struct of arguments
 // is passed as `const void *`. Kernel `x` takes an `rt_x`; the three of group norm share one, and
@@ -16,7 +16,7 @@
 
 #include "KernelArguments.h"
 
-/// Instruction sets with kernels of their own, worst to best.
+/// Instruction sets with separate kernels, worst to best.
 typedef enum rt_isa {
     RT_ISA_SCALAR = 0,
     /// AVX2, FMA, F16C
@@ -42,7 +42,7 @@ typedef struct rt_kernels {
     /// target += source, or += rows of it through an index; unit: one target row.
     rt_kernel *_Nonnull add_rows;
     /// target = D + w * sum of (S - D) over groups of source rows (`rt_merge_rows`), w being
-    /// (1 - first share) / r: equal rows merge into exactly themselves. Unit: one target row.
+    /// (1 - first share) / r: equal rows merge into exactly the same row. Unit: one target row.
     rt_kernel *_Nonnull merge_rows;
     /// Nearest-neighbour resize (`rt_resize`); unit: one line of the target grid.
     rt_kernel *_Nonnull resize_nearest;
@@ -74,14 +74,14 @@ typedef struct rt_kernels {
     /// The convolution (`rt_winograd`); unit: one of `share_count` shares of the picture.
     rt_kernel *_Nonnull winograd_run;
 
-    /// Multiply-adds that touch no memory (`rt_peak`), to time; unit: a round of them.
+    /// Multiply-adds that touch no memory (`rt_peak`), for timing; unit: a round of them.
     rt_kernel *_Nonnull peak;
 } rt_kernels;
 
 /// The best instruction set this processor and this system have.
 rt_isa rt_isa_detect(void);
 
-/// The kernels of one instruction set; NULL when this processor lacks it.
+/// The kernels of one instruction set; NULL if this processor lacks it.
 const rt_kernels *_Nullable rt_kernels_for(rt_isa isa);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the kernels are told. Strides count values, not bytes; a row stride is at least the number
-// of channels. Pointers need the alignment of their element only.
+// The arguments of the kernels. Strides count values, not bytes; a row stride is at least the
+// number of channels. Pointers need only the alignment of their element.
 #ifndef RETOM_KERNEL_ARGUMENTS_H
 #define RETOM_KERNEL_ARGUMENTS_H
 
@@ -28,14 +28,14 @@ typedef enum rt_activation {
     RT_ACTIVATION_QUICK_GELU = 3,
 } rt_activation;
 
-/// Rows that are read.
+/// Input rows.
 typedef struct rt_source {
     const void *_Nonnull data;
     int64_t row_stride;
     rt_element element;
 } rt_source;
 
-/// Rows that are written (and, by `add_rows`, read).
+/// Output rows (also read by `add_rows`).
 typedef struct rt_target {
     void *_Nonnull data;
     int64_t row_stride;
@@ -68,7 +68,8 @@ typedef struct rt_add_rows {
     const int32_t *_Nullable index;
 } rt_add_rows;
 
-/// Arguments of `merge_rows`: target row j is made of the source rows `members[offsets[j]]` up to
+/// Arguments of `merge_rows`: target row j is computed from the source rows `members[offsets[j]]`
+/// up to
 /// `members[offsets[j + 1] - 1]`, D and S_1 ... S_r. Source and target have the same element.
 typedef struct rt_merge_rows {
     rt_source source;
@@ -77,7 +78,7 @@ typedef struct rt_merge_rows {
     const int32_t *_Nonnull members;
     /// One more than target rows; each row has at least one member.
     const int32_t *_Nonnull offsets;
-    /// Share of D, 0 ... 1, where there are others; below 0 for 1 / (r + 1), the mean.
+    /// Share of D, 0 ... 1, if there are others; below 0 for 1 / (r + 1), the mean.
     float first_share;
 } rt_merge_rows;
 
@@ -142,7 +143,7 @@ typedef struct rt_group_norm {
     float *_Nonnull coefficients;
 } rt_group_norm;
 
-/// Arguments of the attention kernels. Heads lie side by side in the channels.
+/// Arguments of the attention kernels. Heads are side by side in the channels.
 typedef struct rt_attention {
     rt_source queries;
     rt_source keys;
@@ -157,11 +158,11 @@ typedef struct rt_attention {
     float scale;
     /// Added to every score of a key before `scale`, `[key_count]`; NULL for nothing.
     const float *_Nullable key_bias;
-    /// Not 0: query i sees keys 0...i only.
+    /// Not 0: query i attends only to keys 0...i.
     int32_t is_causal;
     /// `packed_byte_count` bytes on a 64-byte boundary, shared by all shares.
     void *_Nonnull packed;
-    /// Shares that the queries are cut into, as equal as can be.
+    /// Number of shares of the queries, as equal as possible.
     int64_t share_count;
     /// `share_count * scratch_byte_count` bytes on a 64-byte boundary.
     void *_Nonnull scratch;
@@ -169,11 +170,11 @@ typedef struct rt_attention {
 
 /// Arguments of `peak`.
 typedef struct rt_peak {
-    /// Of the factors; sums are f32.
+    /// Element of the factors; sums are f32.
     rt_element element;
-    /// Receives the sum, so that it is computed.
+    /// Receives the sum, so that it is not optimised away.
     float *_Nonnull result;
-    /// Receives the operations done; a multiply-add counts as two.
+    /// Receives the number of operations; a multiply-add counts as two.
     int64_t *_Nonnull operation_count;
 } rt_peak;
 
@@ -183,7 +184,7 @@ typedef struct rt_winograd_pack {
     const float *_Nonnull weights;
     int64_t input_channels;
     int64_t output_channels;
-    /// Element of the inputs that will be multiplied.
+    /// Element of the inputs to be multiplied.
     rt_element element;
     /// `packed_byte_count` bytes on a 64-byte boundary.
     void *_Nonnull packed;
@@ -200,7 +201,7 @@ typedef struct rt_winograd {
     const void *_Nonnull weights;
     /// `[output_channels]`
     const float *_Nonnull bias;
-    /// Rows like the output's, which they may be; NULL for nothing.
+    /// Rows like the output's, possibly the same; NULL for none.
     const rt_source *_Nullable residual;
     rt_activation activation;
     int64_t batch;
@@ -208,10 +209,10 @@ typedef struct rt_winograd {
     int64_t width;
     /// 1: a line of zeros above and below each picture; 0: the input has those lines.
     int64_t vertical_padding;
-    /// Even where the input is bf16.
+    /// f32 even if the input is bf16.
     int64_t input_channels;
     int64_t output_channels;
-    /// Shares that the picture is cut into, as equal as can be.
+    /// Number of shares of the picture, as equal as possible.
     int64_t share_count;
     /// `share_count * scratch_byte_count` bytes on a 64-byte boundary.
     void *_Nonnull scratch;
@@ -231,7 +232,7 @@ typedef struct rt_attention_plan {
     /// Scratch memory of one share, a multiple of 64.
     int64_t scratch_byte_count;
     int64_t pack_unit_count;
-    /// Blocks of queries: more shares than these are in vain.
+    /// Blocks of queries: a larger number of shares has no effect.
     int64_t query_block_count;
 } rt_attention_plan;
 

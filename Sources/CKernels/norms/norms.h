@@ -16,7 +16,7 @@ RT_NORMS_DECLARE(avx2)
 RT_NORMS_DECLARE(avx512)
 RT_NORMS_DECLARE(avx512_bf16)
 
-/// The same for every instruction set: it has next to nothing to do.
+/// The same for every instruction set: its work is negligible.
 rt_kernel rt_group_norm_combine;
 
 /// The rows of one chunk of one batch item.

@@ -7,7 +7,7 @@
 #include "../vector/functions.h"
 #include "norms.h"
 
-/// Sums that run side by side: one alone would wait for its own additions.
+/// Parallel sums: a single one would wait for its own additions.
 enum { SUM_COUNT = 4 };
 
 /// A value, or its squared distance to the mean; zero in the lanes from n on.
@@ -58,9 +58,9 @@ void RT_NAME(rt_layer_norm)(const void *arguments, int64_t begin, int64_t end) {
 enum { STRIP_VECTORS = 4, STRIP_CHANNELS = STRIP_VECTORS * VL, BLOCK_ROWS = 128 };
 
 /// Per channel, over at most BLOCK_ROWS rows: the first value, the sum of the differences to it and
-/// the sum of their squares. The difference to a value of the same channel keeps f32 accurate
-/// whatever the mean: the squared distance of the pivot to the mean is part of the variance, so
-/// cancellation costs at most a factor BLOCK_ROWS.
+/// the sum of their squares. The difference to a value of the same channel keeps f32 accurate for
+/// any mean: the squared distance of the pivot to the mean is part of the variance, so cancellation
+/// costs at most a factor BLOCK_ROWS.
 typedef struct strip_sums {
     float pivots[STRIP_CHANNELS];
     float sums[STRIP_CHANNELS];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Multiply-adds on registers alone: what a core can do at most.
+// Multiply-adds on registers alone: the peak rate of a core.
 #ifndef RETOM_PEAK_H
 #define RETOM_PEAK_H
 

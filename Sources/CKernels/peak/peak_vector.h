@@ -2,7 +2,7 @@
 #include "../tile/tile.h"
 #include "peak.h"
 
-/// As many sums as a tile has, so that no multiply-add waits for another.
+/// As many sums as a tile has, so that multiply-adds do not wait for each other.
 void RT_NAME(rt_peak)(const void *arguments, int64_t begin, int64_t end) {
     const rt_peak *a = arguments;
     vf sums[TILE_ROWS * TILE_VECTORS];
@@ -11,7 +11,7 @@ void RT_NAME(rt_peak)(const void *arguments, int64_t begin, int64_t end) {
     for (int64_t round = begin; round < end; round++) {
         RT_UNROLL for (int i = 0; i < TILE_ROWS * TILE_VECTORS; i++)
             sums[i] = word_dot(sums[i], left, right);
-        // The compiler may not foresee the factors, or it would do all rounds at once.
+        // The compiler must not know the factors, or it would merge all rounds.
         __asm__ volatile("" : "+v"(left), "+v"(right));
     }
     vf total = vf_set(0.0f);

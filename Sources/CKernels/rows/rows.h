@@ -24,7 +24,8 @@ static inline int64_t rt_nearest_index(int64_t target, int64_t source_size, int6
     return index < source_size ? index : source_size - 1;
 }
 
-/// What each other member of a group of `count` rows adds of its difference from the first.
+/// The share of its difference from the first that each other member of a group of `count` rows
+/// adds.
 static inline float rt_merge_weight(float first_share, int64_t count) {
     if (count == 1) return 0;
     return first_share < 0 ? 1 / (float)count : (1 - first_share) / (float)(count - 1);

@@ -38,7 +38,7 @@ void rt_merge_rows_scalar(const void *arguments, int64_t begin, int64_t end) {
             const float first = rt_at(&a->source, members[0], c);
             float sum = 0;
             for (int64_t m = 1; m < count; m++) sum += rt_at(&a->source, members[m], c) - first;
-            // Pruned rows count for nothing, not even where they are infinite.
+            // Pruned rows do not count, even if they are infinite.
             rt_set(&a->target, row, c, weight == 0 ? first : first + sum * weight);
         }
     }

@@ -17,7 +17,7 @@ enum {
     TILE_WIDTH = TILE_VECTORS * VL,
 };
 
-/// What happens to the accumulators of a tile before the first step.
+/// Initialisation of a tile's accumulators before the first step.
 typedef enum tile_start { START_ZERO, START_ROWS, START_ADD, START_SCALE } tile_start;
 
 /// rows x TILE_WIDTH values: target = start(target) + sum over steps of left * right.
@@ -32,11 +32,11 @@ typedef struct tile {
     /// `[row][TILE_WIDTH]`
     float *target;
     tile_start start;
-    /// What START_ROWS starts with, one value per row.
+    /// The initial values of START_ROWS, one per row.
     const float *row_values;
     /// Factors of START_SCALE, one per column.
     const float *factors;
-    /// Where not NULL: raised to the greatest result, per column.
+    /// Raised to the greatest result, per column, unless NULL.
     float *greatest;
 } tile;
 

@@ -6,7 +6,7 @@
 
 #include "KernelArguments.h"
 
-/// Values of a word, and how they are stored where words are made of rows.
+/// Values of a word, and their storage type if words are made of rows.
 enum { WORD_VALUES = 2, WORD_ELEMENT = RT_ELEMENT_BF16 };
 
 /// sums + left[0] * right[0] + left[1] * right[1]

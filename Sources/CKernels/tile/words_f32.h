@@ -6,7 +6,7 @@
 
 #include "KernelArguments.h"
 
-/// Values of a word, and how they are stored where words are made of rows.
+/// Values of a word, and their storage type if words are made of rows.
 enum { WORD_VALUES = 1, WORD_ELEMENT = RT_ELEMENT_F32 };
 
 /// sums + left * right

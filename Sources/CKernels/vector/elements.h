@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Loads and stores by element type, on top of one of the vector headers. The type is a constant
-// wherever these are called, so that the choice costs nothing.
+// at every call site, so that the choice costs nothing.
 #ifndef RETOM_VECTOR_ELEMENTS_H
 #define RETOM_VECTOR_ELEMENTS_H
 
@@ -10,7 +10,7 @@
 /// Before a loop of constant length over vectors in an array: without it they may stay in memory.
 #define RT_UNROLL _Pragma("clang loop unroll(full)")
 
-/// n values from index i on, n <= VL; zero in the lanes beyond.
+/// n values from index i, n <= VL; zero in the remaining lanes.
 RT_INLINE vf vf_get(const void *base, rt_element element, int64_t i, int64_t n) {
     const uint16_t *halves = (const uint16_t *)base + i;
     const float *floats = (const float *)base + i;
@@ -69,17 +69,17 @@ RT_INLINE void vf_put(void *base, rt_element element, int64_t i, int64_t n, vf v
 /// Bytes of a value.
 RT_INLINE int64_t rt_byte_count(rt_element element) { return element == RT_ELEMENT_F32 ? 4 : 2; }
 
-/// The first value of a row that is read.
+/// The first value of an input row.
 RT_INLINE const void *rt_row(const rt_source *source, int64_t row) {
     return (const char *)source->data + row * source->row_stride * rt_byte_count(source->element);
 }
 
-/// The first value of a row that is written.
+/// The first value of an output row.
 RT_INLINE void *rt_target_row(const rt_target *target, int64_t row) {
     return (char *)target->data + row * target->row_stride * rt_byte_count(target->element);
 }
 
-/// Rows as pointwise kernels go through them: one long row where no gaps are between them, so that
+/// Rows as pointwise kernels traverse them: one long row if there are no gaps between them, so that
 /// narrow rows fill whole vectors.
 typedef struct rt_runs {
     int64_t count;

@@ -6,7 +6,7 @@
 
 #include "KernelArguments.h"
 
-/// exp(x) to about one unit in the last place on all floats: 0 and infinity where they belong,
+/// exp(x) to about one unit in the last place on all floats: 0 and infinity where due,
 /// subnormal results, NaN for NaN. exp(x) = 2^n exp(r), |r| <= ln(2) / 2; the polynomial is
 /// Cephes' expf.
 RT_INLINE vf vf_exp(vf x) {
@@ -47,7 +47,7 @@ RT_INLINE vf vf_swish(vf x, float factor) {
     return x / (vf_set(1.0f) + vf_exp(x * vf_set(-factor)));
 }
 
-/// The activation is a constant wherever this is called.
+/// The activation is a constant at every call site.
 RT_INLINE vf vf_activation(vf x, rt_activation activation) {
     switch (activation) {
     case RT_ACTIVATION_NONE: return x;

@@ -2,8 +2,8 @@
 //
 // F(2x2, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016,
 // algorithm 1: Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A. Four outputs cost 16 products
-// per pair of channels instead of 36. All three transforms are sums and halves, so that products in
-// bf16 lose little.
+// per pair of channels instead of 36. All three transforms are sums and halves, so products in bf16
+// lose little precision.
 // Included once per variant, after its vector header and one of words_f32.h and words_bf16.h.
 //
 //   patch       4 x 4 pixels of the input, d; patches overlap, outputs of 2 x 2 do not
@@ -13,8 +13,8 @@
 //   patches     [position][patch][step]                        of one block, in scratch memory
 //   products    [position][patch][TILE_WIDTH]                  of one column block
 //
-// A block of patches goes through all column blocks at once, so that the weights are read once per
-// block and the products stay in the second-level cache.
+// A block of patches is multiplied with all column blocks at once, so that the weights are read
+// once per block and the products stay in the second-level cache.
 #include "../tile/tile.h"
 #include "../vector/functions.h"
 #include "winograd.h"
@@ -24,9 +24,9 @@ enum {
     /// Steps of one pass over a block of products, so that its weights stay in the first-level
     /// cache.
     STEP_BLOCK = 128,
-    /// Words that the transformed patches of a block may take.
+    /// Words available for the transformed patches of a block.
     PATCH_WORDS = 1024 * 1024,
-    /// Patches of a block at most: more would push the products out of the second-level cache.
+    /// Maximum patches of a block: more would evict the products from the second-level cache.
     PATCH_MAX = 144,
 };
 
@@ -93,7 +93,7 @@ RT_INLINE void transform_filters(const vf g[9], vf u[POSITIONS]) {
     }
 }
 
-/// The nine weights between an input channel and n output channels from `column` on, transformed;
+/// The nine weights between an input channel and n output channels from `column`, transformed;
 /// zero beyond the last channel.
 RT_INLINE void load_filters(const rt_winograd_pack *a, int64_t input, int64_t column, int64_t n,
                             vf u[POSITIONS]) {
@@ -129,7 +129,7 @@ void RT_NAME(rt_winograd_pack)(const void *arguments, int64_t begin, int64_t end
         }
 }
 
-/// Where a 2 x 2 output lies.
+/// The position of a 2 x 2 output.
 typedef struct place {
     int64_t item;
     int64_t y;
@@ -142,7 +142,7 @@ static place place_of(geometry g, int64_t patch) {
     return (place){patch / per_item, rest / g.across * 2, rest % g.across * 2};
 }
 
-/// V = B^T d B of one patch, n channels from i on; `pixels` are its rows, `patches` its values at
+/// V = B^T d B of one patch, n channels from i; `pixels` are its rows, `patches` its values at
 /// the first position.
 RT_INLINE void transform_vector(const void *const pixels[POSITIONS], rt_element element, int64_t i,
                                 int64_t n, void *patches, int64_t position_stride) {
@@ -210,7 +210,7 @@ static void multiply_block(geometry g, const float *patches, int64_t count, cons
         }
 }
 
-/// What becomes of a column block of outputs.
+/// The operations on a column block of outputs.
 typedef struct finish {
     const rt_winograd *a;
     int64_t column;
@@ -233,7 +233,7 @@ RT_INLINE void finish_vector(const finish *f, rt_activation activation, int64_t 
     else vf_put(rt_target_row(&a->output, row), RT_ELEMENT_BF16, column, n, value);
 }
 
-/// Y = A^T m A of one patch, n columns from i on.
+/// Y = A^T m A of one patch, n columns from i.
 RT_INLINE void finish_patch(const finish *f, rt_activation activation, place p,
                             const float *products, int64_t position_stride, int64_t i, int64_t n) {
     const rt_winograd *a = f->a;

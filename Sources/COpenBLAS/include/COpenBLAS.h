@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// OpenBLAS, opened at run time. It picks its kernels while it is being loaded, from a table of
-// processors that ends with the year it was built, so the choice is made here, before it loads.
+// OpenBLAS, opened at run time. It picks its kernels while loading, from a table of processors that
+// ends with the year it was built, so the choice is made here, before it loads.
 #ifndef RETOM_COPENBLAS_H
 #define RETOM_COPENBLAS_H
 
@@ -16,15 +16,15 @@ typedef struct rt_openblas {
                            int32_t columns, int32_t depth, float alpha, const float *_Nonnull a,
                            int32_t lda, const float *_Nonnull b, int32_t ldb, float beta,
                            float *_Nonnull c, int32_t ldc);
-    /// The kernels it runs: `SkylakeX`, `Haswell`, …
+    /// The kernels in use: `SkylakeX`, `Haswell`, …
     const char *_Nonnull (*_Nonnull corename)(void);
     /// Version and build options.
     const char *_Nonnull (*_Nonnull config)(void);
 } rt_openblas;
 
-/// Opens `path` with the kernels called `core` (NULL: what the library itself picks) and one
+/// Opens `path` with the kernels called `core` (NULL: the library's own choice) and one
 /// thread. Only the first call in a process opens it; call before other threads read the
-/// environment. Returns NULL, and a reason in `message`, when that fails.
+/// environment. Returns NULL on failure, with a reason in `message`.
 const rt_openblas *_Nullable rt_openblas_open(const char *_Nonnull path,
                                               const char *_Nullable core, char *_Nonnull message,
                                               int32_t messageCapacity);

@@ -4,7 +4,7 @@
 // never cross a Swift frame, so every function here catches it and returns a status.
 //
 // Readers and writers are used by one thread at a time. After any status but CPNG_OK an object
-// is only good for its message and for being destroyed.
+// may only be destroyed or asked for its message.
 #ifndef RETOM_CPNG_H
 #define RETOM_CPNG_H
 
@@ -34,7 +34,7 @@ typedef bool (*cpng_sink)(void *_Nullable context, const uint8_t *_Nonnull bytes
 
 typedef struct cpng_writer cpng_writer;
 
-/// Makes a writer, or returns NULL when memory is short.
+/// Creates a writer; returns NULL if memory is short.
 cpng_writer *_Nullable cpng_writer_create(cpng_sink _Nonnull sink, void *_Nullable context);
 
 /// Writes the signature and the header of an 8-bit RGB picture. `level` is zlib's, 0 to 9.
@@ -53,7 +53,7 @@ cpng_status cpng_writer_rows(
 /// Writes the end; all rows must have been written.
 cpng_status cpng_writer_finish(cpng_writer *_Nonnull writer);
 
-/// libpng's words for the last failure; empty when there was none.
+/// libpng's message for the last failure; empty if there was none.
 const char *_Nonnull cpng_writer_message(const cpng_writer *_Nonnull writer);
 
 void cpng_writer_destroy(cpng_writer *_Nullable writer);
@@ -70,11 +70,11 @@ typedef struct cpng_text {
     bool is_utf8;
 } cpng_text;
 
-/// Makes a reader of bytes that outlive it, or returns NULL when memory is short.
+/// Creates a reader of bytes that outlive it; returns NULL if memory is short.
 cpng_reader *_Nullable cpng_reader_create(const uint8_t *_Nonnull bytes, size_t length);
 
 /// Reads everything up to the pixels. Refuses sides above `side_max`, pictures above
-/// `pixel_count_max`, and headers that promise more than so few bytes can hold.
+/// `pixel_count_max`, and headers that claim more pixels than the bytes can hold.
 cpng_status cpng_reader_begin(
     cpng_reader *_Nonnull reader, uint32_t side_max, uint64_t pixel_count_max,
     uint32_t *_Nonnull width, uint32_t *_Nonnull height);
@@ -89,7 +89,7 @@ size_t cpng_reader_text_count(const cpng_reader *_Nonnull reader);
 /// The text chunk at an index below the count.
 cpng_text cpng_reader_text(const cpng_reader *_Nonnull reader, size_t index);
 
-/// libpng's words for the last failure; empty when there was none.
+/// libpng's message for the last failure; empty if there was none.
 const char *_Nonnull cpng_reader_message(const cpng_reader *_Nonnull reader);
 
 void cpng_reader_destroy(cpng_reader *_Nullable reader);

@@ -5,9 +5,9 @@
 
 #include <spawn.h>
 
-/// Has a process that is to be spawned inherit no descriptor from `first` on.
+/// Closes all descriptors from `first` in a process to be spawned.
 ///
-/// A shim: glibc declares this only for those who define _GNU_SOURCE, which Swift does not.
+/// A shim: glibc declares this only with _GNU_SOURCE, which Swift does not define.
 int retom_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 
 #endif

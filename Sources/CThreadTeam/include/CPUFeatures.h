@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/// What this processor offers and this system has enabled, read from the CPUID instruction.
+/// Features that this processor has and this system has enabled, read from the CPUID instruction.
 typedef struct rt_cpu {
-    /// `GenuineIntel`, `AuthenticAMD`, …, ended by a zero.
+    /// `GenuineIntel`, `AuthenticAMD`, …, zero-terminated.
     char vendor[13];
     int32_t family;
     int32_t model;
@@ -21,11 +21,11 @@ typedef struct rt_cpu {
     bool amx_bf16;
 } rt_cpu;
 
-/// Asks the processor. On other architectures everything is false.
+/// Queries the processor. On other architectures everything is false.
 rt_cpu rt_cpu_detect(void);
 
 /// Processors that the calling thread may run on, at most `capacity` of them; returns how many
-/// it wrote to `cpus`, 0 when the system does not say.
+/// it wrote to `cpus`, 0 if the system does not report them.
 int32_t rt_cpu_allowed(int32_t *_Nonnull cpus, int32_t capacity);
 
 #endif

@@ -2,9 +2,9 @@
 //
 // Threads for the compute path, with one owner at every level.
 //
-// A *lane* is a long-lived thread that walks through a whole network (one half of a guided batch,
-// say). Inside a lane a *team* splits loops. The team is libgomp's, the one that oneDNN uses: our
-// loops and the library's run on the same threads, so no two pools spin against each other.
+// A *lane* is a long-lived thread that runs a whole network (for example, one half of a guided
+// batch). Inside a lane a *team* splits loops. The team is libgomp's, the one that oneDNN uses: our
+// loops and the library's run on the same threads, so two pools never spin against each other.
 #ifndef RETOM_CTHREADTEAM_H
 #define RETOM_CTHREADTEAM_H
 
@@ -12,7 +12,7 @@
 
 #include "CPUFeatures.h"
 
-/// Sets how many threads oneDNN and `rt_team_run` use when called from the calling thread.
+/// Sets the number of threads that oneDNN and `rt_team_run` use on the calling thread.
 void rt_team_set_size(int32_t threads);
 
 /// Calls `body(context, index)` for every index below `threads`, on a team; returns when all have.
@@ -23,7 +23,7 @@ void rt_team_run(int32_t threads, void (*_Nonnull body)(void *_Nullable context,
 /// Long-lived threads that wait for work; lane 0 is always the calling thread.
 typedef struct rt_lanes rt_lanes;
 
-/// Starts `count - 1` threads. Returns NULL when the system gives no thread.
+/// Starts `count - 1` threads. Returns NULL if the system refuses a thread.
 rt_lanes *_Nullable rt_lanes_create(int32_t count);
 
 /// Calls `body(context, lane)` once on every lane; returns when all have. One caller at a time.
@@ -31,8 +31,8 @@ void rt_lanes_run(rt_lanes *_Nonnull lanes,
                   void (*_Nonnull body)(void *_Nullable context, int32_t lane),
                   void *_Nullable context);
 
-/// Waits, inside `rt_lanes_run`, until all lanes have called it as often; what each wrote before is
-/// visible to all afterwards.
+/// Waits, inside `rt_lanes_run`, until all lanes have called it equally often; afterwards, what
+/// each wrote before is visible to all.
 void rt_lanes_meet(rt_lanes *_Nonnull lanes);
 
 /// Ends and joins the threads.

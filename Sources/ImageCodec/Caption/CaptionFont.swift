@@ -7,7 +7,7 @@ package struct CaptionFont: Sendable {
     /// Pixels per em.
     package let size: Float
 
-    /// Makes the font at a size in pixels per em.
+    /// Creates the font at a size in pixels per em.
     package init(size: Float) {
         precondition(size >= 4 && size <= 400, "a font of \(size) pixels")
         self.size = size
@@ -16,10 +16,10 @@ package struct CaptionFont: Sendable {
     /// Distance between two baselines, in pixels.
     package var lineHeight: Int { Int((size * 1.3).rounded()) }
 
-    /// From the top of a line to its baseline, in pixels.
+    /// Distance from the top of a line to its baseline, in pixels.
     package var ascent: Int { Int((size * 1.0).rounded()) }
 
-    /// How far the pen moves over a text, in pixels.
+    /// Width of a text, in pixels.
     package func width(of text: some StringProtocol) -> Float {
         text.unicodeScalars.reduce(0) { $0 + advance(of: $1) }
     }
@@ -27,9 +27,9 @@ package struct CaptionFont: Sendable {
     /// Draws one line of text over a picture.
     ///
     /// - Parameters:
-    ///   - text: The line; control characters are left out.
-    ///   - image: The picture; what falls outside is cut off.
-    ///   - x: Where the pen starts.
+    ///   - text: The line; control characters are omitted.
+    ///   - image: The picture; parts outside are clipped.
+    ///   - x: Start position of the pen.
     ///   - y: The top of the line; its baseline is `ascent` below.
     ///   - color: The colour of the letters.
     package func draw(
@@ -57,8 +57,8 @@ package struct CaptionFont: Sendable {
         CaptionFont.blend(mask, into: &image, x: x - margin, y: y, color: color)
     }
 
-    /// Breaks a text into lines no wider than `width` pixels, between words where possible; when
-    /// more than `lineCountMax` are needed, the last one ends in an ellipsis.
+    /// Breaks a text into lines no wider than `width` pixels, between words where possible; if more
+    /// than `lineCountMax` are needed, the last one ends in an ellipsis.
     package func lines(of text: String, width: Float, lineCountMax: Int) -> [String] {
         var lines: [String] = []
         var line = ""
@@ -70,7 +70,7 @@ package struct CaptionFont: Sendable {
             }
             if !line.isEmpty { lines.append(line) }
             line = String(word)
-            // No use in breaking what will not be shown.
+            // No need to break text that will not be shown.
             guard lines.count <= lineCountMax else { break }
             while self.width(of: line) > width, line.count > 1 {
                 let head = prefix(of: line, width: width)
@@ -88,7 +88,7 @@ package struct CaptionFont: Sendable {
         return lines.prefix(lineCountMax - 1) + [last + "…"]
     }
 
-    /// The longest beginning that fits, at least one character.
+    /// The longest prefix that fits, at least one character.
     private func prefix(of text: String, width: Float) -> String {
         var head = ""
         for character in text {
@@ -107,7 +107,7 @@ package struct CaptionFont: Sendable {
         CaptionGlyphs.all[scalar.value] ?? CaptionGlyphs.missing
     }
 
-    /// Control characters, combining marks, joiners and variation selectors take no room.
+    /// Control characters, combining marks, joiners and variation selectors have no width.
     private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .nonspacingMark, .enclosingMark: true

@@ -14,7 +14,7 @@ struct CaptionGlyphs: Sendable {
 
     /// One character's shape.
     struct Glyph: Sendable {
-        /// How far the pen moves, in units.
+        /// Advance width, in units.
         var advance: Float
         /// Closed contours, filled by winding number.
         var contours: [[Point]]
@@ -34,14 +34,14 @@ struct CaptionGlyphs: Sendable {
         return glyphs
     }()
 
-    /// The hollow box that stands for characters the font lacks (CJK, emoji).
+    /// The hollow box for characters missing from the font (CJK, emoji).
     static let missing: Glyph = {
         func box(_ left: Float, _ bottom: Float, _ right: Float, _ top: Float) -> [Point] {
             [(left, bottom), (right, bottom), (right, top), (left, top)].map {
                 Point(x: $0.0, y: $0.1, isOnCurve: true)
             }
         }
-        // The inner box runs the other way round, so that the winding number inside it is 0.
+        // The inner box has the opposite direction, so that the winding number inside it is 0.
         return Glyph(
             advance: 150, contours: [box(20, 0, 130, 180), box(34, 14, 116, 166).reversed()])
     }()

@@ -9,11 +9,11 @@ struct CoverageMask {
     let height: Int
     private var deltas: [Float]
 
-    /// Makes an empty mask of `width` × `height` pixels.
+    /// Creates an empty mask of `width` × `height` pixels.
     init(width: Int, height: Int) {
         self.width = width
         self.height = height
-        // Two spare cells take what edges on the right rim add to their neighbours.
+        // Two spare cells receive what edges on the right rim add to their neighbours.
         deltas = [Float](repeating: 0, count: width * height + 2)
     }
 
@@ -31,7 +31,7 @@ struct CoverageMask {
         guard let start = CoverageMask.startPoint(of: contour) else { return }
         var pen = start
         var control: CaptionGlyphs.Point?
-        // Begin behind the start point when it is one of the contour's own.
+        // Start after the start point if it is one of the contour's own.
         let skipped = contour[0].isOnCurve ? 1 : 0
         for point in contour.dropFirst(skipped) + [start] {
             switch (control, point.isOnCurve) {
@@ -112,8 +112,8 @@ struct CoverageMask {
             deltas[start + first + 1] += area * offset
             return
         }
-        // A pixel is covered by all of the edge that lies left of it, and by its right-hand part
-        // where the edge runs through it.
+        // A pixel is covered by all of the edge that is to its left, and by its right-hand part
+        // where the edge crosses it.
         let density = 1 / (right - left)
         var covered: Float = 0
         for pixel in first..<end {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Colours for numbers from 0 to 1: as many steps of lightness as there are numbers, also for those
-/// who see no red or green.
+/// Colours for numbers from 0 to 1, with lightness increasing with the number, so that they remain
+/// distinguishable without red or green vision.
 package struct ColorScale: Sendable {
     private let stops: [(red: Double, green: Double, blue: Double)]
 
@@ -11,7 +11,7 @@ package struct ColorScale: Sendable {
         (92, 200, 99), (170, 220, 50), (253, 231, 37),
     ])
 
-    /// The colour of a number; those outside 0…1 count as the nearest inside.
+    /// The colour of a number; numbers outside 0…1 are clamped.
     package func color(_ value: Double) -> RGBImage.Color {
         let place = min(max(value, 0), 1) * Double(stops.count - 1)
         let index = min(Int(place), stops.count - 2)

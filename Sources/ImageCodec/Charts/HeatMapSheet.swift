@@ -4,7 +4,7 @@
 package struct HeatMapSheet: Sendable {
     /// One matrix.
     package struct Map: Sendable {
-        /// What stands above it.
+        /// The label above it.
         package var title: String
         /// Row by row.
         package var values: [Double]
@@ -19,13 +19,13 @@ package struct HeatMapSheet: Sendable {
         }
     }
 
-    /// What stands on top.
+    /// The title at the top.
     package let title: String
     /// Rows of maps, each with its label.
     package let rows: [(label: String, maps: [Map])]
-    /// What the first and the last colour stand for.
+    /// The values of the first and the last colour.
     package let range: ClosedRange<Double>
-    /// What the colours are.
+    /// The meaning of the colours.
     package let unit: String
 
     private static let mapSide = 288

@@ -43,7 +43,7 @@ extension LineChart {
         return (lines + ["</svg>\n"]).joined(separator: "\n")
     }
 
-    /// Lines between neighbours; values that are no numbers leave a gap.
+    /// Lines between neighbours; values that are not numbers leave a gap.
     private func path(_ points: [(x: Double, y: Double)]) -> String {
         var isDown = false
         var words: [String] = []

@@ -6,7 +6,7 @@ package struct LineChart: Sendable {
     package struct Series: Sendable {
         package var name: String
         package var color: RGBImage.Color
-        /// By x; values that are no numbers leave a gap.
+        /// By x; values that are not numbers leave a gap.
         package var points: [(x: Double, y: Double)]
 
         package init(name: String, color: RGBImage.Color, points: [(x: Double, y: Double)]) {
@@ -16,14 +16,14 @@ package struct LineChart: Sendable {
         }
     }
 
-    /// Six colours that stay apart for everyone (Okabe and Ito).
+    /// Six colours that everyone can distinguish (Okabe and Ito).
     package static let colors: [RGBImage.Color] = [
         .init(red: 0, green: 114, blue: 178), .init(red: 213, green: 94, blue: 0),
         .init(red: 0, green: 158, blue: 115), .init(red: 204, green: 121, blue: 167),
         .init(red: 230, green: 159, blue: 0), .init(red: 86, green: 180, blue: 233),
     ]
 
-    /// What stands on top.
+    /// The title at the top.
     package let title: String
     package let xAxis: ChartAxis
     package let yAxis: ChartAxis
@@ -59,7 +59,7 @@ package struct LineChart: Sendable {
         return image
     }
 
-    /// Where a point lies on the picture.
+    /// The position of a point on the picture.
     func place(_ point: (x: Double, y: Double)) -> (x: Double, y: Double) {
         let plotWidth = Double(Self.width - Self.left - Self.right)
         let plotHeight = Double(Self.height - Self.top - Self.bottom)
@@ -128,15 +128,15 @@ package struct LineChart: Sendable {
     }
 }
 
-/// What a chart's axis shows.
+/// The range and labels of a chart's axis.
 package struct ChartAxis: Sendable {
     package var title: String
     package var range: ClosedRange<Double>
-    /// Where numbers stand.
+    /// Positions of the numbers.
     package var ticks: [Double]
     /// Decimals of the numbers.
     package var digits: Int
-    /// What stands there instead of the numbers, as on an axis of logarithms.
+    /// Labels that replace the numbers, as on a logarithmic axis.
     package var labels: [String]?
 
     package init(
@@ -152,14 +152,14 @@ package struct ChartAxis: Sendable {
         self.labels = labels
     }
 
-    /// Where something stands, and what.
+    /// Positions and labels.
     var labelledTicks: [(value: Double, text: String)] {
         ticks.enumerated().map { index, value in
             (value, labels?[index] ?? Self.label(value, digits: digits))
         }
     }
 
-    /// Where a value lies on the axis, 0…1.
+    /// The position of a value on the axis, 0…1.
     func share(_ value: Double) -> Double {
         (value - range.lowerBound) / (range.upperBound - range.lowerBound)
     }
@@ -178,7 +178,7 @@ package struct ChartAxis: Sendable {
 }
 
 extension RGBImage.Color {
-    /// This colour with another over it, 0 (this) to 1 (the other).
+    /// This colour blended with another over it, 0 (this) to 1 (the other).
     func mixed(with other: RGBImage.Color, share: Double) -> RGBImage.Color {
         func mix(_ below: UInt8, _ above: UInt8) -> UInt8 {
             UInt8((Double(below) + (Double(above) - Double(below)) * share).rounded())

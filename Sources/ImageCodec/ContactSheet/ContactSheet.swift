@@ -2,24 +2,24 @@
 
 /// Pictures in rows and columns on one PNG, in row-major order, with captions below them.
 ///
-/// The sheet is made one row of cells at a time and pulls pictures when it needs them, so that a
-/// sheet of hundreds of pictures needs the memory of one row.
+/// The sheet is encoded one row of cells at a time and requests pictures when it needs them, so
+/// that a sheet of hundreds of pictures needs the memory of one row.
 package struct ContactSheet: Sendable {
-    /// What stands below a picture.
+    /// The caption below a picture.
     package struct Caption: Sendable, Equatable {
         /// Wrapped over the style's number of lines: the prompt.
         package var title: String
         /// One dimmer line: number and seed.
         package var detail: String
 
-        /// Makes a caption.
+        /// Creates a caption.
         package init(title: String, detail: String = "") {
             self.title = title
             self.detail = detail
         }
     }
 
-    /// Where everything goes.
+    /// The positions of all parts.
     package let layout: ContactSheetLayout
     /// Colours and numbers of lines.
     package let style: ContactSheetStyle
@@ -32,7 +32,7 @@ package struct ContactSheet: Sendable {
     ///   - count: Number of cells; at least 1.
     ///   - cellWidth: Width of the widest picture.
     ///   - cellHeight: Height of the tallest picture.
-    ///   - captions: One per cell, or none at all: then no room is kept for them.
+    ///   - captions: One per cell, or none: then no space is reserved for them.
     ///   - style: Rows, padding, colours and the limit.
     /// - Throws: `sheetTooLarge`, before anything is rendered.
     package init(
@@ -41,7 +41,7 @@ package struct ContactSheet: Sendable {
     ) throws(ImageCodecError) {
         precondition(captions.isEmpty || captions.count == count, "one caption per cell")
         var style = style
-        // No more room than the longest caption takes.
+        // No more room than the longest caption needs.
         let font = CaptionFont(size: ContactSheetLayout.fontSize(cellWidth: cellWidth))
         style.titleLineCount = captions.reduce(0) { [lineCountMax = style.titleLineCount] in
             max(
@@ -58,9 +58,9 @@ package struct ContactSheet: Sendable {
     ///
     /// - Parameters:
     ///   - texts: Text chunks of the file.
-    ///   - picture: Called once per cell, in order; `nil` leaves the cell black. Larger pictures
-    ///     than the cell are cut off at its rim, smaller ones are centred.
-    ///   - sink: Takes the bytes of the file, piece by piece.
+    ///   - picture: Called once per cell, in order; `nil` leaves the cell black. Pictures larger
+    ///     than the cell are clipped, smaller ones are centred.
+    ///   - sink: Receives the bytes of the file, piece by piece.
     package func write(
         texts: [PNGText] = [], picture: (Int) throws -> RGBImage?, sink: ([UInt8]) throws -> Void
     ) throws {
@@ -93,7 +93,7 @@ package struct ContactSheet: Sendable {
         for column in 0..<layout.columnCount {
             let index = row * layout.columnCount + column
             let x = layout.padding + column * (layout.cellWidth + layout.padding)
-            // Beyond the last picture the sheet's ground shows; black is for pictures that failed.
+            // Past the last picture the sheet's background shows; black is for failed pictures.
             guard index < layout.count else { continue }
             band.fill(x: x, y: 0, width: layout.cellWidth, height: layout.cellHeight, with: .black)
             if let image = try picture(index) {

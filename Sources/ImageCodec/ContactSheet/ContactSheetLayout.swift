@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a contact sheet looks like.
+/// The appearance of a contact sheet.
 package struct ContactSheetStyle: Sendable, Equatable {
     /// Rows per sheet; `nil` for `round(sqrt(count))`, as A1111 does.
     package var rowCount: Int?
@@ -10,14 +10,14 @@ package struct ContactSheetStyle: Sendable, Equatable {
     package var titleLineCount: Int
     /// Largest sheet; checked before anything is rendered.
     package var megapixelsMax: Double
-    /// Between the cells.
+    /// The colour between the cells.
     package var background: RGBImage.Color
-    /// The caption's title.
+    /// The colour of the caption's title.
     package var titleColor: RGBImage.Color
-    /// The caption's second part.
+    /// The colour of the caption's second part.
     package var detailColor: RGBImage.Color
 
-    /// Makes a style; the defaults are a dark sheet with captions of up to three lines.
+    /// Creates a style; the defaults are a dark sheet with captions of up to three lines.
     package init(
         rowCount: Int? = nil, padding: Int = 8, titleLineCount: Int = 3,
         megapixelsMax: Double = 50, background: RGBImage.Color = .gray(24),
@@ -34,7 +34,7 @@ package struct ContactSheetStyle: Sendable, Equatable {
     }
 }
 
-/// Where everything on a sheet of `count` cells goes, in pixels.
+/// The positions of all parts of a sheet of `count` cells, in pixels.
 package struct ContactSheetLayout: Sendable, Equatable {
     /// Cells that hold pictures.
     package let count: Int
@@ -82,7 +82,7 @@ package struct ContactSheetLayout: Sendable, Equatable {
         padding = style.padding
         fontSize = ContactSheetLayout.fontSize(cellWidth: cellWidth)
         let lineHeight = CaptionFont(size: fontSize).lineHeight
-        // One line more than the title's for the detail, and some air above.
+        // One line more than the title's for the detail, and some space above.
         captionHeight =
             style.titleLineCount == 0 ? 0 : (style.titleLineCount + 1) * lineHeight + lineHeight / 2
         let sides = (1...ImageLimits.sideMax)
@@ -94,8 +94,8 @@ package struct ContactSheetLayout: Sendable, Equatable {
         }
     }
 
-    /// Pixels per em of the captions: they grow with the pictures, but slower, from 11 for
-    /// thumbnails over 13 at 256 and 18 at 512 to 26 at 1024.
+    /// Pixels per em of the captions: they grow with the pictures, but more slowly, from 11 for
+    /// thumbnails through 13 at 256 and 18 at 512 to 26 at 1024.
     static func fontSize(cellWidth: Int) -> Float {
         min(max(13 * (Float(cellWidth) / 256).squareRoot(), 11), 30).rounded()
     }
@@ -103,7 +103,7 @@ package struct ContactSheetLayout: Sendable, Equatable {
     /// Splits a batch into as few sheets as the limit allows, filled evenly in order.
     ///
     /// - Returns: The indices of the pictures on each sheet.
-    /// - Throws: `sheetTooLarge` when not even one picture fits.
+    /// - Throws: `sheetTooLarge` if not even one picture fits.
     package static func pages(
         count: Int, cellWidth: Int, cellHeight: Int, style: ContactSheetStyle
     ) throws(ImageCodecError) -> [Range<Int>] {
@@ -113,7 +113,7 @@ package struct ContactSheetLayout: Sendable, Equatable {
             return layout != nil
         }
         guard count > 0 else { return [] }
-        // One that must fit, so that the caller learns why none does.
+        // One that must fit, so that the caller learns why none fits.
         _ = try ContactSheetLayout(
             count: 1, cellWidth: cellWidth, cellHeight: cellHeight, style: style)
         var pageCount = 1

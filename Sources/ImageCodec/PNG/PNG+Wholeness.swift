@@ -5,9 +5,10 @@ import CZlib
 extension PNG {
     private static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
-    /// Whether bytes are a PNG file to its end and every chunk has its checksum, without decoding.
+    /// Whether bytes are a complete PNG file with a valid checksum in every chunk, without
+    /// decoding.
     ///
-    /// What follows the end is not looked at, as in all readers (PNG specification, 5.6 and 13.2).
+    /// Bytes after the end are ignored, as in all readers (PNG specification, 5.6 and 13.2).
     package static func isWhole(_ bytes: [UInt8]) -> Bool {
         guard bytes.starts(with: signature) else { return false }
         return bytes.withUnsafeBytes { bytes in

@@ -6,8 +6,7 @@ import CPNG
 package enum PNG {
     /// A picture read from a file, with its text chunks in file order.
     package struct Contents: Sendable, Equatable {
-        /// The pixels; transparency, if there was any, is dropped as Pillow's `convert("RGB")`
-        /// does.
+        /// The pixels; transparency, if any, is dropped like Pillow's `convert("RGB")` does.
         package var image: RGBImage
         /// `tEXt`, `zTXt` and `iTXt` chunks.
         package var texts: [PNGText]
@@ -24,7 +23,7 @@ package enum PNG {
     ///   - image: The pixels.
     ///   - texts: Text chunks, written before the pixels.
     ///   - compressionLevel: zlib's, 0 (fastest) to 9 (smallest). The default writes 512×512 pixels
-    ///     in 45 ms, where 6 takes 160 ms for files 6 % smaller: the coordinator writes for all
+    ///     in 45 ms, while 6 takes 160 ms for files 6 % smaller; the coordinator writes for all
     ///     workers.
     /// - Returns: The bytes of the file.
     package static func encode(
@@ -40,10 +39,10 @@ package enum PNG {
 
     /// Decodes any PNG (grey, palette, alpha, 1 to 16 bits, interlaced) as 8-bit RGB.
     ///
-    /// Hostile bytes end in a typed error: sizes are checked against `ImageLimits` and against what
-    /// so many bytes can hold at all, before anything is allocated.
+    /// Hostile bytes end in a typed error: sizes are checked against `ImageLimits`, and against the
+    /// most that so many bytes can hold, before anything is allocated.
     package static func decode(_ bytes: [UInt8]) throws(ImageCodecError) -> Contents {
-        // An empty array may have no address to give to C.
+        // An empty array may have no address to pass to C.
         guard !bytes.isEmpty else { throw .notPNG }
         return try bytes.withUnsafeBufferPointer {
             (buffer) throws(ImageCodecError) in try decode(buffer)
@@ -80,7 +79,7 @@ package enum PNG {
         }
     }
 
-    /// The string that a NUL-terminated Latin-1 C string spells.
+    /// The string represented by a NUL-terminated Latin-1 C string.
     private static func latin1(_ start: UnsafePointer<CChar>) -> String {
         var bytes: [UInt8] = []
         var next = start

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A keyword and a text that travel inside a PNG file.
+/// A keyword and a text stored in a PNG file.
 package struct PNGText: Sendable, Hashable {
     /// 1 to 79 printable Latin-1 characters, such as `parameters`.
     package var keyword: String
@@ -13,8 +13,8 @@ package struct PNGText: Sendable, Hashable {
         self.text = text
     }
 
-    /// The chunk that holds this text: `tEXt` when Latin-1 can encode it, else uncompressed `iTXt`
-    /// in UTF-8 — the choice Pillow's `PngInfo.add_text` makes, which A1111's readers expect.
+    /// The chunk for this text: `tEXt` if Latin-1 can encode it, otherwise uncompressed `iTXt` in
+    /// UTF-8, which is the choice of Pillow's `PngInfo.add_text` and what A1111's readers expect.
     func chunk() throws(ImageCodecError) -> (name: String, bytes: [UInt8]) {
         guard
             let keywordBytes = PNGText.latin1(keyword), (1...79).contains(keywordBytes.count),
@@ -28,7 +28,7 @@ package struct PNGText: Sendable, Hashable {
         return ("iTXt", keywordBytes + [0, 0, 0, 0, 0] + text.utf8.map { $0 == 0 ? 32 : $0 })
     }
 
-    /// The text's Latin-1 bytes, or `nil` when a character has none.
+    /// The text's Latin-1 bytes, or `nil` if a character has none.
     static func latin1(_ text: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
@@ -39,7 +39,7 @@ package struct PNGText: Sendable, Hashable {
         return bytes
     }
 
-    /// The text that Latin-1 bytes spell.
+    /// The text represented by Latin-1 bytes.
     static func string(latin1 bytes: some Sequence<UInt8>) -> String {
         var text = String.UnicodeScalarView()
         for byte in bytes { text.append(Unicode.Scalar(byte)) }

@@ -2,16 +2,17 @@
 
 import CPNG
 
-/// Writes an 8-bit RGB PNG row by row, so that a sheet of any height needs the memory of few rows.
+/// Writes an 8-bit RGB PNG row by row, so that a sheet of any height needs the memory of a few
+/// rows.
 ///
-/// Encoded bytes collect inside and are handed out by `takeBytes`, as often as the caller likes.
+/// Encoded bytes accumulate inside and are returned by `takeBytes`, as often as the caller likes.
 package struct PNGWriter: ~Copyable {
-    /// Collects what the C writer emits.
+    /// Collects the bytes from the C writer.
     private final class Output {
         var bytes: [UInt8] = []
     }
 
-    /// Owns the C writer, and the output that it points to.
+    /// Owns the C writer, and the output it points to.
     private final class Handle {
         let writer: OpaquePointer
         let output: Output
@@ -75,7 +76,7 @@ package struct PNGWriter: ~Copyable {
         self.height = height
     }
 
-    /// Writes the next rows, from the picture's top; `image` must be as wide as the file.
+    /// Writes the next rows, from the top of the picture; `image` must be as wide as the file.
     package mutating func append(_ image: RGBImage) throws(ImageCodecError) {
         precondition(image.width == width, "rows of \(image.width) pixels for \(width)")
         guard rowsWritten + image.height <= height else {
