@@ -4,10 +4,9 @@ internal import CommandSupport
 internal import Evaluation
 internal import ImageCodec
 
-/// What was judged of one setting, or of one directory, so far: numbers in memory, pictures on
-/// disk.
+/// The judgements for one setting or directory so far: numbers in memory, pictures on disk.
 struct AttributeResults {
-    /// Where the pictures are.
+    /// The directory of the pictures.
     private enum Place {
         case run(RunDirectory)
         case folder(PictureFolder)
@@ -18,23 +17,23 @@ struct AttributeResults {
     private(set) var source: AttributeRecord.Source
     private let place: Place
 
-    /// Pictures that will be drawn.
+    /// Pictures to be generated.
     init(_ setting: MergeSetting, directory: RunDirectory) {
         name = setting.name
         source = AttributeRecord.Source(merging: setting.merging)
         place = .run(directory)
     }
 
-    /// Pictures that are there.
+    /// Existing pictures.
     init(_ folder: PictureFolder) {
         name = folder.path
         source = AttributeRecord.Source(merging: nil)
         place = .folder(folder)
     }
 
-    /// Judges a prompt's picture, which is on disk.
+    /// Judges a prompt's picture on disk.
     ///
-    /// - Parameter seed: its seed, where that is known.
+    /// - Parameter seed: its seed, if known.
     mutating func add(
         _ image: RGBImage, of prompt: AttributePrompt, seed: UInt64? = nil, judge: AttributeJudge
     ) throws {
@@ -48,7 +47,7 @@ struct AttributeResults {
         source.files.append((fileName(prompt, seed: seed), seed))
     }
 
-    /// Writes a picture that was drawn, in place of an earlier one.
+    /// Writes a generated picture, replacing an earlier one.
     func write(_ image: RGBImage, of prompt: AttributePrompt, seed: UInt64) throws {
         guard case .run(let directory) = place else { return }
         let texts = [
@@ -59,7 +58,7 @@ struct AttributeResults {
             fileName(prompt, seed: seed), bytes: try PNG.encode(image, texts: texts))
     }
 
-    /// Writes a contact sheet of the worst pictures; without any there is none.
+    /// Writes a contact sheet of the worst pictures, or none if there are none.
     func writeWorst(
         _ name: String, width: Int, height: Int, to output: RunDirectory
     ) throws {
@@ -89,7 +88,7 @@ struct AttributeResults {
     }
 }
 
-/// A picture that can't be judged, by its name.
+/// A picture that cannot be judged, by its name.
 struct AttributePictureError: Error, CustomStringConvertible {
     let name: String
     let cause: JudgeSizeError

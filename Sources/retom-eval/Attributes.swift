@@ -9,8 +9,8 @@ internal import ImageCodec
 internal import StableDiffusion
 internal import TokenMerging
 
-/// Lets a classifier that knows the embedded model's scenes say how often pictures show what their
-/// prompts ask for.
+/// Measures, with a classifier that knows the embedded model's scenes, how often pictures show what
+/// their prompts ask for.
 struct Attributes: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Scores the embedded model: do pictures show what prompts ask for?",
@@ -20,17 +20,17 @@ struct Attributes: ParsableCommand {
                 --setting "none: --merge none" --setting "ReToM: --merge retom"
               retom-eval attributes out/ours out/theirs
 
-            Draws the validation prompts and has a small classifier, trained on rendered scenes, \
-            look at every picture; or judges the pictures in directories, whose names begin with \
-            the number of their prompt (00017.png). Of several settings or directories the others \
-            are compared with the first, picture by picture. The output directory receives \
+            Generates the validation prompts and has a small classifier, trained on rendered \
+            scenes, look at every picture; or judges the pictures in directories, whose names begin \
+            with the number of their prompt (00017.png). With several settings or directories the \
+            others are compared with the first, picture by picture. The output directory receives \
             attributes.json, the pictures (in a directory per setting if there are several), and \
-            worst.png, the pictures that miss most.
+            worst.png, the pictures with the most misses.
             """)
 
     @Argument(
         help: ArgumentHelp(
-            "Judge the pictures in these directories instead of drawing.",
+            "Judge the pictures in these directories instead of generating.",
             valueName: "directory"))
     var directories: [String] = []
 
@@ -42,12 +42,12 @@ struct Attributes: ParsableCommand {
             valueName: "file"))
     var prompts: String?
 
-    @Option(help: ArgumentHelp("Use the first prompts only.", valueName: "count"))
+    @Option(help: ArgumentHelp("Use only the first prompts.", valueName: "count"))
     var promptCount = 200
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("Where results go; earlier ones are replaced.", valueName: "directory"))
+        help: ArgumentHelp("Output directory; replaces earlier results.", valueName: "directory"))
     var output = "out/attributes"
 
     @OptionGroup(title: "Token merging") var merging: MergeOptions
@@ -64,7 +64,7 @@ struct Attributes: ParsableCommand {
         }
         let hasSettings = !settings.setting.isEmpty || settings.settings != nil
         if hasSettings, !directories.isEmpty {
-            throw ValidationError("give directories to judge or settings to draw, not both")
+            throw ValidationError("give directories to judge or settings to generate, not both")
         }
         if hasSettings, merging.configuration != (try MergeOptions.parse([]).configuration) {
             throw ValidationError("write the merge options into each --setting, or give no setting")
@@ -84,7 +84,7 @@ struct Attributes: ParsableCommand {
         }
     }
 
-    /// Draws and judges.
+    /// Generates and judges.
     private func draw(_ asked: [AttributePrompt], judge: AttributeJudge) throws {
         let columns = try mergeSettings()
         let (path, modelName) = try model.resolve()
@@ -123,7 +123,7 @@ struct Attributes: ParsableCommand {
             facts: plan.requests.first?.facts(compute) ?? [], to: output)
     }
 
-    /// Judges pictures that are there.
+    /// Judges existing pictures.
     private func look(
         at asked: [AttributePrompt], of promptCount: Int, judge: AttributeJudge
     ) throws {

@@ -8,7 +8,7 @@ internal import GenerationTypes
 internal import StableDiffusion
 internal import TensorKit
 
-/// What all benchmarks share.
+/// Options shared by all benchmarks.
 struct BenchOptions: ParsableArguments {
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
@@ -28,7 +28,7 @@ struct BenchOptions: ParsableArguments {
         }
     }
 
-    /// Seconds of each call of `body`, after one that is not counted.
+    /// Seconds of each call of `body`, after one warm-up call.
     func time(_ body: () throws -> Void) rethrows -> [Double] {
         let clock = ContinuousClock()
         try body()
@@ -40,7 +40,7 @@ struct BenchOptions: ParsableArguments {
     }
 }
 
-/// One line of JSON: what was timed and what it took.
+/// One line of JSON: what was timed, and the times.
 struct BenchRecord: Encodable {
     let command: String
     let precision: String
@@ -59,24 +59,24 @@ struct BenchRecord: Encodable {
     var merge: String?
     var mergeRatio: Double?
     var mergeLayers: String?
-    /// Calls that make plans anew; the median above is of the others.
+    /// Calls that make new plans; the median above is of the others.
     var secondsRefresh: Double?
-    /// Tokens left of those of merged blocks, 0…1.
+    /// Tokens left, as a share of those of merged blocks, 0…1.
     var tokensLeft: Double?
-    /// Making every plan once, on noise, one block after the other.
+    /// Making every plan once, on noise, one block after another.
     var secondsPlans: Double?
     /// Merging and unmerging in every block, likewise.
     var secondsApply: Double?
-    /// What merging takes inside calls, the lanes' meetings included, as a share of a call without
-    /// merging.
+    /// The time merging takes inside calls, including the lanes' meetings, as a share of a call
+    /// without merging.
     var mergeOverhead: Double?
     /// The same from `secondsPlans` and `secondsApply`: with warm caches, a lower bound.
     var mergeOverheadAlone: Double?
     /// Calls without merging, in between.
     var secondsUnmerged: Double?
-    /// How much faster merged calls are, the making of plans included.
+    /// Speed-up of merged calls, including the time to make plans.
     var speedUp: Double?
-    /// How much faster they would be if every operation cost the same.
+    /// Speed-up if every operation cost the same.
     var speedUpOfFLOPs: Double?
 
     init(

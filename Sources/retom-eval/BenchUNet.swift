@@ -15,20 +15,20 @@ struct BenchUNet: ParsableCommand {
         discussion: """
             With --merge, seconds_median is of calls that reuse plans, and seconds_refresh of calls \
             that make them; a method that makes plans at every call has only the latter. \
-            merge_overhead, with --side-by-side, is what choosing, merging and unmerging tokens \
-            take inside the calls, as a share of a call without merging.
+            merge_overhead, with --side-by-side, is the time spent choosing, merging and unmerging \
+            tokens inside the calls, as a share of a call without merging.
             """)
 
     @OptionGroup var options: BenchOptions
     @OptionGroup(title: "Token merging") var merging: MergeOptions
 
-    @Flag(help: "Time calls without merging in between, and print the speed-up.")
+    @Flag(help: "Interleave calls without merging, and print the speed-up.")
     var sideBySide = false
 
     @Flag(
         help: """
-            Print where the time goes, per kind of operation and size, beside what the cores can do \
-            at most; direct convolutions are the measure of work, so that Winograd's may exceed it.
+            Print where the time goes, per kind of operation and size, next to the cores' peak \
+            rate; work is counted as direct convolutions, so Winograd's may exceed the peak.
             """)
     var profile = false
 

@@ -15,8 +15,8 @@ struct BenchVAE: ParsableCommand {
 
     @Option(
         help: """
-            Scratch memory in MiB that decoding should take at most; less takes more time \
-            (default: most of what is left on the machine).
+            Scratch memory limit for decoding in MiB; less memory takes more time \
+            (default: most of the memory left on the machine).
             """)
     var memory: Int?
 

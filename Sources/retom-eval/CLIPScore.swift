@@ -7,18 +7,18 @@ internal import Evaluation
 internal import ImageCodec
 internal import TensorKit
 
-/// Says how alike the embedded model's pictures and their prompts are.
+/// Measures the similarity of the embedded model's pictures and their prompts.
 struct CLIPScore: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "clip-score",
-        abstract: "Scores the embedded model: how alike are pictures and prompts?",
+        abstract: "Scores the embedded model: how similar are pictures and prompts?",
         discussion: """
               retom-eval clip-score out/attributes
 
-            100 times the cosine of the mini-CLIP's embeddings of picture and prompt, not below 0: \
+            100 times the cosine of the mini-CLIP's embeddings of picture and prompt, at least 0: \
             the mean over a directory's pictures with its 95 % confidence interval. Pictures have \
-            names that begin with a number (00017.png) and say in their text what they were drawn \
-            from. The mini-CLIP knows the embedded model's scenes only.
+            names that begin with a number (00017.png), and their text records the prompt. The \
+            mini-CLIP knows only the embedded model's scenes.
             """)
 
     @Argument(help: ArgumentHelp("Directories of pictures.", valueName: "directory"))
@@ -46,7 +46,7 @@ struct CLIPScore: ParsableCommand {
 }
 
 extension MiniCLIP {
-    /// The one that comes with the program.
+    /// The embedded one.
     convenience init(embedded compute: ComputeConfiguration) throws {
         try self.init(
             directory: try EmbeddedModel.clipDirectory(),

@@ -9,8 +9,8 @@ internal import StableDiffusion
 internal import TensorKit
 internal import TokenMerging
 
-/// Draws the same prompts and seeds under several merge settings and measures what merging costs
-/// and saves.
+/// Generates the same prompts and seeds under several merge settings and measures the costs and
+/// savings of merging.
 struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compares merge settings on the same prompts and seeds.",
@@ -20,14 +20,14 @@ struct Compare: ParsableCommand {
 
             The output directory receives compare.png (a row per prompt, a column per setting, \
             the unmerged pictures first), index.html, pictures.csv and summary.csv. PSNR and SSIM \
-            are to the unmerged picture; times are of sampling and decoding.
+            are relative to the unmerged picture; times are of sampling and decoding.
             """)
 
     @OptionGroup var settings: MergeSettingOptions
 
     @OptionGroup var prompts: PromptOptions
 
-    @Option(help: ArgumentHelp("Use the first prompts only.", valueName: "count"))
+    @Option(help: ArgumentHelp("Use only the first prompts.", valueName: "count"))
     var promptCount: Int?
 
     @Option(help: ArgumentHelp("Prompts whose pictures are shown.", valueName: "count"))
@@ -40,7 +40,7 @@ struct Compare: ParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("Where results go; earlier ones are replaced.", valueName: "directory"))
+        help: ArgumentHelp("Output directory; replaces earlier results.", valueName: "directory"))
     var output = "out/compare"
 
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
@@ -100,7 +100,7 @@ struct Compare: ParsableCommand {
     }
 }
 
-/// What was drawn so far: numbers in memory, the shown pictures on disk too.
+/// Results so far: numbers in memory, the shown pictures on disk too.
 struct ComparisonResults {
     private(set) var rows: [ComparisonTable.Row] = []
     private let columns: [MergeSetting]

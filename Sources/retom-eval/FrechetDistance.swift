@@ -5,7 +5,7 @@ internal import CommandSupport
 internal import Evaluation
 internal import ImageCodec
 
-/// Says how far the embedded model's pictures as a whole are from others.
+/// Measures how far the embedded model's pictures as a whole are from others.
 struct FrechetDistance: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fid",
@@ -14,10 +14,10 @@ struct FrechetDistance: ParsableCommand {
               retom-eval fid out/attributes             # to 2,000 renders
               retom-eval fid out/merged out/attributes
 
-            The squared Fréchet distance of the mini-CLIP's embeddings of the pictures in a \
-            directory to those of the training scenes, or to those in another directory; 0 for the \
-            same pictures. Few pictures make it larger: compare distances of equally many. It is no \
-            FID of Inception, and not comparable with one.
+            The squared Fréchet distance between the mini-CLIP's embeddings of the pictures in a \
+            directory and those of the training scenes, or of another directory; 0 for the \
+            same pictures. Few pictures make it larger: compare distances of equally many. It is \
+            not Inception's FID, and not comparable with it.
             """)
 
     @Argument(help: ArgumentHelp("Pictures, two or more.", valueName: "directory"))
@@ -25,7 +25,7 @@ struct FrechetDistance: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "What they are compared with (default: renders that nothing was trained on).",
+            "Pictures to compare with (default: renders not used for training).",
             valueName: "reference"))
     var reference: String?
 

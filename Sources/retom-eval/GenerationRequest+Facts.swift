@@ -4,7 +4,7 @@ internal import CommandSupport
 internal import GenerationTypes
 
 extension GenerationRequest {
-    /// What it shares with all pictures of a run, for people.
+    /// The facts shared by all pictures of a run, for people.
     func facts(_ compute: ComputeOptions) -> [String] {
         [
             "\(inferenceStepCount) steps", samplingMethod.rawValue, "guidance \(guidanceScale)",

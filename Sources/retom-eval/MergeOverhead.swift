@@ -6,22 +6,22 @@ internal import StableDiffusion
 internal import TensorKit
 internal import TokenMerging
 
-/// What merging itself takes in one U-Net call, apart from what it saves: making all plans, and
+/// The time merging itself takes in one U-Net call, apart from what it saves: making all plans, and
 /// merging and unmerging around self-attention in every block.
 ///
-/// One block at a time and back to back, on what caches hold: a lower bound. `TokenMergeTimes` says
-/// what it takes inside a call.
+/// One block at a time and back to back, with warm caches: a lower bound. `TokenMergeTimes`
+/// measures it inside a call.
 struct MergeOverhead {
-    /// Seconds of making every plan anew, on noise.
+    /// Seconds for making every plan anew, on noise.
     let makingSeconds: Double
-    /// Seconds of every merge and unmerge.
+    /// Seconds for every merge and unmerge.
     let applyingSeconds: Double
 
     /// - Parameters:
     ///   - merging: a run whose plans may be made anew.
-    ///   - lanes: who computes, one half each where there are two.
-    ///   - elementType: of features and merged tokens.
-    ///   - runs: times that everything is done; medians count.
+    ///   - lanes: the lanes that compute, one half each if there are two.
+    ///   - elementType: type of features and merged tokens.
+    ///   - runs: repetitions; medians count.
     init(
         _ merging: TokenMergeRun, lanes: ComputeLanes, elementType: ElementType, runs: Int
     ) throws {
@@ -39,15 +39,14 @@ struct MergeOverhead {
         applyingSeconds = applying
     }
 
-    /// The share of an unmerged call that goes into merging, where plans are made every `period`
-    /// calls.
+    /// The share of an unmerged call spent on merging, if plans are made every `period` calls.
     func share(period: Int, of unmergedSeconds: Double) -> Double {
         (makingSeconds / Double(period) + applyingSeconds) / unmergedSeconds
     }
 }
 
 extension Collection where Element == Double {
-    /// The middle value, or another where there is none.
+    /// The middle value, or a default if there is none.
     fileprivate func median(or other: Double) -> Double { isEmpty ? other : Array(self).median }
 }
 
@@ -92,7 +91,7 @@ private struct MergedBlock {
         for result in results { lanes.lanes[0].copy(try noise.tensor(short), into: result) }
     }
 
-    /// Seconds of making the block's plan, or plans.
+    /// Seconds for making the block's plan, or plans.
     func makePlans() -> Double {
         seconds {
             if merging.sharesPlans {
@@ -108,7 +107,7 @@ private struct MergedBlock {
         }
     }
 
-    /// Seconds of merging, and of unmerging where queries merge too.
+    /// Seconds for merging, and for unmerging if queries merge too.
     func apply() -> Double {
         seconds {
             forEachHalf { lane, half in

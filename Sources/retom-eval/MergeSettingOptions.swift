@@ -8,7 +8,7 @@ internal import Evaluation
 struct MergeSettingOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A name and merge options; give it again for more.", valueName: "name: options"))
+            "A name and merge options; repeatable.", valueName: "name: options"))
     var setting: [String] = []
 
     @Option(help: ArgumentHelp("A file with one setting per line.", valueName: "file"))

@@ -11,7 +11,7 @@ struct ProfileTable {
     private let callCount: Int
     /// Seconds of all calls together.
     private let seconds: Double
-    /// Of the machine, FLOP/s.
+    /// The machine's peak rate, FLOP/s.
     private let peak: Double
 
     init(_ profiles: [OperationProfile], callCount: Int, seconds: Double, peak: Double) {
@@ -28,7 +28,7 @@ struct ProfileTable {
         }
     }
 
-    /// One row per kind and size, one per kind, one for what is in no operation, and the whole.
+    /// One row per kind and size, one per kind, one for the time outside operations, and the whole.
     var lines: [String] {
         var lines = [
             "| operation | tokens | per call | ms | share | GFLOP | GFLOP/s | of peak |",
@@ -46,7 +46,7 @@ struct ProfileTable {
         let whole = sum(entries.map(\.value))
         var rest = OperationProfile.Entry()
         rest.seconds = seconds * Double(laneCount) - whole.seconds
-        lines.append(line("in no operation", "", rest))
+        lines.append(line("outside operations", "", rest))
         var all = whole
         all.seconds = seconds * Double(laneCount)
         lines.append(line("**whole call**", "", all))
@@ -62,7 +62,7 @@ struct ProfileTable {
     }
 
     private func line(_ name: String, _ size: String, _ entry: OperationProfile.Entry) -> String {
-        // Lanes run side by side: a call lasts as long as one of them.
+        // Lanes run in parallel: a call lasts as long as one of them.
         let time = entry.seconds / Double(laneCount) / Double(callCount)
         let work = Double(entry.work.totalFLOPs) / Double(callCount)
         let hasWork = work > 0

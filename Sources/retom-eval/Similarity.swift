@@ -14,15 +14,15 @@ struct Similarity: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows how token similarities change from step to step (Figure 3).",
         discussion: """
-            Pictures are drawn without merging. The output directory receives similarity.png (heat \
-            maps of the first picture's tokens at timesteps near 0, 300, 600 and 900), \
+            Pictures are generated without merging. The output directory receives similarity.png \
+            (heat maps of the first picture's tokens at timesteps near 0, 300, 600 and 900), \
             agreement.png and agreement.csv (how far ReToM's choices agree with those made some \
             calls before, over all pictures).
             """)
 
     @OptionGroup var prompts: PromptOptions
 
-    @Option(help: ArgumentHelp("Use the first prompts only.", valueName: "count"))
+    @Option(help: ArgumentHelp("Use only the first prompts.", valueName: "count"))
     var promptCount: Int?
 
     @Option(help: ArgumentHelp("Side of the window in heat maps.", valueName: "tokens"))
@@ -35,7 +35,7 @@ struct Similarity: ParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("Where results go; earlier ones are replaced.", valueName: "directory"))
+        help: ArgumentHelp("Output directory; replaces earlier results.", valueName: "directory"))
     var output = "out/similarity"
 
     @OptionGroup(title: "Token merging") var merging: MergeOptions
@@ -58,7 +58,7 @@ struct Similarity: ParsableCommand {
 
     func run() throws {
         var configuration = merging.configuration
-        // Whatever merges in the end, the choices shown are ReToM's.
+        // Whatever method is configured, the choices shown are ReToM's.
         configuration.method = "retom"
         var study = try SimilarityStudy(
             merging: configuration, lags: lag, heatMapWindow: heatMapWindow)

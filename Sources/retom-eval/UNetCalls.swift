@@ -6,15 +6,15 @@ internal import StableDiffusion
 internal import TensorKit
 internal import TokenMerging
 
-/// What one call took.
+/// The time of one call.
 struct UNetCallTime {
-    /// From beginning to end.
+    /// Total.
     var seconds: Double
-    /// Of them, what merging itself took: choosing, merging, unmerging, and waiting for plans.
+    /// Part of it spent on merging itself: choosing, merging, unmerging, and waiting for plans.
     var mergingSeconds = 0.0
 }
 
-/// What rounds of calls took.
+/// The times of rounds of calls.
 struct UNetCallTimes {
     private(set) var plain: [UNetCallTime] = []
     private(set) var refreshing: [UNetCallTime] = []
@@ -26,15 +26,15 @@ struct UNetCallTimes {
         if let unmerged { self.unmerged.append(unmerged) }
     }
 
-    /// How much faster merged calls are, over a period of them: the median of all rounds, whose
-    /// calls followed each other.
+    /// Speed-up of merged calls, over a period of them: the median of all rounds, whose calls
+    /// followed each other.
     func speedUp(period: Int) -> Double {
         unmerged.indices.map { round in
             unmerged[round].seconds / mean(\.seconds, round: round, period: period)
         }.median
     }
 
-    /// The share of an unmerged call that goes into merging, over a period of calls: likewise.
+    /// The share of an unmerged call spent on merging, over a period of calls: likewise.
     func overhead(period: Int) -> Double {
         unmerged.indices.map { round in
             mean(\.mergingSeconds, round: round, period: period) / unmerged[round].seconds
@@ -62,7 +62,7 @@ struct UNetCalls {
     /// The outputs by half: unconditional, text.
     private let halves: [Tensor]
     private let times = TokenMergeTimes()
-    /// Calls before those that are timed: some methods begin differently.
+    /// Calls before the timed ones: some methods begin differently.
     private let firstCall: Int
 
     init(
@@ -102,7 +102,7 @@ struct UNetCalls {
     /// Two kinds of calls.
     enum Kind { case makingPlans, reusingPlans }
 
-    /// Makes a call and times it; none where there are no such calls.
+    /// Makes a call and times it; `nil` if there are no such calls.
     ///
     /// - Parameter round: counts up from 0.
     func time(_ kind: Kind, round: Int) -> UNetCallTime? {
@@ -128,7 +128,7 @@ struct UNetCalls {
             unet, sample: sample, timestep: 981, conditioning: conditioning, merging: merging,
             outputs: outputs)
         merging?.end(uncond: halves[0], text: halves[1])
-        // Lanes run side by side: a call spends on merging what they spend on average.
+        // Lanes run in parallel: a call spends on merging their average.
         return UNetCallTime(
             seconds: (clock.now - start).seconds,
             mergingSeconds: times.total / Double(min(lanes.lanes.lanes.count, halves.count)))

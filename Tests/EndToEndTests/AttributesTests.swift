@@ -74,7 +74,7 @@ extension EndToEndTests {
             for (arguments, part) in [
                 (["-W", "64", "-H", "64"], "-W 256 -H 256"),
                 (["large"], "large, picture 0: the judge knows pictures of 256×256"),
-                (["other"], "drawn from \"a red house\""), (["many"], "only 200 prompts"),
+                (["other"], "generated from \"a red house\""), (["many"], "only 200 prompts"),
                 (["missing"], "cannot read missing"), (["--prompts", "x.json"], "x.json"),
                 (["large", "--setting", "a: --merge tome"], "not both"),
                 (["--merge", "tome", "--setting", "a: --merge tome"], "into each --setting"),

@@ -58,7 +58,7 @@ extension EndToEndTests {
             try write(studio, grey: 9, prompt: "a car", size: 64, to: "small/0.png")
             try write(studio, grey: 9, prompt: "a car", size: 64, to: "small/1.png")
             for (arguments, part) in [
-                (["clip-score", "silent"], "silent/0.png does not say what it was drawn from"),
+                (["clip-score", "silent"], "silent/0.png does not say what it was generated from"),
                 (["clip-score", "small"], "small, picture 0: the judge knows pictures of 256×256"),
                 (["clip-score", "missing"], "cannot read missing"),
                 (["fid", "silent"], "silent has one picture"),

@@ -276,7 +276,7 @@ struct AttributeInputTests {
         let other = #expect(throws: PictureFolderError.self) {
             try folder.picture(of: prompt(0, "a car"))
         }
-        #expect(other?.description.contains("drawn from \"a tent\"") == true)
+        #expect(other?.description.contains("generated from \"a tent\"") == true)
         let damaged = #expect(throws: PictureFolderError.self) {
             try folder.picture(of: prompt(3, "a car"))
         }

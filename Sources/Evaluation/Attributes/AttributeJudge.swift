@@ -5,12 +5,12 @@ internal import SafeTensors
 internal import StableDiffusion
 package import TensorKit
 
-/// The judge: a small classifier that says what a picture of the embedded model shows.
+/// The judge: a small classifier that recognises what a picture of the embedded model shows.
 ///
 /// It was trained on rendered scenes, whose attributes are known (scripts/train/judge.py), and
-/// computes in f32 whatever the pictures were drawn in. It belongs to one thread at a time.
+/// computes in f32 whatever the precision of the pictures. It belongs to one thread at a time.
 package final class AttributeJudge {
-    /// What its outputs mean.
+    /// The meaning of its outputs.
     package let configuration: JudgeConfiguration
     private let network: JudgeNetwork
     private let lanes: ComputeLanes
@@ -20,7 +20,7 @@ package final class AttributeJudge {
 
     /// Loads `judge.json` and `judge.safetensors`.
     ///
-    /// - Parameter compute: threads and backend; its precision does not count.
+    /// - Parameter compute: threads and backend; its precision is ignored.
     /// - Throws: `ConfigurationError`, `CheckpointMismatchError`, `SafeTensorsError`,
     ///   `ComputeConfigurationError`.
     package init(directory path: String, compute: ComputeConfiguration) throws {
@@ -50,7 +50,7 @@ package final class AttributeJudge {
         try lanes.finishDryRuns()
     }
 
-    /// Numbers that `features` returns.
+    /// Number of values that `features` returns.
     package var featureCount: Int { network.featureShape.elementCount }
 
     /// The network's outputs for a picture, `configuration.outputCount` numbers.
@@ -61,7 +61,7 @@ package final class AttributeJudge {
         return Array(UnsafeBufferPointer(start: output.floats, count: configuration.outputCount))
     }
 
-    /// What the network's last layer sees of a picture, `featureCount` numbers.
+    /// The input of the network's last layer for a picture, `featureCount` numbers.
     ///
     /// - Throws: `JudgeSizeError`.
     package func features(of image: RGBImage) throws(JudgeSizeError) -> [Float] {

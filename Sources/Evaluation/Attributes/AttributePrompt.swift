@@ -3,11 +3,11 @@
 internal import CommandSupport
 internal import FoundationEssentials
 
-/// A prompt whose picture is known to have to show certain things.
+/// A prompt whose picture must show known attributes.
 package struct AttributePrompt: Sendable, Equatable {
-    /// Its place in the list, from 0.
+    /// Its index in the list, from 0.
     package var index: Int
-    /// It names every attribute.
+    /// The prompt, which names every attribute.
     package var prompt: String
     /// What the picture should show.
     package var attributes: SceneAttributes
@@ -20,7 +20,7 @@ package struct AttributePrompt: Sendable, Equatable {
 
     /// Reads prompts: `{"items": [{"full_caption": …, "attributes": {…}}, …]}`.
     ///
-    /// - Parameter judge: what can be asked at all.
+    /// - Parameter judge: the questions it can answer.
     /// - Throws: `AttributePromptError`.
     package static func read(
         path: String, for judge: JudgeConfiguration
@@ -55,7 +55,7 @@ package struct AttributePrompt: Sendable, Equatable {
         }
     }
 
-    /// Whether a colour is asked: a caption without a scarf says nothing of a snowman's.
+    /// Whether the colour is scored: a caption without a scarf does not mention a snowman's colour.
     func asksColour(of object: SceneAttributes.Object, judge: JudgeConfiguration) -> Bool {
         guard object.colour != nil, judge.coloured.contains(object.object) else { return false }
         return object.object != "snowman" || prompt.contains("scarf")
@@ -63,7 +63,7 @@ package struct AttributePrompt: Sendable, Equatable {
 }
 
 extension JudgeConfiguration {
-    /// What can't be asked of a scene; none where all can.
+    /// What cannot be scored in a scene; `nil` if everything can.
     fileprivate func problem(of scene: SceneAttributes) -> String? {
         func check(_ what: String, _ value: String, _ known: [String]) -> String? {
             if known.contains(value) { return nil }
@@ -88,13 +88,13 @@ extension JudgeConfiguration {
     }
 }
 
-/// Why prompts with attributes can't be used.
+/// Why prompts with attributes cannot be used.
 package enum AttributePromptError: Error, Equatable, CustomStringConvertible {
     case unreadable(path: String)
     case notPrompts(path: String)
     case invalid(path: String, index: Int, problem: String)
 
-    /// What is wrong, and what to do.
+    /// The problem and its remedy.
     package var description: String {
         switch self {
         case .unreadable(let path): "cannot read prompts from \(path)"

@@ -2,25 +2,25 @@
 
 package import GenerationTypes
 
-/// `attributes.json`: everything that the judge said, and what it comes to.
+/// `attributes.json`: every answer of the judge, and the resulting shares.
 package struct AttributeRecord: Sendable, Encodable {
     /// How often one attribute is right under one setting.
     package struct Score: Sendable, Encodable {
         let attribute: String
         let hits: Int
         let asked: Int
-        /// 0…1; none where nothing was asked.
+        /// 0…1; `nil` if nothing was asked.
         let share: Double?
         /// 95 %, Wilson.
         let interval: [Double]
         let difference: Difference?
     }
 
-    /// What a setting changes of the first one, paired.
+    /// The change of a setting relative to the first one, paired.
     package struct Difference: Sendable, Encodable {
         /// 100 × the difference of the shares.
         let points: Double
-        /// Half the width of the 95 % interval; none for a single picture.
+        /// Half the width of the 95 % interval; `nil` for a single picture.
         let pointsHalfWidth: Double?
         let lost: Int
         let won: Int
@@ -39,7 +39,7 @@ package struct AttributeRecord: Sendable, Encodable {
         let seed: UInt64?
         let asked: SceneAttributes
         let shown: SceneAttributes
-        /// By attribute, one per question; null where an object not found leaves it open.
+        /// By attribute, one per question; null if an object that was not found leaves it open.
         let answers: [String: [Bool?]]
         let misses: [String]
     }
@@ -47,26 +47,26 @@ package struct AttributeRecord: Sendable, Encodable {
     /// The pictures of one setting.
     package struct Setting: Sendable, Encodable {
         let name: String
-        /// None for pictures of an earlier run.
+        /// `nil` for pictures of an earlier run.
         let merging: TokenMergeConfiguration?
         let attributes: [Score]
         let pictures: [Picture]
     }
 
-    /// Where the pictures of one setting come from.
+    /// The origin of a setting's pictures.
     package struct Source: Sendable {
-        /// How they were drawn; none for pictures of an earlier run.
+        /// How they were generated; `nil` for pictures of an earlier run.
         package var merging: TokenMergeConfiguration?
-        /// The pictures' names, and their seeds where they are known.
+        /// The pictures' names, and their seeds if known.
         package var files: [(name: String, seed: UInt64?)] = []
 
         package init(merging: TokenMergeConfiguration?) { self.merging = merging }
     }
 
     let version: String
-    /// None for pictures of an earlier run.
+    /// `nil` for pictures of an earlier run.
     let model: String?
-    /// What all pictures share, for people.
+    /// The facts shared by all pictures, for people.
     let facts: [String]
     let settings: [Setting]
 

@@ -3,16 +3,16 @@
 internal import CommandSupport
 package import ImageCodec
 
-/// The pictures that miss most of what was asked, as a contact sheet.
+/// The pictures with the most misses, as a contact sheet.
 package struct AttributeSheet {
-    /// Most pictures of a sheet.
+    /// Maximum number of pictures on a sheet.
     package static let countMax = 24
 
     /// Indices of the pictures on it, the worst first.
     package let indices: [Int]
     private let pictures: [JudgedPicture]
 
-    /// - Parameter pictures: of one setting; those without a miss are left out.
+    /// - Parameter pictures: of one setting; those without a miss are omitted.
     package init(_ pictures: [JudgedPicture]) {
         self.pictures = pictures
         let missed = pictures.indices.filter { !pictures[$0].misses.isEmpty }
@@ -25,8 +25,8 @@ package struct AttributeSheet {
     /// Encodes the sheet as PNG: below each picture what is wrong, and its prompt.
     ///
     /// - Parameters:
-    ///   - picture: gives a picture by its index.
-    ///   - sink: takes the bytes of the file, piece by piece.
+    ///   - picture: returns a picture by its index.
+    ///   - sink: receives the bytes of the file, piece by piece.
     package func write(
         width: Int, height: Int, texts: [PNGText] = [], picture: (Int) throws -> RGBImage,
         sink: ([UInt8]) throws -> Void

@@ -7,24 +7,24 @@ package struct AttributeScore: Sendable, Hashable {
     package let hits: Int
     package let asked: Int
 
-    /// - Parameter answers: right or wrong; open ones don't count.
+    /// - Parameter answers: right or wrong; open ones do not count.
     init(_ answers: [Bool?]) {
         let closed = answers.compactMap { $0 }
         hits = closed.count { $0 }
         asked = closed.count
     }
 
-    /// 0…1; none where nothing was asked.
+    /// 0…1; `nil` if nothing was asked.
     package var share: Double? { asked > 0 ? Double(hits) / Double(asked) : nil }
     package var interval: WilsonInterval { WilsonInterval(hits: hits, count: asked) }
 }
 
-/// What one setting changes of another's pictures of the same prompts.
+/// The change of one setting relative to another on pictures of the same prompts.
 package struct AttributeDifference: Sendable, Hashable {
     /// This setting's share minus the other's, in points, with its 95 % confidence interval.
     ///
     /// Both shares are ratios of sums over pictures, so the interval is that of paired ratios:
-    /// pictures are drawn at random, the questions of one picture are not independent.
+    /// pictures are a random sample, but the questions about one picture are not independent.
     package let points: MeanInterval
     /// Questions that the other setting answers right and this one wrong.
     package let lost: Int
@@ -34,7 +34,7 @@ package struct AttributeDifference: Sendable, Hashable {
     /// - Parameters:
     ///   - answers: by picture.
     ///   - others: by picture, to the same questions.
-    /// - Returns: `nil` where one of them was asked nothing.
+    /// - Returns: `nil` if one of them was asked nothing.
     init?(_ answers: [[Bool?]], to others: [[Bool?]]) {
         precondition(answers.count == others.count, "different prompts")
         guard let contributions = Self.contributions(answers),
@@ -57,7 +57,7 @@ package struct AttributeDifference: Sendable, Hashable {
     }
 }
 
-/// What the judge says of the pictures of some settings, for people.
+/// The judge's verdict on the pictures of some settings, for people.
 package struct AttributeTable: Sendable {
     /// The settings' names; differences are to the first.
     package let names: [String]
@@ -75,7 +75,8 @@ package struct AttributeTable: Sendable {
         AttributeScore(answers(setting, kind).flatMap { $0 })
     }
 
-    /// What a setting changes of the first; none for the first, and where nothing was asked.
+    /// The change of a setting relative to the first; `nil` for the first, and if nothing was
+    /// asked.
     package func difference(_ setting: Int, _ kind: AttributeKind) -> AttributeDifference? {
         guard setting > 0 else { return nil }
         return AttributeDifference(answers(setting, kind), to: answers(0, kind))
@@ -117,7 +118,7 @@ package struct AttributeTable: Sendable {
         let points = difference.points
         let sign = points.mean > 0 ? "+" : ""
         var text = sign + TerminalText.decimal(points.mean, digits: 1)
-        // Where no picture differs there is no spread to tell a width from.
+        // If no pictures differ there is no spread from which to compute a width.
         if points.halfWidth.isFinite, points.halfWidth > 0 {
             text += " ± " + TerminalText.decimal(points.halfWidth, digits: 1)
         }

@@ -2,7 +2,7 @@
 
 package import StableDiffusion
 
-/// `judge.json`: the judge's layers, and what its outputs mean.
+/// `judge.json`: the judge's layers, and the meaning of its outputs.
 ///
 /// Matches `export` in scripts/train/judge_net.py.
 package struct JudgeConfiguration: ComponentConfiguration, Equatable {
@@ -31,15 +31,15 @@ package struct JudgeConfiguration: ComponentConfiguration, Equatable {
     package let kinds: [String]
     package let colours: [String]
     package let positions: [String]
-    /// Kinds whose colour may be asked.
+    /// Kinds whose colour may be scored.
     package let coloured: [String]
-    /// A kind is there if its output is above.
+    /// A kind is present if its output is above this.
     package let presentAbove: Float
-    /// Outputs by group, as the file says.
+    /// Outputs by group, as in the file.
     let outputs: [String: Int]
 
-    /// Numbers that the network puts out: sky, land, background, celestial, present (one per kind),
-    /// colour (kinds × colours), position (kinds × positions).
+    /// Number of network outputs: sky, land, background, celestial, present (one per kind), colour
+    /// (kinds × colours), position (kinds × positions).
     package var outputCount: Int { groups.reduce(0) { $0 + $1.count } }
 
     /// The groups of outputs, in their order.
@@ -71,8 +71,8 @@ package struct JudgeConfiguration: ComponentConfiguration, Equatable {
         try validateLayers()
     }
 
-    /// The order that the network is built in: convolutions with norms and activations behind
-    /// them, then flatten and linear.
+    /// The network's order: convolutions, each followed by norm and activation, then flatten and
+    /// linear.
     private func validateLayers() throws(ConfigurationProblem) {
         var channels = 3
         for (index, layer) in layers.enumerated() {
@@ -100,7 +100,7 @@ package struct JudgeConfiguration: ComponentConfiguration, Equatable {
         }
     }
 
-    /// Reads a scene from the network's outputs: of equal ones the first, as torch's `argmax`.
+    /// Reads a scene from the network's outputs: among equal ones the first, like torch's `argmax`.
     ///
     /// - Parameter logits: `outputCount` numbers.
     package func scene(_ logits: [Float]) -> SceneAttributes {
@@ -129,7 +129,7 @@ package struct JudgeConfiguration: ComponentConfiguration, Equatable {
             sky: sky, land: land, background: background, celestial: celestial, objects: objects)
     }
 
-    /// Checks that pictures have the size that the judge was trained on.
+    /// Checks that a picture has the size on which the judge was trained.
     package func check(width: Int, height: Int) throws(JudgeSizeError) {
         guard width == self.width, height == self.height else {
             throw JudgeSizeError(
@@ -139,18 +139,18 @@ package struct JudgeConfiguration: ComponentConfiguration, Equatable {
     }
 }
 
-/// A picture that the judge can't look at.
+/// A picture of a size that the judge does not support.
 package struct JudgeSizeError: Error, Equatable, CustomStringConvertible {
     package let width: Int
     package let height: Int
     package let expectedWidth: Int
     package let expectedHeight: Int
 
-    /// What is wrong, and what to do.
+    /// The problem and its remedy.
     package var description: String {
         """
         the judge knows pictures of \(expectedWidth)×\(expectedHeight) pixels only, not \
-        \(width)×\(height); draw them at that size (-W \(expectedWidth) -H \(expectedHeight)) \
+        \(width)×\(height); generate them at that size (-W \(expectedWidth) -H \(expectedHeight)) \
         with the embedded model, and don't scale them
         """
     }

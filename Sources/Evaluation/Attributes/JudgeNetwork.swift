@@ -19,7 +19,7 @@ final class JudgeNetwork: Sendable {
 
     /// `[1, height, width, 3]`.
     let inputShape: TensorShape
-    /// `[1, 1, 1, n]`, what the head sees.
+    /// `[1, 1, 1, n]`, the head's input.
     let featureShape: TensorShape
     private let layers: [Layer]
     private let head: any PackedLinear
@@ -33,7 +33,7 @@ final class JudgeNetwork: Sendable {
         var shape = inputShape
         var head: (any PackedLinear)?
         for (index, layer) in configuration.layers.enumerated() {
-            // An activation happens in the same pass as what comes before it.
+            // An activation is computed in the same pass as the layer before it.
             let next =
                 index + 1 < configuration.layers.count ? configuration.layers[index + 1] : nil
             let activation: Activation? = next == .silu ? .silu : nil
@@ -65,8 +65,8 @@ final class JudgeNetwork: Sendable {
 
     /// - Parameters:
     ///   - picture: `[1, height, width, 3]`, f32, −1…1.
-    ///   - features: `featureShape`, f32: one row of channels, then rows, then columns, the order that
-    ///     torch flattens in.
+    ///   - features: `featureShape`, f32: one row of channels, then rows, then columns, torch's
+    ///     order of flattening.
     ///   - logits: `[1, 1, 1, outputs]`, f32.
     func forward(
         _ picture: Tensor, features: Tensor, into logits: Tensor, lane: ComputeLane

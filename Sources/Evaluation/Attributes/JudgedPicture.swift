@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One picture beside what it should show.
+/// One picture compared with what it should show.
 ///
 /// Matches `told_truth` and `hits` in scripts/train/judge.py and judge_net.py.
 package struct JudgedPicture: Sendable {
-    /// What was asked for.
+    /// The requested scene.
     package let prompt: AttributePrompt
-    /// What the judge sees.
+    /// The scene recognised by the judge.
     package let shown: SceneAttributes
-    /// Right or wrong, one per question; `nil` for a question that an object not found leaves open.
+    /// Right or wrong, one per question; `nil` if an object that was not found leaves the question
+    /// open.
     ///
     /// The same prompt has the same questions in the same order, whatever the picture shows.
     package private(set) var answers: [AttributeKind: [Bool?]] = [:]
-    /// What is wrong, for people: `no car`, `tent blue, not red`.
+    /// The mistakes, for people: `no car`, `tent blue, not red`.
     package private(set) var misses: [String] = []
 
     package init(_ prompt: AttributePrompt, shown: SceneAttributes, judge: JudgeConfiguration) {

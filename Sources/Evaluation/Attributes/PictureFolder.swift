@@ -4,17 +4,17 @@ internal import CommandSupport
 internal import FoundationEssentials
 package import ImageCodec
 
-/// The pictures of an earlier run, of this program or of another, by the number of their prompt.
+/// The pictures of an earlier run, of this program or another, by the number of their prompt.
 ///
-/// A picture's name begins with the number, as in `00017-42.png` or `17.png`; files whose names
-/// don't (`grid-0000.png`) are left alone.
+/// A picture's name begins with the number, as in `00017-42.png` or `17.png`; other files
+/// (`grid-0000.png`) are ignored.
 package struct PictureFolder: Sendable {
-    /// The directory, without a slash at its end.
+    /// The directory, without a trailing slash.
     package let path: String
     /// Names by number.
     private let names: [Int: String]
 
-    /// - Throws: `PictureFolderError` when there are no pictures, or several of one number.
+    /// - Throws: `PictureFolderError` if there are no pictures, or several with one number.
     package init(path: String) throws(PictureFolderError) {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
@@ -39,7 +39,7 @@ package struct PictureFolder: Sendable {
     /// The name of a picture, if there is one.
     package func name(_ number: Int) -> String? { names[number] }
 
-    /// Reads a prompt's picture, and checks that it was drawn from the prompt where it says so.
+    /// Reads a prompt's picture, and checks its recorded prompt, if any.
     ///
     /// - Throws: `PictureFolderError`.
     package func picture(of prompt: AttributePrompt) throws(PictureFolderError) -> RGBImage {
@@ -72,7 +72,7 @@ package struct PictureFolder: Sendable {
         }
     }
 
-    /// Reads a picture and the prompt that it says it was drawn from.
+    /// Reads a picture and the prompt recorded in it.
     ///
     /// - Throws: `PictureFolderError`.
     package func captionedPicture(
@@ -85,14 +85,14 @@ package struct PictureFolder: Sendable {
         return (contents.image, GenerationParametersText(parsing: text).prompt)
     }
 
-    /// The number that a picture's name begins with.
+    /// The number at the beginning of a picture's name.
     private static func number(_ name: String) -> Int? {
         guard name.hasSuffix(".png") else { return nil }
         return Int(name.prefix { $0.isASCII && $0.isNumber })
     }
 }
 
-/// Why a directory's pictures can't be judged.
+/// Why a directory's pictures cannot be judged.
 package enum PictureFolderError: Error, Equatable, CustomStringConvertible {
     case unreadable(path: String)
     case empty(path: String)
@@ -103,7 +103,7 @@ package enum PictureFolderError: Error, Equatable, CustomStringConvertible {
     case noPrompt(path: String)
     case otherPrompt(path: String, drawn: String, number: Int, expected: String)
 
-    /// What is wrong, and what to do.
+    /// The problem and its remedy.
     package var description: String {
         switch self {
         case .unreadable(let path): "cannot read \(path)"
@@ -130,12 +130,12 @@ package enum PictureFolderError: Error, Equatable, CustomStringConvertible {
         case .notAPicture(let path, let reason): "\(path): \(reason)"
         case .noPrompt(let path):
             """
-            \(path) does not say what it was drawn from; it needs a text "parameters", as the \
+            \(path) does not say what it was generated from; it needs a text "parameters", as the \
             pictures of retom-coord and retom-eval have
             """
         case .otherPrompt(let path, let drawn, let number, let expected):
             """
-            \(path) was drawn from "\(drawn)", but prompt \(number) is "\(expected)"; give the \
+            \(path) was generated from "\(drawn)", but prompt \(number) is "\(expected)"; give the \
             run's prompts with --prompts
             """
         }

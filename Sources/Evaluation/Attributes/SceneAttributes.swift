@@ -6,7 +6,7 @@ package struct SceneAttributes: Sendable, Equatable, Codable {
     package struct Object: Sendable, Equatable, Codable {
         /// Its kind, such as `house`.
         package var object: String
-        /// None for kinds that have one colour only.
+        /// `nil` for kinds that have only one colour.
         package var colour: String?
         /// `left`, `centre` or `right`.
         package var position: String
@@ -35,27 +35,27 @@ package struct SceneAttributes: Sendable, Equatable, Codable {
         self.objects = objects
     }
 
-    /// Where nothing is: a caption says nothing of what is missing.
+    /// For an empty place: a caption does not mention what is missing.
     package static let nothing = "none"
 
     /// The object of a kind.
     package func object(_ kind: String) -> Object? { objects.first { $0.object == kind } }
 }
 
-/// What is asked of a picture; the raw values are the names that people see.
+/// The questions about a picture; the raw values are the displayed names.
 package enum AttributeKind: String, Sendable, CaseIterable {
     case sky
     case land
     case background
     case celestial
-    /// Of each object asked for: whether it is there.
+    /// For each requested object: whether it is there.
     case object
-    /// Whether there is no kind of object that was not asked for.
+    /// Whether no unrequested kind of object is there.
     case noOtherObject = "no other object"
-    /// Of each object asked for and found: whether its colour is right.
+    /// For each requested object that is found: whether its colour is right.
     case colour
-    /// Of each object asked for and found: whether its place is right.
+    /// For each requested object that is found: whether its position is right.
     case position
-    /// Of each object asked for: whether it is there, in the right colour and place.
+    /// For each requested object: whether it is there, with the right colour and position.
     case wholeObject = "whole object"
 }

@@ -11,8 +11,8 @@ package struct ComparisonPage: Sendable {
     private let files: [[String]]
 
     /// - Parameters:
-    ///   - title: the page's.
-    ///   - facts: what all pictures share, for people.
+    ///   - title: the page's title.
+    ///   - facts: the facts shared by all pictures, for people.
     ///   - table: all measurements.
     ///   - files: names of the pictures of the first rows, by row and column.
     package init(title: String, facts: [String], table: ComparisonTable, files: [[String]]) {
@@ -31,8 +31,8 @@ package struct ComparisonPage: Sendable {
                 <p>\(HTMLText.escaped(facts.joined(separator: " · ")))</p>
                 \(summaryTable)
                 <p>Means with 95 % confidence intervals over \(table.rows.count) prompts. PSNR and SSIM \
-                are to the unmerged picture of the same prompt and seed; the gain is the paired \
-                difference. All numbers: <a href="pictures.csv">pictures.csv</a>, \
+                are relative to the unmerged picture of the same prompt and seed; the gain is the \
+                paired difference. All numbers: <a href="pictures.csv">pictures.csv</a>, \
                 <a href="summary.csv">summary.csv</a>.</p>
                 \(pictureTable)
                 """)

@@ -8,9 +8,9 @@ package struct ComparisonRecord: Sendable {
     package var samplingSeconds: Double
     /// Seconds of the VAE.
     package var decodingSeconds: Double
-    /// To the unmerged picture, in dB; infinite for the same picture.
+    /// Relative to the unmerged picture, in dB; infinite for the same picture.
     package var psnr: Double
-    /// To the unmerged picture; 1 for the same picture.
+    /// Relative to the unmerged picture; 1 for the same picture.
     package var ssim: Double
     package var statistics: TokenMergeStatistics
 
@@ -25,21 +25,21 @@ package struct ComparisonRecord: Sendable {
         self.statistics = statistics
     }
 
-    /// Seconds of the whole picture, its text aside.
+    /// Seconds for the whole picture, without its text.
     package var seconds: Double { samplingSeconds + decodingSeconds }
 
-    /// Tokens left of those of merged blocks, 0…1.
+    /// Tokens left, as a share of those of merged blocks, 0…1.
     package var tokensLeft: Double {
         guard statistics.tokenCountBefore > 0 else { return 1 }
         return Double(statistics.tokenCountAfter) / Double(statistics.tokenCountBefore)
     }
 }
 
-/// What the pictures of one setting come to.
+/// Summary of one setting's pictures.
 package struct ComparisonSummary: Sendable {
     package let name: String
     package let seconds: MeanInterval
-    /// How much faster than without merging: the median over pictures drawn one after the other.
+    /// Speed-up over generation without merging: the median over consecutive pairs of pictures.
     package let speedUp: Double
     package let psnr: MeanInterval
     package let ssim: MeanInterval
@@ -56,7 +56,7 @@ package struct ComparisonSummary: Sendable {
     /// - Parameters:
     ///   - records: the setting's pictures, by prompt.
     ///   - unmerged: the pictures without merging, likewise.
-    ///   - baseline: the pictures of the setting to compare fidelity with, likewise.
+    ///   - baseline: the pictures of the setting for comparing fidelity, likewise.
     package init(
         name: String, records: [ComparisonRecord], unmerged: [ComparisonRecord],
         baseline: [ComparisonRecord]

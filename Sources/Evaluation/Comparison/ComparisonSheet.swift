@@ -31,7 +31,7 @@ package struct ComparisonSheet {
             captions: captions, style: Self.style(rowCount: images.count))
     }
 
-    /// Checks, before anything is drawn, that a sheet of this size can be made.
+    /// Checks, before anything is generated, that a sheet of this size is possible.
     ///
     /// - Throws: `sheetTooLarge`.
     package static func check(
@@ -57,7 +57,7 @@ package struct ComparisonSheet {
             }, sink: sink)
     }
 
-    /// Below unmerged pictures their prompt, below the others what merging did.
+    /// The prompt below unmerged pictures, the effect of merging below the others.
     private static func caption(
         _ name: String, _ row: ComparisonTable.Row, _ record: ComparisonRecord, _ column: Int
     ) -> ContactSheet.Caption {

@@ -3,12 +3,12 @@
 internal import CommandSupport
 
 extension ComparisonTable.Row {
-    /// How much faster a picture was drawn than the unmerged one of its row.
+    /// Speed-up of a picture over the unmerged one of its row.
     package func speedUp(of record: ComparisonRecord) -> Double {
         records[0].seconds / record.seconds
     }
 
-    /// What merging did to one picture, for people: `1.21 s · 1.3× · 31.4 dB · SSIM 0.947`.
+    /// The effect of merging on one picture, for people: `1.21 s · 1.3× · 31.4 dB · SSIM 0.947`.
     package func detail(of record: ComparisonRecord) -> String {
         let psnr =
             record.psnr.isFinite

@@ -20,15 +20,15 @@ package struct ComparisonTable: Sendable {
     package let names: [String]
     /// By prompt.
     package let rows: [Row]
-    /// The column whose fidelity the others' is compared with.
+    /// The column with whose fidelity the others are compared.
     package let baseline: Int
-    /// The number format that everything was drawn in.
+    /// The number format used for all pictures.
     package let precision: String
-    /// What drew it.
+    /// The model that generated them.
     package let model: ModelRecord
 
-    /// - Parameter baseline: a column's name; none for the first setting.
-    /// - Throws: `ComparisonBaselineError` when there is no such column.
+    /// - Parameter baseline: a column's name; `nil` for the first setting.
+    /// - Throws: `ComparisonBaselineError` if there is no such column.
     package init(
         names: [String], rows: [Row], baseline: String?, precision: String, model: ModelRecord
     ) throws(ComparisonBaselineError) {
@@ -39,7 +39,7 @@ package struct ComparisonTable: Sendable {
         self.baseline = try Self.column(of: baseline, in: names)
     }
 
-    /// The column of a baseline, checked before anything is drawn.
+    /// The column of a baseline, checked before anything is generated.
     package static func column(
         of baseline: String?, in names: [String]
     ) throws(ComparisonBaselineError) -> Int {
@@ -82,7 +82,7 @@ package struct ComparisonTable: Sendable {
         return text
     }
 
-    /// The guidance scale of all pictures; none where they differ.
+    /// The guidance scale of all pictures; `nil` if they differ.
     package var guidanceScale: Float? {
         let scales = Set(rows.map(\.request.guidanceScale))
         return scales.count == 1 ? scales.first : nil
@@ -90,7 +90,7 @@ package struct ComparisonTable: Sendable {
 
     /// One line per setting; `_ci95` is half the width of the interval.
     ///
-    /// The last columns say under what conditions the numbers hold.
+    /// The last columns give the conditions under which the numbers hold.
     package var summaryCSV: String {
         var text = """
             setting,pictures,seconds_mean,seconds_ci95,speed_up,psnr_db_mean,psnr_db_ci95,\
@@ -151,7 +151,7 @@ package struct ComparisonTable: Sendable {
         return mean + " ± " + TerminalText.decimal(interval.halfWidth, digits: digits)
     }
 
-    /// What spreadsheets and Python both read.
+    /// Text that both spreadsheets and Python read.
     private static func number(_ value: Double) -> String {
         value.isNaN ? "" : "\(value)"
     }
@@ -164,12 +164,12 @@ package struct ComparisonTable: Sendable {
     }
 }
 
-/// A baseline that is no column.
+/// A baseline that is not a column.
 package struct ComparisonBaselineError: Error, Equatable, CustomStringConvertible {
     package let name: String
     package let known: [String]
 
-    /// What is wrong, and what to do.
+    /// The problem and its remedy.
     package var description: String {
         "no setting is called \(name); choose --against from \(known.joined(separator: ", "))"
     }

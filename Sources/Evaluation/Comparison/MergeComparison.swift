@@ -3,7 +3,7 @@
 package import GenerationTypes
 package import ImageCodec
 
-/// Draws the same prompts with the same seeds under several merge settings.
+/// Generates the same prompts with the same seeds under several merge settings.
 package struct MergeComparison {
     /// One prompt's pictures, without merging first, then one per setting.
     package struct Row {
@@ -12,7 +12,7 @@ package struct MergeComparison {
         package var records: [ComparisonRecord]
     }
 
-    /// What is compared; the unmerged pictures come on top.
+    /// The settings to compare; the unmerged pictures are added.
     package let settings: [MergeSetting]
     private let painter: PicturePainter
 
@@ -28,9 +28,9 @@ package struct MergeComparison {
     /// The columns of a comparison.
     package var columns: [MergeSetting] { [.unmerged] + settings }
 
-    /// Makes a first call with every setting, so that no picture pays for what is done once.
+    /// Makes a first call with every setting, so that no picture includes one-time work.
     ///
-    /// - Throws: whatever is wrong with a setting for this model and size.
+    /// - Throws: any error of a setting for this model and size.
     package func warmUp(_ request: GenerationRequest) throws {
         for setting in columns {
             var request = request
@@ -39,10 +39,10 @@ package struct MergeComparison {
         }
     }
 
-    /// Draws one prompt with every setting.
+    /// Generates one prompt with every setting.
     ///
-    /// - Parameter index: which prompt it is; pictures are drawn in an order that rotates with it,
-    ///   so that no setting always follows the same one.
+    /// - Parameter index: the index of the prompt; the order of the pictures rotates with it, so
+    ///   that no setting always follows the same one.
     package func draw(_ request: GenerationRequest, index: Int) throws -> Row {
         let columns = columns
         var images: [RGBImage?] = Array(repeating: nil, count: columns.count)

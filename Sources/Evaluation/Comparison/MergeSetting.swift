@@ -6,11 +6,11 @@ package import GenerationTypes
 
 /// A named choice of merge options: one column of a comparison.
 ///
-/// Written as `name: --merge tome --merge-ratio 0.5`, the options as `retom-coord` takes them.
+/// Written as `name: --merge tome --merge-ratio 0.5`, with the options of `retom-coord`.
 package struct MergeSetting: Sendable, Hashable {
-    /// What the column is called.
+    /// The column's name.
     package let name: String
-    /// What the column does.
+    /// The column's merge configuration.
     package let merging: TokenMergeConfiguration
 
     package init(name: String, merging: TokenMergeConfiguration) {
@@ -37,7 +37,7 @@ package struct MergeSetting: Sendable, Hashable {
         }
     }
 
-    /// Reads a file of settings, one per line; blank lines and those that begin with # are skipped.
+    /// Reads a file of settings, one per line; skips blank lines and lines that begin with #.
     package static func settings(lines text: String) throws(MergeSettingError) -> [MergeSetting] {
         var settings: [MergeSetting] = []
         for line in text.split(whereSeparator: \.isNewline) {
@@ -48,17 +48,17 @@ package struct MergeSetting: Sendable, Hashable {
         return settings
     }
 
-    /// The name as part of a file's name.
+    /// The name as part of a file name.
     package var fileName: String { Self.fileName(name) }
 
-    /// A name as part of a file's name: ASCII letters and digits, the rest as hyphens.
+    /// A name as part of a file name: ASCII letters and digits, the rest as hyphens.
     package static func fileName(_ name: String) -> String {
         String(
             name.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "-" })
     }
 }
 
-/// Why a list of settings can't be compared.
+/// Why a list of settings cannot be compared.
 package enum MergeSettingError: Error, Equatable, CustomStringConvertible {
     case noName(String)
     case options(name: String, reason: String)
@@ -66,7 +66,7 @@ package enum MergeSettingError: Error, Equatable, CustomStringConvertible {
     case twice(String)
     case tooMany(count: Int, limit: Int)
 
-    /// What is wrong, and what to do.
+    /// The problem and its remedy.
     package var description: String {
         switch self {
         case .noName(let text):
@@ -86,9 +86,9 @@ package enum MergeSettingError: Error, Equatable, CustomStringConvertible {
     /// Most settings of one comparison.
     package static let settingCountMax = 64
 
-    /// Checks that settings make a comparison: some, not too many, with different names.
+    /// Checks that settings are comparable: some, not too many, with different names.
     ///
-    /// - Parameter others: settings that are there anyway.
+    /// - Parameter others: settings that are included anyway.
     package static func check(
         _ settings: [MergeSetting], beside others: [MergeSetting] = [.unmerged]
     ) throws(MergeSettingError) {

@@ -4,7 +4,7 @@ package import GenerationTypes
 package import ImageCodec
 package import StableDiffusion
 
-/// Draws pictures in this process, one at a time: sampling, then the VAE.
+/// Generates pictures in this process, one at a time: sampling, then the VAE.
 package struct PicturePainter {
     private let pipeline: StableDiffusionPipeline
     private let decoder: LatentDecoder
@@ -14,7 +14,7 @@ package struct PicturePainter {
         self.decoder = decoder
     }
 
-    /// Makes a first call, so that no picture pays for what is done once.
+    /// Makes a first call, so that no picture includes one-time work.
     ///
     /// - Parameter decodes: whether to decode a picture too.
     package func warmUp(_ request: GenerationRequest, decodes: Bool) throws {
@@ -23,9 +23,10 @@ package struct PicturePainter {
         if decodes { _ = try decoder.decode(run.latents) }
     }
 
-    /// Draws one picture.
+    /// Generates one picture.
     ///
-    /// - Returns: The picture, and what it took; its distance to another picture is not known here.
+    /// - Returns: The picture and its measurements; its distance to another picture is not known
+    ///   here.
     package func draw(
         _ request: GenerationRequest
     ) throws -> (image: RGBImage, record: ComparisonRecord) {

@@ -6,13 +6,13 @@ internal import SafeTensors
 internal import StableDiffusion
 package import TensorKit
 
-/// The mini-CLIP: how alike a picture and a caption are, for the embedded model's scenes.
+/// The mini-CLIP: the similarity of a picture and a caption, for the embedded model's scenes.
 ///
-/// A picture goes through the judge's convolutions, a caption through the pipeline's text encoder; a
-/// few layers of its own take both into one space (scripts/train/clip_net.py). It computes in f32
-/// and belongs to one thread at a time.
+/// A picture goes through the judge's convolutions, a caption through the pipeline's text encoder;
+/// a few layers map both into one space (scripts/train/clip_net.py). It computes in f32 and belongs
+/// to one thread at a time.
 package final class MiniCLIP {
-    /// The embeddings of renders that nothing was trained on.
+    /// The embeddings of renders not used for training.
     package let reference: PictureStatistics
     private let judge: AttributeJudge
     private let tokenizer: CLIPTokenizer
@@ -28,8 +28,8 @@ package final class MiniCLIP {
     /// Loads `clip.json` and `clip.safetensors`, the judge, and the text encoder.
     ///
     /// - Parameters:
-    ///   - model: the pipeline whose text encoder it was trained on.
-    ///   - compute: threads and backend; its precision does not count.
+    ///   - model: the pipeline with whose text encoder it was trained.
+    ///   - compute: threads and backend; its precision is ignored.
     /// - Throws: `ConfigurationError`, `CheckpointMismatchError`, `SafeTensorsError`,
     ///   `TokenizerError`, `ComputeConfigurationError`.
     package init(
@@ -82,7 +82,7 @@ package final class MiniCLIP {
         try lanes.finishDryRuns()
     }
 
-    /// What else the file holds: the probe, which only training needs, and the statistics.
+    /// Other contents of the file: the probe, which only training needs, and the statistics.
     private static func layerName(_ key: String) -> String? {
         let isOther =
             key.hasPrefix("probe.") || key.hasPrefix("reference_") || key == "logit_scale"
@@ -117,7 +117,7 @@ package final class MiniCLIP {
         return row(embedding)
     }
 
-    /// The state at the end of the text, then the mean of all but the first up to it.
+    /// The state at the end of the text, then the mean of all states up to it except the first.
     private func pool(tokenCount: Int) {
         let width = states.shape.channels
         for channel in 0..<width {
@@ -147,7 +147,7 @@ package final class MiniCLIP {
 }
 
 extension MiniCLIPConfiguration {
-    /// Checks that it was made for this judge and this text encoder.
+    /// Checks that it belongs to this judge and this text encoder.
     fileprivate func check(
         imageFeatures: Int, textWidth: Int, path: String
     ) throws(ConfigurationError) {

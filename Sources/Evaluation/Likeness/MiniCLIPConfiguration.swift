@@ -6,13 +6,13 @@ package import StableDiffusion
 ///
 /// Matches `export` in scripts/train/clip_net.py.
 package struct MiniCLIPConfiguration: ComponentConfiguration, Equatable {
-    /// Numbers that the judge makes of a picture.
+    /// Number of the judge's features of a picture.
     package let imageFeatures: Int
-    /// Numbers of the text encoder that are read: its state at the end of the text, and its mean.
+    /// Number of values used from the text encoder: its state at the end of the text, and its mean.
     package let textStates: Int
     package let hiddenWidth: Int
     package let embeddingWidth: Int
-    /// Renders that the reference statistics are of.
+    /// Number of renders in the reference statistics.
     package let referencePictures: Int
 
     private enum CodingKeys: String, CodingKey {

@@ -4,7 +4,7 @@ internal import SafeTensors
 
 /// Mean and covariance of some pictures' embeddings.
 package struct PictureStatistics: Sendable {
-    /// Pictures.
+    /// Number of pictures.
     package let count: Int
     package let mean: [Double]
     /// Symmetric, row after row.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A small square matrix; symmetric wherever its eigenvalues are asked for.
+/// A small square matrix; must be symmetric for eigenvalues.
 struct SymmetricMatrix {
     let width: Int
     /// Row after row.
@@ -23,7 +23,8 @@ struct SymmetricMatrix {
         return SymmetricMatrix(product, width: width)
     }
 
-    /// The positive square root; eigenvalues below zero, which only rounding makes, count as zero.
+    /// The positive square root; eigenvalues below zero, which only arise from rounding, count as
+    /// zero.
     func squareRoot() -> SymmetricMatrix {
         let (eigenvalues, vectors) = eigen()
         var root = [Double](repeating: 0, count: width * width)
@@ -37,12 +38,12 @@ struct SymmetricMatrix {
         return SymmetricMatrix(root, width: width)
     }
 
-    /// Eigenvalues, and their vectors of length one, one per row: Jacobi's rotations.
+    /// Eigenvalues, and their unit vectors, one per row: Jacobi rotations.
     func eigen() -> (values: [Double], vectors: [Double]) {
         var matrix = values
         var vectors = (0..<width * width).map { $0 / width == $0 % width ? 1.0 : 0 }
         let size = values.reduce(0) { $0 + $1 * $1 }
-        // It converges quadratically: a few sweeps do; the bound only ends what is not a number.
+        // Converges quadratically: a few sweeps suffice; the bound only stops on NaN.
         for _ in 0..<50 {
             var rest = 0.0
             for i in 0..<width {

@@ -2,7 +2,7 @@
 
 package import TokenMerging
 
-/// What a plan decided, for comparing plans: who represents each window, and who merges into it.
+/// A plan's decisions, for comparing plans: each window's representative, and its sources.
 package struct PlanChoices: Sendable {
     /// The representative of each group.
     package let representatives: [Int]

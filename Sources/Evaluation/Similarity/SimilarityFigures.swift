@@ -97,7 +97,7 @@ package struct SimilarityFigures {
 
     private var lags: [Int] { Set(study.agreements.map(\.lag)).sorted() }
 
-    /// Agreement of choices made without looking: one over the tokens of a window.
+    /// The agreement of random choices: one over the tokens of a window.
     private var chance: Double {
         let counts = study.windowTokenCounts.values
         return counts.reduce(0) { $0 + 1 / Double($1) } / Double(max(counts.count, 1))

@@ -9,7 +9,7 @@ package import TokenMerging
 /// How token similarities change over the steps of unmerged pictures: the evidence for caching
 /// plans, the paper's section IV-E and Figure 3.
 package struct SimilarityStudy {
-    /// How far plans agree that were made some calls apart.
+    /// The agreement of plans made some calls apart.
     package struct Agreement: Sendable {
         /// The later call.
         package var callIndex: Int
@@ -23,10 +23,10 @@ package struct SimilarityStudy {
         package var sources: Double
     }
 
-    /// Noise levels that heat maps are shown for, as in the paper.
+    /// Timesteps for which heat maps are shown, as in the paper.
     package static let shownTimesteps: [Float] = [0, 300, 600, 900]
 
-    /// ReToM's plans are made by this.
+    /// Makes ReToM's plans.
     private let merger: TokenMerger
     /// Calls between compared plans.
     private let lags: [Int]
@@ -34,11 +34,11 @@ package struct SimilarityStudy {
     /// By block, then by shown timestep; of the first picture.
     package private(set) var heatMaps: [(site: TokenMergeSite, maps: [HeatMapSheet.Map])] = []
     package private(set) var agreements: [Agreement] = []
-    /// Windows of each block have so many tokens.
+    /// Number of tokens in each block's windows.
     package private(set) var windowTokenCounts: [Int: Int] = [:]
 
     /// - Parameters:
-    ///   - merging: how ReToM would merge; its period does not matter.
+    ///   - merging: ReToM's configuration; its period is ignored.
     ///   - lags: calls between compared plans, 1 and more.
     ///   - heatMapWindow: side of the window that heat maps show, in tokens.
     /// - Throws: `TokenMergeConfigurationError`.
@@ -50,9 +50,9 @@ package struct SimilarityStudy {
         self.heatMapWindow = heatMapWindow
     }
 
-    /// Draws one picture without merging and looks at its tokens.
+    /// Generates one picture without merging and examines its tokens.
     ///
-    /// - Throws: `SimilarityStudyError` when no block would merge.
+    /// - Throws: `SimilarityStudyError` if no block would merge.
     package mutating func add(
         _ request: GenerationRequest, pipeline: StableDiffusionPipeline
     ) throws {
@@ -90,7 +90,7 @@ package struct SimilarityStudy {
         }
     }
 
-    /// The call whose timestep is the nearest.
+    /// The call with the nearest timestep.
     private func nearest(_ wanted: Float, in timesteps: [Float]) -> Int {
         timesteps.indices.min {
             (timesteps[$0] - wanted).magnitude < (timesteps[$1] - wanted).magnitude
@@ -102,7 +102,7 @@ package struct SimilarityStudy {
         _ recordings: [TokenRecorder.Recording], call: Int, _ request: GenerationRequest
     ) throws -> [PlanChoices] {
         try recordings.map { recording in
-            // A cache of its own, so that the plan is fresh.
+            // A separate cache, so that the plan is fresh.
             let tokens = recording.features
             let cache = try TokenMergePlanCache(
                 merger: merger, sites: [recording.site], seed: request.seed,
@@ -145,9 +145,9 @@ package struct SimilarityStudy {
     }
 }
 
-/// Nothing to look at.
+/// No block merges, so there is nothing to study.
 package struct SimilarityStudyError: Error, Equatable, CustomStringConvertible {
-    /// What is wrong, and what to do.
+    /// The problem and its remedy.
     package var description: String {
         """
         these settings merge nothing, so there is nothing to look at; raise --merge-ratio or \

@@ -2,8 +2,8 @@
 
 package import TensorKit
 
-/// Cosine similarities of the tokens of one square window, the mean over the halves of a batch: what
-/// the paper's Figure 3 shows.
+/// Cosine similarities of the tokens of one square window, the mean over the halves of a batch, as
+/// in the paper's Figure 3.
 package struct TokenCosines: Sendable {
     /// N_W, tokens of the window.
     package let side: Int
@@ -14,7 +14,7 @@ package struct TokenCosines: Sendable {
     ///   - features: `[halves, height, width, channels]`, f32.
     ///   - x: the window's first column.
     ///   - y: the window's first row.
-    ///   - windowSide: tokens across and down; the window lies inside the map.
+    ///   - windowSide: tokens across and down; the window is inside the map.
     package init(_ features: Tensor, x: Int, y: Int, windowSide: Int) {
         let (height, width) = (features.shape.height, features.shape.width)
         precondition(

@@ -16,12 +16,12 @@ package final class TokenRecorder: TokenObserver {
 
     private let halves: Int
     private let isWanted: @Sendable (TokenMergeSite) -> Bool
-    /// Lanes come at the same time, each with its half.
+    /// Lanes call concurrently, each with its half.
     private let recordings = Mutex<[Int: Recording]>([:])
 
     /// - Parameters:
     ///   - halves: 2 with classifier-free guidance.
-    ///   - isWanted: which blocks to record.
+    ///   - isWanted: the blocks to record.
     package init(halves: Int, isWanted: @escaping @Sendable (TokenMergeSite) -> Bool) {
         self.halves = halves
         self.isWanted = isWanted

@@ -5,7 +5,7 @@ package struct MeanInterval: Sendable, Hashable {
     /// Measurements.
     package let count: Int
     package let mean: Double
-    /// Half the width of the interval; not a number for fewer than two measurements.
+    /// Half the width of the interval; NaN for fewer than two measurements.
     package let halfWidth: Double
 
     /// - Parameter values: at least one; an infinite one makes the mean infinite.
@@ -28,7 +28,7 @@ package struct MeanInterval: Sendable, Hashable {
     /// t with 97.5 % of Student's distribution below it.
     ///
     /// A table where the series is too coarse, then the expansion of Abramowitz and Stegun 26.7.5,
-    /// right to 0.001.
+    /// accurate to 0.001.
     package static func quantile(degreesOfFreedom: Int) -> Double {
         precondition(degreesOfFreedom > 0, "no degrees of freedom")
         let first = [12.706, 4.303, 3.182, 2.776, 2.571]

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The 95 % confidence interval of a share, after Wilson (1927): it stays within 0…1 and has a
-/// width even where all or none are hits.
+/// width even if all or none are hits.
 package struct WilsonInterval: Sendable, Hashable {
     package let low: Double
     package let high: Double
 
-    /// - Parameter hits: of `count`; nothing is known of a share of none.
+    /// - Parameter hits: out of `count`; without any the share is unknown.
     package init(hits: Int, count: Int) {
         precondition(count >= 0 && (0...count).contains(hits), "\(hits) of \(count)")
         guard count > 0 else {
