@@ -4,21 +4,21 @@ package import NIOCore
 import NIOPosix
 import WireProtocol
 
-/// Makes connections of both kinds with the same handlers.
+/// Creates connections of both kinds with the same handlers.
 package enum ClusterChannels {
-    /// Bytes in a socket's outgoing buffer above which writing waits.
+    /// Size of a socket's send buffer above which writing waits.
     static let writeBufferByteCountMax = 1 << 20
 
-    /// A connection that stands, and whether its other end may come in.
+    /// An established connection, and whether its other end may be admitted.
     struct Candidate: Sendable {
         let channel: any Channel
-        /// The connection as tasks use it, once the other end was admitted.
+        /// The connection as used by tasks, once the other end is admitted.
         let admitted: EventLoopFuture<NIOAsyncChannel<Frame, ByteBuffer>>
     }
 
     /// Adds the handlers of a connection; runs on its event loop.
     ///
-    /// - Parameter host: what the coordinator calls the worker; `nil` at the worker's end.
+    /// - Parameter host: the coordinator's name for the worker; `nil` at the worker's end.
     static func configure(
         _ channel: any Channel, role: PeerRole, host: String?, security: ClusterSecurity,
         timeout: Duration, counter: TrafficCounter
@@ -54,12 +54,12 @@ package enum ClusterChannels {
                 inboundType: Frame.self, outboundType: ByteBuffer.self))
     }
 
-    /// Connects to a worker, and shows and asks for what `security` says.
+    /// Connects to a worker, with the authentication required by `security`.
     ///
     /// - Parameters:
-    ///   - id: what the caller wants the connection to be called.
-    ///   - attempt: lets the caller give up before the connection stands.
-    ///   - resolver: finds the host's addresses; the time to connect begins when they are known.
+    ///   - id: the caller's id for the connection.
+    ///   - attempt: lets the caller cancel before the connection is established.
+    ///   - resolver: finds the host's addresses; the connection timeout starts when they are known.
     /// - Throws: `TransportError.cannotConnect`.
     package static func connect(
         id: UInt64, host: String, port: Int, security: ClusterSecurity, timeouts: ClusterTimeouts,
@@ -106,10 +106,10 @@ extension Channel {
         guard let place = remoteAddress, let address = place.ipAddress else { return "" }
         guard case .v6 = place else { return address }
         return place.withSockAddr { pointer, _ in
-            // Behind family, port and flow; 16 bytes.
+            // After family, port and flow; 16 bytes.
             let network = UnsafeRawBufferPointer(
                 start: UnsafeRawPointer(pointer) + 8, count: 8)
-            // Loopback and mapped IPv4 addresses begin with zeros; they stay whole.
+            // Loopback and mapped IPv4 addresses begin with zeros; they are kept whole.
             return network.contains { $0 != 0 } ? "\(Array(network))" : address
         }
     }

@@ -7,17 +7,17 @@ import WireProtocol
 
 /// An open port of a worker.
 ///
-/// Connections wait from the moment it is open, and are answered once `run` is called.
+/// Connections wait as soon as it is open, and are answered once `run` is called.
 package struct ClusterListener: Sendable {
-    /// Connections that may wait to be accepted; of more the system forgets some for a second.
+    /// Connections waiting to be accepted; beyond that the system drops some for a second.
     private static let backlogCount: Int32 = 512
 
-    /// The port the system gave; differs from the wanted one when that was 0.
+    /// The port assigned by the system; differs from the requested one if that was 0.
     package let port: Int
     private let server: NIOAsyncChannel<any Channel, Never>
     private let waiting: WaitingChannels
 
-    /// Opens a port, of the host's first address.
+    /// Opens a port on the host's first address.
     ///
     /// - Throws: `TransportError`: in use, not permitted, no such address.
     package static func bind(
@@ -28,12 +28,12 @@ package struct ClusterListener: Sendable {
             let address = try await NameResolver.system.address(toListenOn: host, port: port)
             let server = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: backlogCount)
-                // Lets a worker come back on its port while old connections linger; two live
+                // Lets a worker reuse its port while old connections linger; two live
                 // listeners still exclude each other.
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
-                // Nothing is read before somebody serves the connection.
+                // Nothing is read before the connection is served.
                 .childChannelOption(.autoRead, value: false)
                 .bind(to: address) { channel in
                     waiting.insert(channel)
@@ -57,16 +57,16 @@ package struct ClusterListener: Sendable {
     /// Accepts until the task is cancelled or `close` is called.
     ///
     /// - Parameters:
-    ///   - rules: who may come in.
+    ///   - rules: the admission rules.
     ///   - counter: counts the bytes of all connections.
-    ///   - reject: told of each connection that was not let in, with its address and the reason.
+    ///   - reject: receives each connection that was not admitted, with its address and the reason.
     ///   - serve: serves one connection to its end.
     package func run(
         rules: ListenerRules, counter: TrafficCounter,
         reject: @escaping @Sendable (_ peer: String, _ reason: String) -> Void,
         _ serve: @escaping @Sendable (PeerConnection) async -> Void
     ) async throws {
-        // Connections that were accepted but not yet served when the loop ends.
+        // Connections accepted but not yet served when the loop ends.
         defer { waiting.closeAll() }
         let open = ConnectionCount()
         let door = ListenerDoor(rules: rules, counter: counter, reject: reject)
@@ -90,13 +90,13 @@ package struct ClusterListener: Sendable {
         }
     }
 
-    /// Closes a port that `run` was never called for.
+    /// Closes a port whose `run` was never called.
     package func abandon() async {
         try? await server.executeThenClose { _ in }
         waiting.closeAll()
     }
 
-    /// Stops accepting; connections go on.
+    /// Stops accepting; existing connections continue.
     package func close() {
         server.channel.close(promise: nil)
     }
@@ -111,15 +111,15 @@ package struct ClusterListener: Sendable {
     }
 }
 
-/// Connections that are open at the moment.
+/// Open connections.
 private final class ConnectionCount: Sendable {
     let value = Atomic<Int>(0)
 }
 
-/// Channels that nobody serves yet.
+/// Channels not served yet.
 ///
 /// A `NIOAsyncChannel` must not be dropped unserved, so the accept queue holds plain channels; this
-/// registry closes what is left in the queue when a worker stops.
+/// registry closes those left in the queue when a worker stops.
 private final class WaitingChannels: Sendable {
     private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Bytes that crossed the wire.
+/// Bytes sent and received on the wire.
 package struct ClusterTraffic: Sendable, Equatable {
     /// Bytes received, headers included.
     package var receivedByteCount = 0
     /// Bytes sent, headers included.
     package var sentByteCount = 0
-    /// What the received frames would have been without compression.
+    /// Size of the received frames without compression.
     package var receivedRawByteCount = 0
-    /// What the sent frames would have been without compression.
+    /// Size of the sent frames without compression.
     package var sentRawByteCount = 0
     /// RESULT frames received.
     package var resultCount = 0

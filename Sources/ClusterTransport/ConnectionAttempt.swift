@@ -3,20 +3,20 @@
 import NIOCore
 import Synchronization
 
-/// A connection on its way; giving it up ends the wait for a host that does not answer.
+/// A connection being established; cancelling it ends the wait for a host that does not answer.
 package final class ConnectionAttempt: Sendable {
     private struct State {
-        /// What ends the parts that began: the lookup of the name, a channel for each address.
+        /// Cancels the pending parts: the name lookup, a channel for each address.
         var ends: [@Sendable () -> Void] = []
         var isGivenUp = false
     }
 
     private let state = Mutex(State())
 
-    /// Nothing is on its way yet.
+    /// Nothing is pending yet.
     package init() {}
 
-    /// Whether nobody wants the connection any more.
+    /// Whether the attempt was cancelled.
     package var isGivenUp: Bool { state.withLock { $0.isGivenUp } }
 
     /// Ends the attempt; connecting throws.
@@ -32,7 +32,7 @@ package final class ConnectionAttempt: Sendable {
         began { channel.close(promise: nil) }
     }
 
-    /// Does what comes before there is a channel; giving up, or cancelling the task, cancels it.
+    /// Performs the work before there is a channel; cancelling the attempt or the task cancels it.
     func value<Value: Sendable>(
         of work: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {

@@ -2,12 +2,12 @@
 
 package import NIOCore
 
-/// Runs tasks on the thread of an event loop: what arrives there is understood and answered there.
+/// Runs tasks on an event loop's thread: messages are parsed and answered where they arrive.
 ///
-/// Handing a message to another thread and its answer back costs more than a state machine takes for
-/// it: with two workers a coordinator spends 3.1 ms of processor time on an image of a second, and
-/// 4.4 ms with tasks on other threads. Tasks that run here must not block; a message of megabytes
-/// is parsed here, too.
+/// Passing a message to another thread and its answer back costs more than a state machine needs to
+/// process it: with two workers a coordinator spends 3.1 ms of processor time on an image of one
+/// second, and 4.4 ms with tasks on other threads. Tasks that run here must not block; messages of
+/// megabytes are parsed here, too.
 package final class EventLoopExecutor: TaskExecutor {
     private let loop: any EventLoop
 

@@ -2,10 +2,10 @@
 
 import NIOPosix
 
-/// Calls a handler for every event, in order, on a thread of its own.
+/// Calls a handler for every event, in order, on its own thread.
 ///
-/// A handler that blocks, on a stopped terminal say, holds up neither the protocol nor the threads
-/// that tasks run on; what it has not taken yet waits in a queue.
+/// A handler that blocks, for example on a stopped terminal, delays neither the protocol nor the
+/// threads that run tasks; pending events wait in a queue.
 package final class EventRelay<Event: Sendable>: Sendable {
     private let thread = NIOThreadPool(numberOfThreads: 1)
     private let handler: @Sendable (Event) -> Void
@@ -25,14 +25,14 @@ package final class EventRelay<Event: Sendable>: Sendable {
         }
     }
 
-    /// Waits until the handler has returned from every event sent before, and ends the thread.
+    /// Waits until the handler has processed every event sent before, and ends the thread.
     ///
-    /// Not cut short when the task is cancelled: the last events tell why.
+    /// Not interrupted when the task is cancelled: the last events give the reason.
     package func finish() async {
         await withCheckedContinuation { continuation in
             thread.submit { _ in continuation.resume() }
         }
-        // The only error is that it was shut down before.
+        // The only possible error is that it was shut down before.
         try? await thread.shutdownGracefully()
     }
 }

@@ -5,18 +5,18 @@ package import WireProtocol
 
 /// Cuts frames out of a channel; the checks are `FrameHeader`'s and `Frame`'s.
 ///
-/// The payload is copied out once, after its length was checked against the limit of its type.
+/// The payload is copied once, after its length was checked against the limit of its type.
 package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
     package typealias InboundOut = Frame
 
     private let receiver: PeerRole
     private var header: FrameHeader?
-    /// Most payload bytes of the next frame, where its type does not say less.
+    /// Maximum payload of the next frame, unless its type has a smaller limit.
     private var payloadByteCountMax: Int
 
-    /// Makes a decoder for the end of a connection that reads.
+    /// Creates a decoder for the reading end of a connection.
     ///
-    /// - Parameter firstPayloadByteCountMax: bounds the first frame, while nobody knows who sends.
+    /// - Parameter firstPayloadByteCountMax: bounds the first frame, while the sender is unknown.
     package init(receiver: PeerRole, firstPayloadByteCountMax: Int = .max) {
         self.receiver = receiver
         payloadByteCountMax = firstPayloadByteCountMax
@@ -51,7 +51,7 @@ package struct FrameChannelDecoder: NIOSingleStepByteToMessageDecoder {
     package mutating func decodeLast(
         buffer: inout ByteBuffer, seenEOF: Bool
     ) throws(WireError) -> Frame? {
-        // A frame cut short by the end of the stream is a lost connection, not a protocol error.
+        // A frame truncated by the end of the stream is a lost connection, not a protocol error.
         try decode(buffer: &buffer)
     }
 }

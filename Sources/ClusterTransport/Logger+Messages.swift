@@ -4,7 +4,7 @@ package import Logging
 package import WireProtocol
 
 extension Logger {
-    /// Notes that a message was sent or received.
+    /// Logs a sent or received message.
     package func debug(
         _ what: Logger.Message, _ message: WireProtocol.Message, connection: UInt64
     ) {

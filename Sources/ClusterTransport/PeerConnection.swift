@@ -6,27 +6,27 @@ package import WireProtocol
 
 /// One connection to a peer: messages in, messages out.
 ///
-/// Parsing and compression happen in the tasks of `run`. What is sent waits in a bounded outbox; a
-/// peer that does not read what it asked for is dropped instead of filling memory.
+/// Parsing and compression happen in the tasks of `run`. Outgoing messages wait in a bounded
+/// outbox; a peer that does not read what it requested is dropped instead of filling memory.
 package final class PeerConnection: Sendable {
-    /// Most messages that may wait to be written.
+    /// Maximum messages waiting to be written.
     static let outboxCountMax = 1024
-    /// How long the other end may take to close after the last word.
+    /// Time for the other end to close after the final message.
     private static let lingerTime = Duration.seconds(1)
 
-    /// What arrived from the peer.
+    /// An arrival from the peer.
     package typealias Inbound = Result<Message, WireError>
 
-    /// How a connection ended, as one sentence.
+    /// How a connection ended, in one sentence.
     package struct End: Sendable, Equatable {
         /// For people.
         package var reason: String
-        /// Whether the other end will not have us, now or later: with TLS 1.3 a worker looks at our
-        /// certificate when the connection stands already.
+        /// Whether the other end refuses us permanently: with TLS 1.3 a worker checks our
+        /// certificate when the connection is already established.
         package var isFinal = false
     }
 
-    /// Chosen by the listener or by who connected; unique there.
+    /// Chosen by the listener or by the connecting side; unique there.
     package let id: UInt64
     /// Address of the other end, for people.
     package let peer: String
@@ -55,19 +55,19 @@ package final class PeerConnection: Sendable {
         }
     }
 
-    /// Closes after everything queued was written and the other end had the time to read it.
+    /// Closes after everything queued was written and the other end had time to read it.
     package func finish() {
         outboxInput.finish()
     }
 
-    /// Closes now; what is queued is lost.
+    /// Closes now; queued messages are lost.
     package func abort(_ reason: String) {
         abortReason.withLock { $0 = $0 ?? reason }
         outboxInput.finish()
         channel.channel.close(promise: nil)
     }
 
-    /// Moves messages until the connection ends.
+    /// Transfers messages until the connection ends.
     ///
     /// - Parameter receive: called for each message in order, and awaited before the next is read.
     ///   After a `WireError` without a lease nothing more is read; the receiver answers and calls
@@ -99,8 +99,9 @@ package final class PeerConnection: Sendable {
             tasks.addTask { try await self.read(inbound, receive) }
             tasks.addTask {
                 try await self.write()
-                // Closing now could destroy the last word: what arrives at a closed socket makes
-                // the system reset the connection, and the other end lose what it has not read.
+                // Closing now could destroy the final message: data arriving at a closed socket
+                // makes the system reset the connection, and the other end lose what it has not
+                // read.
                 let channel = self.channel.channel
                 try await channel.close(mode: .output)
                 let end = channel.eventLoop.scheduleTask(in: TimeAmount(Self.lingerTime)) {
@@ -118,7 +119,7 @@ package final class PeerConnection: Sendable {
         }
     }
 
-    /// - Returns: `nil` after a protocol error, when the writer decides about the end.
+    /// - Returns: `nil` after a protocol error, in which case the writer determines the end.
     private func read(
         _ inbound: NIOAsyncChannelInboundStream<Frame>, _ receive: @Sendable (Inbound) async -> Void
     ) async throws -> End? {
@@ -144,7 +145,7 @@ package final class PeerConnection: Sendable {
             let frame = message.frame()
             counter.sent(frame.header)
             // Awaiting the flush keeps one message in the socket's buffer and the rest in ours,
-            // and makes sure that a last GOODBYE has left before the channel closes.
+            // and makes sure that a final GOODBYE has been sent before the channel closes.
             try await channel.channel.writeAndFlush(ByteBuffer(bytes: frame.encoded()))
         }
     }

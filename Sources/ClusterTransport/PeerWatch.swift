@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Decides when a silent peer is asked and when it counts as gone.
+/// Decides when a silent peer is pinged and when it counts as lost.
 ///
 /// Pure: time is passed in.
 package struct PeerWatch: Sendable {
-    /// What to do now.
+    /// The action to take now.
     package enum Verdict: Sendable, Equatable {
         case fine
         case ping
@@ -16,7 +16,7 @@ package struct PeerWatch: Sendable {
     private var lastHeard: Duration
     private var lastPing: Duration
 
-    /// Begins to watch; `now` counts from any fixed origin.
+    /// Starts watching; `now` counts from any fixed origin.
     package init(timeouts: ClusterTimeouts, now: Duration) {
         pingInterval = timeouts.pingInterval
         idle = timeouts.idle
@@ -24,17 +24,17 @@ package struct PeerWatch: Sendable {
         lastPing = now
     }
 
-    /// When `check` has something to say next.
+    /// When `check` next has an action.
     package var deadline: Duration {
         min(lastHeard + idle, max(lastHeard, lastPing) + pingInterval)
     }
 
-    /// Notes that the peer said something.
+    /// Records that the peer sent something.
     package mutating func heard(now: Duration) {
         lastHeard = now
     }
 
-    /// Looks at the clock; `ping` is said once per interval.
+    /// Checks the time; returns `ping` once per interval.
     package mutating func check(now: Duration) -> Verdict {
         if now >= lastHeard + idle { return .gone }
         guard now >= max(lastHeard, lastPing) + pingInterval else { return .fine }

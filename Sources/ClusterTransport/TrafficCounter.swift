@@ -7,10 +7,10 @@ import WireProtocol
 package final class TrafficCounter: Sendable {
     private let traffic = Mutex(ClusterTraffic())
 
-    /// Starts at nothing.
+    /// Starts at zero.
     package init() {}
 
-    /// What was counted so far.
+    /// The counts so far.
     package var snapshot: ClusterTraffic { traffic.withLock { $0 } }
 
     func received(byteCount: Int) {

@@ -3,16 +3,16 @@
 import NIOCore
 import NIOPosix
 
-/// Why a port can't be opened or a peer can't be reached.
+/// Why a port cannot be opened or a peer cannot be reached.
 package enum TransportError: Error, Equatable {
     case portInUse(host: String, port: Int)
     case portNotPermitted(host: String, port: Int)
     case cannotListen(host: String, port: Int, reason: String)
     case cannotConnect(host: String, port: Int, reason: String)
-    /// The worker will not have us, now or later.
+    /// The worker refuses us permanently.
     case refused(host: String, port: Int, reason: String)
 
-    /// Whether trying again is of no use.
+    /// Whether retrying is pointless.
     package var isFinal: Bool {
         if case .refused = self { true } else { false }
     }
@@ -34,7 +34,7 @@ extension TransportError: CustomStringConvertible {
         }
     }
 
-    /// Maps what NIO throws from `bind`.
+    /// Maps NIO's errors from `bind`.
     package static func listening(_ error: any Error, host: String, port: Int) -> TransportError {
         switch (error as? IOError)?.errnoCode {
         case EADDRINUSE: .portInUse(host: host, port: port)
@@ -43,7 +43,7 @@ extension TransportError: CustomStringConvertible {
         }
     }
 
-    /// Maps what NIO throws from `connect`.
+    /// Maps NIO's errors from `connect`.
     static func connecting(_ error: any Error, host: String, port: Int) -> TransportError {
         if let error = error as? AdmissionError, error.isFinal {
             return .refused(host: host, port: port, reason: error.reason)
@@ -51,7 +51,7 @@ extension TransportError: CustomStringConvertible {
         return .cannotConnect(host: host, port: port, reason: reason(of: error))
     }
 
-    /// One short phrase for an error of the network.
+    /// A short phrase for a network error.
     static func reason(of error: any Error) -> String {
         switch error {
         case let error as AdmissionError: error.reason
@@ -60,7 +60,7 @@ extension TransportError: CustomStringConvertible {
         case let error as IOError: phrase(errno: error.errnoCode) ?? "\(error)"
         case ChannelError.connectTimeout(let limit):
             "no answer within \(Double(limit.nanoseconds / 1_000_000) / 1000) s"
-        case is CancellationError: "it was given up"
+        case is CancellationError: "it was cancelled"
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed, ChannelError.eof:
             "the connection is closed"
         default: TLSProblem(late: error)?.reason ?? "\(error)"

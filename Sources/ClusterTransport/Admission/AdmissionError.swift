@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why one end of a connection does not have the other.
+/// Why one end of a connection refuses the other.
 struct AdmissionError: Error {
     /// One sentence.
     var reason: String
-    /// Whether trying again is of no use.
+    /// Whether retrying is pointless.
     var isFinal: Bool
 }

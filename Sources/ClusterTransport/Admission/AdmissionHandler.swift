@@ -5,11 +5,11 @@ import NIOCore
 import NIOTLS
 import WireProtocol
 
-/// Lets nothing through before all layers of TLS are in place: by then the other end has shown that
-/// it may come in.
+/// Blocks all data until every layer of TLS is in place: by then the other end has proved its
+/// identity.
 ///
-/// It is the last handler of the pipeline until then. What belongs behind it is added by a callback
-/// of the promise, which runs before the first byte is passed on.
+/// Until then it is the last handler of the pipeline. A callback of the promise adds the handlers
+/// after it, before the first byte is passed on.
 final class AdmissionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -22,7 +22,7 @@ final class AdmissionHandler: ChannelInboundHandler {
     private var alarm: Scheduled<Void>?
 
     /// - Parameters:
-    ///   - timeout: for all of it, from the connection on.
+    ///   - timeout: for the whole handshake, from the connection.
     ///   - admission: succeeds once, or fails with an `AdmissionError`.
     init(security: ClusterSecurity, timeout: Duration, admission: EventLoopPromise<Void>) {
         awaitsTLS = !security.layers.isEmpty
@@ -35,7 +35,7 @@ final class AdmissionHandler: ChannelInboundHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        // Of no effect after an end that is known: a promise must not be forgotten.
+        // Has no effect after a known end: a promise must always be completed.
         alarm?.cancel()
         admission.fail(AdmissionError(reason: "the connection is closed", isFinal: false))
     }

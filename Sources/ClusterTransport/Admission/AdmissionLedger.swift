@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Counts connections that have not shown yet that they may come in.
+/// Counts connections that have not been admitted yet.
 ///
-/// Each source, and all together, have a few places. When there is none left, the connection that has
-/// waited longest makes way: silent connections of somebody else on its machine keep no coordinator
-/// out. A failure keeps its place for a while, so that guessing, and what it writes into logs, stays
-/// slow. Pure: time is passed in.
+/// Each source, and all together, have a few places. When none is left, the connection that has
+/// waited longest is closed, so that silent connections of another user on the coordinator's
+/// machine cannot keep it out. A failure keeps its place for a while, so that guessing, and the log
+/// lines it causes, stay slow. Pure: time is passed in.
 package struct AdmissionLedger: Sendable {
     /// Places for one source.
     package static let sourceCountMax = 8
     /// Places in all.
     package static let countMax = 32
-    /// How long a failure keeps its place.
+    /// How long a failure occupies its place.
     package static let failurePause = Duration.seconds(1)
 
-    /// What becomes of a new connection.
+    /// The decision about a new connection.
     package enum Verdict: Sendable, Equatable {
         case enters
-        /// It enters, and the connection of this number has to go.
+        /// It is accepted, and the connection with this number must be closed.
         case replaces(UInt64)
-        /// Failures have all places.
+        /// Failures occupy all places.
         case turnedAway
     }
 
@@ -28,14 +28,14 @@ package struct AdmissionLedger: Sendable {
         var source: String
     }
 
-    /// Those that wait, the oldest first.
+    /// Waiting connections, the oldest first.
     private var waiting: [Place] = []
     private var failures: [(source: String, until: Duration)] = []
 
-    /// Nobody is there yet.
+    /// No connections yet.
     package init() {}
 
-    /// Places that are taken.
+    /// Occupied places.
     package var count: Int { waiting.count + failures.count }
 
     /// Takes a place for a connection.
@@ -47,12 +47,12 @@ package struct AdmissionLedger: Sendable {
         return verdict
     }
 
-    /// Gives a place back: the connection is no stranger's any more.
+    /// Releases a place: the connection was admitted.
     package mutating func leave(_ id: UInt64) {
         waiting.removeAll { $0.id == id }
     }
 
-    /// Notes that a connection failed; of no effect when it had to go before.
+    /// Records that a connection failed; no effect if it was closed earlier to make room.
     package mutating func fail(_ id: UInt64, now: Duration) {
         guard let index = waiting.firstIndex(where: { $0.id == id }) else { return }
         failures.append((waiting.remove(at: index).source, now + Self.failurePause))
@@ -61,7 +61,8 @@ package struct AdmissionLedger: Sendable {
     private func verdict(on source: String) -> Verdict {
         let isFull = count(of: source) >= Self.sourceCountMax
         guard isFull || count >= Self.countMax else { return .enters }
-        // Whoever has most places gives one; a source that has all of its own gives its own.
+        // The source with the most places gives one up; a source at its own limit gives up one of
+        // its own.
         let crowd =
             isFull
             ? source

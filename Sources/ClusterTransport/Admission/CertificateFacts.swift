@@ -3,14 +3,14 @@
 import CCrypto
 import NIOSSL
 
-/// What a certificate says of itself, read by the system's libcrypto.
+/// A certificate's contents, read by the system's libcrypto.
 ///
-/// NIOSSL takes a match of the dialled name *or* of the address it led to, and has no words for kinds
-/// of keys that TLS can't use.
+/// NIOSSL accepts a match of the dialled name *or* of the address it resolved to, and cannot
+/// describe kinds of keys that TLS does not support.
 final class CertificateFacts {
     private let certificate: OpaquePointer
 
-    /// Reads a certificate again; `nil` when the two libraries differ about its form.
+    /// Reads a certificate again; `nil` if the two libraries disagree about its format.
     init?(_ certificate: NIOSSLCertificate) {
         guard let bytes = try? certificate.toDERBytes() else { return nil }
         let parsed = bytes.withUnsafeBufferPointer { buffer in
@@ -23,12 +23,12 @@ final class CertificateFacts {
 
     deinit { X509_free(certificate) }
 
-    /// Whether it is for a host: a DNS name or an address among its alternative names.
+    /// Whether it is valid for a host: a DNS name or an address among its alternative names.
     ///
-    /// - Parameter host: as the hosts file has it; an IPv6 address without brackets.
+    /// - Parameter host: as in the hosts file; an IPv6 address without brackets.
     func names(_ host: String, isAddress: Bool) -> Bool {
         if isAddress {
-            // A zone, as in fe80::1%eth0, means something on this machine only.
+            // A zone, as in fe80::1%eth0, is meaningful only on this machine.
             return X509_check_ip_asc(certificate, String(host.prefix { $0 != "%" }), 0) == 1
         }
         let name = host.hasSuffix(".") ? String(host.dropLast()) : host
@@ -36,7 +36,7 @@ final class CertificateFacts {
         return X509_check_host(certificate, name, name.utf8.count, flags, nil) == 1
     }
 
-    /// Its key: "RSA", "P-256", "ED448", … as people call them.
+    /// Its key's kind under its usual name, such as "RSA", "P-256" or "ED448".
     var keyKind: String {
         guard let key = X509_get0_pubkey(certificate) else { return "unknown" }
         var name = [CChar](repeating: 0, count: 64)
@@ -49,7 +49,7 @@ final class CertificateFacts {
         return String(cString: type)
     }
 
-    /// Bits of its key.
+    /// Size of its key, in bits.
     var keyBitCount: Int { X509_get0_pubkey(certificate).map { Int(EVP_PKEY_get_bits($0)) } ?? 0 }
 
     private static let curves = [

@@ -3,11 +3,11 @@
 import NIOSSL
 
 /// TLS 1.2 with one cipher suite, ECDHE-PSK with ChaCha20-Poly1305 (RFC 7905): no certificates, the
-/// key proves both ends to each other, and a key that is stolen later opens no recording.
+/// key authenticates both ends to each other, and a key stolen later decrypts no recording.
 ///
-/// TLS 1.3 has external keys too (RFC 8446, 4.2.11), but BoringSSL offers them in TLS 1.2 only.
+/// TLS 1.3 also has external keys (RFC 8446, 4.2.11), but BoringSSL offers them only in TLS 1.2.
 extension ClusterKey {
-    /// Names the key and the way it is used; both ends must mean the same.
+    /// Identifies the key and the way it is used; must be equal at both ends.
     private static let identity = "retom-1"
 
     /// The coordinator's end.
@@ -33,12 +33,12 @@ extension ClusterKey {
 
     private struct UnknownIdentity: Error {}
 
-    /// Every connection gets a context of its own: BoringSSL seals session tickets with a key of the
-    /// context, and that must not outlive the connection if recordings are to stay closed.
+    /// Every connection gets its own context: BoringSSL seals session tickets with a key of the
+    /// context, and that key must not outlive the connection if recordings are to stay unreadable.
     private static var configuration: TLSConfiguration {
         var configuration = TLSConfiguration.makePreSharedKeyConfiguration()
         configuration.minimumTLSVersion = .tlsv12
-        // Nothing but the key may prove the other end; in 1.3 a certificate would, unchecked.
+        // Only the key may authenticate the other end; in 1.3 an unchecked certificate would.
         configuration.maximumTLSVersion = .tlsv12
         configuration.cipherSuites = "ECDHE-PSK-CHACHA20-POLY1305"
         configuration.shutdownTimeout = TLSLayer.shutdownTimeout

@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What keeps strangers out of a cluster's connections.
+/// Authentication and encryption of a cluster's connections.
 package struct ClusterSecurity: Sendable {
-    /// Both ends prove that they hold it, in TLS that is made with it; `nil` asks nobody.
+    /// Both ends prove that they hold it, in TLS based on it; `nil` requires no key.
     package var key: ClusterKey?
-    /// Both ends show certificates in TLS; `nil` asks for none.
+    /// Both ends present certificates in TLS; `nil` requires none.
     package var tls: TLSIdentity?
 
-    /// Nothing: for loopback.
+    /// No security: for loopback.
     package static let none = ClusterSecurity()
 
-    /// Makes a choice; with both at once the TLS of the key lies in that of the certificates.
+    /// Creates a configuration; with both at once the key's TLS runs inside that of the
+    /// certificates.
     package init(key: ClusterKey? = nil, tls: TLSIdentity? = nil) {
         self.key = key
         self.tls = tls
     }
 
-    /// What the bytes of a connection go through, the layer next to the network first.
+    /// The layers of a connection, the one next to the network first.
     var layers: [TLSLayer] {
         [tls.map(TLSLayer.certificates), key.map(TLSLayer.key)].compactMap(\.self)
     }
 
-    /// Whether other machines may be let in.
+    /// Whether other machines may connect.
     package var admitsOtherMachines: Bool { !layers.isEmpty }
 
-    /// Whether an address can be reached from this machine only.
+    /// Whether an address is reachable only from this machine.
     ///
-    /// A name other than `localhost` is taken for another machine, whatever it resolves to now.
+    /// A name other than `localhost` counts as another machine, whatever it resolves to now.
     package static func isLoopback(_ host: String) -> Bool {
         if host.lowercased() == "localhost" || host == "::1" { return true }
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)

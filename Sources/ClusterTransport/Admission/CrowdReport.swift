@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a log says of a crowd at the door: a line a second, however many come.
+/// Log messages about too many waiting connections: one line per second at most.
 ///
 /// Pure: time is passed in.
 package struct CrowdReport: Sendable {
@@ -10,12 +10,12 @@ package struct CrowdReport: Sendable {
     private var next = Duration.zero
     private var unreportedCount = 0
 
-    /// Nobody was turned away yet.
+    /// No connections closed yet.
     package init() {}
 
-    /// A connection had to go.
+    /// Records that a connection was closed to make room.
     ///
-    /// - Returns: the reason to log, or `nil` where it was said just now.
+    /// - Returns: the reason to log, or `nil` if one was logged just now.
     package mutating func reason(now: Duration) -> String? {
         guard now >= next else {
             unreportedCount += 1

@@ -4,16 +4,16 @@ import NIOCore
 import Synchronization
 import WireProtocol
 
-/// Who may come in through a port.
+/// The admission rules of a port.
 package struct ListenerRules: Sendable {
-    /// Admitted connections at a time; more are refused with a reason.
+    /// Maximum number of admitted connections; further ones are refused with a reason.
     package var connectionCountMax: Int
-    /// What the other end must show.
+    /// The credentials required of the other end.
     package var security: ClusterSecurity
-    /// How long that may take.
+    /// Time limit for admission.
     package var handshake: Duration
 
-    /// Makes rules.
+    /// Creates rules.
     package init(connectionCountMax: Int, security: ClusterSecurity, handshake: Duration) {
         self.connectionCountMax = connectionCountMax
         self.security = security
@@ -21,13 +21,13 @@ package struct ListenerRules: Sendable {
     }
 }
 
-/// Lets connections in that show what the rules ask for, a few strangers at a time.
+/// Admits connections that satisfy the rules, a few unadmitted ones at a time.
 final class ListenerDoor: Sendable {
-    /// Those who wait at the door.
+    /// Connections waiting for admission.
     private struct Crowd {
         var ledger = AdmissionLedger()
         var report = CrowdReport()
-        /// Of each connection in the ledger.
+        /// The channel of each connection in the ledger.
         var channels: [UInt64: any Channel] = [:]
     }
 
@@ -46,11 +46,11 @@ final class ListenerDoor: Sendable {
         self.reject = reject
     }
 
-    /// Asks an accepted connection for what the rules want; `nil` when it was closed.
+    /// Authenticates an accepted connection as the rules require; `nil` if it was closed.
     func admit(_ channel: any Channel, id: UInt64) async -> PeerConnection? {
-        // A closed socket tells its address no more.
+        // A closed socket no longer knows its address.
         let peer = channel.peerName
-        // Where nothing is asked, nobody is a stranger.
+        // If nothing is required, there are no strangers.
         let isGuarded = rules.security.admitsOtherMachines
         guard !isGuarded || enter(channel, id) else { return nil }
         do {
@@ -80,7 +80,7 @@ final class ListenerDoor: Sendable {
     private func configure(_ channel: any Channel) async throws -> ClusterChannels.Candidate {
         let (rules, counter) = (rules, counter)
         return try await channel.eventLoop.submit {
-            // On a closed channel the handlers would wait for an end that was there before.
+            // On a closed channel the handlers would wait for an end that has already happened.
             guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
             let candidate = try ClusterChannels.configure(
                 channel, role: .worker, host: nil, security: rules.security,
@@ -90,7 +90,7 @@ final class ListenerDoor: Sendable {
         }.get()
     }
 
-    /// Gives a connection a place among those who wait; `false` when it was turned away.
+    /// Gives a connection a place among the waiting ones; `false` if it was closed.
     private func enter(_ channel: any Channel, _ id: UInt64) -> Bool {
         let (loser, reason) = crowd.withLock { crowd -> ((any Channel)?, String?) in
             let verdict = crowd.ledger.enter(id, of: channel.sourceName, now: now)
@@ -109,8 +109,9 @@ final class ListenerDoor: Sendable {
         return loser !== channel
     }
 
-    /// Says a word that TLS knows, for it may be a friend behind whom strangers crowd, and closes at
-    /// once: TLS, if it is there already, would wait for the other end to close too.
+    /// Sends an alert that TLS clients understand, because it may be a legitimate peer behind a
+    /// crowd of strangers, and closes at once: TLS, if present, would wait for the other end to
+    /// close too.
     private func turnAway(_ channel: any Channel) {
         channel.eventLoop.execute {
             let pipeline = channel.pipeline.syncOperations

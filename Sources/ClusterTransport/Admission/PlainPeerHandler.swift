@@ -3,7 +3,7 @@
 import NIOCore
 import WireProtocol
 
-/// In front of a worker's TLS: tells peers that speak without, in words that they understand.
+/// In front of a worker's TLS: answers peers that connect without TLS, in terms they understand.
 final class PlainPeerHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -41,7 +41,7 @@ final class PlainPeerHandler: ChannelInboundHandler, RemovableChannelHandler {
             }
     }
 
-    /// For a coordinator that speaks our protocol, but not in TLS.
+    /// For a coordinator that speaks our protocol, but without TLS.
     private func wordsForOurs(_ bytes: ByteBuffer) -> (answer: String, log: String) {
         let type = bytes.getInteger(
             at: bytes.readerIndex + FrameHeader.typeOffset, as: UInt8.self)

@@ -3,7 +3,7 @@
 import NIOCore
 import WireProtocol
 
-/// Last words to strangers, in their own language.
+/// Final messages to strangers, in their own protocol.
 enum StrangerAnswer {
     private static let http = """
         HTTP/1.1 400 Bad Request\r
@@ -13,13 +13,13 @@ enum StrangerAnswer {
         \r
         This port speaks retom's own protocol; use retom-coord.\r\n
         """
-    /// A fatal alert, `protocol_version`: our own TLS client, too, learns from it that there is none
+    /// A fatal alert, `protocol_version`, which also tells our own TLS client that there is no TLS
     /// here.
     private static let tlsAlert: [UInt8] = [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46]
-    /// A fatal alert, `user_canceled`: our own TLS client learns from it that there is no place now.
+    /// A fatal alert, `user_canceled`, which tells our own TLS client that there is no place now.
     static let crowded = ByteBuffer(bytes: [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x5A] as [UInt8])
 
-    /// What to send before the connection is closed; `nil` for nothing.
+    /// The bytes to send before the connection is closed; `nil` for none.
     static func bytes(for kind: StrangerKind) -> ByteBuffer? {
         switch kind {
         case .http: ByteBuffer(string: http)

@@ -3,7 +3,7 @@
 import NIOCore
 import WireProtocol
 
-/// Answers strangers at a port that is open to everyone.
+/// Answers strangers at a port open to everyone.
 final class StrangerHandler: ChannelInboundHandler {
     typealias InboundIn = Frame
     typealias OutboundOut = ByteBuffer

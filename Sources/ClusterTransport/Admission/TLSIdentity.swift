@@ -3,21 +3,20 @@
 import NIOCore
 import NIOSSL
 
-/// A program's certificate, its key, and the authority that all certificates of the cluster are
-/// signed by.
+/// A program's certificate, its key, and the authority that signed all certificates of the cluster.
 ///
-/// TLS 1.3 only. Both ends show a certificate of this authority; a worker's must also name the host
-/// by which the coordinator calls it, and no certificate is good for the other role if its extended
-/// key usage says so.
+/// TLS 1.3 only. Both ends present a certificate of this authority; a worker's must also name the
+/// host by which the coordinator dials it, and a certificate whose extended key usage names one
+/// role is not valid for the other.
 package struct TLSIdentity: Sendable {
     private let client: NIOSSLContext
     private let server: NIOSSLContext
 
-    /// Kinds of keys that TLS 1.3 of this build signs and verifies with.
+    /// Kinds of keys with which this build's TLS 1.3 signs and verifies.
     private static let keyKinds: Set<String> = ["RSA", "P-256", "P-384", "P-521", "ED25519"]
-    /// Shorter RSA keys can't hold TLS's signatures.
+    /// Shorter RSA keys are too small for TLS's signatures.
     private static let rsaBitCountMin = 1024
-    /// BoringSSL's own choice leaves Ed25519 and P-521 out.
+    /// BoringSSL's own choice omits Ed25519 and P-521.
     private static let signatureAlgorithms: [SignatureAlgorithm] = [
         .ed25519, .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .ecdsaSecp521R1Sha512,
         .rsaPssRsaeSha256, .rsaPssRsaeSha384, .rsaPssRsaeSha512,
@@ -26,11 +25,11 @@ package struct TLSIdentity: Sendable {
     /// Reads PEM files.
     ///
     /// - Parameters:
-    ///   - certificatePath: the program's certificate, intermediate ones behind it.
+    ///   - certificatePath: the program's certificate, followed by intermediate ones.
     ///   - key: PEM text of its private key.
     ///   - authorityPath: the cluster's own certificate authority.
-    ///   - now: seconds since 1970; a certificate that is not valid then is refused here, where it
-    ///     can be mended, instead of by every peer.
+    ///   - now: seconds since 1970; a certificate not valid at that time is refused here, where it
+    ///     can be fixed, instead of by every peer.
     /// - Throws: `TLSIdentityError`.
     package init(
         certificatePath: String, key: [UInt8], keyPath: String, authorityPath: String, now: Int
@@ -60,7 +59,7 @@ package struct TLSIdentity: Sendable {
         client.privateKey = .privateKey(privateKey)
         client.trustRoots = .certificates(authorities)
         client.verifySignatureAlgorithms = Self.signatureAlgorithms
-        // `check(_:names:)` looks at the name.
+        // `check(_:names:)` checks the name.
         client.certificateVerification = .noHostnameVerification
         client.shutdownTimeout = TLSLayer.shutdownTimeout
         do {
@@ -98,13 +97,13 @@ package struct TLSIdentity: Sendable {
 
     /// The coordinator's end.
     func clientHandler(host: String) throws -> NIOSSLClientHandler {
-        // Only names are announced.
+        // The server name extension carries only names, not addresses.
         try NIOSSLClientHandler(
             context: client, serverHostname: Self.isAddress(host) ? nil : host)
     }
 
-    /// Refuses a worker whose certificate does not name the host as the coordinator does: a name
-    /// that leads to an address is not the address.
+    /// Refuses a worker whose certificate does not contain the host as the coordinator names it: a
+    /// name that resolves to an address is not the address.
     static func check(
         _ certificate: NIOSSLCertificate?, names host: String
     ) throws(AdmissionError) {
@@ -122,7 +121,7 @@ package struct TLSIdentity: Sendable {
     func serverHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: server) }
 }
 
-/// Why files are no identity.
+/// Why files do not form an identity.
 package enum TLSIdentityError: Error, Equatable {
     case unreadable(String, String)
     case expired(String)
@@ -142,7 +141,7 @@ extension TLSIdentityError: CustomStringConvertible {
             "\(path): the certificate is not valid yet; is this machine's clock right?"
         case .unusableKey(let path, let kind):
             """
-            \(path): TLS can't use this kind of key (\(kind)); take P-256, P-384, P-521, Ed25519 or \
+            \(path): TLS can't use this kind of key (\(kind)); use P-256, P-384, P-521, Ed25519 or \
             RSA of 2048 bits: cluster/make-certificates makes such files
             """
         case .keyMismatch(let certificatePath, let keyPath):

@@ -4,14 +4,14 @@ import NIOCore
 import NIOSSL
 import WireProtocol
 
-/// TLS around a connection, with what both ends prove in it; one layer may lie in another.
+/// TLS around a connection, with the credentials of both ends; one layer may be inside another.
 package enum TLSLayer: Sendable {
     /// Certificates of one authority.
     case certificates(TLSIdentity)
     /// The cluster's key.
     case key(ClusterKey)
 
-    /// What the ends prove.
+    /// The credentials.
     package enum Kind: Sendable, CaseIterable { case certificates, key }
 
     /// How long closing waits for the other end to close too.
@@ -27,8 +27,8 @@ package enum TLSLayer: Sendable {
     /// The handlers of this layer, those next to the network first.
     ///
     /// - Parameters:
-    ///   - host: what the coordinator calls the worker; `nil` at the worker's end.
-    ///   - isInnermost: whether the frames are right behind it.
+    ///   - host: the coordinator's name for the worker; `nil` at the worker's end.
+    ///   - isInnermost: whether frames follow directly.
     func handlers(host: String?, isInnermost: Bool) throws -> [any ChannelHandler] {
         if let host {
             let tls = try clientHandler(host: host)

@@ -4,10 +4,10 @@ import NIOCore
 import NIOTLS
 import WireProtocol
 
-/// Behind the TLS of a layer: says in plain words what went wrong in it.
+/// After a layer's TLS: reports its errors in plain words.
 ///
-/// That its handshake is done goes further only from the innermost layer, so what lies behind all of
-/// them hears it once.
+/// Only the innermost layer passes on that its handshake is done, so the handlers after all layers
+/// see it once.
 final class TLSLayerHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -18,8 +18,8 @@ final class TLSLayerHandler: ChannelInboundHandler {
     private var isEstablished = false
 
     /// - Parameters:
-    ///   - role: the end we are.
-    ///   - check: looks at what the other end has shown once its handshake is done.
+    ///   - role: our end.
+    ///   - check: examines what the other end presented, once its handshake is done.
     init(
         _ kind: TLSLayer.Kind, _ role: PeerRole, isInnermost: Bool,
         check: @escaping () throws -> Void = {}

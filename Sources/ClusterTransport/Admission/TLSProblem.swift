@@ -3,21 +3,21 @@
 import NIOSSL
 package import WireProtocol
 
-/// Says in plain words what a TLS library says in its own.
+/// Explains errors of the TLS library in plain words.
 package struct TLSProblem: Equatable {
     /// One sentence.
     package let reason: String
-    /// Whether one end will not have the other, now or later.
+    /// Whether one end refuses the other permanently.
     package let isFinal: Bool
 
     var admissionError: AdmissionError { AdmissionError(reason: reason, isFinal: isFinal) }
 
-    /// What a connection that ends too early says.
+    /// The explanation of a connection that ended too early.
     static let closedInHandshake =
         "the other end closed the connection in the TLS handshake; its log says why"
     private static let cut = "the connection was cut"
     private static let damaged = "bytes were changed on the way"
-    /// What is said of a record that is not the one that was sent.
+    /// The explanation of a record that differs from the one sent.
     private static let damageWords = [
         "BAD_RECORD_MAC", "DIGEST_CHECK_FAILED", "DECRYPT_ERROR", "DECODE_ERROR",
         "WRONG_VERSION_NUMBER", "PROTOCOL_VERSION", "UNEXPECTED_RECORD", "UNEXPECTED_MESSAGE",
@@ -25,11 +25,11 @@ package struct TLSProblem: Equatable {
     ]
     private static let crowded = "too many connections wait to be let in at the worker"
 
-    /// Reads an error of the TLS library; `nil` for other errors.
+    /// Explains an error of the TLS library; `nil` for other errors.
     ///
     /// - Parameters:
     ///   - role: the end where it was caught.
-    ///   - isEstablished: whether the layer's handshake was done before.
+    ///   - isEstablished: whether the layer's handshake was complete.
     init?(
         _ error: any Error, of layer: TLSLayer.Kind, at role: PeerRole, isEstablished: Bool
     ) {
@@ -43,13 +43,13 @@ package struct TLSProblem: Equatable {
         self.init("\(error)", of: layer, at: role, isEstablished: isEstablished)
     }
 
-    /// Reads an error that ends a connection whose layers were in place: a worker looks at the
-    /// certificate of a coordinator when that counts the connection as made already.
+    /// Explains an error that ends an established connection: a worker checks a coordinator's
+    /// certificate when the coordinator already considers the connection established.
     init?(late error: any Error) {
         self.init(error, of: .certificates, at: .coordinator, isEstablished: true)
     }
 
-    /// Reads what the TLS library says in its words.
+    /// Explains a message of the TLS library.
     package init(
         _ text: String, of layer: TLSLayer.Kind, at role: PeerRole, isEstablished: Bool
     ) {
@@ -70,7 +70,7 @@ package struct TLSProblem: Equatable {
         } else {
             let said =
                 words.map { $0.lowercased().replacing("_", with: " ") }.joined(separator: ", ")
-            // Whatever it is, paths of the machine that built the library are not in it.
+            // In any case, exclude paths of the machine that built the library.
             self.init(
                 reason: "TLS: \(said.isEmpty ? String(text.prefix { $0 != "/" }) : said)",
                 isFinal: false)
@@ -90,11 +90,11 @@ package struct TLSProblem: Equatable {
     }
 }
 
-/// What one end says that has no TLS for the other.
+/// Messages about an end that lacks the TLS of the other end.
 extension TLSProblem {
     private static let certificateOptions = "--tls-cert, --tls-key and --tls-ca"
 
-    /// To a coordinator that comes without the layer, and in the worker's log.
+    /// For a coordinator that connects without the layer, and for the worker's log.
     static func plainPeer(_ layer: TLSLayer.Kind) -> (answer: String, log: String) {
         switch layer {
         case .certificates:
@@ -120,8 +120,8 @@ extension TLSProblem {
     }
 }
 
-/// Words by which BoringSSL's errors are told, with what they mean to us: all of them are refusals
-/// that no second attempt changes.
+/// Substrings that identify BoringSSL's errors, with their meaning here: all of them are permanent
+/// refusals.
 extension TLSProblem {
     private typealias Refusal = (words: [String], meaning: String)
 
@@ -134,7 +134,7 @@ extension TLSProblem {
         }
     }
 
-    /// The first words that fit count, so those that say more come first.
+    /// The first match counts, so more specific ones come first.
     private static func keyRefusals(at role: PeerRole) -> [Refusal] {
         let noKey =
             switch role {

@@ -3,8 +3,8 @@
 package import NIOCore
 import NIOPosix
 
-/// Gives NIO addresses that are known already: it tries all of them, IPv6 and IPv4 in turn (RFC
-/// 8305), and its time to connect begins here and not at the name.
+/// Passes known addresses to NIO, which tries all of them, IPv6 and IPv4 alternately (RFC 8305);
+/// its connection timeout starts here and not at the name lookup.
 struct KnownAddresses: Resolver, Sendable {
     private let loop: any EventLoop
     private let addresses: [SocketAddress]
@@ -32,7 +32,7 @@ struct KnownAddresses: Resolver, Sendable {
 }
 
 extension SocketAddress {
-    /// The same host's address at a port.
+    /// The same host's address with a port.
     package func with(port: Int) -> SocketAddress {
         var address = self
         address.port = port

@@ -2,25 +2,25 @@
 
 /// Decides which names are looked up now and which wait.
 ///
-/// A lookup that is late gives its place to the next name. So many names ask the name servers a few
-/// at a time, and names without an answer, however many, hold up no other. No name is looked up
-/// twice at a time. Pure.
+/// A slow lookup gives up its place to the next name. So many names query the name servers a few at
+/// a time, and names without an answer, however many, delay no others. No name is looked up twice
+/// at the same time. Pure.
 package struct LookupQueue {
-    /// Lookups at a time, those that take long not counted.
+    /// Concurrent lookups, not counting slow ones.
     package let placeCount: Int
     private enum Phase { case waiting, quick, late }
 
-    /// Names that are looked up or wait.
+    /// Names being looked up or waiting.
     private var phases: [String: Phase] = [:]
     private var quickCount = 0
     private var waiting: [String] = []
 
-    /// Nothing is looked up yet.
+    /// No lookups yet.
     package init(placeCount: Int) {
         self.placeCount = placeCount
     }
 
-    /// Wants a name looked up, unless it is being looked up or waits already.
+    /// Requests a lookup, unless the name is already being looked up or waiting.
     ///
     /// - Returns: the names whose lookup begins now.
     package mutating func add(_ name: String) -> [String] {
@@ -30,7 +30,7 @@ package struct LookupQueue {
         return begun()
     }
 
-    /// Notes that the lookup of a name takes long.
+    /// Records that the lookup of a name is slow.
     ///
     /// - Returns: the names whose lookup begins now.
     package mutating func isLate(_ name: String) -> [String] {
@@ -40,7 +40,7 @@ package struct LookupQueue {
         return begun()
     }
 
-    /// Notes that the lookup of a name has ended.
+    /// Records that the lookup of a name has ended.
     ///
     /// - Returns: the names whose lookup begins now.
     package mutating func ended(_ name: String) -> [String] {

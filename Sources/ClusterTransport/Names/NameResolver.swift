@@ -5,12 +5,12 @@ import Glibc
 package import NIOCore
 import Synchronization
 
-/// Resolves host names; no host waits for another's name.
+/// Resolves host names; no host waits for another host's name.
 ///
-/// The system's lookup blocks until a name server answers or it gives up, after 10 s and more, and
-/// can't be cancelled. So each lookup runs on a thread of its own, at most one for each name.
-/// Callers that want the same name share its lookup, and may stop waiting at any time; an answer
-/// that comes when nobody waits serves the next caller.
+/// The system's lookup blocks until a name server answers or it gives up, after 10 s or more, and
+/// cannot be cancelled. So each lookup runs on its own thread, at most one per name. Callers that
+/// request the same name share its lookup, and may stop waiting at any time; an answer that arrives
+/// after that serves the next caller.
 package final class NameResolver: Sendable {
     /// Blocks until the addresses of a name are known, port 0.
     package typealias Lookup =
@@ -19,9 +19,9 @@ package final class NameResolver: Sendable {
     /// Asks the system.
     package static let system = NameResolver(lookup: SystemLookup.addresses)
 
-    /// A lookup needs some stack; plug-ins of the system's (LDAP, say) more than ours.
+    /// A lookup needs some stack; the system's plug-ins (for example LDAP) need more than ours.
     private static let stackByteCount = 512 << 10
-    /// How long an answer that came too late stays valid.
+    /// How long a late answer stays valid.
     private static let keptTime = Duration.seconds(60)
 
     private typealias Answer = Result<[SocketAddress], NameResolutionError>
@@ -31,9 +31,9 @@ package final class NameResolver: Sendable {
         var queue: LookupQueue
         var waiters: [String: [UInt64: Waiter]] = [:]
         var nextWaiter: UInt64 = 0
-        /// Answers that nobody waited for.
+        /// Late answers that nobody waited for.
         var kept: [String: (addresses: [SocketAddress], until: ContinuousClock.Instant)] = [:]
-        /// Clocks of lookups that may turn out to take long.
+        /// Timers of lookups that may turn out to be slow.
         var clocks: [String: Task<Void, Never>] = [:]
     }
 
@@ -41,12 +41,12 @@ package final class NameResolver: Sendable {
     private let lateAfter: Duration
     private let state: Mutex<State>
 
-    /// Makes a resolver.
+    /// Creates a resolver.
     ///
     /// - Parameters:
-    ///   - placeCount: lookups at a time.
-    ///   - lateAfter: time after which a lookup does not count as one of those any more.
-    ///   - lookup: called on a thread of its own.
+    ///   - placeCount: concurrent lookups.
+    ///   - lateAfter: time after which a lookup no longer counts as one of those.
+    ///   - lookup: called on its own thread.
     package init(
         placeCount: Int = 16, lateAfter: Duration = .seconds(1), lookup: @escaping Lookup
     ) {
@@ -57,7 +57,7 @@ package final class NameResolver: Sendable {
 
     /// The addresses of a host, port 0, in the system's order; literal ones at once.
     ///
-    /// - Parameter limit: how long to wait for a name; its lookup goes on behind it.
+    /// - Parameter limit: how long to wait for a name; its lookup continues in the background.
     /// - Throws: `NameResolutionError`; `CancellationError`.
     package func addresses(of host: String, within limit: Duration) async throws -> [SocketAddress]
     {
@@ -74,7 +74,7 @@ package final class NameResolver: Sendable {
         }
     }
 
-    /// The address to listen on for a `--host`: the first of the host's.
+    /// The address to listen on for a `--host`: the host's first one.
     ///
     /// - Throws: `NameResolutionError`; `CancellationError`.
     package func address(toListenOn host: String, port: Int) async throws -> SocketAddress {
@@ -83,7 +83,7 @@ package final class NameResolver: Sendable {
         return first.with(port: port)
     }
 
-    /// Waits for the lookup of a name, which begins if nobody wanted it before.
+    /// Waits for the lookup of a name, starting it if necessary.
     private func answer(for name: String) async throws -> [SocketAddress] {
         let id = state.withLock { state in
             state.nextWaiter += 1

@@ -3,7 +3,7 @@
 import Glibc
 import NIOCore
 
-/// The system's own lookup of names: `/etc/hosts`, DNS, or what else `nsswitch.conf` names.
+/// The system's own name lookup: `/etc/hosts`, DNS, or whatever `nsswitch.conf` lists.
 enum SystemLookup {
     /// The addresses of a host in the system's order (RFC 6724), port 0; blocks for as long as the
     /// system waits for its name servers.
@@ -11,9 +11,9 @@ enum SystemLookup {
         try addresses(of: host, flags: 0)
     }
 
-    /// The address that a text is, IPv4 or IPv6 with or without a scope; `nil` for names.
+    /// A literal address, IPv4 or IPv6 with or without a scope; `nil` for names.
     ///
-    /// Asks nobody and never waits.
+    /// Queries nothing and never blocks.
     static func literal(_ text: String) -> SocketAddress? {
         (try? addresses(of: text, flags: AI_NUMERICHOST))?.first
     }
@@ -50,12 +50,12 @@ enum SystemLookup {
     }
 }
 
-/// Why a name has no address; others may ask again later.
+/// Why a name has no address; a later attempt may succeed.
 package struct NameResolutionError: Error, Equatable, CustomStringConvertible {
-    /// The system's words.
+    /// The system's message.
     package var reason: String
 
-    /// Makes an error.
+    /// Creates an error.
     package init(reason: String) { self.reason = reason }
 
     package var description: String { "the name can't be resolved: \(reason)" }

@@ -13,9 +13,9 @@ package struct LineLogHandler: LogHandler {
     private let format: LogLine.Format
     private let write: @Sendable (String) -> Void
 
-    /// Makes a handler.
+    /// Creates a handler.
     ///
-    /// - Parameter write: takes a line without its end; called from any thread.
+    /// - Parameter write: receives a line without its end; called from any thread.
     package init(
         label: String, format: LogLine.Format, write: @escaping @Sendable (String) -> Void
     ) {

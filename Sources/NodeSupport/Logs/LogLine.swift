@@ -3,9 +3,9 @@
 internal import CommandSupport
 package import Logging
 
-/// One record of a log, and what it looks like.
+/// One log record, and its format.
 package struct LogLine: Sendable {
-    /// For whom.
+    /// The format of log lines.
     package enum Format: String, Sendable {
         /// `TIME LEVEL LABEL MESSAGE key=value …`
         case text
@@ -13,18 +13,18 @@ package struct LogLine: Sendable {
         case json
     }
 
-    /// When, as ISO 8601.
+    /// The time, as ISO 8601.
     package var time: String
-    /// How bad.
+    /// The severity.
     package var level: Logger.Level
-    /// Which program.
+    /// The program.
     package var label: String
-    /// What.
+    /// The message.
     package var message: String
-    /// To which image, which lease, which worker.
+    /// The image, lease, worker and so on.
     package var metadata: Logger.Metadata
 
-    /// Makes a record.
+    /// Creates a record.
     package init(
         time: String, level: Logger.Level, label: String, message: String,
         metadata: Logger.Metadata
@@ -55,14 +55,14 @@ package struct LogLine: Sendable {
         }
     }
 
-    /// A value that a reader can tell from the next one.
+    /// A value in a form that separates it from the next one.
     private static func word(_ value: String) -> String {
         let isPlain =
             !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x22 && $0 < 0x7F }
         return isPlain ? value : JSONText.quoted(value)
     }
 
-    /// Text of a peer begins no line of its own and moves no cursor.
+    /// Text from a peer never starts its own line or moves the cursor.
     private static func oneLine(_ text: String) -> String {
         text.unicodeScalars.contains(where: \.isHidden) ? JSONText.quoted(text) : text
     }

@@ -4,17 +4,17 @@ package import ArgumentParser
 internal import CommandSupport
 package import Logging
 
-/// What is written to standard error for whoever runs the programs; the same for both.
+/// Logging to standard error, for operators; the same options for both programs.
 package struct LogOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Log what happens to standard error, from this level on (default: no log).",
+            "Log events to standard error at this level and above (default: no log).",
             valueName: Logger.Level.allCases.map(\.rawValue).joined(separator: "|")))
     package var logLevel: String?
 
     @Option(
         help: ArgumentHelp(
-            "How log lines look: for people or one JSON object each (default: text).",
+            "Log format: text for people, or one JSON object per line (default: text).",
             valueName: "text|json"))
     package var logFormat: String?
 
@@ -31,11 +31,11 @@ package struct LogOptions: ParsableArguments {
         }
         guard logLevel != nil else {
             throw ValidationError(
-                "--log-format goes with --log-level; without it nothing is logged")
+                "--log-format needs --log-level; without it nothing is logged")
         }
     }
 
-    /// A logger as these options ask for.
+    /// A logger configured by these options.
     package func logger(label: String) -> Logger {
         guard let level = logLevel.flatMap(Logger.Level.init(rawValue:)) else {
             return Logger(label: label) { _ in SwiftLogNoOpLogHandler() }

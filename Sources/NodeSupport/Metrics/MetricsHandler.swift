@@ -4,14 +4,14 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import Synchronization
 
-/// Scrapers that are connected.
+/// Connected scrapers.
 final class VisitorCount: Sendable {
     let value = Atomic<Int>(0)
 }
 
-/// One scraper's connection: one request, one response, the end.
+/// One scraper's connection: one request, one response, then close.
 ///
-/// Nothing is read behind the request, so no client can make responses pile up here.
+/// Nothing is read after the request, so no client can make responses accumulate here.
 final class MetricsHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -50,7 +50,7 @@ final class MetricsHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasAnswered, case .head(let request) = unwrapInboundIn(data) else { return }
         hasAnswered = true
-        // The only error is that the channel is closed.
+        // The only possible error is that the channel is closed.
         try? context.channel.syncOptions?.setOption(.autoRead, value: false)
         answer(request, context)
     }

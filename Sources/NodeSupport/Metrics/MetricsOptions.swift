@@ -3,7 +3,7 @@
 package import ArgumentParser
 package import Logging
 
-/// Numbers for Prometheus; the same options for coordinator and worker.
+/// Metrics for Prometheus; the same options for coordinator and worker.
 package struct MetricsOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -14,7 +14,7 @@ package struct MetricsOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Address of the metrics; they hold no prompts and no keys, but anybody may read them \
+            Address of the metrics; they contain no prompts or keys, but anybody may read them \
             (default: 127.0.0.1).
             """, valueName: "address"))
     package var metricsHost: String?
@@ -26,13 +26,13 @@ package struct MetricsOptions: ParsableArguments {
             throw ValidationError("--metrics-port \(metricsPort): choose from 0 to 65535")
         }
         if metricsHost != nil, metricsPort == nil {
-            throw ValidationError("--metrics-host goes with --metrics-port")
+            throw ValidationError("--metrics-host needs --metrics-port")
         }
     }
 
-    /// Serves the page while `body` runs, if a port is wanted.
+    /// Serves the page while `body` runs, if a port is configured.
     ///
-    /// - Throws: `TransportError`; what the body throws.
+    /// - Throws: `TransportError`; errors of the body.
     package func serve<Result>(
         logger: Logger, page: @escaping @Sendable () -> PrometheusText,
         while body: () async throws -> Result

@@ -6,30 +6,30 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import Synchronization
 
-/// Serves `GET /metrics` on a port and a thread of its own: scrapers, whatever they do, do not hold
-/// up the protocol's thread.
+/// Serves `GET /metrics` on its own port and thread, so that scrapers cannot delay the protocol's
+/// thread.
 package struct MetricsServer: Sendable {
-    /// Scrapers that may be connected at a time; more are closed.
+    /// Scrapers that may be connected at once; further ones are closed.
     static let connectionCountMax = 16
-    /// How long one may take to send its request and to read the response.
+    /// Time limit for sending the request and reading the response.
     package static let patience = Duration.seconds(10)
-    /// Longest header of a request, in bytes.
+    /// Maximum header size of a request, in bytes.
     private static let headerByteCountMax = 16384
 
-    /// The port the system gave; differs from the wanted one when that was 0.
+    /// The port assigned by the system; differs from the requested one if that was 0.
     package let port: Int
     private let channel: any Channel
     private let group: MultiThreadedEventLoopGroup
     private let visitors: VisitorCount
 
-    /// Scrapers that are connected.
+    /// Connected scrapers.
     package var visitorCount: Int { visitors.value.load(ordering: .relaxed) }
 
     /// Opens the port.
     ///
     /// - Parameters:
-    ///   - patience: how long a scraper may take.
-    ///   - page: makes the page anew for every request, on the server's thread.
+    ///   - patience: time limit for a scraper.
+    ///   - page: creates the page anew for every request, on the server's thread.
     /// - Throws: `TransportError`.
     package static func start(
         host: String, port: Int, patience: Duration = patience,
@@ -74,7 +74,7 @@ package struct MetricsServer: Sendable {
     /// Closes the port and all connections to it.
     package func stop() async {
         try? await channel.close()
-        // The only error is that it was shut down before.
+        // The only possible error is that it was shut down before.
         try? await group.shutdownGracefully()
     }
 }

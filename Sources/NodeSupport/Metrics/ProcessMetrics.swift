@@ -3,7 +3,7 @@
 internal import FoundationEssentials
 internal import Glibc
 
-/// What every process reports of itself, under the names that Prometheus' own clients use.
+/// Metrics of every process, with the names used by Prometheus' own clients.
 package enum ProcessMetrics {
     /// Adds them to a page.
     package static func add(to page: inout PrometheusText) {
@@ -13,7 +13,7 @@ package enum ProcessMetrics {
                 Double(pages * sysconf(Int32(_SC_PAGESIZE))))
         }
         if let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
-            // One of them reads the directory.
+            // One of them is the descriptor that reads the directory.
             page.add(
                 "process_open_fds", .gauge, "Open file descriptors.", Double(names.count - 1))
         }

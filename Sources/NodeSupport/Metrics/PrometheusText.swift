@@ -2,14 +2,14 @@
 
 /// Builds a page of metrics in Prometheus' text format 0.0.4.
 package struct PrometheusText: Sendable {
-    /// What readers must be told about the page.
+    /// The page's content type.
     package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// How a number behaves.
+    /// A metric's kind.
     package enum Kind: String, Sendable {
-        /// Only grows.
+        /// Only increases.
         case counter
-        /// Goes up and down.
+        /// May increase and decrease.
         case gauge
     }
 
@@ -19,12 +19,12 @@ package struct PrometheusText: Sendable {
     /// An empty page.
     package init() {}
 
-    /// Adds a metric of one number.
+    /// Adds a metric with one value.
     package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double) {
         add(name, kind, help, [([:], value)])
     }
 
-    /// Adds a metric with a number for each set of labels; nothing when there is none.
+    /// Adds a metric with a value for each set of labels; nothing if there are none.
     package mutating func add(
         _ name: String, _ kind: Kind, _ help: String,
         _ values: [(labels: [String: String], value: Double)]

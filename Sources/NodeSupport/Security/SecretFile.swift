@@ -4,19 +4,19 @@ internal import Glibc
 
 /// Files that only their owner may read.
 package enum SecretFile {
-    /// Most bytes of a key file; private keys in PEM are shorter, too.
+    /// Maximum size of a key file; private keys in PEM are shorter, too.
     private static let byteCountMax = 65536
 
     /// Reads a key; refuses one that others can read too.
     ///
-    /// As PostgreSQL has it: a file of ours must be closed to all others; root's may be open to
-    /// its group, which is how Kubernetes hands out secrets.
+    /// As in PostgreSQL: a file of ours must be closed to all others; root's may be open to its
+    /// group, which is how Kubernetes provides secrets.
     ///
-    /// - Parameter path: `-` takes the first line of standard input, and no byte more.
+    /// - Parameter path: `-` reads the first line of standard input, and no byte more.
     /// - Throws: `SecretFileError`.
     package static func read(_ path: String) throws(SecretFileError) -> [UInt8] {
         if path == "-" { return firstLineOfInput() }
-        // A pipe without a writer would hold the program up.
+        // A pipe without a writer would block the program.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw .unreadable(path, String(cString: strerror(errno)))
@@ -24,7 +24,7 @@ package enum SecretFile {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw .unreadable(path, "it is no file")
+            throw .unreadable(path, "it is not a file")
         }
         guard status.st_uid == geteuid() || status.st_uid == 0 else { throw .foreign(path) }
         let isOurs = status.st_uid == geteuid()
@@ -35,7 +35,7 @@ package enum SecretFile {
         while bytes.count < byteCountMax {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
-            // Half a key would only be told as a wrong one.
+            // A truncated key would only be reported as a wrong one.
             guard count >= 0 else { throw .unreadable(path, String(cString: strerror(errno))) }
             if count == 0 { break }
             bytes += chunk[..<count]
@@ -56,7 +56,7 @@ package enum SecretFile {
     }
 }
 
-/// Why a file is not taken for a secret.
+/// Why a file is not accepted as a secret.
 package enum SecretFileError: Error, Equatable {
     case unreadable(String, String)
     case open(String)

@@ -4,19 +4,19 @@ package import ArgumentParser
 package import ClusterTransport
 internal import Glibc
 
-/// What keeps strangers out; the same options for coordinator and worker.
+/// Authentication and encryption; the same options for coordinator and worker.
 package struct SecurityOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Encrypt with the cluster's key in this file and talk to its holders only: both \
+            Encrypt with the cluster's key in this file and accept only its holders: both \
             programs must have it. 'openssl rand -hex 32' makes one; only its owner may read the \
-            file; - takes a line of standard input.
+            file; - reads a line of standard input.
             """, valueName: "file"))
     package var authKeyFile: String?
 
     @Option(
-        help: ArgumentHelp("Encrypt with TLS and show this certificate (PEM).", valueName: "file"))
+        help: ArgumentHelp("Encrypt with TLS; present this certificate (PEM).", valueName: "file"))
     package var tlsCert: String?
 
     @Option(help: ArgumentHelp("The certificate's private key (PEM).", valueName: "file"))
@@ -24,7 +24,7 @@ package struct SecurityOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The authority that all certificates of the cluster are signed by (PEM).",
+            "The authority that signed all certificates of the cluster (PEM).",
             valueName: "file"))
     package var tlsCa: String?
 
@@ -35,8 +35,8 @@ package struct SecurityOptions: ParsableArguments {
         guard count == 0 || count == 3 else {
             throw ValidationError(
                 """
-                --tls-cert, --tls-key and --tls-ca go together; cluster/make-certificates makes \
-                all three
+                --tls-cert, --tls-key and --tls-ca are used together; cluster/make-certificates \
+                makes all three
                 """)
         }
     }
@@ -65,9 +65,9 @@ package struct SecurityOptions: ParsableArguments {
         return security
     }
 
-    /// Refuses to speak to other machines without a key or TLS.
+    /// Refuses to communicate with other machines without a key or TLS.
     ///
-    /// - Parameter hosts: addresses that are listened on or connected to.
+    /// - Parameter hosts: addresses to listen on or connect to.
     /// - Throws: `UnprotectedHostError`.
     package func check(
         _ hosts: [String], _ use: UnprotectedHostError.Use
@@ -79,7 +79,7 @@ package struct SecurityOptions: ParsableArguments {
     }
 }
 
-/// A key file whose content is no key.
+/// A key file that does not contain a key.
 package struct KeyFileError: Error, CustomStringConvertible {
     let path: String
     let problem: ClusterKeyError
@@ -87,9 +87,9 @@ package struct KeyFileError: Error, CustomStringConvertible {
     package var description: String { "\(path): \(problem)" }
 }
 
-/// Another machine, and nothing that keeps strangers out.
+/// Another machine, without authentication.
 package struct UnprotectedHostError: Error, Equatable, CustomStringConvertible {
-    /// What for.
+    /// The purpose of the connection.
     package enum Use: Sendable {
         case listening
         case connecting
@@ -103,12 +103,12 @@ package struct UnprotectedHostError: Error, Equatable, CustomStringConvertible {
             switch use {
             case .listening:
                 """
-                --host \(host) lets other machines in, and whoever reaches the port could use \
+                --host \(host) lets other machines in, and anyone who reaches the port could use \
                 this worker.
                 """
             case .connecting:
                 """
-                the worker \(host) is another machine, and whoever answers there would get the \
+                the worker \(host) is another machine, and anyone who answers there would get the \
                 prompts.
                 """
             }
