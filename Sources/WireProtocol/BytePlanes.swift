@@ -2,17 +2,17 @@
 
 /// Byte-plane shuffling of f32 values: all lowest bytes first, then the next, the sign bytes last.
 ///
-/// Exponents of neighbouring latents resemble each other while mantissas are noise; keeping the
-/// planes apart, and in blocks of their own, lets zstd find the first without being disturbed by
-/// the second (the "shuffle" filter of HDF5 and Blosc). Lossless: the bits of every value, NaN
-/// payloads too, come back unchanged.
+/// Exponents of neighbouring latents are similar while mantissas are noise; separate planes, in
+/// separate blocks, let zstd compress the first without being disturbed by the second (the
+/// "shuffle" filter of HDF5 and Blosc). Lossless: the bits of every value, including NaN payloads,
+/// are preserved.
 package enum BytePlanes {
     /// Values to `4 · count` bytes, plane after plane.
     package static func shuffle(_ values: [Float]) -> [UInt8] {
         values.withUnsafeBytes { shuffle($0) }
     }
 
-    /// Bytes of 4-byte words to planes; what is left over stays at the end.
+    /// Bytes of 4-byte words to planes; leftover bytes stay at the end.
     package static func shuffle(_ bytes: [UInt8]) -> [UInt8] {
         bytes.withUnsafeBytes { shuffle($0) }
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Takes little-endian fields from a payload; every read checks what is left first.
+/// Reads little-endian fields from a payload; every read first checks the remaining length.
 struct ByteReader {
     let type: MessageType
-    /// The lease that the message is about, once it was read.
+    /// The lease that the message is about, once it has been read.
     var lease: Lease?
     private let bytes: [UInt8]
     private var position = 0
@@ -29,7 +29,7 @@ struct ByteReader {
         }
     }
 
-    /// An integer that must lie in a range.
+    /// An integer that must be in a range.
     mutating func read<Value: FixedWidthInteger>(
         _: Value.Type, _ field: String, in range: ClosedRange<Int>
     ) throws(WireError) -> Int {
@@ -44,7 +44,7 @@ struct ByteReader {
         Float(bitPattern: try read(UInt32.self, field))
     }
 
-    /// A duration in seconds: not negative, and not beyond belief.
+    /// A duration in seconds: not negative, and within the limit.
     mutating func readSeconds(_ field: String) throws(WireError) -> Double {
         let value = Double(bitPattern: try read(UInt64.self, field))
         guard value >= 0, value <= WireLimits.secondsMax else {
@@ -77,7 +77,7 @@ struct ByteReader {
 
     /// Ends the message.
     ///
-    /// A newer minor version may have appended fields; this build skips them only where no picture
+    /// A newer minor version may have appended fields; this build skips them only if no picture
     /// depends on them.
     func finish(senderMinor: UInt8) throws(WireError) {
         guard remainingCount > 0 else { return }
@@ -87,9 +87,9 @@ struct ByteReader {
         if type.decidesPicture { throw unknown("field at byte", "\(position)") }
     }
 
-    /// The error for a value to which a newer build may have given a meaning.
+    /// The error for a value to which a newer build may have assigned a meaning.
     ///
-    /// Before the lease was read there is no image to fail, and the value is damage.
+    /// Before the lease has been read there is no image to fail, and the value counts as damage.
     func unknown(_ field: String, _ value: String) -> WireError {
         guard let lease else { return .fieldOutOfRange(type, field: field, value: value) }
         return .notUnderstood(type, lease, field: field, value: value)

@@ -2,7 +2,7 @@
 
 /// Appends little-endian fields to a byte array.
 struct ByteWriter {
-    /// What was written so far.
+    /// The bytes written so far.
     private(set) var bytes: [UInt8] = []
 
     init(capacity: Int = 64) {
@@ -19,9 +19,9 @@ struct ByteWriter {
 
     mutating func write(_ values: some Collection<UInt8>) { bytes.append(contentsOf: values) }
 
-    /// A text of at most `max` bytes behind its 2-byte length.
+    /// A text of at most `max` bytes, preceded by its 2-byte length.
     ///
-    /// A longer text is cut at a character boundary: names and reasons are for people.
+    /// A longer text is truncated at a character boundary: names and reasons are for people.
     mutating func writeShortText(_ text: String, max: Int) {
         var kept = text
         while kept.utf8.count > max { kept.removeLast() }
@@ -29,7 +29,7 @@ struct ByteWriter {
         write(kept.utf8)
     }
 
-    /// A text behind its 4-byte length; never cut.
+    /// A text preceded by its 4-byte length; never truncated.
     mutating func writeText(_ text: String) {
         write(UInt32(text.utf8.count))
         write(text.utf8)

@@ -4,7 +4,7 @@ import CZlib
 import Digests
 package import GenerationTypes
 
-/// CRC-32 as in zlib and PNG (polynomial 0xEDB88320): any single damaged byte is noticed.
+/// CRC-32 as in zlib and PNG (polynomial 0xEDB88320): detects any single damaged byte.
 enum Checksum {
     static func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         let start = bytes.bindMemory(to: UInt8.self).baseAddress
@@ -12,7 +12,7 @@ enum Checksum {
     }
 
     static func crc32(_ bytes: [UInt8]) -> UInt32 {
-        // zlib answers a null pointer with the initial value, so an empty array is fine too.
+        // zlib returns the initial value for a null pointer, so an empty array is fine too.
         bytes.withUnsafeBytes { crc32($0) }
     }
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A header and its payload, checksum verified, payload still as it was on the wire.
+/// A header and its payload, with verified checksum; the payload is still as on the wire.
 ///
-/// Decompression and parsing wait until `Message(frame)`: whoever cuts frames spends no time on them.
+/// Decompression and parsing are deferred to `Message(frame)`, so that cutting frames stays cheap.
 package struct Frame: Sendable, Equatable {
     /// The checked header.
     package let header: FrameHeader
-    /// What followed it, compressed if the header says so.
+    /// The payload, compressed if the header says so.
     package let payload: [UInt8]
 
-    /// Joins a checked header with the bytes behind it.
+    /// Combines a checked header with its payload.
     ///
     /// - Throws: `payloadChecksumMismatch`.
     package init(header: FrameHeader, payload: [UInt8]) throws(WireError) {
@@ -21,7 +21,7 @@ package struct Frame: Sendable, Equatable {
         self.payload = payload
     }
 
-    /// Makes the frame of a message, compressing where that is allowed and pays.
+    /// Makes the frame of a message, compressing it if that is allowed and worthwhile.
     ///
     /// - Parameters:
     ///   - boundaries: where the statistics of the content change.
@@ -46,10 +46,10 @@ package struct Frame: Sendable, Equatable {
             payloadChecksum: Checksum.crc32(payload))
     }
 
-    /// Header and payload as they go on the wire.
+    /// Header and payload as sent on the wire.
     package func encoded() -> [UInt8] { header.encoded() + payload }
 
-    /// The payload, decompressed within the limits that the header was checked against.
+    /// The payload, decompressed within the limits against which the header was checked.
     func content(of type: MessageType) throws(WireError) -> [UInt8] {
         guard header.isCompressed else { return payload }
         do {

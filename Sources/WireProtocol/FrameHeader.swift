@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The 32 bytes in front of every payload; the byte table is in `Protocol.md`.
+/// The 32 bytes before every payload; the byte table is in `Protocol.md`.
 ///
 /// This layout is frozen for all protocol versions, so that a peer of another major version can
-/// still be told apart from damage and refused by name.
+/// still be distinguished from damage and refused by name.
 package struct FrameHeader: Sendable, Equatable {
     /// Bytes 0–3; the first has its high bit set, so no text protocol starts like it.
     package static let magic: [UInt8] = [0x89, 0x52, 0x54, 0x4D]  // "\x89RTM"
-    /// Where the type byte is.
+    /// The offset of the type byte.
     package static let typeOffset = 6
     /// Flag bit 0: the payload is one zstd frame.
     static let compressedFlag: UInt8 = 1
 
-    /// What the sender speaks.
+    /// The sender's protocol version.
     package var version: ProtocolVersion
-    /// The raw type byte; may be an optional type this build does not know.
+    /// The raw type byte; may be an optional type unknown to this build.
     package var typeByte: UInt8
     /// Whether the payload is one zstd frame.
     package var isCompressed: Bool
-    /// 0 for the connection itself, else image number + 1.
+    /// 0 for the connection itself, otherwise image number + 1.
     package var stream: UInt32
     /// Payload bytes that follow on the wire.
     package var payloadByteCount: Int
-    /// Payload bytes after decompression; equal to `payloadByteCount` when not compressed.
+    /// Payload bytes after decompression; equal to `payloadByteCount` if not compressed.
     package var contentByteCount: Int
-    /// CRC-32 of the payload as it is on the wire.
+    /// CRC-32 of the payload as sent on the wire.
     package var payloadChecksum: UInt32
 
-    /// The type, `nil` for an optional type this build does not know.
+    /// The type, `nil` for an optional type unknown to this build.
     package var type: MessageType? { MessageType(rawValue: typeByte) }
 
     /// Writes the 32 bytes.
@@ -47,12 +47,12 @@ package struct FrameHeader: Sendable, Equatable {
         return writer.bytes
     }
 
-    /// Reads and checks a header; nothing of it may be used to allocate before this returns.
+    /// Reads and checks a header; none of its fields may be used to allocate before this returns.
     ///
     /// - Parameters:
     ///   - bytes: exactly 32 bytes.
-    ///   - receiver: which end is reading; messages that only it may send are refused here, before
-    ///     their payload is buffered.
+    ///   - receiver: the reading end; messages that only it may send are refused here, before their
+    ///     payload is buffered.
     package static func decode(
         _ bytes: [UInt8], receiver: PeerRole
     ) throws(WireError) -> FrameHeader {
@@ -107,10 +107,10 @@ package struct FrameHeader: Sendable, Equatable {
 }
 
 extension FrameHeader {
-    /// Bytes of a stream's beginning that are enough to tell a stranger.
+    /// Number of leading bytes that suffice to recognise a stranger.
     private static let strangerByteCount = 4
 
-    /// Tells a stranger from a slow peer as soon as the first bytes allow it.
+    /// Distinguishes a stranger from a slow peer as soon as the first bytes allow it.
     package static func checkBeginning(_ bytes: [UInt8]) throws(WireError) {
         let known = min(bytes.count, magic.count)
         guard known >= strangerByteCount, !bytes.starts(with: magic) else { return }

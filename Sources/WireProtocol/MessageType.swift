@@ -27,12 +27,12 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case pong = 0x22
     case goodbye = 0x23
 
-    /// Began the handshake of builds that proved the key in messages of their own; 0x05 ended it.
+    /// Began the handshake of builds that proved the key in separate messages; 0x05 ended it.
     ///
-    /// Neither number may get another meaning.
+    /// Neither number may be reused.
     package static let retiredChallenge: UInt8 = 0x04
 
-    /// First type byte that a receiver may skip when it does not know it.
+    /// First type byte that a receiver may skip if it does not know it.
     static let optionalStart: UInt8 = 0x80
 
     /// Who may send it; `nil` for both ends.
@@ -44,7 +44,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the frame's stream id names an image; otherwise it must be 0.
+    /// Whether the frame's stream id identifies an image; otherwise it must be 0.
     package var isAboutItem: Bool {
         switch self {
         case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term,
@@ -54,10 +54,10 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether a picture depends on its content, so that no part of it may be skipped.
+    /// Whether a picture depends on its content, so that no part may be skipped.
     var decidesPicture: Bool { self == .assign || self == .prepare || self == .checkpoint }
 
-    /// Most payload bytes, on the wire and after decompression.
+    /// Maximum payload, on the wire and after decompression.
     package var payloadByteCountMax: Int {
         switch self {
         case .hello, .welcome: WireLimits.handshakeByteCountMax

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// RGB pixels as differences to the pixel on the left, one plane for each colour.
+/// RGB pixels as differences from the pixel on the left, one plane per colour.
 ///
-/// Neighbours resemble each other: the differences are small numbers around 0, which zstd codes in few
+/// Neighbours are similar: the differences are small numbers around 0, which zstd codes in a few
 /// bits ("sub" of PNG's filters). Lossless.
 enum PixelPlanes {
     /// Pixels to planes of as many bytes.
@@ -21,10 +21,10 @@ enum PixelPlanes {
         }
     }
 
-    /// Goes along each row of each colour.
+    /// Iterates over each row of each colour.
     ///
-    /// - Parameter write: gets the bytes to be written, the places of a byte in planes and in
-    ///   pixels, and the pixel's left neighbour, 0 at the edge; returns the pixel.
+    /// - Parameter write: receives the output bytes, the offsets of a byte in planes and in pixels,
+    ///   and the pixel's left neighbour, 0 at the edge; returns the pixel.
     @inline(__always)
     private static func rearranged(
         _ byteCount: Int, width: Int,

@@ -3,23 +3,23 @@
 /// Version of the wire protocol; it moves independently of the program's version.
 ///
 /// Peers of one major version understand each other. A newer minor version may append fields to
-/// payloads and use optional message types; an older peer skips both, except what a picture depends
-/// on: fields of ASSIGN, PREPARE and CHECKPOINT, which it refuses.
+/// payloads and use optional message types; an older peer skips both, except anything a picture
+/// depends on: fields of ASSIGN, PREPARE and CHECKPOINT, which it refuses.
 package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
-    /// Changes when old peers can't understand the bytes any more.
+    /// Incremented when old peers can no longer understand the bytes.
     package var major: UInt8
-    /// Changes when something was added.
+    /// Incremented when something is added.
     package var minor: UInt8
 
-    /// What this build speaks.
+    /// The version of this build.
     package static let current = ProtocolVersion(major: 1, minor: 1)
 
-    /// Makes a version.
+    /// Creates a version.
     package init(major: UInt8, minor: UInt8) {
         self.major = major
         self.minor = minor
     }
 
-    /// As people write it, "1.1".
+    /// In the usual notation, "1.1".
     package var description: String { "\(major).\(minor)" }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Who knocks on the port without speaking our protocol, told from the first bytes.
+/// What connects to the port without speaking our protocol, recognised by its first bytes.
 package enum StrangerKind: Sendable, Equatable, CaseIterable {
     case http
     case tls
@@ -28,13 +28,13 @@ package enum StrangerKind: Sendable, Equatable, CaseIterable {
 extension StrangerKind: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .http: "the peer speaks HTTP; this port takes only retom's own protocol"
+        case .http: "the peer speaks HTTP; this port accepts only retom's own protocol"
         case .tls:
             """
             the peer speaks TLS, and this worker does not; start it with the coordinator's \
             --auth-key-file or with certificates
             """
-        case .ssh: "the peer speaks SSH; this port takes only retom's own protocol"
+        case .ssh: "the peer speaks SSH; this port accepts only retom's own protocol"
         case .unknown: "the peer does not speak retom's protocol"
         }
     }

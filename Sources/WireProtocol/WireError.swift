@@ -2,17 +2,17 @@
 
 /// Why bytes from a peer are not a message.
 ///
-/// The connection they came from can't be used any more, unless the error has a `lease`.
+/// The connection they came from is unusable afterwards, unless the error has a `lease`.
 package enum WireError: Error, Equatable, Sendable {
     /// The first bytes are not ours.
     case stranger(StrangerKind)
     case headerChecksumMismatch
     case unsupportedProtocol(major: UInt8, minor: UInt8)
     case unknownMessageType(UInt8)
-    /// An older build wants the key proved in the way that TLS has replaced.
+    /// An older build requires the key handshake that TLS has replaced.
     case retiredHandshake
     case wrongDirection(MessageType)
-    /// Not a fault of the bytes: the message has no place in the state the connection is in.
+    /// Not a fault of the bytes: the message is not valid in the connection's current state.
     case outOfOrder(MessageType)
     case unknownFlags(UInt8)
     case reservedFieldNotZero(String)
@@ -26,7 +26,7 @@ package enum WireError: Error, Equatable, Sendable {
     case trailingBytes(MessageType, byteCount: Int)
     case fieldOutOfRange(MessageType, field: String, value: String)
     case notUTF8(MessageType, field: String)
-    /// A field that a newer build knows; only the image is lost.
+    /// A field known to a newer build; only the image is lost.
     case notUnderstood(MessageType, Lease, field: String, value: String)
     case digestMismatch(item: UInt32)
 }
@@ -57,12 +57,12 @@ extension WireError: CustomStringConvertible {
             "\(type) claims \(count) bytes; at most \(max) are allowed"
         case .payloadChecksumMismatch(let type):
             "the payload of \(type) is damaged (its checksum does not match)"
-        case .compressionNotAllowed(let type): "\(type) is compressed, which it may not be"
+        case .compressionNotAllowed(let type): "\(type) is compressed, which is not allowed"
         case .badCompression(let type, let reason): "\(type) does not decompress: \(reason)"
         case .decompressedSizeMismatch(let type, let declared):
             "\(type) does not decompress to the \(declared) bytes it declared"
         case .truncated(let type, let field): "\(type) ends before its field '\(field)'"
-        case .trailingBytes(let type, let count): "\(type) has \(count) bytes too many"
+        case .trailingBytes(let type, let count): "\(type) has \(count) extra bytes"
         case .fieldOutOfRange(let type, let field, let value):
             "'\(field)' of \(type) is \(value), out of range"
         case .notUTF8(let type, let field): "'\(field)' of \(type) is not UTF-8"
@@ -72,12 +72,12 @@ extension WireError: CustomStringConvertible {
         }
     }
 
-    /// The one attempt that it ends, while the connection goes on; `nil` when that ends.
+    /// The one attempt that it ends, while the connection continues; `nil` if that ends too.
     package var lease: Lease? {
         if case .notUnderstood(_, let lease, _, _) = self { lease } else { nil }
     }
 
-    /// The code to send to the peer: before the connection is closed, or to give the image back.
+    /// The code to send to the peer: before closing the connection, or when returning the image.
     package var code: WireErrorCode {
         switch self {
         case .unsupportedProtocol: .protocolMismatch

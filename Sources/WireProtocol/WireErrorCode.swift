@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why something was refused, given back or ended, as it travels: a number with a short text.
+/// Why something was refused, returned or ended, as sent: a number with a short text.
 ///
-/// The raw values are the wire values; this file is the only place that knows them. Hundreds: 1
+/// The raw values are the wire values; they are defined only here. Hundreds: 1
 /// handshake, 2 connection, 3 work that another attempt may finish, 4 work that no attempt can.
 package enum WireErrorCode: UInt16, Sendable, CaseIterable {
-    /// No error: the end of a run, a plain drain.
+    /// No error: the end of a run, a normal drain.
     case finished = 0
 
     case protocolMismatch = 100
@@ -15,7 +15,7 @@ package enum WireErrorCode: UInt16, Sendable, CaseIterable {
     case tooManyConnections = 104
     case wrongRole = 105
     case kernelClassMismatch = 106
-    /// No TLS where it is wanted: with the key, or with certificates.
+    /// Required TLS is missing: with the key, or with certificates.
     case authenticationRequired = 107
     case handshakeTimeout = 108
 
@@ -30,16 +30,16 @@ package enum WireErrorCode: UInt16, Sendable, CaseIterable {
     case overCredit = 301
     case workerFailed = 302
     case shuttingDown = 303
-    /// The request has a part that this build does not know; a newer worker may.
+    /// The request has a part unknown to this build; a newer worker may support it.
     case notUnderstood = 304
 
     case requestInvalid = 400
     case nonFiniteLatents = 401
 
-    /// A code this build does not know, from a newer peer.
+    /// A code unknown to this build, from a newer peer.
     case unspecified = 65535
 
-    /// Maps a number from the wire; numbers this build does not know become `unspecified`.
+    /// Maps a number from the wire; unknown numbers become `unspecified`.
     package init(wireValue: UInt16) {
         self = WireErrorCode(rawValue: wireValue) ?? .unspecified
     }

@@ -2,7 +2,7 @@
 
 import GenerationTypes
 
-/// Upper bounds on everything a peer may send; each is checked before memory is taken for it.
+/// Upper bounds on everything a peer may send; each is checked before memory is allocated for it.
 package enum WireLimits {
     /// Bytes of a frame header.
     package static let headerByteCount = 32
@@ -12,29 +12,30 @@ package enum WireLimits {
     package static let reasonByteCountMax = 1024
     /// Most bytes of the name of a merge method.
     package static let mergeMethodByteCountMax = 32
-    /// Most bytes of the merge options that have tags.
+    /// Maximum size of the tagged merge options.
     package static let taggedMergeOptionsByteCountMax = 1024
     /// Most latent channels (Stable Diffusion has 4).
     package static let latentChannelCountMax = 16
     /// Longest side of latents; pictures are 8 times as long.
     package static let latentSideMax = GenerationLimits.sideMax / 8
-    /// Most assignments a worker may grant at a time.
+    /// Maximum assignments that a worker may accept at a time.
     package static let creditsMax = 64
-    /// Most attempts of one image that the attempt field may count.
+    /// Maximum attempts of one image.
     package static let attemptMax = 1000
-    /// Longest pause that a peer may ask for, in milliseconds (one hour).
+    /// Longest pause that a peer may request, in milliseconds (one hour).
     package static let retryAfterMillisecondsMax = 3_600_000
     /// Largest zstd window a peer may make us hold, as a power of two: 16 MiB.
     package static let zstdWindowLogMax = 24
-    /// Longest time that a peer may say something took, in seconds (a year): sums stay finite.
+    /// Longest duration that a peer may report, in seconds (a year): sums stay finite.
     package static let secondsMax = 31_536_000.0
-    /// Most bytes of a checkpoint; images whose checkpoints are longer are drawn without.
+    /// Maximum size of a checkpoint; images with longer checkpoints are generated without.
     package static let checkpointByteCountMax = 8 << 20
-    /// Most bytes of a picture's pixels; larger ones are decoded where their latents are collected.
+    /// Maximum size of a picture's pixels; larger ones are decoded where their latents are
+    /// collected.
     package static let pictureByteCountMax = 16 << 20
-    /// Most steps from one checkpoint to the next.
+    /// Maximum steps from one checkpoint to the next.
     package static let checkpointIntervalMax = 2 * GenerationLimits.inferenceStepCountMax
-    /// Most payload bytes of the first frame of a connection: no stranger makes us hold more.
+    /// Maximum payload of the first frame of a connection: no stranger makes us hold more.
     package static let firstPayloadByteCountMax = smallByteCountMax
     /// Payloads shorter than this many bytes are never compressed.
     package static let compressionByteCountMin = 256
@@ -43,8 +44,8 @@ package enum WireLimits {
     static let handshakeByteCountMax = 1024
     /// Most payload bytes of the small messages.
     static let smallByteCountMax = 2048
-    /// Most payload bytes of ASSIGN: two prompts, the fixed fields, a list of refreshes, and merge
-    /// options with tags.
+    /// Maximum payload of ASSIGN: two prompts, the fixed fields, a list of refreshes, and tagged
+    /// merge options.
     static let assignByteCountMax =
         256 + taggedMergeOptionsByteCountMax + 2 * GenerationLimits.promptByteCountMax
         + 4 * TokenMergeConfiguration.refreshCallCountMax

@@ -2,22 +2,22 @@
 
 import CZstd
 
-/// One zstd frame in memory, with bounds on what the other side may make us allocate.
+/// One zstd frame in memory, with bounds on the memory the other side can make us allocate.
 package enum Zstandard {
     /// Why compressed bytes were not accepted.
     package enum Failure: Error, Equatable {
-        /// The library's own words.
+        /// The library's message.
         case library(String)
-        /// The content is not exactly as long as declared.
+        /// The content's length differs from the declared one.
         case sizeMismatch
     }
 
-    /// Compresses into one frame; `nil` when zstd fails, which callers treat as "send it raw".
+    /// Compresses into one frame; `nil` if zstd fails, in which case callers send it raw.
     ///
     /// - Parameters:
     ///   - level: 1…19.
     ///   - boundaries: offsets at which the statistics of the content change, ascending. A block
-    ///     ends at each, so that noise on one side does not spoil the code tables of the other.
+    ///     ends at each, so that noise on one side does not worsen the code tables of the other.
     package static func compress(
         _ bytes: [UInt8], level: Int, boundaries: [Int] = []
     ) -> [UInt8]? {
@@ -48,8 +48,8 @@ package enum Zstandard {
     /// Decompresses one frame of exactly `byteCount` bytes.
     ///
     /// `byteCount` must already be within its limit. It is the most that is ever written: a frame
-    /// that holds more, less, needs a larger window than `WireLimits.zstdWindowLogMax` or has bytes
-    /// behind its end is an error.
+    /// that holds more or less, needs a larger window than `WireLimits.zstdWindowLogMax` or has
+    /// bytes after its end is an error.
     package static func decompress(
         _ bytes: [UInt8], byteCount: Int
     ) throws(Failure) -> [UInt8] {
@@ -83,7 +83,7 @@ package enum Zstandard {
             if hint == 0 {
                 return output.pos == output.size && input.pos == input.size ? nil : .sizeMismatch
             }
-            // No progress: the input ended early, or there is more than the declared size.
+            // No progress: the input ended early, or the content exceeds the declared size.
             if input.pos == consumed, output.pos == produced { return .sizeMismatch }
         }
     }

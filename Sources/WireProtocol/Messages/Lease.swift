@@ -2,8 +2,8 @@
 
 /// One attempt at one image by one worker.
 ///
-/// The token is the fence: it grows with every lease that a coordinator grants, so that what an old
-/// holder still sends can be told from what the present one sends.
+/// The token is the fence: it increases with every lease that a coordinator grants, which
+/// distinguishes messages of an old holder from those of the current one.
 package struct Lease: Sendable, Hashable {
     /// Number of the image in its run.
     package var item: UInt32
@@ -12,7 +12,7 @@ package struct Lease: Sendable, Hashable {
     /// Fencing token.
     package var token: UInt64
 
-    /// Names an attempt.
+    /// Creates the lease of an attempt.
     package init(item: UInt32, attempt: Int, token: UInt64) {
         self.item = item
         self.attempt = attempt

@@ -5,13 +5,13 @@ import GenerationTypes
 extension Message {
     /// Parses a frame whose checksum is verified.
     ///
-    /// - Returns: `nil` for an optional message of a newer peer, which is to be skipped.
-    /// - Throws: a `WireError` that names the field, and the lease where only that image is lost;
+    /// - Returns: `nil` for an optional message of a newer peer, which must be skipped.
+    /// - Throws: a `WireError` that names the field, and the lease if only that image is lost;
     ///   never traps, whatever the bytes are.
     package init?(_ frame: Frame) throws(WireError) {
         guard let type = frame.header.type else { return nil }
         var reader = ByteReader(try frame.content(of: type), of: type)
-        // The header check has made sure that item messages have a stream above 0.
+        // The header check ensures that image messages have a stream above 0.
         let item = type.isAboutItem ? frame.header.stream - 1 : 0
         let minor = frame.header.version.minor
         self = try Self.parse(type, item: item, minor: minor, &reader)
@@ -109,8 +109,8 @@ extension ByteReader {
         let layout = try read(UInt8.self, "request layout")
         guard layout == 0 else { throw unknown("request layout", "\(layout)") }
         let promptMax = GenerationLimits.promptByteCountMax
-        // Sizes and counts are not judged here: the worker answers a bad request with TERM and a
-        // reason, which is kinder than to drop the connection with all that runs on it.
+        // Sizes and counts are not validated here: the worker answers a bad request with TERM and a
+        // reason, which is better than dropping the connection with everything that runs on it.
         return GenerationRequest(
             prompt: try readText("prompt", max: promptMax),
             negativePrompt: try readText("negative prompt", max: promptMax), seed: seed,

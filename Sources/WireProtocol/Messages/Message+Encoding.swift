@@ -5,7 +5,7 @@ import GenerationTypes
 extension Message {
     /// zstd's level for latents.
     ///
-    /// Mantissas are noise, so higher levels save nothing; `Protocol.md` has the measurements.
+    /// Mantissas are noise, so higher levels gain nothing; `Protocol.md` has the measurements.
     package static let defaultCompressionLevel = 1
 
     /// The frame of this message, ready for the wire.
@@ -18,7 +18,7 @@ extension Message {
             boundaries: boundaries(contentByteCount: content.count), level: compressionLevel)
     }
 
-    /// Where the byte planes of latents or of a checkpoint begin.
+    /// The offsets at which the byte planes of latents or of a checkpoint begin.
     private func boundaries(contentByteCount: Int) -> [Int] {
         let byteCount: Int
         switch self {
@@ -30,7 +30,7 @@ extension Message {
         case .prepare(_, let preparation): byteCount = preparation.checkpoint?.bytes.count ?? 0
         default: return []
         }
-        // No two at one place.
+        // No two at the same offset.
         guard byteCount >= 4 else { return [] }
         return (0..<4).map { contentByteCount - byteCount + $0 * (byteCount / 4) }
     }
@@ -109,7 +109,7 @@ extension ByteWriter {
         write(request.samplingMethod.traits.wireNumber)
         write(request.sigmaSchedule.traits.wireNumber)
         write(UInt8(request.clipSkip ?? 0))
-        // The layout: the lowest that has a place for all that the request says.
+        // The layout: the lowest that can represent the whole request.
         write(UInt8(0))
         writeText(request.prompt)
         writeText(request.negativePrompt)

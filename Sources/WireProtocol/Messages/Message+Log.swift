@@ -4,9 +4,9 @@ internal import Digests
 import GenerationTypes
 
 extension Message {
-    /// What a log may say of it: names and numbers.
+    /// The loggable parts of a message: names and numbers.
     ///
-    /// Prompts are user data: their length and a hash, by which equal ones are recognised.
+    /// Prompts are user data: only their length and a hash, which identifies equal ones.
     package var logFields: [String: String] {
         var fields = ["type": "\(type)"]
         if let lease {

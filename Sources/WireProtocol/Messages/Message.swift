@@ -2,7 +2,7 @@
 
 package import GenerationTypes
 
-/// Everything the two ends say to each other.
+/// All messages between the two ends.
 ///
 /// Byte tables: `Protocol.md`.
 package enum Message: Sendable, Equatable {
@@ -10,33 +10,33 @@ package enum Message: Sendable, Equatable {
     case hello(NodeDescription)
     /// Worker accepts the connection.
     case welcome(NodeDescription)
-    /// Either end will not work with the other.
+    /// Either end refuses to work with the other.
     case refuse(WireReason)
     /// Coordinator leases an image to the worker.
     case assign(Lease, GenerationRequest)
-    /// Coordinator says how the image of the ASSIGN that follows is to be drawn.
+    /// Coordinator says how to generate the image of the ASSIGN that follows.
     case prepare(Lease, Preparation)
-    /// Worker began an image or finished a step.
+    /// Worker started an image or finished a step.
     case progress(ProgressReport)
-    /// Worker saves what another one needs to go on with the image.
+    /// Worker sends what another worker needs to resume the image.
     case checkpoint(Lease, SamplingCheckpoint)
-    /// Worker made a picture of the latents in the RESULT that follows.
+    /// Worker decoded the latents of the RESULT that follows.
     case picture(Lease, WorkerPicture)
     /// Worker delivers an image; it keeps it until RESULT-ACK.
     case result(LatentResult)
-    /// Coordinator has the result in safety.
+    /// Coordinator has stored the result.
     case resultAck(Lease)
-    /// Worker has let go of the result: the second half of the double acknowledgement.
+    /// Worker has discarded the result: the second half of the double acknowledgement.
     case ackConfirm(Lease)
-    /// Worker gives the image back; another attempt may succeed.
+    /// Worker returns the image; another attempt may succeed.
     case nak(Lease, WireReason)
-    /// Worker gives the image back; no attempt can succeed.
+    /// Worker returns the image; no attempt can succeed.
     case term(Lease, WireReason)
-    /// Coordinator no longer wants the image; the worker answers with NAK `cancelled`.
+    /// Coordinator no longer needs the image; the worker answers with NAK `cancelled`.
     case cancel(Lease)
-    /// No new work from now on; what runs is finished.
+    /// No new work from now on; running work is finished.
     case drain(WireReason)
-    /// Asks for a PONG with the same number.
+    /// Requests a PONG with the same number.
     case ping(UInt64)
     /// Answers a PING.
     case pong(UInt64)

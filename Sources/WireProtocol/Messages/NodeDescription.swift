@@ -2,19 +2,20 @@
 
 package import GenerationTypes
 
-/// What a node says about itself in HELLO and WELCOME.
+/// A node's description of itself in HELLO and WELCOME.
 package struct NodeDescription: Sendable, Equatable {
     /// Which end of the connection it is.
     package var role: PeerRole
     /// Random, 16 bytes, new for each run of a coordinator and each start of a worker.
     ///
-    /// Tells a node that came back from one that was started anew.
+    /// Distinguishes a node that reconnected from one that was restarted.
     package var instance: [UInt8]
     /// A name for people, such as `myhost:7400`.
     package var name: String
     /// Version and build of the program.
     package var build: String
-    /// What decides the last bit besides the model: precision, backend, instruction set, threads.
+    /// What determines the last bit besides the model: precision, backend, instruction set,
+    /// threads.
     ///
     /// Equal classes give equal bytes.
     package var kernelClass: String
@@ -24,14 +25,14 @@ package struct NodeDescription: Sendable, Equatable {
     package var memoryByteCount: UInt64
     /// The weights it holds.
     package var model: ModelFingerprint
-    /// Assignments a worker takes at a time, the running one included; 0 from a coordinator.
+    /// Assignments a worker accepts at a time, including the running one; 0 from a coordinator.
     package var credits: Int
-    /// The longest payload it takes.
+    /// The longest payload it accepts.
     package var payloadByteCountMax: Int
-    /// The minor version it speaks, as its frames say.
+    /// The minor version it speaks, according to its frames.
     package var protocolMinor: UInt8
 
-    /// Makes a description; see the properties.
+    /// Creates a description; see the properties.
     package init(
         role: PeerRole, instance: [UInt8], name: String, build: String, kernelClass: String,
         coreCount: Int, memoryByteCount: UInt64, model: ModelFingerprint, credits: Int,

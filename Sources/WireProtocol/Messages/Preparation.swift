@@ -2,16 +2,16 @@
 
 package import GenerationTypes
 
-/// How an image is to be drawn, besides what decides its bytes.
+/// How to generate an image, apart from what determines its bytes.
 package struct Preparation: Sendable, Equatable {
     /// Steps from one CHECKPOINT to the next; 0 for none.
     package var checkpointInterval: Int
-    /// Where to go on; `nil` for the beginning.
+    /// The checkpoint to resume from; `nil` to start from step 0.
     package var checkpoint: SamplingCheckpoint?
-    /// Whether the picture is wanted too.
+    /// Whether the picture is requested too.
     package var wantsPicture: Bool
 
-    /// The default is to draw from the beginning and to save nothing.
+    /// The default is to start from step 0 and to save nothing.
     package init(
         checkpointInterval: Int = 0, checkpoint: SamplingCheckpoint? = nil,
         wantsPicture: Bool = false
@@ -21,6 +21,6 @@ package struct Preparation: Sendable, Equatable {
         self.wantsPicture = wantsPicture
     }
 
-    /// Whether it asks for anything.
+    /// Whether it differs from the default.
     package var isPlain: Bool { self == Preparation() }
 }

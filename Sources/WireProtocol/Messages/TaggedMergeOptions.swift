@@ -2,10 +2,10 @@
 
 package import GenerationTypes
 
-/// The merge options that came after protocol 1.1, each behind its tag.
+/// The merge options added after protocol 1.1, each preceded by its tag.
 ///
-/// Only those that differ from their defaults travel. A peer that doesn't know a tag refuses the
-/// request: what it would draw without the option is another picture.
+/// Only options that differ from their defaults are sent. A peer that does not know a tag refuses
+/// the request: without the option it would generate another picture.
 package enum TaggedMergeOptions {
     /// Kinds of values on the wire; numbers are never reused.
     private enum Kind: UInt8 {
@@ -16,11 +16,11 @@ package enum TaggedMergeOptions {
         case list = 5
     }
 
-    /// Most bytes of a text.
+    /// Maximum size of a text.
     private static let textByteCountMax = 255
 
-    /// The bytes of a configuration's tagged options, in the order of `options`; none where all
-    /// have their defaults.
+    /// The bytes of a configuration's tagged options, in the order of `options`; empty if all have
+    /// their defaults.
     package static func bytes(
         of merging: TokenMergeConfiguration, options: [TokenMergeOption] = TokenMergeOption.all
     ) -> [UInt8] {
@@ -56,11 +56,11 @@ package enum TaggedMergeOptions {
         }
     }
 
-    /// Sets the options that bytes name; ranges are not judged here.
+    /// Sets the options listed in the bytes; ranges are not validated here.
     ///
-    /// - Parameter lease: of the image that an unknown tag fails.
-    /// - Throws: `notUnderstood` for an unknown tag or kind, `fieldOutOfRange` for a tag twice or a
-    ///   value of another kind.
+    /// - Parameter lease: of the image that fails because of an unknown tag.
+    /// - Throws: `notUnderstood` for an unknown tag or kind, `fieldOutOfRange` for a repeated tag
+    ///   or a value of another kind.
     package static func set(
         _ bytes: [UInt8], in merging: inout TokenMergeConfiguration, type: MessageType,
         lease: Lease?, options: [TokenMergeOption] = TokenMergeOption.all

@@ -2,14 +2,14 @@
 
 import GenerationTypes
 
-/// A choice among few, one byte on the wire; numbers are never reused and 0 is none.
+/// An enumeration with one byte per case on the wire; numbers are never reused and 0 is none.
 protocol WireChoice: CaseIterable {
     /// The number on the wire.
     var wireValue: UInt8 { get }
 }
 
 extension WireChoice {
-    /// The choice of a number; `nil` for numbers this build does not know.
+    /// The case with a number; `nil` for numbers unknown to this build.
     init?(wireValue: UInt8) {
         guard let choice = Self.allCases.first(where: { $0.wireValue == wireValue }) else {
             return nil

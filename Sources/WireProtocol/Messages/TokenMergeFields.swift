@@ -2,8 +2,8 @@
 
 import GenerationTypes
 
-// Token merging as a part of ASSIGN. Numbers of choices are never reused; 0 stands for "as the
-// method does" where a choice may be left open. What came after protocol 1.1 follows these fields
+// Token merging as a part of ASSIGN. Numbers of cases are never reused; 0 means "the method's
+// default" where a choice may be left open. Options added after protocol 1.1 follow these fields
 // (`TaggedMergeOptions`).
 
 extension ByteWriter {
@@ -40,7 +40,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-    /// Values are not judged here, as with the rest of a request: the worker does it.
+    /// Values are not validated here, like the rest of a request: the worker validates them.
     mutating func readTokenMerging() throws(WireError) -> TokenMergeConfiguration {
         var merging = TokenMergeConfiguration(
             method: try readShortText("merge method", max: WireLimits.mergeMethodByteCountMax))
@@ -90,7 +90,7 @@ extension ByteReader {
         return merging
     }
 
-    /// A number that may be anything, even none.
+    /// Any number, including NaN.
     private mutating func readDouble(_ field: String) throws(WireError) -> Double {
         Double(bitPattern: try read(UInt64.self, field))
     }
@@ -114,9 +114,9 @@ extension ByteReader {
 }
 
 extension TokenMergeConfiguration {
-    /// Flags that are in use; the others are zero.
+    /// Flags in use; the others are zero.
     fileprivate static let wireFlagCount = 10
-    /// The flag that says that tagged options follow.
+    /// The flag for tagged options that follow.
     fileprivate static let taggedWireFlag: UInt16 = 9
 
     fileprivate func wireFlags(hasTagged: Bool) -> UInt16 {
@@ -166,10 +166,10 @@ extension TokenMergeWindow {
         }
     }
 
-    /// Kinds of windows that have a number.
+    /// Kinds of windows and their numbers.
     fileprivate static let wireKinds: ClosedRange<UInt8> = 1...5
 
-    /// How many levels lead down, the sides down, in the middle and up.
+    /// The number of levels on the way down, then the sides down, in the middle and up.
     fileprivate static let wireSideCountMax = 2 * levelCountMax + 2
 
     fileprivate init?(wireKind: UInt8, sides: [Int]) {

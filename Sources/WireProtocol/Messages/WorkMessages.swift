@@ -2,18 +2,18 @@
 
 package import GenerationTypes
 
-/// How far an image is; step 0 says that the worker has begun with it.
+/// The progress of an image; step 0 means that the worker has started it.
 package struct ProgressReport: Sendable, Equatable {
-    /// Which attempt.
+    /// The attempt.
     package var lease: Lease
     /// Denoising steps done.
     package var step: Int
-    /// Denoising steps in all.
+    /// Total denoising steps.
     package var stepCount: Int
-    /// Seconds per step since the report before; 0 at step 0.
+    /// Seconds per step since the last report; 0 at step 0.
     package var seconds: Double
 
-    /// Makes a report.
+    /// Creates a report.
     package init(lease: Lease, step: Int, stepCount: Int, seconds: Double) {
         self.lease = lease
         self.step = step
@@ -24,20 +24,20 @@ package struct ProgressReport: Sendable, Equatable {
 
 /// A finished image, on its way to the coordinator.
 package struct LatentResult: Sendable, Equatable {
-    /// Which attempt.
+    /// The attempt.
     package var lease: Lease
     /// The unscaled latents, bit-exact.
     package var latents: GeneratedLatents
-    /// Where the time went.
+    /// Time spent on the image.
     package var timings: GenerationTimings
-    /// What merging tokens came to.
+    /// Statistics of token merging.
     package var tokenMerging: TokenMergeStatistics
     /// `latents.sha256`, computed where the latents were made; checked when decoding.
     package var sha256: [UInt8]
-    /// The step of the checkpoint that this worker went on from; 0 for the beginning.
+    /// The step of the checkpoint from which this worker resumed; 0 if it did not.
     package var resumedStep: Int
 
-    /// Makes a result; the digest is taken as given.
+    /// Creates a result with a given digest.
     package init(
         lease: Lease, latents: GeneratedLatents, timings: GenerationTimings,
         tokenMerging: TokenMergeStatistics = TokenMergeStatistics(), sha256: [UInt8],
@@ -55,21 +55,21 @@ package struct LatentResult: Sendable, Equatable {
 
 /// Why something ends: a code for programs, a text for people, and how long to wait.
 package struct WireReason: Sendable, Equatable {
-    /// The mapped code.
+    /// The code.
     package var code: WireErrorCode
     /// One sentence.
     package var text: String
-    /// Pause before another try, in milliseconds; 0 for none.
+    /// Pause before a retry, in milliseconds; 0 for none.
     package var retryAfterMilliseconds: Int
 
-    /// Makes a reason.
+    /// Creates a reason.
     package init(_ code: WireErrorCode, _ text: String, retryAfterMilliseconds: Int = 0) {
         self.code = code
         self.text = text
         self.retryAfterMilliseconds = retryAfterMilliseconds
     }
 
-    /// What a worker says of a request with a part that it does not know.
+    /// A worker's answer to a request with a part that it does not know.
     package static func notUnderstood(_ what: String) -> WireReason {
         WireReason(
             .notUnderstood, "\(what) is unknown to this build; the image needs a newer retom-worker"
