@@ -6,7 +6,7 @@ import NIOPosix
 import Synchronization
 import WireProtocol
 
-/// The one thread that samples; it talks to the rest through events.
+/// The only thread that samples; it communicates through events.
 struct GenerationThread: Sendable {
     typealias Event = WorkerStateMachine.Event
     typealias JobID = WorkerStateMachine.JobID
@@ -30,7 +30,7 @@ struct GenerationThread: Sendable {
         pool.start()
     }
 
-    /// Queues an image; `finished` or `failed` follows exactly once.
+    /// Queues an image; exactly one `finished` or `failed` follows.
     func begin(
         _ job: JobID, _ request: GenerationRequest, _ preparation: Preparation
     ) -> CancellationFlag {
@@ -42,9 +42,9 @@ struct GenerationThread: Sendable {
         return flag
     }
 
-    /// Waits for the step that runs, then ends the thread.
+    /// Waits for the current step, then ends the thread.
     func shutDown() async {
-        // The only error is that it was shut down before.
+        // The only possible error is that it was shut down before.
         try? await pool.shutdownGracefully()
     }
 
@@ -72,7 +72,7 @@ struct GenerationThread: Sendable {
         }
     }
 
-    /// Goes on from a checkpoint where that is possible, else begins.
+    /// Resumes from a checkpoint if possible, otherwise begins.
     private static func begin(
         _ job: JobID, _ request: GenerationRequest, _ checkpoint: SamplingCheckpoint?,
         _ generator: any LatentGenerating, _ emit: (Event) -> Void

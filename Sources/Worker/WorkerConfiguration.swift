@@ -3,17 +3,18 @@
 package import ClusterTransport
 package import GenerationTypes
 
-/// What a worker is and where it listens.
+/// A worker's description and listening address.
 package struct WorkerConfiguration: Sendable {
     /// Address to listen on; loopback unless the user says otherwise.
     package var host = "127.0.0.1"
-    /// TCP port; 0 lets the system choose, `WorkerEvent.listening` says which.
+    /// TCP port; 0 lets the system choose, and `WorkerEvent.listening` reports it.
     package var port = 7400
     /// Name shown to people; `nil` for `host:port`.
     package var name: String?
     /// Version and build of the program.
     package var build: String
-    /// What decides the last bit besides the model: precision, backend, instruction set, threads.
+    /// What determines the last bit besides the model: precision, backend, instruction set,
+    /// threads.
     package var kernelClass: String
     /// Cores it computes with.
     package var coreCount: Int
@@ -21,15 +22,16 @@ package struct WorkerConfiguration: Sendable {
     package var memoryByteCount: UInt64
     /// The weights it holds.
     package var model: ModelFingerprint
-    /// Images it takes at a time: 1 computing and the rest waiting, so that it never idles while
-    /// a result travels.
+    /// Images it accepts at a time: 1 being computed and the rest waiting, so that it never idles
+    /// while a result is on its way.
     package var credits = 2
-    /// Connections at a time, refused coordinators and strangers included.
+    /// Maximum connections, including refused coordinators and strangers.
     package var connectionCountMax = 64
-    /// How long it waits for what.
+    /// The timeouts.
     package var timeouts = ClusterTimeouts()
 
-    /// Makes a configuration with defaults for all that may differ between machines of one kind.
+    /// Creates a configuration, with defaults for everything that may differ between machines of
+    /// one kind.
     package init(
         build: String, kernelClass: String, coreCount: Int, memoryByteCount: UInt64,
         model: ModelFingerprint

@@ -6,7 +6,7 @@ import Logging
 import NIOCore
 import WireProtocol
 
-/// Performs what the state machine decides: the only place where a worker touches the world.
+/// Executes the state machine's decisions: the only place where a worker performs I/O.
 actor WorkerEngine {
     typealias Machine = WorkerStateMachine
 
@@ -37,7 +37,7 @@ actor WorkerEngine {
         self.onStop = onStop
     }
 
-    /// Feeds one event and performs the answers; nothing in here waits.
+    /// Feeds one event and executes the resulting actions; never blocks.
     func handle(_ event: Machine.Event) {
         if case .received(let id, let message) = event {
             logger.debug("received", message, connection: id)
@@ -62,14 +62,14 @@ actor WorkerEngine {
         await close(connection, reason: end.reason)
     }
 
-    /// Ends everything that runs or is open, without ceremony.
+    /// Closes or cancels everything open or running at once.
     func abandon() {
         timer?.cancel()
         for flag in flags.values { flag.set() }
         for connection in connections.values { connection.abort("the worker is stopping") }
     }
 
-    /// Closes what is still open once what was sent has left.
+    /// Closes everything still open once outgoing messages have been sent.
     func finishConnections() {
         for connection in connections.values { connection.finish() }
     }

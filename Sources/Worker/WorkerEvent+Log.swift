@@ -2,7 +2,7 @@
 
 import Logging
 
-/// Events as records of a log: one per change, and no text of a prompt.
+/// Events as log records: one per change, without prompt text.
 extension WorkerEvent {
     var logLevel: Logger.Level {
         switch self {
@@ -23,7 +23,7 @@ extension WorkerEvent {
         case .coordinatorLeft: "coordinator left"
         case .strangerRejected: "stranger rejected"
         case .imageBegan: "image began"
-        case .imageResumed: "image goes on"
+        case .imageResumed: "image resumed"
         case .checkpointIgnored: "checkpoint ignored"
         case .imageFinished: "image finished"
         case .imageNotDecoded: "image not decoded"

@@ -7,7 +7,7 @@ import WireProtocol
 
 /// Listens, samples and reports until it is drained or its task is cancelled.
 package final class WorkerServer: Sendable {
-    /// How long last words may take to leave when the worker stops.
+    /// Time allowed for final messages when the worker stops.
     private static let goodbyeTimeout = Duration.seconds(2)
 
     private let configuration: WorkerConfiguration
@@ -19,9 +19,9 @@ package final class WorkerServer: Sendable {
     private let input: AsyncStream<WorkerStateMachine.Event>.Continuation
     private let counter = TrafficCounter()
 
-    /// Prepares a worker; nothing is opened yet.
+    /// Prepares a worker without opening anything.
     ///
-    /// - Parameter security: what a coordinator must show.
+    /// - Parameter security: the credentials required of a coordinator.
     package init(
         configuration: WorkerConfiguration, security: ClusterSecurity = .none,
         generator: any LatentGenerating, group: any EventLoopGroup, logger: Logger
@@ -34,7 +34,7 @@ package final class WorkerServer: Sendable {
         (events, input) = AsyncStream.makeStream()
     }
 
-    /// Bytes on all connections so far.
+    /// Total bytes on all connections.
     package var traffic: ClusterTraffic { counter.snapshot }
 
     /// Finishes the running image, refuses new ones, says goodbye; `run` then returns.
@@ -45,12 +45,11 @@ package final class WorkerServer: Sendable {
     /// Works until it is drained; call it once.
     ///
     /// - Parameters:
-    ///   - listener: a port that was opened before, when it took a while to get the generator
-    ///     ready;
-    ///     `nil` to open the configuration's. It is closed in the end.
-    ///   - onEvent: called in order on a thread of its own, where it may take its time; `run`
-    ///     returns after the last call has. The first event is `listening`.
-    /// - Throws: `TransportError` when the port can't be opened; `CancellationError`.
+    ///   - listener: a port opened earlier, if preparing the generator took a while; `nil` to open
+    ///     the configured one. It is closed at the end.
+    ///   - onEvent: called in order on its own thread, where it may block; `run` returns after the
+    ///     last call has returned. The first event is `listening`.
+    /// - Throws: `TransportError` if the port can't be opened; `CancellationError`.
     package func run(
         on openListener: ClusterListener? = nil,
         onEvent: @escaping @Sendable (WorkerEvent) -> Void
@@ -114,7 +113,7 @@ package final class WorkerServer: Sendable {
                 switch ended {
                 case .listener: return
                 case .drained:
-                    // Last words leave, then every connection and the port close.
+                    // Final messages are sent, then every connection and the port close.
                     await engine.finishConnections()
                     listener.close()
                     tasks.addTask {
@@ -140,7 +139,7 @@ package final class WorkerServer: Sendable {
 }
 
 extension Result where Failure == any Error {
-    /// Catches what an asynchronous body throws, to clean up before it is thrown on.
+    /// Catches errors of an asynchronous body, to clean up before rethrowing.
     fileprivate init(_ body: () async throws -> Success) async {
         do {
             self = .success(try await body())

@@ -4,7 +4,7 @@ import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
-/// Who is welcome, and what happens when they leave.
+/// Which coordinators are accepted, and what happens when they leave.
 extension WorkerStateMachine {
     mutating func connected(_ id: ConnectionID, peer: String, now: Duration) {
         connections[id] = Connection(
@@ -54,7 +54,7 @@ extension WorkerStateMachine {
         if connection.phase == .active, let lease = error.lease {
             connections[id]?.watch.heard(now: now)
             if case .notUnderstood(.prepare, _, _, _) = error {
-                // Answered with its ASSIGN, so that the coordinator hears of it once.
+                // Answered with its ASSIGN, so that the coordinator receives one answer.
                 connections[id]?.unclear = error
             } else {
                 giveBack(lease, error, on: id)
@@ -114,7 +114,7 @@ extension WorkerStateMachine {
             return
         }
         if let old = active {
-            // The same run came back before its old connection was noticed to be dead.
+            // The same run reconnected before its old connection was known to be dead.
             let reason = "it connected anew"
             actions.append(.abort(old, reason: reason))
             disconnected(old, reason: reason)
@@ -130,7 +130,8 @@ extension WorkerStateMachine {
             send(item, on: id)
         }
         if let running, running.owner == coordinator.instance, !running.isCancelled {
-            // Tells the coordinator what still runs; it takes it up with ASSIGN or cancels it.
+            // Tells the coordinator what is still running; it adopts the work with ASSIGN or
+            // cancels it.
             let stepCount = max(running.stepCount, running.step)
             actions.append(
                 .send(
@@ -159,14 +160,15 @@ extension WorkerStateMachine {
     }
 
     private mutating func leave(_ connection: Connection, reason: String) {
-        // What waits is leased to others by now; what runs may still be wanted on reconnection.
+        // Waiting images are leased to others by now; the running one may be wanted on
+        // reconnection.
         queue.removeAll { $0.owner == connection.instance }
         if running?.owner == connection.instance { running?.isOrphan = true }
         actions.append(.report(.coordinatorLeft(name: connection.name, reason: reason)))
         if isDraining || connection.isDraining { forget(owner: connection.instance) }
     }
 
-    /// The run of this coordinator is over: nobody will ask for its images again.
+    /// This coordinator's run is over: its images will never be requested again.
     private mutating func forget(owner: [UInt8]) {
         queue.removeAll { $0.owner == owner }
         kept.removeAll { $0.owner == owner }

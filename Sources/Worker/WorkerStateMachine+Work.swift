@@ -4,7 +4,7 @@ import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
-/// Images: taken, sampled, kept until acknowledged, given back.
+/// Images: accepted, sampled, kept until acknowledged, returned.
 extension WorkerStateMachine {
     mutating func assigned(
         _ lease: Lease, _ request: GenerationRequest, _ preparation: Preparation,
@@ -17,7 +17,7 @@ extension WorkerStateMachine {
         }
         if adopt(lease, request, on: id, owner: owner) { return }
         guard heldCount < node.credits else {
-            let reason = WireReason(.overCredit, "\(node.name) holds \(heldCount) images already")
+            let reason = WireReason(.overCredit, "\(node.name) already holds \(heldCount) images")
             actions.append(.send(id, .nak(lease, reason)))
             return
         }
@@ -38,7 +38,7 @@ extension WorkerStateMachine {
         nextJob += 1
     }
 
-    /// Puts a new lease on work that is already done or under way for this image.
+    /// Puts a new lease on work already done or in progress for this image.
     ///
     /// Equal requests give equal bytes, so after a lost connection nothing is sampled twice.
     private mutating func adopt(
@@ -74,13 +74,14 @@ extension WorkerStateMachine {
         }
         if let running, running.lease == lease, running.owner == owner {
             cancelRunning(running)
-            return  // NAK follows when the thread has really stopped.
+            return  // NAK follows when the thread has actually stopped.
         }
         queue.removeAll { $0.lease == lease && $0.owner == owner }
         actions.append(.send(id, .nak(lease, WireReason(.cancelled, "cancelled"))))
     }
 
-    /// Gives back what is not understood whole: without a part of it another picture would be drawn.
+    /// Returns a request that is not completely understood: ignoring a part would give another
+    /// picture.
     mutating func giveBack(_ lease: Lease, _ error: WireError, on id: ConnectionID) {
         connections[id]?.prepared = nil
         connections[id]?.unclear = nil
@@ -109,7 +110,7 @@ extension WorkerStateMachine {
         sendProgress(job.lease, step: step, stepCount: stepCount, seconds: mean)
     }
 
-    /// The coordinator hears at once that fewer steps are left than it may think.
+    /// The coordinator learns at once that fewer steps are left than it may assume.
     mutating func resumed(_ id: JobID, step: Int, stepCount: Int) {
         guard let job = running, job.id == id else { return }
         running?.resumedStep = step
@@ -134,7 +135,7 @@ extension WorkerStateMachine {
         guard let job = running, job.id == id, !job.isCancelled, isForActive(job),
             bytes.count <= WireLimits.checkpointByteCountMax
         else { return }
-        // A checkpoint beyond the last step that was told of would not be believed.
+        // A checkpoint after the last reported step would not be accepted.
         if let mean = running?.reporter.flush() {
             sendProgress(job.lease, step: step, stepCount: job.stepCount, seconds: mean)
         }
@@ -157,7 +158,7 @@ extension WorkerStateMachine {
                     item: Int(job.lease.item), attempt: job.lease.attempt, reason: reason)))
     }
 
-    /// Sends a result, and before it what was made of it.
+    /// Sends a result, preceded by its picture if there is one.
     mutating func send(_ item: KeptResult, on id: ConnectionID) {
         if let picture = item.picture {
             actions.append(.send(id, .picture(item.result.lease, picture)))
@@ -210,7 +211,7 @@ extension WorkerStateMachine {
         send(reason.code.isRetryable ? .nak(job.lease, reason) : .term(job.lease, reason))
     }
 
-    /// Starts the next image when the thread is free and not too many results wait.
+    /// Starts the next image if the thread is free and not too many results are waiting.
     mutating func beginNext() {
         guard running == nil || plantedBug == .sampleTwo, !queue.isEmpty,
             kept.count(where: { $0.owner == activeInstance }) < keptCountMax
@@ -229,7 +230,7 @@ extension WorkerStateMachine {
                 job.id, reason: "its checkpoint is of another kernel class, \(foreign)")
         }
         actions.append(.begin(job.id, job.request, job.preparation))
-        // The generator has it now.
+        // The generator owns it now.
         running?.preparation.checkpoint = nil
     }
 

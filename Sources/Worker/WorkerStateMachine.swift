@@ -6,14 +6,14 @@ package import WireProtocol
 
 /// All decisions of a worker: events in, actions out; no sockets, no threads, no clock.
 ///
-/// It works for one coordinator at a time. Another one that knocks is refused as busy and told when
-/// to come back; when the first has said goodbye or is lost, the next is welcome. A result is kept
-/// until it is acknowledged and sent again when its coordinator reconnects. An image whose
-/// coordinator was lost is sampled to its end unless another coordinator comes first.
+/// It works for one coordinator at a time. A second one is refused as busy and told when to retry;
+/// once the first has said goodbye or is lost, the next is accepted. A result is kept until it is
+/// acknowledged, and resent when its coordinator reconnects. If its coordinator is lost, an image
+/// is still sampled to the end unless another coordinator arrives first.
 package struct WorkerStateMachine {
-    /// Names a connection.
+    /// Identifies a connection.
     package typealias ConnectionID = UInt64
-    /// Names a run of the generator.
+    /// Identifies a run of the generator.
     package typealias JobID = UInt64
 
     /// What happened.
@@ -23,13 +23,13 @@ package struct WorkerStateMachine {
         case malformed(ConnectionID, WireError)
         case disconnected(ConnectionID, reason: String)
         case stepped(JobID, step: Int, stepCount: Int, seconds: Double)
-        /// The generator goes on from the checkpoint it was given.
+        /// The generator resumed from its checkpoint.
         case resumed(JobID, step: Int, stepCount: Int)
-        /// It can't, and begins anew.
+        /// It could not, and restarts.
         case checkpointIgnored(JobID, reason: String)
-        /// What another worker needs to go on after this step.
+        /// What another worker needs to resume after this step.
         case saved(JobID, step: Int, [UInt8])
-        /// The picture of the image that is about to be finished.
+        /// The picture of the image about to be finished.
         case decoded(JobID, WorkerPicture)
         case notDecoded(JobID, reason: String)
         case finished(
@@ -39,43 +39,44 @@ package struct WorkerStateMachine {
         case tick
     }
 
-    /// What to do about it, in this order.
+    /// The actions to perform, in this order.
     package enum Action: Sendable, Equatable {
         case send(ConnectionID, Message)
-        /// Close after what was sent has left.
+        /// Close once outgoing messages have been sent.
         case finish(ConnectionID)
         /// Close at once.
         case abort(ConnectionID, reason: String)
         case begin(JobID, GenerationRequest, Preparation)
-        /// Ask the running job to end; it answers with `failed(cancelled)` or was faster.
+        /// Ask the running job to end; it answers with `failed(cancelled)`, unless it finishes
+        /// first.
         case cancel(JobID)
         case report(WorkerEvent)
         /// Drained: nothing is left to do.
         case stop
     }
 
-    /// One image that was assigned.
+    /// One assigned image.
     struct Job {
         var id: JobID
         var lease: Lease
         var request: GenerationRequest
         var preparation: Preparation
-        /// Instance id of the coordinator that wants it.
+        /// Instance id of the coordinator that requested it.
         var owner: [UInt8]
-        /// The step of the checkpoint that it went on from.
+        /// The step of the checkpoint from which it resumed.
         var resumedStep = 0
-        /// What was made of its latents.
+        /// The picture decoded from its latents.
         var picture: WorkerPicture?
         var isCancelled = false
-        /// Its coordinator was lost; it counts against nobody's credits.
+        /// Its coordinator was lost; it does not count against any credits.
         var isOrphan = false
-        /// Steps done, and steps in all.
+        /// Steps done, and total steps.
         var step = 0
         var stepCount: Int
         var reporter: StepReporter
     }
 
-    /// A result that was not acknowledged.
+    /// An unacknowledged result.
     struct KeptResult {
         var result: LatentResult
         var picture: WorkerPicture?
@@ -86,10 +87,10 @@ package struct WorkerStateMachine {
     /// One TCP connection.
     struct Connection {
         enum Phase: Equatable {
-            /// No HELLO yet; must come before the deadline.
+            /// No HELLO yet; it must arrive before the deadline.
             case greeting(deadline: Duration)
             case active
-            /// Told to close; cut at the deadline.
+            /// Closing; aborted at the deadline.
             case closing(deadline: Duration)
         }
         var phase: Phase
@@ -97,20 +98,20 @@ package struct WorkerStateMachine {
         var name = ""
         var instance: [UInt8] = []
         var watch: PeerWatch
-        /// What PREPARE said about the next ASSIGN.
+        /// The PREPARE for the next ASSIGN.
         var prepared: (lease: Lease, preparation: Preparation)?
         /// A PREPARE for the next ASSIGN that was not understood.
         var unclear: WireError?
-        /// The coordinator asked to end after the running image.
+        /// The coordinator asked to stop after the running image.
         var isDraining = false
     }
 
-    /// How long a closing connection may take.
+    /// Time limit for closing a connection.
     static let closingTimeout = Duration.seconds(5)
 
     let node: NodeDescription
     let timeouts: ClusterTimeouts
-    /// A deliberate mistake, for tests of the tests.
+    /// A deliberate bug, for testing the tests.
     let plantedBug: WorkerBug?
     var connections: [ConnectionID: Connection] = [:]
     var active: ConnectionID?
@@ -124,7 +125,7 @@ package struct WorkerStateMachine {
 
     /// Starts idle.
     ///
-    /// - Parameter node: what WELCOME says; `credits` bounds the images held at a time.
+    /// - Parameter node: the contents of WELCOME; `credits` bounds the images held at a time.
     package init(
         node: NodeDescription, timeouts: ClusterTimeouts = ClusterTimeouts(),
         plantedBug: WorkerBug? = nil
@@ -134,10 +135,10 @@ package struct WorkerStateMachine {
         self.plantedBug = plantedBug
     }
 
-    /// Results that may wait for their acknowledgement before sampling pauses.
+    /// Unacknowledged results allowed before sampling pauses.
     var keptCountMax: Int { node.credits + 2 }
 
-    /// Takes one event.
+    /// Applies an event.
     ///
     /// - Parameter now: time since any fixed origin; never decreases.
     package mutating func handle(_ event: Event, now: Duration) -> [Action] {
@@ -167,7 +168,7 @@ package struct WorkerStateMachine {
         return actions
     }
 
-    /// When `tick` has something to do; `nil` for never.
+    /// When `tick` next has work to do; `nil` for never.
     package var nextDeadline: Duration? {
         if isStopped { return nil }
         return connections.values.map { connection in
@@ -178,8 +179,8 @@ package struct WorkerStateMachine {
         }.min()
     }
 
-    /// Images that count against the credits: waiting, or running for a coordinator that is here
-    /// and wants it.
+    /// Images that count against the credits: waiting, or running for a coordinator that is
+    /// connected and wants them.
     package var heldCount: Int {
         guard let running, isForActive(running), !running.isOrphan, !running.isCancelled else {
             return queue.count
@@ -187,13 +188,13 @@ package struct WorkerStateMachine {
         return queue.count + 1
     }
 
-    /// Results that wait for their acknowledgement.
+    /// Unacknowledged results.
     package var keptCount: Int { kept.count }
 
-    /// Images a coordinator may lease to it at a time.
+    /// Images a coordinator may lease to it at once.
     package var credits: Int { node.credits }
 
-    /// Whether it was drained and is done.
+    /// Whether it has been drained and has nothing left to do.
     package var hasStopped: Bool { isStopped }
 
     private mutating func tick(now: Duration) {
@@ -225,7 +226,7 @@ package struct WorkerStateMachine {
         }
     }
 
-    /// Says a last word, then closes; nothing more is taken from this connection.
+    /// Sends a final message, then closes; ignores everything else from this connection.
     mutating func close(_ id: ConnectionID, _ lastWord: Message?, now: Duration) {
         if let lastWord { actions.append(.send(id, lastWord)) }
         actions.append(.finish(id))

@@ -5,17 +5,17 @@ internal import StableDiffusion
 internal import TensorKit
 internal import Worker
 
-/// The pipeline as the worker sees it.
+/// The pipeline as a worker's generator.
 ///
-/// `@unchecked Sendable`: the pipeline belongs to one thread, and the worker promises to call the
-/// generator and its runs on one dedicated thread only.
+/// `@unchecked Sendable`: the pipeline belongs to one thread, and the worker guarantees to call the
+/// generator and its runs only on one dedicated thread.
 final class LatentGenerator: LatentGenerating, @unchecked Sendable {
-    /// Results of equal classes are equal to the last bit.
+    /// Workers of equal classes return results equal to the last bit.
     let kernelClass: String
     private let pipeline: StableDiffusionPipeline
     private let model: ModelDirectory
     private let compute: ComputeConfiguration
-    /// Loaded when the first picture is wanted: most runs decode at the coordinator.
+    /// Loaded when the first picture is requested: most runs decode on the coordinator.
     private var decoder: LatentDecoder?
 
     init(model: ModelDirectory, compute: ComputeConfiguration) throws {
@@ -47,7 +47,7 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
         } catch TokenMergeConfigurationError.unknownMethod(let name, _) {
             throw NotUnderstoodError("merge method \(name)")
         } catch {
-            // What the request asks for is impossible everywhere; all else is this machine's.
+            // Errors of the request occur everywhere; all others belong to this machine.
             switch error {
             case is GenerationRequestError, is PictureSizeError, is TextEncoderError,
                 is SchedulerError, is TokenMergeConfigurationError:
@@ -58,7 +58,7 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
     }
 }
 
-/// One image of the pipeline as the worker sees it.
+/// One image of the pipeline as a worker's run.
 private final class PipelineRun: LatentRun {
     private let run: DenoisingRun
 

@@ -21,7 +21,7 @@ struct RetomWorker: AsyncParsableCommand {
         discussion: """
             The worker loads the model once and then serves one coordinator after another. It \
             prints 'listening on HOST:PORT' on standard output when it is ready. Ctrl-C or SIGTERM \
-            lets it finish the image at hand; a second one ends it at once.
+            lets it finish the current image; a second signal ends it at once.
 
             Make a key for the cluster, copy it to every machine, start the workers, and list them \
             in a file:
@@ -30,12 +30,12 @@ struct RetomWorker: AsyncParsableCommand {
               retom-worker --host 0.0.0.0 --auth-key-file retom.key
               retom-coord --workers hosts.txt --auth-key-file retom.key -p "a house"
 
-            The key encrypts and keeps strangers out; so do certificates (--tls-cert, --tls-key, \
-            --tls-ca), which also tell the machines apart. Without either the worker takes \
-            connections of its own machine only.
+            The key encrypts and authenticates; so do certificates (--tls-cert, --tls-key, \
+            --tls-ca), which also distinguish machines. Without either the worker accepts only \
+            connections from its own machine.
 
             Exit codes: 0 stopped on request; 2 wrong usage, unusable model or port in use; 128 + \
-            the signal's number when a second one ended it at once.
+            the signal's number if a second one ended it at once.
             """,
         version: ProgramVersion.text)
 
@@ -54,7 +54,7 @@ struct RetomWorker: AsyncParsableCommand {
             "Name shown to people (default: host name and port).", valueName: "text"))
     var name: String?
 
-    @Flag(help: "End when standard input does: for workers that another program starts.")
+    @Flag(help: "End when standard input ends: for workers started by another program.")
     var exitWithParent = false
 
     @OptionGroup(title: "Security") var security: SecurityOptions
@@ -75,11 +75,11 @@ struct RetomWorker: AsyncParsableCommand {
         // While the model loads there is nothing to finish.
         let stop = StopRequest(idleExit: .success)
         try security.check([host], .listening)
-        // The key may be the first line of standard input; the watch reads on from there.
+        // The key may be the first line of standard input; the watch continues from there.
         let protection = try security.load()
         if exitWithParent { ParentWatch.onStandardInputEnd { _exit(0) } }
         let directory = try ModelDirectory(path: try model.resolve().directory)
-        // A port in use is told before seconds of loading; who connects meanwhile waits.
+        // Report a port in use before seconds of loading; clients that connect meanwhile wait.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let listener = try await ClusterListener.bind(host: host, port: port, group: group)
         let server: WorkerServer
@@ -97,7 +97,7 @@ struct RetomWorker: AsyncParsableCommand {
                 while: {
                     try await server.run(on: listener) { event in
                         numbers.note(event)
-                        // Names and reasons are what strangers say.
+                        // Names and reasons may come from strangers.
                         ConsoleStreams.standard.writeOutput(
                             TerminalText.sanitized("\(event)") + "\n")
                     }

@@ -5,7 +5,7 @@ internal import NodeSupport
 internal import Synchronization
 internal import Worker
 
-/// A worker in numbers, for Prometheus.
+/// A worker's metrics, for Prometheus.
 final class WorkerMetrics: Sendable {
     private struct State {
         var isSampling = false
@@ -18,7 +18,7 @@ final class WorkerMetrics: Sendable {
 
     private let state = Mutex(State())
 
-    /// Takes notice of an event.
+    /// Applies an event.
     func note(_ event: WorkerEvent) {
         state.withLock { state in
             switch event {
@@ -41,7 +41,7 @@ final class WorkerMetrics: Sendable {
         }
     }
 
-    /// The page as it is now.
+    /// The current page.
     func page(_ traffic: ClusterTraffic) -> PrometheusText {
         let state = state.withLock { $0 }
         var page = PrometheusText()
@@ -60,7 +60,7 @@ final class WorkerMetrics: Sendable {
             "retom_worker_coordinator", .gauge, "1 while it works for a coordinator.",
             state.hasCoordinator ? 1 : 0)
         page.add(
-            "retom_worker_rejections_total", .counter, "Connections that were not let in.",
+            "retom_worker_rejections_total", .counter, "Rejected connections.",
             Double(state.strangerCount))
         page.add(
             "retom_wire_bytes_total", .counter, "Bytes on all connections.",
