@@ -16,7 +16,7 @@ enum { CALLERS_MAX = 65536 };
 
 static __thread int64_t counted;
 static __thread int counting;
-// Who asked, while counting; one counting thread at a time has the list.
+// The callers, while counting; only one counting thread at a time has the list.
 static void *callers[CALLERS_MAX];
 
 #define COUNT()                                                                        \

@@ -18,7 +18,7 @@ static _Atomic(rt_disk_hook) current_hook;
 
 void rt_set_disk_hook(rt_disk_hook hook) { atomic_store(&current_hook, hook); }
 
-// The answer for an operation on a path; sets errno when it is an error.
+// The verdict for an operation on a path; sets errno for an error.
 static int ask(rt_disk_request request) {
     rt_disk_hook hook = atomic_load(&current_hook);
     if (!hook || !request.path) return RT_DISK_GO_ON;
@@ -42,7 +42,7 @@ static int ask_about(int descriptor, rt_disk_request request) {
     return ask(request);
 }
 
-// Asks, and returns from the caller with what the answer means unless it is to go on.
+// Returns from the calling function on an error or a pretended success; otherwise does nothing.
 #define DECIDE(answer, success)                  \
     do {                                         \
         int decided = (answer);                  \

@@ -72,7 +72,7 @@ struct ActivationTests {
         let inputs: [Float] = [
             .nan, -.nan, .infinity, 1e30, -1e30, 3e38, -3e38, 0, -.leastNonzeroMagnitude,
         ]
-        // In every lane of a vector and in the part behind the last full one.
+        // In every lane of a vector and in the part after the last full one.
         for shift in 0..<20 {
             let source = Matrix(rows: 1, channels: 29, element: RT_ELEMENT_F32) { _, channel in
                 channel < shift || channel - shift >= inputs.count ? 1 : inputs[channel - shift]

@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Shape of an attention; heads lie side by side in the channels.
+/// Shape of an attention; heads are side by side in the channels.
 struct AttentionShape: Sendable {
     var batch = 1
     var heads = 1
@@ -20,13 +20,13 @@ struct AttentionShape: Sendable {
 /// Inputs and output of one attention.
 struct AttentionCase {
     let shape: AttentionShape
-    /// Q, K and V side by side where there are as many keys as queries: views of a wider tensor.
+    /// Q, K and V side by side if there are as many keys as queries: views of a wider tensor.
     let queries: Matrix
     let keys: Matrix
     let values: Matrix
     let output: Matrix
     let scale: Float
-    /// Added to the scores of each key before they are scaled; none for nothing.
+    /// Added to the scores of each key before they are scaled; `nil` for none.
     var bias: [Float]?
 
     init(
@@ -49,7 +49,7 @@ struct AttentionCase {
         scale = 1 / Float(shape.width).squareRoot()
     }
 
-    /// Runs both phases, each in two ranges and not in order.
+    /// Runs both phases, each in two ranges, out of order.
     func run(_ set: KernelSet) {
         guard let bias else { return run(set, keyBias: nil) }
         bias.withUnsafeBufferPointer { run(set, keyBias: $0.baseAddress) }
@@ -75,7 +75,7 @@ struct AttentionCase {
         kernels.attention_run(&arguments, 1, 3)
         kernels.attention_run(&arguments, 0, 1)
         precondition(
-            packed.isClean && scratch.isClean, "wrote behind the memory that the plan asked for")
+            packed.isClean && scratch.isClean, "wrote past the memory that the plan requested")
     }
 
     /// Softmax over all scores, in f64.
@@ -121,7 +121,7 @@ struct AttentionTests {
         AttentionShape(heads: 1, width: 160, queries: 16, keys: 128),
         AttentionShape(heads: 1, width: 512, queries: 70, keys: 130),
         AttentionShape(heads: 1, width: 333, queries: 15, keys: 260),
-        // Too many keys for the cache: the order of blocks is another one.
+        // Too many keys for the cache: the order of blocks differs.
         AttentionShape(batch: 2, heads: 2, width: 160, queries: 70, keys: 420),
         AttentionShape(heads: 4, width: 32, queries: 49, keys: 49),
         AttentionShape(heads: 2, width: 64, queries: 77, keys: 77, causal: true),
@@ -188,7 +188,7 @@ struct AttentionTests {
         }
     }
 
-    /// What proportional attention lives on: a key that stands for m equal keys, with + log m.
+    /// The basis of proportional attention: a key that represents m equal keys, with + log m.
     @Test("a bias of log m counts a key m times", arguments: KernelSet.available)
     func proportional(_ set: KernelSet) {
         let counts = (0..<40).map { $0 % 4 + 1 }
@@ -220,7 +220,7 @@ struct AttentionTests {
         #expect(Deviation(attention.output.values, from: attention.exact()).relative <= 1e-5)
     }
 
-    @Test("how units are grouped changes no bit", arguments: KernelSet.available)
+    @Test("the grouping of units changes no bit", arguments: KernelSet.available)
     func grouping(_ set: KernelSet) {
         let shape = AttentionShape(heads: 2, width: 40, queries: 256, keys: 77)
         let element = RT_ELEMENT_BF16
@@ -240,7 +240,7 @@ struct AttentionTests {
         #expect(first.output.values == second.output.values)
     }
 
-    @Test("NaN reaches the rows it concerns", arguments: KernelSet.available, RowTests.elements)
+    @Test("NaN reaches only the rows it affects", arguments: KernelSet.available, RowTests.elements)
     func notANumber(_ set: KernelSet, element: rt_element) {
         let shape = AttentionShape(heads: 2, width: 8, queries: 70, keys: 150)
         let query = AttentionCase(shape, element)

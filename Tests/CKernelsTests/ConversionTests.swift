@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Conversion of element types")
 struct ConversionTests {
-    /// Converts a run of values, in two ranges cut at an odd place.
+    /// Converts a run of values, in two ranges split at an odd index.
     private func convert<Source, Target>(
         _ set: KernelSet, _ source: [Source], _ from: rt_element, to: rt_element,
         zero: Target

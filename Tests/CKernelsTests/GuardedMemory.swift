@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// Memory that is not zero, as memory from elsewhere is, with a guard behind its end.
+/// Memory that is not zero, like memory from elsewhere, with a guard past its end.
 final class GuardedMemory {
     let base: UnsafeMutableRawPointer
     private let byteCount: Int
@@ -16,7 +16,7 @@ final class GuardedMemory {
 
     deinit { base.deallocate() }
 
-    /// Whether nothing was written behind the end.
+    /// Whether nothing was written past the end.
     var isClean: Bool {
         (0..<Self.guardByteCount).allSatisfy {
             base.load(fromByteOffset: byteCount + $0, as: UInt8.self) == 0xff

@@ -2,16 +2,16 @@
 
 import CKernels
 
-/// Rows of values with a gap behind each, in memory of exactly the needed size.
+/// Rows of values with a gap after each, in memory of exactly the needed size.
 ///
-/// The gaps hold a pattern, so that a kernel that writes into them is found out.
+/// The gaps hold a pattern, which detects a kernel that writes into them.
 final class Matrix {
     let rowCount: Int
     let channels: Int
     let stride: Int
     let element: rt_element
     private let memory: UnsafeMutableRawPointer
-    /// Different for gaps of different widths, so that a copied gap is found out too.
+    /// Different for gaps of different widths, to detect a copied gap too.
     private let gapPattern: UInt16
 
     init(
@@ -76,7 +76,7 @@ final class Matrix {
         (0..<rowCount).flatMap { row in (0..<channels).map { self[row, $0] } }
     }
 
-    /// Whether the gaps between rows still hold what was put there.
+    /// Whether the gaps between rows still hold the pattern.
     var hasCleanGaps: Bool {
         let halvesPerValue = element == RT_ELEMENT_F32 ? 2 : 1
         return (0..<rowCount).allSatisfy { row in
@@ -89,16 +89,16 @@ final class Matrix {
     }
 }
 
-/// The nearer of the two neighbours in bf16, by distance; the even one in the middle.
+/// The nearer of the two neighbours in bf16, by distance; the even one if equidistant.
 ///
-/// Written for clarity, not like the kernels, whose oracle it is.
+/// Written for clarity, unlike the kernels, whose oracle it is.
 func bfloat16Bits(_ value: Float) -> UInt16 {
     let lower = UInt16(value.bitPattern >> 16)
     if value.isNaN { return lower | 0x40 }
     if value.isInfinite || value.bitPattern & 0xffff == 0 { return lower }
     func distance(_ bits: UInt16) -> Double {
         let neighbour = Float(bitPattern: UInt32(bits) << 16)
-        // Beyond the greatest finite value, the next one stands for infinity.
+        // Beyond the greatest finite value, the next one represents infinity.
         let exact =
             neighbour.isInfinite
             ? Double(sign: .plus, exponent: 128, significand: 1)
@@ -112,7 +112,7 @@ func bfloat16Bits(_ value: Float) -> UInt16 {
     return below < above ? lower : upper
 }
 
-/// How far results are from what they should be.
+/// The error of results.
 struct Deviation {
     /// Greatest |result - expected|; NaN where just one of the two is NaN.
     private(set) var greatest = 0.0

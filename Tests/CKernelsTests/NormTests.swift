@@ -199,8 +199,8 @@ struct NormTests {
         }
     }
 
-    /// Where sums of squares in f32 would leave nothing: a mean of 300 standard deviations, and an
-    /// outlier as the first value, which the kernels take differences to.
+    /// Where sums of squares in f32 would lose everything: a mean of 300 standard deviations, and
+    /// an outlier as the first value, which the kernels use as the pivot.
     @Test("group norm of maps far from zero", arguments: KernelSet.available)
     func groupOffset(_ set: KernelSet) {
         let shape = GroupShape(rows: 1000, channels: 40, groups: 4, chunks: 2)

@@ -4,7 +4,7 @@ import CKernels
 import Testing
 
 @Suite struct PeakTests {
-    /// All factors are one, so that the sum is the number of products that were really added.
+    /// All factors are one, so that the sum is the number of products actually added.
     @Test(arguments: KernelSet.available)
     func operationsAreDoneAndCounted(_ set: KernelSet) {
         for element in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
@@ -17,7 +17,7 @@ import Testing
                     set.kernels.peak(&arguments, 3, 103)
                 }
             }
-            // As words, one is its bits: in bf16 the lower of the two values is zero.
+            // In words, one is its bits: in bf16 the lower of the two values is zero.
             let productsPerOperation: Float =
                 element == RT_ELEMENT_BF16 && set.isa == RT_ISA_AVX512_BF16 ? 0.5 : 1
             #expect(result == Float(operationCount) / 2 * productsPerOperation)

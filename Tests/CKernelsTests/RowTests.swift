@@ -18,7 +18,7 @@ struct RowTests {
         }
     }
 
-    /// What a value becomes when it is stored.
+    /// The stored form of a value.
     private func stored(_ value: Float, _ element: rt_element) -> Float {
         element == RT_ELEMENT_F32 ? value : Float(bitPattern: UInt32(bfloat16Bits(value)) << 16)
     }
@@ -74,7 +74,7 @@ struct RowTests {
         }
     }
 
-    /// D + w Σ (S − D); equal rows give themselves, a share of 1 forgets the others.
+    /// D + w Σ (S − D); equal rows give the same row, a share of 1 ignores the others.
     @Test("merging", arguments: KernelSet.available, channelCounts)
     func merging(_ set: KernelSet, channels: Int) {
         let members: [Int32] = [3, 0, 4, 1, 2, 5, 6]
@@ -114,7 +114,7 @@ struct RowTests {
         }
     }
 
-    @Test("a range writes its own rows only", arguments: KernelSet.available)
+    @Test("a range writes only its own rows", arguments: KernelSet.available)
     func range(_ set: KernelSet) {
         let source = Matrix(rows: 5, channels: 19, element: RT_ELEMENT_F32) { _, _ in 1 }
         let target = Matrix(rows: 5, channels: 19, element: RT_ELEMENT_F32) { _, _ in -1 }

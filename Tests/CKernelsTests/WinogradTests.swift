@@ -13,7 +13,7 @@ struct WinogradShape: Sendable, CustomTestStringConvertible {
     var inputs: Int
     var outputs: Int
     var shares = 1
-    /// 0 where the input has a line more above and below.
+    /// 0 if the input has an extra line above and below.
     var verticalPadding = 1
 
     var pixelCount: Int { batch * height * width }
@@ -52,7 +52,7 @@ struct WinogradCase {
         bias = (0..<shape.outputs).map { _ in random.normal() }
     }
 
-    /// Packs and runs, in ranges and not in order.
+    /// Packs and runs, in ranges, out of order.
     func run(_ set: KernelSet) {
         let kernels = set.kernels
         weights.withUnsafeBufferPointer { weights in
@@ -83,7 +83,7 @@ struct WinogradCase {
                     kernels.winograd_run(&call, half, call.share_count)
                     kernels.winograd_run(&call, 0, half)
                     precondition(
-                        packed.isClean && scratch.isClean, "wrote behind what the plan asked for")
+                        packed.isClean && scratch.isClean, "wrote past what the plan requested")
                 }
             }
         }
@@ -123,7 +123,7 @@ struct WinogradCase {
         WinogradShape(height: 5, width: 7, inputs: 34, outputs: 70),
         WinogradShape(batch: 3, height: 4, width: 3, inputs: 18, outputs: 33, shares: 2),
         WinogradShape(height: 1, width: 9, inputs: 32, outputs: 65, shares: 5),
-        // More patches than a block has, and more steps than the first-level cache takes.
+        // More patches than a block has, and more steps than fit in the first-level cache.
         WinogradShape(height: 26, width: 25, inputs: 16, outputs: 8),
         WinogradShape(height: 3, width: 4, inputs: 300, outputs: 20, shares: 3),
         WinogradShape(
@@ -156,7 +156,7 @@ struct WinogradCase {
         }
     }
 
-    /// However the picture is cut, a pixel's sums are the same.
+    /// However the picture is split, a pixel's sums are the same.
     @Test(arguments: KernelSet.available)
     func bitsDoNotDependOnShares(_ set: KernelSet) {
         let results = [1, 2, 7].map { shares in
@@ -176,7 +176,7 @@ struct WinogradCase {
         test.input[0, 3] = .nan
         test.run(set)
         #expect(test.output[0, 0].isNaN && test.output[9, 3].isNaN)
-        // Patches of four pixels: two further, nothing is touched.
+        // Patches of four pixels: two pixels further, nothing is affected.
         #expect((0..<64).allSatisfy { ($0 % 8 < 4 && $0 / 8 < 4) || !test.output[$0, 0].isNaN })
     }
 }

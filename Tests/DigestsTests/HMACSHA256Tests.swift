@@ -20,7 +20,7 @@ import Testing
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
         ),
     ])
-    func codesAreThoseOfTheStandard(_ key: [UInt8], _ text: String, _ hex: String) {
+    func codesMatchTheStandard(_ key: [UInt8], _ text: String, _ hex: String) {
         let code = HMACSHA256.code(of: Array(text.utf8), key: key)
         #expect(code.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() == hex)
     }

@@ -22,7 +22,7 @@ import Testing
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    @Test func digestsAreThoseOfTheStandard() {
+    @Test func digestsMatchTheStandard() {
         for (text, hex) in Self.vectors {
             #expect(hexadecimal(SHA256.hash(data: Array(text.utf8))) == hex)
         }

@@ -4,7 +4,7 @@ internal import CDiskFaults
 internal import Foundation
 internal import Glibc
 
-/// Files and folders as a disk holds them: what is on it for certain, and what is on its way.
+/// Files and folders as a disk holds them: what is durable, and what is pending.
 package struct DiskImage: Sendable {
     private enum Change: Sendable {
         case write(offset: Int, [UInt8])
@@ -30,19 +30,19 @@ package struct DiskImage: Sendable {
         }
     }
 
-    /// Names that appear or go together; `nil` goes.
+    /// Names that appear or disappear together; `nil` disappears.
     private struct Naming: Sendable {
         var folder: String
         var files: [String: Int?]
     }
 
     private var files: [File] = []
-    /// As programs see it.
+    /// The state visible to programs.
     private var names: [String: Int] = [:]
     private var durableNames: [String: Int] = [:]
     private var namings: [Naming] = []
 
-    /// Takes notice of an operation; paths begin with a slash, the root is empty.
+    /// Applies an operation; paths begin with a slash, the root is empty.
     mutating func note(
         _ request: rt_disk_request, _ path: String, _ other: String?, hasFailed: Bool
     ) {
@@ -71,10 +71,10 @@ package struct DiskImage: Sendable {
         }
     }
 
-    /// Writes what is left after a loss of power to a folder that exists.
+    /// Writes the state after a power loss to an existing folder.
     ///
-    /// - Parameter isKept: decides about each change that was not synchronised, in order; of a
-    ///   file's content all that follow one that is lost are lost.
+    /// - Parameter isKept: decides about each unsynchronised change, in order; after a lost change,
+    ///   all later ones to the same file's content are lost.
     package func write(to directory: String, isKept: () -> Bool) throws {
         var left = durableNames
         for naming in namings where isKept() {
@@ -104,7 +104,7 @@ package struct DiskImage: Sendable {
     }
 
     private mutating func change(_ path: String, _ change: Change) {
-        // A file that has no name any more leaves nothing.
+        // A file without a name leaves nothing.
         if let file = names[path] { files[file].changes.append(change) }
     }
 

@@ -4,17 +4,17 @@ internal import CDiskFaults
 internal import Glibc
 internal import Synchronization
 
-/// A directory on a disk that fails when it is told to, and that remembers what would be left of it
-/// if the power went: content and names that were synchronised, and nothing else for certain.
+/// A directory on a disk that fails on demand and tracks what a power loss would leave:
+/// synchronised content and names for certain, nothing else.
 ///
-/// All operations below the directory come by, SQLite's too. A synchronisation that fails loses what
-/// was written before it, for good, as on a real kernel: a later one does not bring it back.
+/// Sees all operations below the directory, including SQLite's. A failed synchronisation loses
+/// earlier writes for good, as on a real kernel: a later one does not recover them.
 package final class FaultyDisk: Sendable {
     /// When operations fail.
     package enum Fault: Sendable {
-        /// One operation, by its number from 1, and no other.
+        /// Only one operation, by its number from 1.
         case once(Int)
-        /// That one and all that follow.
+        /// That one and all later ones.
         case from(Int)
 
         fileprivate func strikes(_ number: Int) -> Bool {
@@ -43,10 +43,10 @@ package final class FaultyDisk: Sendable {
         rt_set_disk_hook { request in request.map { FaultyDisk.decide($0.pointee) } ?? 0 }
     }
 
-    /// Lets the directory go; its content stays as the programs left it.
+    /// Releases the directory; its content stays as the programs left it.
     package func release() { Self.disks.withLock { $0[directory] = nil } }
 
-    /// Says which operations fail from now on, counted from now on, and with which `errno`.
+    /// Sets which operations fail from now on, counted from now, and with which `errno`.
     package func fail(_ fault: Fault, code: Int32) {
         state.withLock { ($0.fault, $0.code, $0.operationCount) = (fault, code, 0) }
     }
@@ -54,7 +54,7 @@ package final class FaultyDisk: Sendable {
     /// Operations since `fail`, or since the beginning.
     package var operationCount: Int { state.withLock(\.operationCount) }
 
-    /// What a loss of power would leave now.
+    /// What a power loss would leave now.
     package var image: DiskImage { state.withLock(\.image) }
 
     private static func decide(_ request: rt_disk_request) -> Int32 {
@@ -78,7 +78,7 @@ package final class FaultyDisk: Sendable {
             }
             state.image.note(request, path, other, hasFailed: fails)
             if fails { return state.code }
-            // What is durable is the image's business.
+            // The image tracks what is durable.
             return Int32(request.operation == RT_DISK_SYNC ? RT_DISK_DONE : RT_DISK_GO_ON)
         }
     }

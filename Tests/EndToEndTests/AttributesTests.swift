@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// What `retom-eval attributes` promises.
+    /// The promises of `retom-eval attributes`.
     @Suite struct AttributesTests {
         /// Pictures of the judge's size, in few steps.
         private static let quick = ["--steps", "2", "-t", "1", "-s", "5"]
@@ -26,8 +26,8 @@ extension EndToEndTests {
             return try #require((json as? [String: Any])?["settings"] as? [[String: Any]])
         }
 
-        /// Pictures that were drawn are judged the same when they are read back, and pictures that
-        /// differ in nothing differ in no attribute.
+        /// Generated pictures get the same scores when read back, and identical pictures differ in
+        /// no attribute.
         @Test func picturesDrawnAndReadBackGetTheSameScores() async throws {
             let studio = try Studio()
             let drawn = try await judge(

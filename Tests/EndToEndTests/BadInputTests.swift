@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Input that can't be used: exit code 2, one message that says what to do, nothing written.
+    /// Unusable input: exit code 2, one message that says what to do, nothing written.
     @Suite struct BadInputTests {
         /// Command lines, with what the message must contain.
         static let usage: [(arguments: [String], parts: [String])] = [
@@ -99,7 +99,7 @@ extension EndToEndTests {
             }
         }
 
-        /// What only a worker finds out is said once, in the worker's own words.
+        /// Errors that only a worker detects are reported once, in the worker's own words.
         @Test func weightsOfTheWrongShape() async throws {
             let studio = try Studio()
             let model = try studio.model(changing: "unet")
@@ -125,18 +125,18 @@ extension EndToEndTests {
             }
         }
 
-        /// No file may become longer than the limit: what a full disk is like, without one.
+        /// No file may exceed the limit: simulates a full disk.
         @Test func fullDisk() async throws {
             let studio = try Studio()
             let early = try await studio.draw(
                 "-p", "a", preparations: "ulimit -f 1")
             expectRefusal(early, ["out", "File too large", "-o"], studio)
 
-            // There is room for the first check, but not for the account of the run.
+            // There is room for the first check, but not for the run's database.
             let next = try await studio.draw("-p", "a", preparations: "ulimit -f 16")
             expectRefusal(next, ["out/run.sqlite", "no image was accepted"], studio)
 
-            // There is room for the account, but not for a picture.
+            // There is room for the database, but not for a picture.
             let late = try await studio.draw(
                 "-p", "a", "-b", "2", "-W", "512", "-H", "512",
                 preparations: "ulimit -f 400")

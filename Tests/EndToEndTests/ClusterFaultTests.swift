@@ -5,9 +5,9 @@ import Glibc
 import Testing
 
 extension EndToEndTests {
-    /// Workers and strangers that misbehave.
+    /// Misbehaving workers and strangers.
     @Suite struct ClusterFaultTests {
-        /// Long enough to be in the middle of it.
+        /// Long enough to be interrupted in the middle.
         static let slow = ["--steps", "60", "-b", "4", "-p", "a red house", "--save-latents"]
 
         @Test func aKilledWorkersImagesGoToOthers() async throws {
@@ -36,8 +36,8 @@ extension EndToEndTests {
             #expect(workers.count == 4 && workers.contains(survivor.address))
         }
 
-        /// Weights that can't be loaded would be told first if they were looked at first.
-        @Test func aPortInUseIsToldBeforeTheModelIsLoaded() async throws {
+        /// Unloadable weights would be reported first if they were checked first.
+        @Test func aPortInUseIsReportedBeforeTheModelIsLoaded() async throws {
             let studio = try Studio()
             let first = try await studio.worker()
             let model = try studio.model(changing: "unet")
@@ -65,7 +65,7 @@ extension EndToEndTests {
             #expect(studio.names()?.count { $0.hasSuffix(".safetensors") } == 4)
         }
 
-        @Test func withoutAnyWorkerTheRunEndsWithWhatIsDone() async throws {
+        @Test func theRunEndsWithItsResultsWhenNoWorkerIsLeft() async throws {
             let studio = try Studio()
             let run = try studio.start(Self.slow + ["-b", "9", "--json"])
             _ = try await run.line { $0.contains("\"image_written\"") }
@@ -85,7 +85,7 @@ extension EndToEndTests {
             let studio = try Studio()
             let model = try studio.model(changing: "unet")
             var weights = try WeightFile("\(model)/unet/diffusion_pytorch_model.safetensors")
-            // One bit: no header can tell, but the hash does.
+            // One bit: no header reveals it, but the hash does.
             weights.bytes[weights.bytes.count - 1] ^= 1
             try weights.save()
             let other = try await studio.worker("-m", model)

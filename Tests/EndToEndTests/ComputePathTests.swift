@@ -6,11 +6,11 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Every way in which this machine can compute draws the same picture.
+    /// Every code path of this machine generates the same picture.
     ///
-    /// Libraries look once per process at what they may use, so each way has one of its own.
+    /// Libraries check once per process what they may use, so each path has its own process.
     @Suite struct ComputePathTests {
-        /// A way to compute, as a user would ask for it.
+        /// A code path, as a user would select it.
         struct Path: Sendable, CustomTestStringConvertible {
             var backend = "onednn"
             var precision = "f32"
@@ -36,7 +36,7 @@ extension EndToEndTests {
         /// The same in bf16.
         static let bfloat16Bound = 0.1
 
-        /// What the processor has, best first.
+        /// The processor's instruction sets, best first.
         private static let instructionSets: [String] = {
             let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
             let flags = Set(
@@ -80,7 +80,7 @@ extension EndToEndTests {
             )
         }
 
-        /// The scalar kernels are the reference that all others are written beside.
+        /// The scalar kernels are the reference for all others.
         @Test func allPathsAgree() async throws {
             let reference = Path(backend: "openblas", instructionSet: "scalar")
             let expected = try await Self.latents(reference)

@@ -10,7 +10,7 @@ import Testing
 import WireProtocol
 
 extension EndToEndTests {
-    /// What was damaged, or would be drawn otherwise, between two lives of a run.
+    /// Data damaged, or requests changed, between two sessions of a run.
     @Suite struct DamagedRunTests {
         @Test func damagedPicturesAreMadeAgain() async throws {
             let studio = try Studio()
@@ -23,7 +23,7 @@ extension EndToEndTests {
                 let bytes = try studio.bytes(name)
                 try studio.directory.write(Array(bytes.prefix(bytes.count / 2)), to: "out/\(name)")
             }
-            // Of this one nothing is left to decode.
+            // This one has nothing left to decode.
             let digest = try #require(try studio.images()[1]["latent_sha256"] as? String)
             try studio.remove("latents/\(digest).f32")
             let decoded = try await studio.decode("--json")
@@ -35,7 +35,7 @@ extension EndToEndTests {
             try studio.expectEqual("out", "quiet", count: 4)
         }
 
-        @Test func damageIsToldByName() async throws {
+        @Test func damageIsReportedByName() async throws {
             let studio = try Studio()
             #expect(try await studio.draw("-p", "a", "-b", "3").code == 0)
             let bytes = try studio.bytes("00001-101.png")
@@ -49,7 +49,7 @@ extension EndToEndTests {
             #expect(try studio.pixels("00001-101.png").width == 64)
         }
 
-        /// Stores latents for an image of a run that was killed, as a broken worker would have.
+        /// Stores latents for an image of a killed run, as a broken worker would have.
         private func store(_ latents: GeneratedLatents, of item: Int, in studio: Studio) throws {
             let store = try RunStore.open(directory: studio.directory.file("out"))
             try store.write(latents, sha256: latents.sha256)
@@ -61,7 +61,7 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [(1, 8), (4, 4)])
-        func latentsThatNoPictureComesOfAreSampledAgain(_ channels: Int, _ side: Int) async throws {
+        func undecodableLatentsAreSampledAgain(_ channels: Int, _ side: Int) async throws {
             let studio = try Studio()
             let batch = ["-p", "a", "-b", "2", "--steps", "60", "--save-latents"]
             #expect(try await studio.start(batch, out: "quiet").ending().code == 0)
@@ -88,7 +88,7 @@ extension EndToEndTests {
             #expect(studio.names(out: "out/latents")?.count == 2)
         }
 
-        @Test func aRunIsNotComputedInTwoWaysInSilence() async throws {
+        @Test func aRunIsNeverSilentlyComputedInTwoWays() async throws {
             let studio = try Studio()
             let first = try await studio.worker("--precision", "f32")
             let hosts = try studio.hosts(first.address, name: "first.txt")
@@ -116,7 +116,7 @@ extension EndToEndTests {
             #expect(images.allSatisfy { $0["decode_class"] is String })
         }
 
-        @Test func statusTellsWhatTheAccountHolds() async throws {
+        @Test func statusReportsWhatTheDatabaseHolds() async throws {
             let studio = try Studio()
             let run = try studio.start(["-p", "a", "-b", "3", "--steps", "60", "--json"])
             _ = try await run.line { $0.contains("\"image_written\"") }
@@ -140,7 +140,7 @@ extension EndToEndTests {
             #expect(try studio.bytes("run.sqlite-wal") == before)
         }
 
-        /// A prompt that changed on the disk is not drawn.
+        /// A prompt that changed on disk is not generated.
         @Test func aChangedPromptIsNamed() async throws {
             let studio = try Studio()
             #expect(try await studio.draw("-p", "a red house").code == 0)
@@ -158,8 +158,8 @@ extension EndToEndTests {
             }
         }
 
-        /// Version 0.1.0's account has no digest and no decode class.
-        @Test func aRunOfTheVersionBeforeGoesOn() async throws {
+        /// Version 0.1.0's database has no digest and no decode class.
+        @Test func aRunOfAnEarlierVersionResumes() async throws {
             let studio = try Studio()
             _ = try EarlierRun.copy(to: studio.directory, as: "out")
             let picture = try studio.bytes("00000-100.png")

@@ -24,7 +24,7 @@ extension EndToEndTests {
                 try (0..<3).map { try studio.pixels("0000\($0)-\(100 + $0).png") } == before)
         }
 
-        /// Nobody samples here: what is damaged stays open for a run that goes on, and is told.
+        /// Decoding does not sample: damaged images stay open for a resumed run, and are reported.
         @Test func damagedLatentsAreAFailure() async throws {
             let studio = try Studio()
             #expect(try await studio.draw("-p", "a", "-b", "2").code == 0)
@@ -49,7 +49,7 @@ extension EndToEndTests {
             #expect(resumed.errorOutput.contains(", 1 from before"), "\(resumed)")
         }
 
-        @Test func whatWasNotSampledIsTold() async throws {
+        @Test func unsampledImagesAreReported() async throws {
             let studio = try Studio()
             let run = try studio.start(["-p", "a", "-b", "4", "--steps", "60", "--json"])
             _ = try await run.line { $0.contains("\"image_sampled\"") }
@@ -63,7 +63,7 @@ extension EndToEndTests {
             #expect(studio.names()?.contains("status.json") == false)
         }
 
-        /// Options of `retom-coord` with the same names are others.
+        /// Options of `retom-coord` with the same names have other meanings.
         @Test func itsOptionsAreItsOwn() async throws {
             let studio = try Studio()
             let absent = try await studio.decode("-m", "absent")

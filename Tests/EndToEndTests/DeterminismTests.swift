@@ -3,9 +3,9 @@
 import Testing
 
 extension EndToEndTests {
-    /// An image is a pure function of its request: the bytes of its latents are always the same.
+    /// An image is a pure function of its request: its latents always have the same bytes.
     @Suite struct DeterminismTests {
-        @Test func latentsDoNotDependOnTheCompanyTheyKeep() async throws {
+        @Test func latentsDoNotDependOnBatchOrWorkers() async throws {
             let studio = try Studio()
             let first = try await studio.worker()
             let second = try await studio.worker()
@@ -39,7 +39,7 @@ extension EndToEndTests {
             for out in ["pair", "local"] {
                 let workers = Set(
                     try studio.images(out: out).compactMap { $0["worker"] as? String })
-                #expect(workers.count == 2, "\(out): both workers take part")
+                #expect(workers.count == 2, "\(out): both workers contribute")
                 #expect(
                     try studio.images(out: out).map { $0["latent_sha256"] as? String }
                         == studio.images(out: "batch").map { $0["latent_sha256"] as? String })

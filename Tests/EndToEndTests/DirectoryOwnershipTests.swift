@@ -6,9 +6,9 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Output directories that are others' too: other programs', other users', other machines'.
+    /// Output directories shared with other programs, users and machines.
     @Suite struct DirectoryOwnershipTests {
-        /// What A1111 leaves: its names are like ours.
+        /// Files left by A1111, whose names are like ours.
         private static let foreign = ["00005-777.png", "grid-0001.png"]
 
         @Test func otherProgramsFilesAreRefusedAndLeftAlone() async throws {
@@ -24,13 +24,13 @@ extension EndToEndTests {
             }
         }
 
-        @Test func overwritingRemovesOnlyWhatTheAccountNames() async throws {
+        @Test func overwritingRemovesOnlyWhatTheDatabaseLists() async throws {
             let studio = try Studio()
             #expect(try await studio.draw("-p", "a cat", "-b", "3").code == 0)
             for name in Self.foreign + ["index.html"] {
                 try studio.directory.write("mine", to: "out/\(name)")
             }
-            // A picture of the new run would take this one's place.
+            // A picture of the new run would replace this one.
             try studio.directory.write("mine", to: "out/00001-500.png")
             let refused = try await studio.draw(
                 "-p", "a dog", "-b", "2", "-s", "499", "--overwrite")
@@ -56,7 +56,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aPageOfSomebodyElseStaysBesideARunThatGoesOn() async throws {
+        @Test func aForeignPageIsKeptByAResumedRun() async throws {
             let studio = try Studio()
             let run = try studio.start(["-p", "a", "-b", "3", "--steps", "40", "--json"])
             _ = try await run.line { $0.contains("\"image_sampled\"") }
@@ -70,8 +70,8 @@ extension EndToEndTests {
             #expect(try studio.images().allSatisfy { $0["status"] as? String == "written" })
         }
 
-        /// As NFS answers without its lock service.
-        @Test func whereNothingCanBeLockedNothingIsBegun() async throws {
+        /// The answer of NFS without its lock service.
+        @Test func runsAreRefusedWhereLockingFails() async throws {
             let studio = try Studio()
             let preparations =
                 "export LD_PRELOAD=\(RunningProgram.executables)/libDiskFaults.so "
@@ -84,7 +84,7 @@ extension EndToEndTests {
             #expect(studio.names() == [])
         }
 
-        /// An earlier run gives way to a picture, not to a run that has none.
+        /// An earlier run is replaced only when there is a picture.
         @Test func theEarlierRunStaysUntilThereIsAPicture() async throws {
             let studio = try Studio()
             #expect(try await studio.draw("-p", "a cat", "-b", "2").code == 0)
@@ -99,7 +99,7 @@ extension EndToEndTests {
             #expect(failed.errorOutput.contains("the earlier run stays"), "\(failed)")
             #expect(studio.names() == names)
             #expect(try studio.bytes("report.json") == report)
-            // Without pictures latents are what it gives way to.
+            // Without pictures, latents suffice to replace it.
             let sampled = try await studio.draw("-p", "a dog", "--overwrite", "--decode-on", "none")
             #expect(sampled.code == 0, "\(sampled)")
             #expect(studio.names()?.contains { $0.hasPrefix("0000") } == false)
@@ -107,13 +107,14 @@ extension EndToEndTests {
             #expect(try await studio.decode().code == 0)
         }
 
-        /// Killed when latents of the new run are booked, which share the archive with the old ones.
-        @Test func latentsOfBothRunsAreKeptUntilOneGivesWay() async throws {
+        /// Killed while latents of the new run are recorded, which share the archive with the old
+        /// ones.
+        @Test func latentsOfBothRunsAreKeptUntilOneIsReplaced() async throws {
             let studio = try Studio()
             let batch = ["-p", "a cat", "-b", "3", "--steps", "20", "--save-latents"]
             #expect(try await studio.start(batch).ending().code == 0)
             #expect(try await studio.start(batch, out: "quiet").ending().code == 0)
-            // The same images again: the same latents, by the same names.
+            // The same images again: the same latents, with the same names.
             let run = try studio.start(batch + ["--overwrite", "--json"])
             _ = try await run.line { $0.contains("\"image_sampled\"") }
             run.send(SIGKILL)

@@ -6,11 +6,12 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// The programs on a disk that fails once: at a write, a synchronisation or a name of one file.
+    /// The programs on a disk that fails once: at a write, a synchronisation or a rename of one
+    /// file.
     @Suite struct DiskFaultTests {
         static let batch = ["-p", "a red house", "-b", "6", "--steps", "4", "--save-latents"]
 
-        /// Goes on the command's environment: which operation on which file fails, and how.
+        /// Added to the command's environment: which operation on which file fails, and how.
         private func failing(_ operation: String, _ part: String, _ ordinal: Int, _ code: Int32)
             -> String
         {
@@ -34,7 +35,7 @@ extension EndToEndTests {
             ("sync", ".png.", 3, EIO), ("link", ".png.", 2, EIO),
             ("sync", "report.json", 1, EIO),
         ])
-        func whatWasAnnouncedIsNotDrawnAgain(
+        func announcedImagesAreNotSampledAgain(
             _ operation: String, _ part: String, _ ordinal: Int, _ code: Int32
         ) async throws {
             let studio = try Studio()
@@ -66,8 +67,8 @@ extension EndToEndTests {
             #expect(studio.names() == [])
         }
 
-        /// Killed when the earlier run was removed and the accepted one had not yet its name.
-        @Test func anAcceptedRunIsNotReplacedInSilence() async throws {
+        /// Killed when the earlier run was removed and the accepted one was not renamed yet.
+        @Test func anAcceptedRunIsNotSilentlyReplaced() async throws {
             let studio = try Studio()
             let run = try studio.start(Self.batch + ["--json"])
             _ = try await run.line { $0.contains("\"image_sampled\"") }

@@ -4,5 +4,5 @@ import Testing
 
 /// The promises of the built programs, over real processes on the loopback interface.
 ///
-/// One test at a time: each keeps both cores busy by itself.
+/// One test at a time: each keeps both cores busy.
 @Suite(.serialized) struct EndToEndTests {}

@@ -6,7 +6,7 @@ import Testing
 extension EndToEndTests {
     /// The real programs with a bad network between them.
     @Suite struct FaultyNetworkTests {
-        /// Spoils the first connections to each worker: cut or damaged in mid-frame, slow after.
+        /// Corrupts the first connections to each worker: cut or damaged in mid-frame, slow after.
         private func plan(_ connection: Int) -> FaultyProxy.Plan {
             var plan = FaultyProxy.Plan()
             switch connection {
@@ -38,7 +38,7 @@ extension EndToEndTests {
             let quiet = try await studio.start(arguments + ["--workers", calm], out: "quiet")
                 .ending()
             #expect(quiet.code == 0, "\(quiet)")
-            // Pictures say which worker drew them, at which attempt and how fast; latents do not.
+            // Pictures record worker, attempt and times; latents do not.
             for index in 0..<8 {
                 let name = "0000\(index)-\(100 + index).safetensors"
                 #expect(try studio.bytes(name) == studio.bytes(name, out: "quiet"), "\(name)")

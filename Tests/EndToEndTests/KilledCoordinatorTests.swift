@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Coordinators that are killed at bad moments.
+    /// Coordinators killed at critical moments.
     @Suite struct KilledCoordinatorTests {
         static let batch = ["-p", "a red house", "-b", "6", "--steps", "20", "--save-latents"]
 
@@ -21,7 +21,7 @@ extension EndToEndTests {
             #expect(try await run.ending().code == 128 + SIGKILL, "\(run.errorOutput)")
         }
 
-        /// Nothing is there to be replaced: least of all the run itself.
+        /// There is no earlier run to replace, and the run itself must not be lost.
         @Test func overwritingNothingLosesNothing() async throws {
             let studio = try Studio()
             let quiet = try await studio.start(Self.batch, out: "quiet").ending()
@@ -33,15 +33,15 @@ extension EndToEndTests {
             try studio.expectEqual("out", "quiet", count: 6)
         }
 
-        /// What was accepted last goes on, though it had nothing yet to replace the earlier run by.
-        @Test func anOverwritingRunGoesOn() async throws {
+        /// The run accepted last resumes, even if it had nothing yet to replace the earlier run.
+        @Test func anOverwritingRunResumes() async throws {
             let studio = try Studio()
             #expect(try await studio.draw("-p", "a cat", "-b", "9", "--save-latents").code == 0)
             let quiet = try await studio.start(Self.batch, out: "quiet").ending()
             #expect(quiet.code == 0, "\(quiet)")
             try await kill(studio, Self.batch + ["--overwrite"], at: "run_accepted")
             #expect(studio.names()?.contains("00008-108.png") == true)
-            // Whoever decodes means the run that has something to decode.
+            // `decode` means the run that has something to decode.
             let decoded = try await studio.decode("--json", "--all")
             #expect(decoded.code == 0, "\(decoded)")
             #expect(count("image_written", in: decoded.output) == 9, "\(decoded)")
@@ -52,7 +52,7 @@ extension EndToEndTests {
             #expect(studio.names(out: "out/latents")?.count == 6)
         }
 
-        @Test func whatWasHalfWrittenIsRemoved() async throws {
+        @Test func halfWrittenFilesAreRemoved() async throws {
             let studio = try Studio()
             try await kill(studio, Self.batch, at: "image_written")
             let digest = String(repeating: "0a", count: 32)
@@ -82,8 +82,8 @@ extension EndToEndTests {
             #expect(try studio.images().allSatisfy { $0["status"] as? String == "written" })
         }
 
-        /// Nobody was there to draw them: they have not failed.
-        @Test func imagesThatNobodyDrewAreStillOpen() async throws {
+        /// Without workers the images are pending, not failed.
+        @Test func unsampledImagesArePending() async throws {
             let studio = try Studio()
             let nobody = try studio.hosts("127.0.0.1:1")
             let lonely = try await studio.draw("-p", "a", "-b", "2", "--workers", nobody)
@@ -108,7 +108,7 @@ extension EndToEndTests {
             let reasons = try #require(try studio.images()[0]["reasons"] as? [String])
             #expect(reasons.contains { $0.contains("after step 1") }, "\(reasons)")
 
-            // Commands that come to nothing open nothing.
+            // Refused commands open nothing.
             let other = try await studio.draw(
                 "-p", "b", "-b", "2", "-m", model, "--begin-or-resume", "--retry-failed")
             #expect(other.code == 2, "\(other)")

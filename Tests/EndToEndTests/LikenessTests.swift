@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// What `retom-eval clip-score` and `retom-eval fid` promise.
+    /// The promises of `retom-eval clip-score` and `retom-eval fid`.
     @Suite struct LikenessTests {
         private func run(
             _ studio: Studio, _ arguments: String...
@@ -15,7 +15,7 @@ extension EndToEndTests {
             ).ending()
         }
 
-        /// Writes a picture of one grey, with the text that our programs give it.
+        /// Writes a grey picture with the text of our programs.
         private func write(
             _ studio: Studio, grey: UInt8, prompt: String?, size: Int = 256, to name: String
         ) throws {
@@ -39,7 +39,7 @@ extension EndToEndTests {
             #expect(lines[1].hasPrefix("two: ") && lines[1].hasSuffix("(1 picture)"))
         }
 
-        @Test func picturesAreNoDistanceFromThemselvesAndSomeFromRenders() async throws {
+        @Test func theDistanceToItselfIsZeroAndToRendersIsNot() async throws {
             let studio = try Studio()
             for (index, grey) in [UInt8(30), 90, 200].enumerated() {
                 try write(studio, grey: grey, prompt: nil, to: "one/\(index).png")

@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// What `retom-eval compare` and `similarity` promise.
+    /// The promises of `retom-eval compare` and `similarity`.
     @Suite struct MeasuringTests {
-        /// Runs `retom-eval` with quick settings; later ones count.
+        /// Runs `retom-eval` with quick settings; later ones override them.
         private func measure(
             _ studio: Studio, _ arguments: [String]
         ) async throws -> RunningProgram.Ending {
@@ -49,8 +49,8 @@ extension EndToEndTests {
             #expect(sheet.width == 8 + 4 * 72)
         }
 
-        /// Importance is timed as it draws: with what guidance changed in the call before.
-        @Test func benchmarksSayWhatMergingTakes() async throws {
+        /// Importance is timed as in generation: with the effect of guidance in the previous call.
+        @Test func benchmarksReportTheTimeOfMerging() async throws {
             let studio = try Studio()
             for method in ["importance", "retom"] {
                 let ending = try await RunningProgram(
@@ -81,7 +81,7 @@ extension EndToEndTests {
             let lines = String(decoding: try studio.bytes("agreement.csv"), as: UTF8.self)
                 .split(separator: "\n")
             #expect(lines[0] == "call,timestep,block,lag,same_representative,same_sources,chance")
-            // Five calls have one before them, three have one three calls before; three blocks.
+            // Five calls have a previous one, three have one three calls before; three blocks.
             #expect(lines.count == 1 + (5 + 3) * 3)
             #expect(lines.dropFirst().allSatisfy { $0.hasSuffix(",0.25") })
             _ = try PNG.decode(try studio.bytes("similarity.png"))

@@ -5,14 +5,14 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Token merging as a person at the command line meets it.
+    /// Token merging from the command line.
     @Suite struct MergingTests {
         /// `tokenMerging` of the first image in the report.
         private func report(_ studio: Studio, out: String) throws -> [String: Any] {
             try #require(try studio.images(out: out)[0]["token_merging"] as? [String: Any])
         }
 
-        @Test func reToMMergesUnlessToldOtherwise() async throws {
+        @Test func reToMMergesByDefault() async throws {
             let studio = try Studio()
             let merged = try await studio.draw("-p", "a red house", "-q", out: "merged")
             #expect(merged.code == 0, "\(merged)")
@@ -37,7 +37,7 @@ extension EndToEndTests {
         }
 
         @Test(arguments: ["tome", "atc", "importance", "todo"])
-        func everyMethodDraws(method: String) async throws {
+        func everyMethodGenerates(method: String) async throws {
             let studio = try Studio()
             let ending = try await studio.draw("-p", "a red house", "-q", "--merge", method)
             #expect(ending.code == 0, "\(ending)")
@@ -62,8 +62,9 @@ extension EndToEndTests {
             #expect((studio.names() ?? []) == [])
         }
 
-        /// What no worker could merge is found before any is started, and said once.
-        @Test func impossibleMergingIsSaidOnce() async throws {
+        /// Merging that no worker could perform is detected before any is started, and reported
+        /// once.
+        @Test func impossibleMergingIsReportedOnce() async throws {
             let studio = try Studio()
             let prompts = ["-p", "a", "-p", "b"]
             let large = try await studio.start(
@@ -85,7 +86,7 @@ extension EndToEndTests {
 
         /// Requests of a report, fed back as prompts, are the same requests.
         @Test(arguments: ["none", "retom", "todo"])
-        func reportsCanBeDrawnAgain(method: String) async throws {
+        func reportsCanBeGeneratedAgain(method: String) async throws {
             let studio = try Studio()
             let first = try await studio.draw(
                 "-p", "a red house", "-q", "--merge", method, out: "first")

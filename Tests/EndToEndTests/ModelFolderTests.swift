@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// What else lies in model folders, and what happens to them meanwhile.
+    /// Other contents of model folders, and changes to them during a run.
     @Suite struct ModelFolderTests {
-        @Test func whatIsLeftOutIsToldOnce() async throws {
+        @Test func omittedComponentsAreReportedOnce() async throws {
             let studio = try Studio()
             let model = try studio.model(changing: "model_index.json")
             let url = URL(filePath: "\(model)/model_index.json")
@@ -21,7 +21,7 @@ extension EndToEndTests {
             #expect(count("safety_checker", in: ending.output + ending.errorOutput) == 1)
         }
 
-        @Test func mergingThatMergesNothingIsToldOnce() async throws {
+        @Test func mergingThatMergesNothingIsReportedOnce() async throws {
             let studio = try Studio()
             let idle = try await studio.draw(
                 "-p", "a house", "-p", "a boat", "--merge-ratio", "0", out: "idle")
@@ -40,7 +40,7 @@ extension EndToEndTests {
         }
 
         /// A new version is copied over the old one while the worker serves: prompts that need the
-        /// file fail with the reason, and the worker lives.
+        /// file fail with the reason, and the worker survives.
         @Test(arguments: [UInt64(0), 4096])
         func modelsOverwrittenUnderAWorkerFailWithTheReason(length: UInt64) async throws {
             let studio = try Studio()
@@ -56,7 +56,7 @@ extension EndToEndTests {
             #expect(
                 second.errorOutput.contains("model.safetensors was changed while it was in use"),
                 "\(second)")
-            // Its states are remembered, so the file is not needed.
+            // Its states are cached, so the file is not needed.
             let third = try await studio.draw("--workers", hosts, "-p", "a house", out: "third")
             #expect(third.code == 0, "\(third)")
             func digest(_ out: String) throws -> String {

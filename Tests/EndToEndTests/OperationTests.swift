@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// What whoever runs a cluster sees of it: logs, status, metrics, signals, restarts.
+    /// An operator's view of a cluster: logs, status, metrics, signals, restarts.
     @Suite struct OperationTests {
         static let slow = ["--steps", "60", "-b", "9", "-p", "a secret castle", "--json"]
 
@@ -32,7 +32,7 @@ extension EndToEndTests {
             return try PrometheusPage(parts[1])
         }
 
-        @Test func aRunIsSeenFromOutside() async throws {
+        @Test func aRunIsObservable() async throws {
             let studio = try Studio()
             let logging = ["--log-level", "trace", "--log-format", "json", "--metrics-port", "0"]
             let worker = try await studio.worker(
@@ -53,7 +53,7 @@ extension EndToEndTests {
                     >= 1)
             #expect(workerPage.values["retom_worker_coordinator"] == 1)
 
-            // Written once a second; the first may be of before the first picture.
+            // Written once a second; the first may predate the first picture.
             var status: [String: Any] = [:]
             var images: [String: Int] = [:]
             repeat {
@@ -87,7 +87,7 @@ extension EndToEndTests {
             #expect(studio.names()?.contains("status.json") == false)
         }
 
-        @Test func aKilledCoordinatorIsMissedAndItsWorkerServesTheNext() async throws {
+        @Test func aKilledCoordinatorIsReportedAndItsWorkerServesTheNext() async throws {
             let studio = try Studio()
             let worker = try await studio.worker()
             let hosts = try studio.hosts(worker.address)

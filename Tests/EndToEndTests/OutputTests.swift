@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// What a run leaves behind, and where prompts may come from.
+    /// The output of a run, and the sources of prompts.
     @Suite struct OutputTests {
         @Test func filesAreAsPromised() async throws {
             let studio = try Studio()
@@ -49,7 +49,7 @@ extension EndToEndTests {
             #expect(page.contains("00003-103.png") && page.contains("a &quot;cat&quot; &lt;b&gt;"))
         }
 
-        @Test func reportAndEventsTellTheSame() async throws {
+        @Test func reportAndEventsAgree() async throws {
             let studio = try Studio()
             let ending = try await studio.draw("-p", "a red house", "-b", "3", "--json", "-q")
             #expect(ending.code == 0, "\(ending)")
@@ -64,7 +64,7 @@ extension EndToEndTests {
                 "decode_share",
             ] { #expect(run[key] != nil, "\(key)") }
             let wire = try #require(run["wire"] as? [String: Int])
-            // f32, and a little for lease, times and hash.
+            // f32, and some bytes for lease, times and hash.
             let latentByteCount = 4 * 8 * 8 * MemoryLayout<Float>.stride
             #expect(try #require(wire["latent_bytes"]) / 3 - latentByteCount < 256)
             #expect(try #require(wire["received_bytes"]) >= 3 * latentByteCount / 2)
@@ -88,8 +88,8 @@ extension EndToEndTests {
             #expect(Set(files) == Set(try studio.images().compactMap { $0["file"] as? String }))
         }
 
-        /// A pipe that nobody reads takes 64 KiB, and a run goes on all the same.
-        @Test func aFullPipeHoldsNoRunUp() async throws {
+        /// A pipe that nobody reads holds 64 KiB; the run continues anyway.
+        @Test func aFullPipeDoesNotBlockARun() async throws {
             let studio = try Studio()
             let run = try studio.start(
                 ["-p", "a", "-b", "150", "--steps", "2", "--json"],
@@ -110,7 +110,7 @@ extension EndToEndTests {
             #expect(text.utf8.count > 65536, "the pipe was full")
         }
 
-        /// Readers that leave and streams that were never open cost no picture.
+        /// Readers that disconnect and streams that were never open cost no picture.
         @Test(arguments: [
             "mkfifo pipe; head -1 pipe >/dev/null & exec >pipe", "exec >&-", "exec 2>&-",
             "exec 0<&- >&- 2>&-", "exec >/dev/full 2>/dev/full",
@@ -179,7 +179,7 @@ extension EndToEndTests {
             #expect(refused.errorOutput.contains("--overwrite"), "\(refused)")
             #expect(try studio.bytes("00000-100.png") == before)
 
-            // A run that can't begin costs nothing.
+            // A run that cannot begin removes nothing.
             let model = try studio.model(changing: "unet")
             var weights = try WeightFile("\(model)/unet/diffusion_pytorch_model.safetensors")
             weights.bytes.removeLast(weights.bytes.count / 2)

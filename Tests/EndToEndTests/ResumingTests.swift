@@ -7,13 +7,13 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Coordinators that are killed, and runs that go on.
+    /// Killed coordinators and resumed runs.
     @Suite struct ResumingTests {
         static let batch = [
             "-p", "a red house", "-p", "a tent", "-b", "8", "--steps", "12", "--save-latents",
         ]
 
-        /// Pixels and latents of a run by name; texts in pictures tell of times and attempts.
+        /// Pixels and latents of a run by name; texts in pictures contain times and attempts.
         private func files(_ studio: Studio, out: String) throws -> [String: [UInt8]] {
             var files: [String: [UInt8]] = [:]
             for name in studio.names(out: out) ?? [] where name.hasPrefix("000") {
@@ -28,7 +28,7 @@ extension EndToEndTests {
             let quiet = try await studio.start(Self.batch, out: "quiet").ending()
             #expect(quiet.code == 0, "\(quiet)")
             var run = try studio.start(Self.batch + ["--json"], out: "killed")
-            // Each life is killed at another kind of moment, and goes on with other workers.
+            // Each session is killed at a different kind of moment, and resumes with other workers.
             let moments = [
                 "\"run_accepted\"", "\"image_progress\"", "\"image_sampled\"", "\"image_written\"",
                 "\"image_written\"",
@@ -53,14 +53,14 @@ extension EndToEndTests {
             let account = try #require(try studio.report(out: "killed")["run"] as? [String: Any])
             #expect(account["lives"] as? Int == moments.count + 1)
             #expect(account["images_written"] as? Int == 16)
-            // What was drawn in an earlier life was not drawn again.
+            // Images of an earlier session were not generated again.
             let kept = try events(last.output).count { $0["event"] as? String == "image_kept" }
             let drawn = try events(last.output).count { $0["event"] as? String == "image_sampled" }
             #expect(kept >= 1 && kept + drawn <= 16)
         }
 
-        /// A worker is killed in the middle of an image; the other one goes on with it.
-        @Test func aKilledWorkersImageGoesOnElsewhere() async throws {
+        /// A worker is killed in the middle of an image; the other one resumes it.
+        @Test func aKilledWorkersImageResumesElsewhere() async throws {
             let studio = try Studio()
             let first = try await studio.worker()
             let second = try await studio.worker()
@@ -73,7 +73,7 @@ extension EndToEndTests {
             let quiet = try await studio.start(drawing + ["--workers", one], out: "quiet").ending()
             #expect(quiet.code == 0, "\(quiet)")
             let run = try studio.start(drawing + ["--workers", two], out: "killed")
-            // A fast machine does not tell of every step.
+            // A fast machine does not report every step.
             _ = try await run.line { line in
                 line.contains("\"image_progress\"") && line.contains(first.address)
                     && (29..<36).contains { line.contains("\"step\":\($0),") }
@@ -88,7 +88,7 @@ extension EndToEndTests {
             #expect(try files(studio, out: "killed") == files(studio, out: "quiet"))
         }
 
-        @Test func picturesThatAreGoneAreDecodedAgain() async throws {
+        @Test func missingPicturesAreDecodedAgain() async throws {
             let studio = try Studio()
             let first = try await studio.draw("-p", "a red house", "-b", "3")
             #expect(first.code == 0, "\(first)")
@@ -100,7 +100,7 @@ extension EndToEndTests {
             ).ending()
             #expect(again.code == 0, "\(again)")
             #expect(try files(studio, out: "out") == expected)
-            // Latents that are gone too are sampled again, by a run that goes on.
+            // Missing latents are sampled again by a resumed run.
             try FileManager.default.removeItem(
                 atPath: studio.directory.file("out/00001-101.png"))
             let folder = studio.directory.file("out/latents")
@@ -113,8 +113,8 @@ extension EndToEndTests {
             #expect(try files(studio, out: "out") == expected)
         }
 
-        /// One command, started again until it is done, as services and batch systems do.
-        @Test func aCommandStartedAgainGoesOn() async throws {
+        /// One command, restarted until it is finished, as services and batch systems do.
+        @Test func aRestartedCommandResumes() async throws {
             let studio = try Studio()
             func start(_ arguments: String...) throws -> RunningProgram {
                 try RunningProgram(
@@ -131,7 +131,7 @@ extension EndToEndTests {
             let seed = try Self.firstSeed(in: studio)
             let second = try await start("-p", "a red house").ending()
             #expect(second.code == 0, "\(second)")
-            // The random seed is drawn once.
+            // The random seed is chosen once.
             #expect(try Self.firstSeed(in: studio) == seed)
             #expect(try studio.images().count { $0["status"] as? String == "written" } == 6)
             let third = try await start("-p", "a red house").ending()
@@ -165,7 +165,7 @@ extension EndToEndTests {
             #expect(studio.names()?.contains("grid-0000.png") == true)
         }
 
-        @Test func aFinishedRunHasNothingLeft() async throws {
+        @Test func aFinishedRunHasNothingToSample() async throws {
             let studio = try Studio()
             let first = try await studio.draw("-p", "a red house")
             #expect(first.code == 0, "\(first)")
@@ -189,7 +189,7 @@ extension EndToEndTests {
             _ = try await run.ending()
         }
 
-        @Test func whatCannotGoOnSaysWhatToDo() async throws {
+        @Test func whatCannotResumeSaysWhatToDo() async throws {
             let studio = try Studio()
             let nothing = try await resume(studio)
             #expect(nothing.code == 2, "\(nothing)")

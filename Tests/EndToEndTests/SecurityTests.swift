@@ -8,7 +8,7 @@ import Testing
 import WireProtocol
 
 extension EndToEndTests {
-    /// Keys, certificates and addresses, as users meet them.
+    /// Keys, certificates and addresses from a user's point of view.
     @Suite struct SecurityTests {
         private func key(_ text: String, in studio: Studio, as name: String) throws -> String {
             let path = try studio.directory.write("\(text)\n", to: name)
@@ -16,7 +16,7 @@ extension EndToEndTests {
             return path
         }
 
-        @Test func oneKeyDrawsAndOthersAreRefusedByName() async throws {
+        @Test func oneKeyIsAcceptedAndOthersAreRefusedByName() async throws {
             let studio = try Studio()
             let good = try key(String(repeating: "0123456789abcdef", count: 4), in: studio, as: "a")
             let other = try key(
@@ -39,21 +39,21 @@ extension EndToEndTests {
                 "-p", "a", "--workers", openHosts, "--auth-key-file", good, out: "alone")
             #expect(alone.code == 3, "\(alone)")
             #expect(alone.errorOutput.contains("the worker does not take a key"), "\(alone)")
-            // Both ends tell, and neither prints a key.
+            // Both ends report it, and neither prints a key.
             #expect(count("the keys differ", in: worker.program.output) == 1)
             #expect(count("came without a key", in: worker.program.output) == 1)
             #expect(count("the peer speaks TLS", in: open.program.output) == 1)
             for text in [wrong.errorOutput, worker.program.output, worker.program.errorOutput] {
                 #expect(!text.contains("0123456789abcdef") && !text.contains("fedcba98"))
             }
-            // That it is encrypted changes no byte.
+            // Encryption changes no byte.
             let local = try await studio.draw("-p", "a", "--save-latents", out: "local")
             #expect(local.code == 0, "\(local)")
             let name = "00000-100.safetensors"
             #expect(try studio.bytes(name) == studio.bytes(name, out: "local"))
         }
 
-        @Test func tlsDrawsAndPlainPeersAreRefusedByName() async throws {
+        @Test func tlsIsAcceptedAndPlainPeersAreRefusedByName() async throws {
             let studio = try Studio()
             let made = try Certificates(in: studio.directory, "127.0.0.1")
             let program = try RunningProgram(
@@ -87,11 +87,11 @@ extension EndToEndTests {
             let ending = try await studio.draw("-p", "a", "--workers", hosts)
             #expect(ending.code == 2, "\(ending)")
             #expect(ending.errorOutput.contains("node01.example is another machine"), "\(ending)")
-            #expect(studio.names() == nil, "nothing is made before that is told")
+            #expect(studio.names() == nil, "nothing is created before that is reported")
         }
 
-        /// Whoever knocks may call himself anything; the owner's terminal stays as it is.
-        @Test func whatStrangersSayIsOnlyText() async throws {
+        /// Strangers may use any name; the owner's terminal must not be affected.
+        @Test func textFromStrangersIsEscaped() async throws {
             let studio = try Studio()
             let worker = try await studio.worker()
             let none = [UInt8](repeating: 0, count: 32)
@@ -107,7 +107,7 @@ extension EndToEndTests {
             #expect(!worker.program.output.contains("\u{1B}"))
         }
 
-        @Test func badKeyFilesAreToldAtOnce() async throws {
+        @Test func badKeyFilesAreReportedAtOnce() async throws {
             let studio = try Studio()
             let short = try key("secret", in: studio, as: "short")
             let open = try key(String(repeating: "0123456789abcdef", count: 4), in: studio, as: "o")
@@ -122,11 +122,11 @@ extension EndToEndTests {
                 #expect(ending.errorOutput.contains(words), "\(ending)")
             }
             let half = try await studio.draw("-p", "a", "--tls-cert", "c.pem")
-            #expect(half.code == 2 && half.errorOutput.contains("go together"), "\(half)")
+            #expect(half.code == 2 && half.errorOutput.contains("used together"), "\(half)")
         }
 
         /// Others on this machine can neither use the workers of a run nor read their key.
-        @Test func localWorkersTakeNobodyElse() async throws {
+        @Test func localWorkersAcceptOnlyTheirCoordinator() async throws {
             let studio = try Studio()
             let run = try studio.start(
                 ["--steps", "60", "-b", "4", "-p", "a red house", "--json"])

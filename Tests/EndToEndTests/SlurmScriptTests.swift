@@ -55,14 +55,14 @@ extension EndToEndTests {
             return (names ?? []).filter { $0.hasPrefix(".retom-job-") }.sorted()
         }
 
-        @Test func aKilledJobLeavesNoSecretAndTheNextOneTidiesUp() async throws {
+        @Test func aKilledJobLeavesNoSecretAndTheNextOneCleansUp() async throws {
             let killed = try submit(job: 7, running: "7")
             _ = try await killed.line { $0.contains("\"image_written\"") }
             let children = killed.children
             killed.send(SIGKILL)
             #expect(try await killed.ending().code == 128 + SIGKILL)
             for child in children { kill(child, SIGKILL) }
-            // The coordinator holds the directory until it is gone.
+            // The coordinator holds the directory until it has ended.
             while children.contains(where: { kill($0, 0) == 0 }) {
                 try await Task.sleep(for: .milliseconds(5))
             }
@@ -79,11 +79,11 @@ extension EndToEndTests {
 
             let next = try await submit(job: 8, running: "8\n9").ending()
             #expect(next.code == 0, "\(next)")
-            #expect(folders == [".retom-job-9-abcdef"], "job 9 is running still")
+            #expect(folders == [".retom-job-9-abcdef"], "job 9 is still running")
             #expect(try studio.images().count { $0["status"] as? String == "written" } == 9)
         }
 
-        @Test func theTimeLimitEndsAJobInOrderAndItGoesOn() async throws {
+        @Test func theTimeLimitEndsAJobGracefullyAndItResumes() async throws {
             let stopped = try submit(job: 7, running: "7")
             _ = try await stopped.line { $0.contains("\"image_written\"") }
             stopped.send(SIGTERM)

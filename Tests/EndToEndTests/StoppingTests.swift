@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 extension EndToEndTests {
-    /// Signals: programs end in order, and what is on disk stays whole.
+    /// Signals: programs end gracefully, and data on disk stays intact.
     @Suite struct StoppingTests {
         static let slow = ["--steps", "60", "-b", "9", "-p", "a red house", "--json"]
 
@@ -61,7 +61,7 @@ extension EndToEndTests {
             #expect(try await areGone(children))
         }
 
-        /// Hours of steps: whoever waits for this image waits in vain.
+        /// Hours of steps: waiting for this image is futile.
         static let endless = [
             "--steps", "900", "-W", "256", "-H", "256", "-b", "4", "-p", "a red house", "--json",
         ]
@@ -79,13 +79,13 @@ extension EndToEndTests {
             #expect(!run.output.contains("\"image_sampled\""))
         }
 
-        @Test func aSecondInterruptEndsACoordinatorAtOnceAndItsRunGoesOn() async throws {
+        @Test func aSecondInterruptEndsACoordinatorAtOnceAndItsRunResumes() async throws {
             let studio = try Studio()
             let worker = try await studio.worker()
             let hosts = try studio.hosts(worker.address)
             let run = try studio.start(Self.slow + ["--workers", hosts, "--save-latents"])
             _ = try await run.line { $0.contains("\"image_written\"") }
-            // It answers nobody, so that whoever says goodbye to it waits.
+            // It answers nobody, so saying goodbye to it blocks.
             worker.program.send(SIGSTOP)
             run.send(SIGINT)
             try await run.takes(SIGINT)
@@ -103,7 +103,7 @@ extension EndToEndTests {
             try studio.expectEqual("out", "calm", count: 9)
         }
 
-        @Test func anInterruptedDecodingIsToldFromAFailedOne() async throws {
+        @Test func anInterruptedDecodingIsDistinguishedFromAFailedOne() async throws {
             let studio = try Studio()
             let size = ["-W", "256", "-H", "256", "--steps", "1"]
             let sampled = try studio.start(
@@ -126,7 +126,7 @@ extension EndToEndTests {
             run.send(SIGINT)
             let ending = try await run.ending()
             #expect(ending.code == 130, "\(ending)")
-            // What it was writing just then, the next run removes.
+            // The next run removes what it was writing at that moment.
             #expect(try await studio.draw("-p", "a", "--overwrite").code == 0)
             #expect(studio.names()?.contains { $0.hasSuffix(".tmp") } == false)
         }
@@ -140,7 +140,7 @@ extension EndToEndTests {
             run.send(SIGKILL)
             #expect(try await run.ending().code == 128 + SIGKILL)
             #expect(try await areGone(children))
-            // The next run may use the directory: nobody holds its lock.
+            // The next run may use the directory: its lock is free.
             #expect(try await studio.draw("-p", "a", "--overwrite").code == 0)
         }
 

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// What users type and pipe arrives as they meant it, or is refused.
+    /// Typed and piped input arrives as intended, or is refused.
     @Suite struct TypingTests {
         private func prompts(_ studio: Studio, out: String = "out") throws -> [String] {
             try studio.images(out: out).map { image in
@@ -27,7 +27,7 @@ extension EndToEndTests {
             #expect(studio.names(out: "none") == nil)
         }
 
-        /// The words of a Latin-1 terminal, for every program and option.
+        /// Arguments from a Latin-1 terminal, for every program and option.
         @Test func otherEncodingsAreRefused() async throws {
             let studio = try Studio()
             for option in ["-p", "-o", "-m", "--workers"] {
@@ -72,7 +72,7 @@ extension EndToEndTests {
             #expect(ending.code == 0, "\(ending)")
         }
 
-        @Test func wholeJSONFilesAreDrawnAndNeverTheirLines() async throws {
+        @Test func jsonFilesAreReadWholeNotByLine() async throws {
             let studio = try Studio()
             try studio.directory.write(
                 Array("# x\n[\"a red house\",\n {\"prompt\": \"(b:1.2)\", \"seed\": 3}]\n".utf8),

@@ -5,10 +5,10 @@ import ImageCodec
 import Testing
 
 extension EndToEndTests {
-    /// Pictures that workers make.
+    /// Pictures decoded by workers.
     @Suite struct WorkerDecodingTests {
-        /// Same kernels, same pixels: whoever decodes.
-        @Test func theSamePicturesWhoeverDecodes() async throws {
+        /// Same kernels, same pixels, wherever they are decoded.
+        @Test func picturesDoNotDependOnTheDecodingNode() async throws {
             let studio = try Studio()
             let arguments = ["-p", "a red house", "-b", "3"]
             for place in ["coordinator", "workers"] {
@@ -32,7 +32,8 @@ extension EndToEndTests {
             #expect(plain.allSatisfy { $0["worker_decode_class"] == nil })
         }
 
-        /// A VAE that gives no numbers fails the images and is named, whoever decodes, and later.
+        /// A VAE that returns NaN fails the images and is named, on coordinator and workers, and
+        /// later.
         @Test func aDamagedDecoderMakesNoPictures() async throws {
             let studio = try Studio()
             let model = try studio.model(changing: "vae")

@@ -10,7 +10,7 @@ import TensorKit
 import TestSupport
 import Testing
 
-/// The judge against its reference in torch, on renders that it was not trained on.
+/// The judge against its reference in torch, on renders not used for training.
 @Suite("Judge")
 struct AttributeJudgeTests {
     /// Largest difference of an output; outputs reach 25.
@@ -31,7 +31,7 @@ struct AttributeJudgeTests {
     }
 
     @Test(arguments: BackendKind.allCases)
-    func outputsAndDecisionsAreTheReferences(_ backend: BackendKind) throws {
+    func outputsAndDecisionsMatchTheReference(_ backend: BackendKind) throws {
         let judge = try judge(backend)
         let prompts = try AttributePrompt.read(
             path: try EmbeddedModel.judgeDirectory() + "/prompts.json", for: judge.configuration)
@@ -48,7 +48,7 @@ struct AttributeJudgeTests {
             #expect(try #require(difference) <= Self.bound, "picture \(prompt.index)")
             let shown = judge.configuration.scene(found)
             #expect(shown == judge.configuration.scene(reference))
-            // The renderer drew what the prompt says, and the judge sees it.
+            // The renderer drew the prompt, and the judge recognises it.
             let judged = JudgedPicture(prompt, shown: shown, judge: judge.configuration)
             #expect(judged.misses == [])
             #expect(judged.answers.values.allSatisfy { $0.allSatisfy { $0 == true } })

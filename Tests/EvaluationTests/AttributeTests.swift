@@ -10,7 +10,7 @@ import StableDiffusion
 import TestSupport
 import Testing
 
-/// What is asked of a picture, and what the answers come to.
+/// The questions about a picture, and the resulting scores.
 @Suite("Attributes")
 struct AttributeTests {
     private let judge: JudgeConfiguration
@@ -40,12 +40,12 @@ struct AttributeTests {
         return JudgedPicture(prompt, shown: shown, judge: judge)
     }
 
-    @Test func aPictureThatShowsAllMissesNothing() {
+    @Test func aCompletePictureHasNoMisses() {
         let asked = scene([redCar, pine], background: "hills")
         let judged = picture(asked, asked)
         #expect(judged.misses == [])
         #expect(judged.answers[.object] == [true, true])
-        // A pine has no colour to ask for.
+        // A pine has no colour to score.
         #expect(judged.answers[.colour] == [true])
         #expect(judged.answers[.position] == [true, true])
         #expect(judged.answers[.wholeObject] == [true, true])
@@ -67,7 +67,7 @@ struct AttributeTests {
         #expect(gone.answers[.position] == [nil])
     }
 
-    @Test func whatACaptionDoesNotTellIsNotAsked() {
+    @Test func unmentionedAttributesAreNotScored() {
         let shown = scene([], background: "mountains", celestial: "rainbow")
         let judged = picture(scene([], background: "none", celestial: "none"), shown)
         #expect(judged.answers[.background] == nil)
@@ -91,7 +91,8 @@ struct AttributeTests {
         #expect(judged.misses == ["celestial: clouds, not sun", "unasked: pine tree"])
     }
 
-    /// Four prompts for a car: found by the first setting in three, by the second in two others.
+    /// Four prompts for a car: found by the first setting in three pictures, by the second in two
+    /// others.
     private func table() -> AttributeTable {
         var moved = redCar
         moved.position = "right"
@@ -110,7 +111,7 @@ struct AttributeTests {
         let score = table.score(0, .object)
         #expect((score.hits, score.asked) == (3, 4))
         #expect(score.share == 0.75)
-        // Asked of those found only.
+        // Only asked about those found.
         let position = table.score(0, .position)
         #expect((position.hits, position.asked) == (2, 3))
         #expect(table.score(1, .position).share == 1)
@@ -128,7 +129,7 @@ struct AttributeTests {
         #expect((found.points.halfWidth - 25 * 3.182).magnitude < 1e-6)
         let position = try #require(table.difference(1, .position))
         #expect((position.points.mean - 100.0 / 3).magnitude < 1e-9)
-        // The second picture's is open under ReToM: neither lost nor won.
+        // The second picture's question is open under ReToM: neither lost nor won.
         #expect((position.lost, position.won) == (0, 1))
         #expect(table.difference(1, .sky)?.points.halfWidth == 0)
     }
@@ -205,7 +206,7 @@ struct AttributeTests {
     }
 }
 
-/// Where prompts and pictures come from.
+/// The origin of prompts and pictures.
 @Suite("Attributes' input")
 struct AttributeInputTests {
     private let judge: JudgeConfiguration

@@ -59,7 +59,7 @@ struct ComparisonTests {
         let summary = try table().summaryCSV.split(separator: "\n")
         #expect(summary.count == 4)
         #expect(summary[2].hasPrefix("fast,2,2.0,0.0,2.0,21.0,"))
-        // Under which conditions the numbers hold.
+        // The conditions under which the numbers hold.
         #expect(summary[0].hasSuffix(",precision,guidance_scale,model,unet_sha256,vae_sha256"))
         let digests = [String(repeating: "a1", count: 32), String(repeating: "c3", count: 32)]
         #expect(summary[2].hasSuffix(",f32,7.5,\"a,b\"," + digests.joined(separator: ",")))

@@ -11,12 +11,12 @@ struct MeanIntervalTests {
             (1, 12.7062), (2, 4.3027), (5, 2.5706), (6, 2.4469), (9, 2.2622), (19, 2.0930),
             (99, 1.9842), (100_000, 1.9600),
         ])
-    func quantilesAreStudents(degreesOfFreedom: Int, expected: Double) {
+    func quantilesMatchStudents(degreesOfFreedom: Int, expected: Double) {
         let quantile = MeanInterval.quantile(degreesOfFreedom: degreesOfFreedom)
         #expect((quantile - expected).magnitude < 1.5e-3)
     }
 
-    @Test func intervalsAreTheTextbooks() {
+    @Test func intervalsMatchTheTextbook() {
         // 2, 4, 6: standard deviation 2, so 4.303 · 2 / √3.
         let interval = MeanInterval([2, 4, 6])
         #expect(interval.mean == 4)

@@ -9,10 +9,10 @@ import TensorKit
 import TestSupport
 import Testing
 
-/// The mini-CLIP against its reference in torch, on renders that it was not trained on.
+/// The mini-CLIP against its reference in torch, on renders not used for training.
 @Suite("Mini-CLIP")
 struct MiniCLIPTests {
-    /// Largest difference of an embedding's number, relative to the embedding's largest.
+    /// Largest difference of an embedding's value, relative to the embedding's largest.
     static let bound: Float = 1e-3
 
     private func goldens(_ name: String) throws -> String {
@@ -42,7 +42,7 @@ struct MiniCLIPTests {
     }
 
     @Test(arguments: BackendKind.allCases)
-    func embeddingsAndDistancesAreTheReferences(_ backend: BackendKind) throws {
+    func embeddingsAndDistancesMatchTheReference(_ backend: BackendKind) throws {
         let clip = try clip(backend)
         let (pictures, captions) = (try golden("pictures"), try golden("captions"))
         let judge = try AttributeJudge(
@@ -72,7 +72,7 @@ struct MiniCLIPTests {
         }
     }
 
-    @Test func theDistanceToItselfIsNone() throws {
+    @Test func theDistanceToItselfIsZero() throws {
         let reference = try clip().reference
         let spread = (0..<128).reduce(0) { $0 + reference.covariance[$1 * 128 + $1] }
         #expect(reference.frechetDistance(to: reference).magnitude <= 1e-6 * spread)

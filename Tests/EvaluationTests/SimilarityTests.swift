@@ -25,7 +25,7 @@ struct SimilarityTests {
         #expect(one.side == 4)
         #expect(one.values == [1, 0, 1, -1, 0, 1, 0, 0, 1, 0, 1, -1, -1, 0, -1, 1])
         let both = TokenCosines(try features(uncond + text, halves: 2), x: 1, y: 0, windowSide: 2)
-        // A zero token is like none, not even like itself.
+        // A zero token is similar to none, not even to itself.
         #expect(
             both.values == [
                 1, 0.5, 0.5, -0.5, 0.5, 1, 0, 0, 0.5, 0, 1, -0.5, -0.5, 0, -0.5, 0.5,

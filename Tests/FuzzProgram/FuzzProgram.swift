@@ -7,20 +7,20 @@
     import WireFuzzing
     import WireProtocol
 
-    /// Damages as many frames as one likes; which ones follows from the seed.
+    /// Damages any number of frames; the seed determines the damage.
     @main struct FuzzProgram: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "wire-fuzz",
             abstract: "Feed damaged frames to the decoder of a connection.",
-            discussion: "Exits with 1 when a rule is broken or memory grows beyond the limit.")
+            discussion: "Exits with 1 if a rule is broken or memory exceeds the limit.")
 
         @Option(help: "Number of frames.")
         var frames = 100_000
-        @Option(help: "What follows from it: every frame.")
+        @Option(help: "Seed that determines every frame.")
         var seed: UInt64 = 1
-        @Option(help: ArgumentHelp("Most memory at a time.", valueName: "MiB"))
+        @Option(help: ArgumentHelp("Limit of memory in use.", valueName: "MiB"))
         var memory = 128
-        @Option(help: "Instead: write good frames into this directory, for a coverage-guided run.")
+        @Option(help: "Only write good frames into this directory, for a coverage-guided run.")
         var corpus: String?
 
         func run() throws {
@@ -39,7 +39,7 @@
             let peak = usage.ru_maxrss / 1024
             print("\(frames) frames in \(clock.now - begin), at most \(peak) MiB of memory")
             guard peak <= memory else {
-                throw ValidationError("more than \(memory) MiB were in use at a time")
+                throw ValidationError("more than \(memory) MiB were in use")
             }
         }
 

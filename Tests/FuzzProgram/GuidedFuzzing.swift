@@ -11,7 +11,7 @@
         _ target: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
     ) -> CInt
 
-    /// What libFuzzer calls with every input.
+    /// Called by libFuzzer with every input.
     @_cdecl("LLVMFuzzerTestOneInput")
     func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         do {

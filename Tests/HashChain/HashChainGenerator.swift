@@ -8,18 +8,18 @@ package import Worker
 package struct HashChainGenerator: LatentGenerating {
     /// Called before a step is computed; may wait or throw.
     package var beforeStep: @Sendable (GenerationRequest, _ step: Int) throws -> Void = { _, _ in }
-    /// Spoils the latents from this step on.
+    /// Corrupts the latents from this step on.
     package var notANumberFromStep: Int?
-    /// Pretends to be a machine that computes something else.
+    /// Simulates a machine that computes something else.
     package var salt: UInt64 = 0
-    /// Writes checkpoints that nobody can read.
+    /// Writes unreadable checkpoints.
     package var spoilsCheckpoints = false
-    /// Asks for a newer build where a request has this seed.
+    /// Requires a newer build for requests with this seed.
     package var newSeed: UInt64?
     /// Has no memory for a VAE.
     package var refusesPictures = false
 
-    /// Honest, and as fast as it gets, unless it is told otherwise.
+    /// Honest, and as fast as possible, by default.
     package init(
         beforeStep: @escaping @Sendable (GenerationRequest, _ step: Int) throws -> Void = { _, _ in
         }, notANumberFromStep: Int? = nil, salt: UInt64 = 0, spoilsCheckpoints: Bool = false,
@@ -43,7 +43,7 @@ package struct HashChainGenerator: LatentGenerating {
         return run
     }
 
-    /// A picture of the one colour that follows from the latents.
+    /// A picture of a single colour that depends on the latents.
     package func picture(of latents: GeneratedLatents) throws -> WorkerPicture {
         if refusesPictures { throw RetryableGenerationError("no memory for the VAE") }
         let (width, height) = (latents.width * 8, latents.height * 8)
@@ -63,7 +63,7 @@ package struct HashChainGenerator: LatentGenerating {
     }
 }
 
-/// A size that no model of this kind can draw.
+/// A size that no model of this kind can generate.
 package struct SizeError: Error, CustomStringConvertible {
     /// Pixels.
     package var width: Int

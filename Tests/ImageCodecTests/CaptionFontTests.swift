@@ -40,7 +40,7 @@ import Testing
         #expect(font.lines(of: text, width: 200, lineCountMax: 3).count == 3)
     }
 
-    /// The area that a filled letter covers is its outline's area, whatever its position.
+    /// The area covered by a filled letter is its outline's area, whatever its position.
     @Test func coverageIsExact() {
         func ink(_ text: String, x: Int) -> Double {
             var image = RGBImage(width: 120, height: 80)

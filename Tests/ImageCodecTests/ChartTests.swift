@@ -17,7 +17,7 @@ struct ChartTests {
             [color.red, color.green, color.blue] == [UInt8(red), UInt8(green), UInt8(blue)])
     }
 
-    /// Lightness rises all the way, so that a map reads in grey too.
+    /// Lightness increases throughout, so that a map is readable in grey too.
     @Test func lightnessRises() {
         let lightness = (0...64).map { step -> Double in
             let color = ColorScale.viridis.color(Double(step) / 64)
@@ -33,7 +33,7 @@ struct ChartTests {
             title: "A", rows: [("b", [.init(title: "c", values: values, side: 2)])],
             range: 0...1, unit: "cos")
         let image = sheet.rendered()
-        // The colours of the four cells cover a quarter of the map each.
+        // Each of the four cells' colours covers a quarter of the map.
         for value in values {
             let color = ColorScale.viridis.color(value)
             let count = (0..<image.width * image.height).count {
@@ -78,7 +78,7 @@ struct ChartTests {
             ])
         let document = chart.svg()
         #expect(document.contains(">a &lt; b &amp; c</text>"))
-        // The corners of the plot; after the gap a line begins anew.
+        // The corners of the plot; after the gap a new line begins.
         #expect(document.contains(#"d="M76.0 496.0L506.0 60.0M936.0 496.0""#))
         #expect(document.contains(#"x="936.0" y="520" text-anchor="middle""#))
         for text in [">1<", ">4<", ">one<", ">workers<"] { #expect(document.contains(text)) }

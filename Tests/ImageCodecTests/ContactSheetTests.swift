@@ -25,7 +25,7 @@ import Testing
         #expect(layout.columnCount == 2)
     }
 
-    @Test func picturesLieRowByRowAndMissingOnesAreBlack() throws {
+    @Test func picturesAreInRowOrderAndMissingOnesAreBlack() throws {
         let sheet = try ContactSheet(count: 3, cellWidth: 4, cellHeight: 4, style: plain)
         let bytes = try sheet.encoded { index in
             index == 1
@@ -58,7 +58,7 @@ import Testing
         #expect(image[10, 2] == Patterns.waves(width: 8, height: 8)[1, 1])
     }
 
-    @Test func aSheetBeyondTheLimitIsRefusedBeforeAnyPictureIsAskedFor() {
+    @Test func aSheetBeyondTheLimitIsRefusedBeforeAnyPictureIsRequested() {
         let style = ContactSheetStyle(megapixelsMax: 1)
         #expect(
             throws: ImageCodecError.sheetTooLarge(width: 3128, height: 3128, megapixelsMax: 1)

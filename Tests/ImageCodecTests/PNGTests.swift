@@ -52,7 +52,7 @@ import Testing
         #expect(contents.text("missing") == nil)
     }
 
-    @Test func latin1TextTravelsAsTEXtAndOtherTextAsITXt() throws {
+    @Test func latin1TextIsStoredAsTEXtAndOtherTextAsITXt() throws {
         func chunkNames(_ text: String) throws -> [String] {
             let texts = [PNGText(keyword: "parameters", text: text)]
             return chunks(of: try PNG.encode(RGBImage(width: 1, height: 1), texts: texts))

@@ -2,7 +2,7 @@
 
 import ImageCodec
 
-/// Deterministic pictures, by formulas that are as easily written in Python.
+/// Deterministic pictures, by formulas that are as easy to write in Python.
 enum Patterns {
     /// Three channels of waves and ramps; every value occurs.
     static func waves(width: Int, height: Int) -> RGBImage {

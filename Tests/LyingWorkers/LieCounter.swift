@@ -2,10 +2,10 @@
 
 import Foundation
 
-/// How many lies were told, and which images are there: what the honest wait for, so that the run
-/// lasts as long as the liar.
+/// Counts the lies told and the images completed; honest workers wait for it, so that the run lasts
+/// as long as the liar.
 ///
-/// `@unchecked Sendable`: everything is behind the condition's lock.
+/// `@unchecked Sendable`: the condition's lock protects everything.
 final class LieCounter: @unchecked Sendable {
     private let condition = NSCondition()
     private var told = 0
@@ -14,8 +14,8 @@ final class LieCounter: @unchecked Sendable {
     private let tenth: Int
 
     /// - Parameters:
-    ///   - total: lies that will be told.
-    ///   - onTenth: called ten times meanwhile.
+    ///   - total: lies to be told.
+    ///   - onTenth: called ten times along the way.
     init(total: Int, onTenth: @escaping @Sendable () -> Void) {
         tenth = max(1, total / 10)
         self.onTenth = onTenth
@@ -42,17 +42,17 @@ final class LieCounter: @unchecked Sendable {
         }
     }
 
-    /// An image is there.
+    /// Records that an image is complete.
     func note(completed item: Int) {
         _ = condition.withLock { completed.insert(item) }
     }
 
-    /// An image that was there is open again.
+    /// Records that a complete image is pending again.
     func note(open item: Int) {
         _ = condition.withLock { completed.remove(item) }
     }
 
-    /// Whether an image is there.
+    /// Whether an image is complete.
     func isCompleted(_ item: Int) -> Bool {
         condition.withLock { completed.contains(item) }
     }

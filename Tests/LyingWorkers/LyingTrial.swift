@@ -11,32 +11,32 @@ import Synchronization
 import WireProtocol
 import Worker
 
-/// One run of the real coordinator on two honest workers and a liar that is never sent away, over
+/// One run of the real coordinator on two honest workers and a liar that is never excluded, over
 /// loopback sockets.
 package struct LyingTrial: Sendable {
-    /// What the run came to.
+    /// The results of the run.
     package struct Report: Sendable {
-        /// Results and pictures that the liar sent.
+        /// Results and pictures sent by the liar.
         package var lieCount = 0
-        /// Images with the bytes that honest workers make.
+        /// Images with the bytes that honest workers return.
         package var rightCount = 0
-        /// Images with other bytes, a picture of another size, or no outcome, each with why.
+        /// Images with other bytes, a picture of another size, or no outcome, each with the reason.
         package var problems: [String] = []
-        /// How often the coordinator said what the liar did.
+        /// How often the coordinator reported what the liar did.
         package var namedCount = 0
-        /// What it said, without numbers, and how often.
+        /// Its reports, without numbers, and how often.
         package var reasons: [String: Int] = [:]
-        /// Of this process, in bytes, after each tenth of the lies.
+        /// Resident memory of this process, in bytes, after each tenth of the lies.
         package var residentByteCounts: [Int] = []
-        /// Of the whole run.
+        /// Duration of the whole run.
         package var seconds = 0.0
     }
 
     /// Lies to be told.
     package var lieCount: Int
-    /// Images to be drawn meanwhile.
+    /// Images to generate meanwhile.
     package var imageCount: Int
-    /// What the lies follow from.
+    /// The seed of the lies.
     package var seed: UInt64
     private static let model = ModelFingerprint(
         unet: [UInt8](repeating: 1, count: 32), textEncoder: [UInt8](repeating: 2, count: 32),
@@ -97,7 +97,7 @@ package struct LyingTrial: Sendable {
         }
     }
 
-    /// Image k is done when that share of the lies is told.
+    /// Image k is finished when the corresponding share of the lies has been told.
     private func honestWorker(
         _ lies: LieCounter, port: Int, _ group: any EventLoopGroup
     ) -> WorkerServer {
@@ -155,7 +155,7 @@ package struct LyingTrial: Sendable {
             ? nil : "the picture of image \(image.item) is \(size)"
     }
 
-    /// The coordinator's own patience, but that a liar may stay and comes back at once.
+    /// The coordinator's own settings, except that a liar may stay and reconnects at once.
     private var configuration: CoordinatorConfiguration {
         var configuration = CoordinatorConfiguration(
             name: "coordinator", build: "test", kernelClass: "simulated", coreCount: 1,
@@ -171,7 +171,7 @@ package struct LyingTrial: Sendable {
     }
 }
 
-/// A picture of one colour, and none of what overflows.
+/// A picture of one colour, or none if the latents overflow.
 private struct CarefulDecoder: LatentDecoding {
     func decode(_ latents: GeneratedLatents) throws -> DecodedImage {
         guard latents.values.allSatisfy({ abs($0) < 1e30 }) else {
@@ -183,13 +183,13 @@ private struct CarefulDecoder: LatentDecoding {
     }
 }
 
-/// What is noted on several threads.
+/// Records from several threads.
 private final class Diary: Sendable {
     let report = Mutex(LyingTrial.Report())
 }
 
 extension CoordinatorEvent {
-    /// What this says against a worker.
+    /// The complaints about a worker.
     fileprivate func complaint(about worker: String) -> String? {
         switch self {
         case .workerLost(worker, let reason, _), .workerRefused(worker, let reason),

@@ -7,10 +7,10 @@ import TestSupport
 import WireProtocol
 
 /// A worker on a real port that sends results of random shape, value, token and size, as fast as
-/// they are taken.
+/// they are accepted.
 ///
-/// What it never does is to send latents that could be right for an image that is still open: nobody
-/// could tell them from an honest worker's.
+/// It never sends latents that could be right for a pending image: nobody could distinguish them
+/// from an honest worker's.
 final class LyingWorker: Sendable {
     private struct State {
         var random: SplitMix64
@@ -19,9 +19,9 @@ final class LyingWorker: Sendable {
         var connectionCount: UInt64 = 0
     }
 
-    /// Messages from one PING to the next; an outbox holds 1024.
+    /// Messages between two PINGs; an outbox holds 1024.
     private static let batchCount = 64
-    /// Leases that it remembers.
+    /// Leases that it keeps.
     private static let leaseCountMax = 32
 
     /// Results that were sent.
@@ -30,7 +30,7 @@ final class LyingWorker: Sendable {
     private let requests: [GenerationRequest]
     private let state: Mutex<State>
 
-    /// - Parameter lieCount: results after which it only keeps silent.
+    /// - Parameter lieCount: results after which it is silent.
     init(lieCount: Int, requests: [GenerationRequest], lies: LieCounter, seed: UInt64) {
         self.lieCount = lieCount
         self.requests = requests
@@ -67,7 +67,7 @@ final class LyingWorker: Sendable {
             if state.connectionCount.isMultiple(of: 8) { state.leases = [] }
             return state.connectionCount
         }
-        // Now and then it says that it is another process.
+        // Now and then it claims to be another process.
         let name = number / 8
         let instance = (0..<16).map { UInt8(truncatingIfNeeded: name >> (8 * UInt64($0 % 8))) }
         return NodeDescription(
@@ -93,7 +93,7 @@ final class LyingWorker: Sendable {
         lies.add(Self.batchCount)
     }
 
-    // MARK: What it says
+    // MARK: Its messages
 
     private func lie(_ state: inout State) -> Message {
         let own = state.leases.randomElement(using: &state.random)
@@ -102,7 +102,7 @@ final class LyingWorker: Sendable {
             attempt: Int.random(in: 1...3, using: &state.random),
             token: Bool.random(using: &state.random)
                 ? UInt64.random(in: 0...8, using: &state.random) : state.random.next())
-        // Lies that end the connection are rare, so that most of the others are looked at.
+        // Lies that end the connection are rare, so that most of the others are examined.
         switch Int.random(in: 0..<64, using: &state.random) {
         case 0: return result(under: foreign, latents(ofRandomShape: &state.random))
         case 1: return picture(under: foreign, &state.random)
@@ -113,7 +113,7 @@ final class LyingWorker: Sendable {
             return result(under: own, values(for: own, .random(in: 0...2, using: &state.random)))
         default: break
         }
-        // An image that is there already: what else is said of it must change nothing.
+        // A completed image: anything else sent about it must change nothing.
         guard let late = state.leases.last(where: { lies.isCompleted(Int($0.item)) }) else {
             return result(under: foreign, latents(ofRandomShape: &state.random))
         }
@@ -134,7 +134,7 @@ final class LyingWorker: Sendable {
                 sha256: latents.sha256))
     }
 
-    /// Not a number, infinite, or finite but beyond every decoder.
+    /// NaN, infinite, or finite but out of any decoder's range.
     private func values(for lease: Lease, _ kind: Int) -> GeneratedLatents {
         let (height, width) = sides(of: lease)
         let value: Float = [.nan, -.infinity, 3e38][kind]
@@ -148,13 +148,13 @@ final class LyingWorker: Sendable {
         return (request.height / 8, request.width / 8)
     }
 
-    /// Seldom as large as the protocol allows.
+    /// Rarely as large as the protocol allows.
     private func latents(ofRandomShape random: inout SplitMix64) -> GeneratedLatents {
         let sideMax = Int.random(in: 0..<2000, using: &random) == 0 ? WireLimits.latentSideMax : 16
         let shape = [WireLimits.latentChannelCountMax, sideMax, sideMax].map {
             Int.random(in: 1...$0, using: &random)
         }
-        // That of the requests is not one to lie with.
+        // The requests' own shape would not be a lie.
         let channels = shape[1] == shape[2] && shape[0] == 4 ? 5 : shape[0]
         return GeneratedLatents(
             channels: channels, height: shape[1], width: shape[2],

@@ -7,9 +7,9 @@ import StableDiffusion
 import TensorKit
 import Testing
 
-/// A denoising step costs no heap allocation of ours once the first one has run.
+/// A denoising step makes no heap allocation of ours after the first one has run.
 ///
-/// The libraries make some inside a product: oneDNN for its arguments, OpenBLAS for tiny matrices.
+/// The libraries allocate inside a product: oneDNN for its arguments, OpenBLAS for tiny matrices.
 @Suite(.serialized) struct AllocationTests {
     static let machines =
         Machine.float32.filter { $0.instructionSet == Machine.standard.instructionSet }
@@ -40,7 +40,7 @@ import Testing
         #expect(rt_counted_own_allocations() == 0)
         #expect(output.values.contains { $0 != 0 })
     }
-    /// Whole steps: scheduler, noise, guidance and the order of the latents included.
+    /// Whole steps, including scheduler, noise, guidance and the order of the latents.
     @Test(arguments: [1, 2]) func stepsAllocateNothing(_ threadCount: Int) throws {
         let pipeline = try StableDiffusionPipeline(
             model: ModelDirectory(path: try EmbeddedModel.directory()),

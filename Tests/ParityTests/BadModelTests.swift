@@ -7,7 +7,7 @@ import TensorKit
 import TestSupport
 import Testing
 
-/// Model directories that can't be used: one clear error each.
+/// Unusable model directories: one clear error each.
 @Suite struct BadModelTests {
     let directory: TemporaryDirectory
     let backend: any ComputeBackend
@@ -47,7 +47,7 @@ import Testing
         #expect(error.path == directory.file("unet/config.json"))
     }
 
-    /// Options of other models and values that make no sense, with the key that is named.
+    /// Options of other models and invalid values, with the key named in the error.
     static let badValues: [(component: String, key: String, value: String)] = [
         ("unet", "_class_name", "\"UNet2DModel\""),
         (
@@ -111,7 +111,7 @@ import Testing
         #expect("\(error)".contains("\"\(key)\""), "\(error)")
     }
 
-    /// Everything that differs is in one error.
+    /// All differences are in one error.
     @Test func allDifferencesAtOnce() throws {
         try copyModel("unet")
         let path = directory.file("unet/diffusion_pytorch_model.safetensors")
@@ -136,7 +136,7 @@ import Testing
         }
     }
 
-    /// Weights of another model: a list that stays readable.
+    /// Weights of another model: the list stays readable.
     @Test func weightsOfAnotherModel() throws {
         try copyModel("unet")
         try setConfiguration("unet", "block_out_channels", "[32, 32, 32, 32]")
@@ -147,7 +147,7 @@ import Testing
         #expect("\(mismatch)".contains("more"))
     }
 
-    @Test func weightsThatAreNoNumbers() throws {
+    @Test func weightsThatAreNotNumbers() throws {
         try copyModel("unet")
         let path = directory.file("unet/diffusion_pytorch_model.safetensors")
         let source = try SafeTensorsFile(path: path)
@@ -182,7 +182,7 @@ import Testing
         #expect(try #require(error).unexpected == ["text_model.final_layer_norm.bias"])
     }
 
-    /// A folder that was cloned without Git LFS.
+    /// A folder cloned without Git LFS.
     @Test(arguments: [
         "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
         "scheduler/scheduler_config.json", "model_index.json",

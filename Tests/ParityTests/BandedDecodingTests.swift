@@ -7,9 +7,9 @@ import TensorKit
 import TestSupport
 import Testing
 
-/// Pictures that are made band by band, with and without keeping feature maps: the same pictures.
+/// Pictures decoded band by band, with and without keeping feature maps: the same pictures.
 @Suite struct BandedDecodingTests {
-    /// Relative L2 to the picture in one piece; norms sum in another order.
+    /// Relative L2 to the picture decoded whole; norms sum in a different order.
     static let bound = 2e-6
     /// Small maps in many bands: two lines each, a few, and bands of unequal height.
     static let bandByteCounts = [1, 5_000, 40_000]
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    /// Whether maps are kept decides about memory and time alone, where our own convolutions run.
+    /// Whether maps are kept affects only memory and time, if our own convolutions run.
     @Test(arguments: [Machine.float32.last, Machine.bfloat16.last].compactMap { $0 })
     func keptAndRecomputedMapsGiveTheSameBits(_ machine: Machine) throws {
         for model in ["tiny", "tiny2"] {
@@ -72,13 +72,13 @@ import Testing
         #expect(bands.allSatisfy { $0.count <= most })
     }
 
-    /// With less memory the decoder keeps fewer maps and makes the same bytes; with too little it
-    /// says so.
-    @Test func lessMemoryMakesTheSameBytes() throws {
+    /// With less memory the decoder keeps fewer maps and returns the same bytes; with too little it
+    /// throws.
+    @Test func lessMemoryGivesTheSameBytes() throws {
         let model = try ModelDirectory(path: try modelPath("tiny"))
         let compute = ComputeConfiguration(
             backend: .onednn, precision: .float32, threadCount: 2)
-        // Large enough for maps to take more than bands.
+        // Large enough for maps to need more memory than bands.
         let (height, width) = (128, 144)
         var noise = ImageNoise(seed: 3)
         let latents = GeneratedLatents(
@@ -95,7 +95,7 @@ import Testing
         #expect(throws: TensorStorageError.self) { try poor.decode(latents) }
     }
 
-    /// Latents whose decoding leaves the numbers are an error that names the decoder.
+    /// Latents whose decoding gives NaN or infinities are an error that names the decoder.
     @Test(arguments: [Float.nan, .infinity, 3e38])
     func latentsOutOfRangeMakeNoPicture(_ value: Float) throws {
         let decoder = try LatentDecoder(

@@ -9,8 +9,8 @@ import TensorKit
 import TestSupport
 import Testing
 
-/// Model files that are overwritten under a running program: what is read late is an error with its
-/// reason, neither another picture nor the end of the process.
+/// Model files overwritten while a program runs: late reads give an error with its reason, neither
+/// another picture nor a crash.
 @Suite(.serialized)
 struct ChangedModelTests {
     enum Change: CaseIterable {
@@ -27,7 +27,7 @@ struct ChangedModelTests {
         case .overwritten:
             try handle.seek(toOffset: size - 64)
             try handle.write(contentsOf: Data(repeating: 1, count: 64))
-            // Writing in the same tick of the file system's clock would not show.
+            // Writing in the same tick of the file system's clock would go unnoticed.
             try FileManager.default.setAttributes(
                 [.modificationDate: Date(timeIntervalSince1970: 1_000_000_000)],
                 ofItemAtPath: path)
@@ -36,7 +36,7 @@ struct ChangedModelTests {
         try handle.close()
     }
 
-    /// The table of tokens is read for every new prompt.
+    /// The token table is read for every new prompt.
     @Test(arguments: Change.allCases)
     func newPromptsFail(_ kind: Change) throws {
         let folder = try TemporaryDirectory()
@@ -60,7 +60,7 @@ struct ChangedModelTests {
             try draw("a boat")
         }
         #expect("\(try #require(error))".contains("was changed while it was in use"))
-        // What is in memory is still the model that was hashed.
+        // Memory still holds the model that was hashed.
         #expect(try draw("a house") == before)
     }
 
@@ -86,7 +86,7 @@ struct ChangedModelTests {
         #expect(throws: SafeTensorsError.changed(file: weights)) { try encode() }
     }
 
-    /// A new version that takes the old one's name: the old one stays open.
+    /// A new version that replaces the old one by name: the old one stays open.
     @Test func filesThatAreReplacedDoNoHarm() throws {
         let folder = try TemporaryDirectory()
         let model = try folder.copy(try Goldens.path("tiny"), as: "model")

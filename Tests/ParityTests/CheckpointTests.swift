@@ -6,7 +6,7 @@ import StableDiffusion
 import TensorKit
 import Testing
 
-/// Images that go on elsewhere from a checkpoint: the same bits as without.
+/// Images resumed elsewhere from a checkpoint: the same bits as without.
 @Suite(.serialized) struct CheckpointTests {
     static func pipeline(_ precision: Precision) throws -> StableDiffusionPipeline {
         try StableDiffusionPipeline(
@@ -23,7 +23,7 @@ import Testing
             samplingMethod: method, eta: 0.5, tokenMerging: merging)
     }
 
-    /// A merging that reuses plans for some calls and makes them anew in others.
+    /// A merging that reuses plans for some calls and makes new ones for others.
     static func merging(_ method: String) -> TokenMergeConfiguration {
         var merging = TokenMergeConfiguration(method: method)
         merging.maximumDownsample = 8
@@ -53,10 +53,10 @@ import Testing
         return course
     }
 
-    /// Every sampler, every way to merge, after every call: another pipeline makes the same latents,
-    /// and counts the same.
+    /// Every sampler, every merge method, after every call: another pipeline computes the same
+    /// latents and the same counts.
     @Test(arguments: OneDNNLibrary.supportsBFloat16 ? [Precision.float32, .bfloat16] : [.float32])
-    func anotherPipelineGoesOnToTheSameBits(_ precision: Precision) throws {
+    func anotherPipelineResumesToTheSameBits(_ precision: Precision) throws {
         let (first, second) = (try Self.pipeline(precision), try Self.pipeline(precision))
         for method in SamplingMethod.allCases {
             for merging in Self.mergings {
@@ -85,7 +85,7 @@ import Testing
         #expect(throws: SavedStateError.foreign("request")) {
             try pipeline.begin(other, from: checkpoint)
         }
-        // Whole, as far as the digest goes, but with any one word changed: refused or drawn on.
+        // Valid digest, but with any one word changed: refused or resumed.
         let words = checkpoint.count / 4 - 2
         for word in stride(from: 0, to: words, by: max(1, words / 500)) {
             for mask: [UInt8] in [[0, 0x40, 0, 0], [0xff, 0xff, 0xff, 0x7f]] {
@@ -94,7 +94,7 @@ import Testing
                 #expect(throws: SavedStateError.damaged) {
                     try pipeline.begin(request, from: damaged)
                 }
-                // A state that lies about itself may be taken, but must not trap.
+                // A false state may be accepted, but must not trap.
                 _ = try? Self.draw(request, by: pipeline, from: Self.sealed(damaged))
             }
         }
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    /// The same words with a digest that fits.
+    /// The same words with a matching digest.
     private static func sealed(_ checkpoint: [UInt8]) -> [UInt8] {
         var writer = WordWriter()
         writer.write(

@@ -8,16 +8,16 @@ import TestSupport
 import Testing
 import TokenMerging
 
-/// Where merged tokens are equal, merging with proportional attention changes nothing: each key
-/// that stands for m tokens counts as m.
+/// If merged tokens are equal, merging with proportional attention changes nothing: each key that
+/// represents m tokens counts as m.
 ///
-/// The network is a whole U-Net whose 3×3 kernels look at their centre alone. Latents that are
-/// constant in cells then give feature maps that are constant in cells at every level, so every
-/// group of tokens that merges is of equal ones, in every block.
+/// The network is a whole U-Net whose 3×3 kernels use only their centre. Latents that are constant
+/// in cells then give feature maps that are constant in cells at every level, so every group of
+/// merged tokens consists of equal ones, in every block.
 @Suite struct EqualTokensTests {
     /// Cells of 16 × 16 latents, at the deepest level still of 2 × 2 tokens.
     ///
-    /// The last column and row are missing, so that not all groups are of as many tokens.
+    /// The last column and row are missing, so that group sizes differ.
     private static let side = 31
 
     static let machines = [BackendKind.openblas, .onednn].map {
@@ -55,7 +55,8 @@ import TokenMerging
         return configuration
     }
 
-    /// With the counts, merging is the unmerged network up to rounding; without, it is far from it.
+    /// With the counts, merging equals the unmerged network up to rounding; without, it is far from
+    /// it.
     ///
     /// This network amplifies rounding: unmerged, the two libraries are 2e-5 apart.
     @Test(arguments: machines, configurations)

@@ -10,7 +10,7 @@ import Testing
     private static let prefix = "down_blocks.0.attentions.0.transformer_blocks.0.ff."
     private static let channels = 16
 
-    /// Tokens in parts give what all at once give, in less memory; 601 are cut unevenly.
+    /// Tokens in parts give the same result as all at once, in less memory; 601 are split unevenly.
     @Test(arguments: Machine.float32 + Machine.bfloat16)
     func partsGiveWhatTheWholeGives(_ machine: Machine) throws {
         let whole = try result(partByteCount: .max, machine: machine)

@@ -14,7 +14,8 @@ enum FullSizeModels {
 
 /// Models of full size, only when `RETOM_FULL_MODELS` names directories.
 ///
-/// `scripts/goldens/full_size.py` puts their goldens beside them. They also report what calls cost.
+/// `scripts/goldens/full_size.py` puts their goldens beside them. They also report the cost of
+/// calls.
 @Suite(.serialized, .enabled(if: !FullSizeModels.paths.isEmpty))
 struct FullSizeTests {
     static let machines = [Machine.float32.last, Machine.bfloat16.last].compactMap { $0 }
@@ -108,8 +109,8 @@ struct FullSizeTests {
                 + "\(lanes.lanes[0].workspace.peakByteCount >> 20) MiB, \(Self.cost())")
     }
 
-    /// Processor seconds so far, which other programs disturb less than the time on the clock, and
-    /// resident memory now and at its highest.
+    /// Processor seconds so far, which other programs disturb less than wall-clock time, and
+    /// current and peak resident memory.
     private static func cost() -> String {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)

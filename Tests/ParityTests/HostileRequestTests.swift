@@ -6,9 +6,9 @@ import TestSupport
 import Testing
 import TokenMerging
 
-/// Whatever a request says is refused with a reason or drawn: no value ends a worker.
+/// Any request is refused with a reason or generated: no value crashes a worker.
 @Suite(.serialized) struct HostileRequestTests {
-    @Test func anyRequestIsRefusedOrDrawn() throws {
+    @Test func anyRequestIsRefusedOrGenerated() throws {
         let pipeline = try MergedImageTests.pipeline()
         var generator = SplitMix64(state: 14)
         var (refused, drawn) = (0, 0)
@@ -31,8 +31,8 @@ import TokenMerging
         #expect(refused > 50 && drawn > 10, "\(refused) refused, \(drawn) drawn")
     }
 
-    /// The value that ended workers, and the largest that is taken.
-    @Test func aLargeImportancePoolIsRefusedOrDrawn() throws {
+    /// The value that crashed workers, and the largest accepted one.
+    @Test func aLargeImportancePoolIsRefusedOrGenerated() throws {
         let pipeline = try MergedImageTests.pipeline()
         var merging = TokenMergeConfiguration(method: "importance")
         merging.importanceWarmupCallCount = 0

@@ -55,8 +55,8 @@ import TokenMerging
         #expect(error <= 1e-3, "relative L2 \(error)")
     }
 
-    /// diffusers with ToDo's coarser keys and values (25 steps), and with scikit-learn's clusters (2
-    /// steps), each written from the papers: the same latents.
+    /// diffusers with ToDo's coarser keys and values (25 steps), and with scikit-learn's clusters
+    /// (2 steps), each written from the papers: the same latents.
     @Test(arguments: [("todo", 25, 256), ("atc", 2, 64)])
     func methodsWithoutAPackage(_ method: String, steps: Int, size: Int) throws {
         let goldens = try Goldens("merged_methods")
@@ -76,7 +76,7 @@ import TokenMerging
     /// An image is a function of its request: alone, after others, and after others of other sizes
     /// and methods.
     @Test(arguments: methods)
-    func imagesKnowNothingOfEachOther(_ method: String) throws {
+    func imagesAreIndependent(_ method: String) throws {
         let merging = TokenMergeConfiguration(method: method)
         let pipeline = try Self.pipeline()
         let alone = try Self.latents(pipeline, Self.request(steps: 3, size: 64, merging))
@@ -89,7 +89,7 @@ import TokenMerging
         #expect(plain != alone)
     }
 
-    @Test func statisticsAreTheImages() throws {
+    @Test func statisticsBelongToTheImage() throws {
         let pipeline = try Self.pipeline()
         let run = try pipeline.begin(Self.request(steps: 6, size: 64, TokenMergeConfiguration()))
         while try run.next() != nil {}

@@ -19,7 +19,7 @@ import TokenMerging
         return configuration
     }
 
-    /// Every method, and the switches that change what runs.
+    /// Every method, and the switches that select code paths.
     static let configurations = [
         configuration("retom"),
         configuration("retom") { $0.scope = .keysValues },
@@ -38,7 +38,7 @@ import TokenMerging
         configuration("atc"), configuration("importance"), configuration("todo"),
     ]
 
-    /// What merging saves is, to the operation, what the cost functions say.
+    /// The work saved by merging is exactly what the cost functions predict.
     @Test(arguments: ["tiny", "mixed", "postcards"], configurations)
     func savedWorkIsExact(_ model: String, _ configuration: TokenMergeConfiguration) throws {
         let network = try MergedUNet(model, threadCount: 2)
@@ -64,10 +64,10 @@ import TokenMerging
         #expect(whole.convolutionFLOPs == merged.convolutionFLOPs)
     }
 
-    /// One thread runs both halves as a batch or one after the other, two threads run them side by
-    /// side: rounding apart, the results are the same.
+    /// One thread runs both halves as a batch or one after the other, two threads run them in
+    /// parallel: the results are the same except for rounding.
     @Test(arguments: configurations)
-    func lanesDecideNothing(_ configuration: TokenMergeConfiguration) throws {
+    func lanesDoNotAffectResults(_ configuration: TokenMergeConfiguration) throws {
         let single = try MergedUNet("postcards", threadCount: 1).run(configuration, calls: 3)
         let double = try MergedUNet("postcards", threadCount: 2).run(configuration, calls: 3)
         let triple = try MergedUNet("postcards", threadCount: 3).run(configuration, calls: 3)
@@ -87,8 +87,8 @@ import TokenMerging
         #expect(try network.run(Self.configuration(method), calls: 1).output != whole)
     }
 
-    /// Both halves have the same text here, so both features are the same: a plan made from both is
-    /// the plan made from one.
+    /// Both halves have the same text here, so both features are the same: a plan made from both
+    /// equals the plan made from one.
     @Test func halvesShareTheirPlan() throws {
         let network = try MergedUNet("postcards", threadCount: 2, hasEqualTexts: true)
         let shared = try network.run(Self.configuration("retom"), calls: 2)

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import TokenMerging
 
-/// What is said of requests from configurations alone is what the model itself would say.
+/// What configurations alone say about requests agrees with the model itself.
 @Suite struct ModelDescriptionTests {
     private func embedded() throws -> ModelDescription {
         try ModelDescription(of: try ModelDirectory(path: try EmbeddedModel.directory()))
@@ -25,7 +25,7 @@ import TokenMerging
 
     /// The U-Net's transformer blocks, counted without its weights.
     @Test(arguments: ["postcards", "tiny", "tiny2", "mixed", "plain"])
-    func mergeSitesAreTheNetworks(_ name: String) throws {
+    func mergeSitesMatchTheNetwork(_ name: String) throws {
         let folder = try TemporaryDirectory()
         _ = try folder.copy("\(try modelPath(name))/unet", as: "unet")
         // Its text encoder has the right width.
@@ -43,7 +43,7 @@ import TokenMerging
         #expect(sites == unet.mergeSites(for: description.latentsShape(of: request)))
     }
 
-    @Test func whatNoWorkerCanMergeIsRefused() throws {
+    @Test func impossibleMergingIsRefused() throws {
         let description = try embedded()
         let atc = TokenMergeConfiguration(method: "atc")
         try description.check(request(atc, size: 768))
@@ -74,8 +74,8 @@ import TokenMerging
         return try ModelDescription(of: try ModelDirectory(path: folder.path))
     }
 
-    /// What Stable Diffusion 1.5's file says.
-    @Test func whatIsLeftOutIsTold() throws {
+    /// Stable Diffusion 1.5's published file.
+    @Test func omittedComponentsAreReported() throws {
         let published = """
             {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.6.0",
              "feature_extractor": ["transformers", "CLIPImageProcessor"],
@@ -106,7 +106,7 @@ import TokenMerging
             #expect(text.contains("model_index.json") && text.contains("\"\(name)\""), "\(text)")
             #expect(text.contains("StableDiffusionPipeline"))
         }
-        // Code of its own.
+        // Custom code.
         #expect(throws: ConfigurationError.self) {
             try description("{\"_class_name\": [\"lpw\", \"LongPromptPipeline\"]}")
         }

@@ -9,7 +9,7 @@ import TensorKit
 import TestSupport
 import Testing
 
-/// Model folders that hold more than the plain pipeline's parts, against diffusers' latents
+/// Model folders that hold more than the parts of the plain pipeline, against diffusers' latents
 /// (`scripts/goldens/model_folders.py`).
 @Suite(.serialized)
 struct ModelFolderTests {
@@ -25,8 +25,8 @@ struct ModelFolderTests {
         return run.latents.values
     }
 
-    /// What diffusers 0.42 and transformers 5 save after `load_textual_inversion`: tokens that only
-    /// `tokenizer.json` names, one of them of three vectors.
+    /// Saved by diffusers 0.42 and transformers 5 after `load_textual_inversion`: tokens that only
+    /// `tokenizer.json` lists, one of them with three vectors.
     @Test(arguments: [
         ("first", "a <ship> on the sea under a <glow> sky"),
         ("twice", "<ship> and <SHIP> beside a house"),
@@ -75,7 +75,7 @@ struct ModelFolderTests {
         #expect(distance <= Self.latentsDistanceMax, "\(distance)")
     }
 
-    /// A copy of the embedded model, but for one part.
+    /// A copy of the embedded model, except for one part.
     private static func embeddedCopy(without part: String) throws -> TemporaryDirectory {
         let folder = try TemporaryDirectory()
         let source = try EmbeddedModel.directory()
@@ -87,7 +87,7 @@ struct ModelFolderTests {
 
     /// Changes one tensor of a file, by the name without `text_model.`.
     ///
-    /// - Returns: its first length now.
+    /// - Returns: its new first length.
     private static func change(
         _ path: String, _ name: String,
         _ body: (inout [Int], inout [Float]) throws -> Void

@@ -12,8 +12,8 @@ import Testing
 /// Whole images of the embedded model against diffusers' pipeline.
 @Suite(.serialized)
 struct PipelineParityTests {
-    /// f32 rounding over 25 steps, at a size for which the model was not trained and where it
-    /// doubles differences most.
+    /// f32 rounding over 25 steps, at a size for which the model was not trained and which
+    /// amplifies differences most.
     private static let latentsDistanceMax = 3e-4
     /// A bf16 picture shows the same scene.
     private static let bfloat16DecibelsMin = 28.0
@@ -60,7 +60,7 @@ struct PipelineParityTests {
         }
     }
 
-    /// Unguided images run on other lanes than guided ones; neither may leave a trace.
+    /// Unguided images use other lanes than guided ones; neither may affect the other.
     @Test
     func imagesDoNotDependOnWhatRanBefore() throws {
         let pipeline = try Self.pipeline(.onednn)
@@ -77,7 +77,7 @@ struct PipelineParityTests {
         #expect(first != second)
     }
 
-    /// A picture too large for the memory fails by itself, and the next one is drawn.
+    /// A picture too large for the memory fails alone, and the next one is generated.
     @Test
     func tooLittleMemoryIsATypedError() throws {
         let pipeline = try Self.pipeline(.onednn)
@@ -107,7 +107,7 @@ struct PipelineParityTests {
     }
 }
 
-/// What this processor can run.
+/// The backends this processor can run.
 private enum OneDNNSupport {
     static var hasBFloat16: Bool {
         let asked = ComputeConfiguration(backend: .onednn, precision: .bfloat16, threadCount: 1)

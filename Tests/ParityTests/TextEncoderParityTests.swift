@@ -24,7 +24,7 @@ import Testing
         try check(model, machine, bound: Self.bfloat16Bound)
     }
 
-    /// Layers that are packed for every prompt, one at a time, are the same layers.
+    /// Layers packed for every prompt, one at a time, give the same results.
     @Test(arguments: Machine.float32 + Machine.bfloat16, [1, 3])
     func layersThatAreNotKept(_ machine: Machine, threadCount: Int) throws {
         let goldens = try Goldens("tiny2")

@@ -24,7 +24,7 @@ import Testing
         try check(model, machine, bound: Self.bfloat16Bound)
     }
 
-    /// Two halves of a batch in two lanes of their own give what one batch gives.
+    /// Two halves of a batch in separate lanes give the same result as one batch.
     @Test func batchEqualsLanes() throws {
         let machine = Machine.standard
         let goldens = try Goldens("tiny")
@@ -89,7 +89,7 @@ import Testing
     }
 }
 
-/// One call as the goldens have it.
+/// One call as in the goldens.
 struct UNetCall {
     private var sample: Tensor
     private var text: Tensor

@@ -11,7 +11,7 @@ import Testing
     static let bound = 1e-4
     /// Least PSNR of a picture in f32, dB.
     static let signalToNoise = 50.0
-    /// Least PSNR of a picture in bf16, dB: worse than this would be seen.
+    /// Least PSNR of a picture in bf16, dB: anything worse would be visible.
     static let bfloat16SignalToNoise = 30.0
 
     static let models = ["tiny", "tiny2", "postcards"]
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    /// Bytes of a picture as `VaeImageProcessor` rounds them, outside of −1…1 too.
+    /// Bytes of a picture as rounded by `VaeImageProcessor`, including values outside −1…1.
     @Test(arguments: models)
     func pixels(_ model: String) throws {
         let goldens = try Goldens(model)

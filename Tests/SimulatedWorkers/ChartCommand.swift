@@ -4,18 +4,18 @@ import ArgumentParser
 import Foundation
 import ImageCodec
 
-/// Draws what `scripts/scaling` measured.
+/// Plots the measurements of `scripts/scaling`.
 struct ChartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chart",
-        abstract: "Draw efficiency over the number of workers as PNG and SVG.",
+        abstract: "Plot efficiency over the number of workers as PNG and SVG.",
         discussion: "The table has lines of 'series TAB workers TAB efficiency in percent'.")
 
     @Option(help: "The table.")
     var table: String
     @Option(help: "Path of the pictures, without .png and .svg.")
     var output: String
-    @Option(help: "What stands on top.")
+    @Option(help: "Title of the chart.")
     var title: String
 
     func run() throws {

@@ -13,11 +13,11 @@ import NodeSupport
 import StableDiffusion
 import Synchronization
 
-/// Draws a batch with the real coordinator but for the decoder, and tells what it cost.
+/// Generates a batch with the real coordinator except for the decoder, and reports its cost.
 struct DrawCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "draw",
-        abstract: "Draw a batch on the workers of a hosts file; pictures are not decoded.")
+        abstract: "Generate a batch on the workers of a hosts file, without decoding.")
 
     @Option(help: "The list of workers.")
     var hosts: String
@@ -41,7 +41,7 @@ struct DrawCommand: AsyncParsableCommand {
             model: try ModelFingerprint(of: directory),
             latents: LatentFormat(channelCount: 4, scale: 8))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        // Of every image a line would be part of what is measured.
+        // A line per image would distort the measurement.
         var logger = Logger(label: "draw") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .warning
         let coordinator = Coordinator(
@@ -64,7 +64,7 @@ struct DrawCommand: AsyncParsableCommand {
     }
 }
 
-/// Shows that latents arrived; a picture of one pixel stands for the real one.
+/// Checks that latents arrived; a picture of one pixel replaces the real one.
 private struct NoDecoder: LatentDecoding {
     func decode(_ latents: GeneratedLatents) -> DecodedImage {
         DecodedImage(width: 1, height: 1, pixels: [0, 0, 0])

@@ -7,7 +7,7 @@ import GenerationTypes
 import Glibc
 import Synchronization
 
-/// Watches a run: when images were done, how much memory the coordinator had then.
+/// Watches a run: when images were finished, and the coordinator's memory at that time.
 final class DrawMeter: Sendable {
     private struct State {
         var begin: ContinuousClock.Instant?
@@ -25,7 +25,7 @@ final class DrawMeter: Sendable {
         self.workerCount = workerCount
     }
 
-    /// Time counts from the first image that is given out.
+    /// Time counts from the first lease.
     func note(_ event: CoordinatorEvent) {
         guard case .assigned = event else { return }
         state.withLock { state in
@@ -34,7 +34,7 @@ final class DrawMeter: Sendable {
         }
     }
 
-    /// An image is done; memory is looked at ten times in a run.
+    /// Records a finished image; memory is measured ten times in a run.
     func finished() {
         state.withLock { state in
             state.times.append(.now - (state.begin ?? .now))
@@ -49,7 +49,7 @@ final class DrawMeter: Sendable {
     func report(_ summary: CoordinatorSummary, cpuSeconds: Double) -> String {
         let state = state.withLock { $0 }
         let seconds = state.times.last?.seconds ?? 0
-        // From then on at least one worker has nothing to do.
+        // From then on at least one worker is idle.
         let firstIdle = state.times[max(0, state.times.count - workerCount)].seconds
         let mebibyte = 1024.0 * 1024.0
         let words: [(String, Double)] = [
@@ -68,9 +68,9 @@ final class DrawMeter: Sendable {
     }
 }
 
-/// What the system says about this process.
+/// The system's figures for this process.
 enum ProcessStatus {
-    /// Memory it holds at the moment.
+    /// Current resident memory.
     static var residentByteCount: Int {
         let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
         let words = text.split(separator: " ")

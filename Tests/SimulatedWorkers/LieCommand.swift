@@ -3,25 +3,25 @@
 import ArgumentParser
 import LyingWorkers
 
-/// Feeds a coordinator the results of a liar.
+/// Feeds a liar's results to a coordinator.
 struct LieCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lie",
-        abstract: "Draw images on honest workers while another one sends false results.",
+        abstract: "Generate images on honest workers while another one sends false results.",
         discussion: """
-            Their shapes, values, sizes and tokens are random. Exits with 1 when an image is lost or \
+            Their shapes, values, sizes and tokens are random. Exits with 1 if an image is lost or \
             false, the liar is not named, or memory grows.
             """)
 
     @Option(help: "False results and pictures.")
     var results = 1_000_000
-    @Option(help: "Images drawn meanwhile.")
+    @Option(help: "Images generated meanwhile.")
     var images = 200
-    @Option(help: "What follows from it: every lie.")
+    @Option(help: "Seed that determines every lie.")
     var seed: UInt64 = 1
     @Option(
         help: ArgumentHelp(
-            "Most that memory may grow from the first tenth to the last.", valueName: "MiB"))
+            "Limit of memory growth from the first tenth to the last.", valueName: "MiB"))
     var growth = 16
 
     func run() async throws {

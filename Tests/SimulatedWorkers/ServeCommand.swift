@@ -20,9 +20,9 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Host workers until SIGTERM or the end of standard input.",
         discussion: """
-            Each worker has a port of its own and is a real one but for its generator: that takes \
+            Each worker has its own port and is real except for its generator, which takes \
             the given time for an image, step by step, and returns a hash of the request as \
-            latents. The hosts file appears when all of them listen.
+            latents. The hosts file appears when all of them are listening.
             """)
 
     @Option(help: "Number of workers.")

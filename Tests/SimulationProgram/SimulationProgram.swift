@@ -3,24 +3,24 @@
 import ArgumentParser
 import ClusterSimulation
 
-/// Simulates clusters in virtual time, as many as one likes, each from one seed.
+/// Simulates any number of clusters in virtual time, each from one seed.
 @main struct SimulationProgram: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster-simulation",
-        abstract: "Simulate clusters with faults; every run follows from its seed.")
+        abstract: "Simulate clusters with faults; the seed determines every run.")
 
     @Option(help: "Seed of the first run; the others follow it.")
     var seed: UInt64 = 1
     @Option(help: "Number of runs.")
     var runs: UInt64 = 1
-    @Option(help: "Plant this bug; 'all' plants each in turn and tells how many seeds find it.")
+    @Option(help: "Plant this bug; 'all' plants each in turn and reports how many seeds find it.")
     var bug: String?
     @Flag(help: "Print every event of one run.")
     var trace = false
-    @Option(help: "Go on until this many runs broke a rule.")
+    @Option(help: "Continue until this many runs broke a rule.")
     var failures = 1
 
-    @Option(help: "Instead: draw a batch of this many equal images without faults.")
+    @Option(help: "Only run a batch of this many equal images without faults.")
     var batch: Int?
     @Option(parsing: .upToNextOption, help: "Seconds per step of each worker of the batch.")
     var stepSeconds: [Double] = [1, 1, 10]

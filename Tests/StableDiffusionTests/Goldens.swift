@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-/// Files that the scripts under `scripts/goldens` wrote.
+/// Files written by the scripts in `scripts/goldens`.
 enum Goldens {
     /// Decodes a golden; a missing one fails the test.
     static func decode<Value: Decodable>(_ type: Value.Type, from name: String) throws -> Value {
@@ -15,7 +15,7 @@ enum Goldens {
         return try decoder.decode(type, from: Data(contentsOf: url))
     }
 
-    /// Where a golden folder lies.
+    /// The path of a golden folder.
     static func folder(_ name: String) throws -> URL {
         try #require(
             Bundle.module.url(forResource: name, withExtension: nil, subdirectory: "Goldens"),

@@ -13,7 +13,7 @@ import Testing
         return writer.finish()
     }
 
-    @Test func everythingComesBack() throws {
+    @Test func everythingSurvivesTheRoundTrip() throws {
         var reader = try WordReader(Self.written())
         #expect(try reader.read(in: 0...7) == 7)
         #expect(try reader.readWide() == UInt64.max - 1)

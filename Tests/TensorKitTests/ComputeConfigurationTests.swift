@@ -22,7 +22,7 @@ import Testing
         for cpu in [Self.cpu(avx512: true, bf16: true), Self.cpu(avx512: true, amx: true)] {
             let new = try automatic.resolve(cpu: cpu, oneDNNHasBFloat16: true)
             #expect(new.backend == .onednn && new.precision == .bfloat16)
-            // The processor could, the library can't.
+            // The processor supports it, the library does not.
             let limited = try automatic.resolve(cpu: cpu, oneDNNHasBFloat16: false)
             #expect(limited.precision == .float32)
         }
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    /// A limit takes away what is newer, for every part that looks at the processor.
+    /// A limit removes newer features for every part that queries the processor.
     @Test(arguments: InstructionSet.allCases)
     func limitsLeaveWhatIsOlder(_ limit: InstructionSet) throws {
         let new = Self.cpu(avx512: true, bf16: true, amx: true)
@@ -87,7 +87,7 @@ import Testing
         #expect(OpenBLASLibrary.coreType(for: Self.cpu(avx2: false)) == nil)
     }
 
-    /// Whatever the environment asks of OpenBLAS, it runs what fits, and says so.
+    /// Whatever the environment requests, OpenBLAS runs suitable kernels and reports them.
     @Test func libraryRunsTheKernelsThatWereAskedFor() throws {
         let cpu = CPUInfo.detect()
         let library = try OpenBLASLibrary(cpu: cpu)

@@ -3,7 +3,7 @@
 import TensorKit
 import Testing
 
-/// The same bits, whoever else computes and however often; nearly the same with other teams.
+/// The same bits, regardless of concurrency and repetition; nearly the same with other teams.
 @Suite struct LayerDeterminismTests {
     private static let cases: [LayerCase] = [
         .linear(rows: 77, 64, 320),
@@ -63,7 +63,7 @@ import Testing
 
     /// What a layer computes must not depend on the shapes it has seen before.
     @Test(arguments: BackendUnderTest.available)
-    func historyLeavesNoTrace(_ backend: BackendUnderTest) throws {
+    func earlierShapesHaveNoEffect(_ backend: BackendUnderTest) throws {
         let sizes = [(32, 32), (1, 1), (7, 9), (16, 16), (64, 8)]
         let cases = sizes.map { LayerCase.convolution(64, 64, size: 3, height: $0.0, width: $0.1) }
         let made = try backend.make()

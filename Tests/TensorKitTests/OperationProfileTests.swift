@@ -4,9 +4,9 @@ import TensorKit
 import Testing
 
 @Suite struct OperationProfileTests {
-    @Test func operationsAreNotedOnceWithTheirWork() throws {
+    @Test func operationsAreRecordedOnceWithTheirWork() throws {
         let backend = BackendUnderTest(kind: .onednn, precision: .float32)
-        // With gaps and another residual the layer copies and adds by itself: that is part of it.
+        // With gaps and another residual the layer copies and adds by itself: that is included.
         let layer = try PreparedLayer(
             LayerCase.linear(rows: 12, 8, 24).with {
                 $0.outputGap = 5

@@ -17,7 +17,7 @@ struct OperationRun: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { "isa \(isa.rawValue), \(threadCount) threads" }
 
-    /// Runs a pass as a pipeline does: dry, to size the workspace, then for real.
+    /// Runs a pass as a pipeline does: a dry run to size the workspace, then for real.
     ///
     /// - Returns: the lane, for its counts.
     @discardableResult

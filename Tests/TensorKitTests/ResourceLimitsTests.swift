@@ -69,7 +69,7 @@ import Testing
         #expect(limits(memberships, Self.single, none).processorCount == nil)
     }
 
-    /// Docker without a namespace of its own mounts the part of the tree that is the container's.
+    /// Without its own namespace, Docker mounts the container's part of the tree.
     @Test func aPartOfTheTreeIsFoundWhereItIsMounted() {
         let mounts = [
             "32 31 0:29 /docker/ab\\040c /mnt/cpu rw - cgroup cgroup rw,cpu",

@@ -51,7 +51,7 @@ import Testing
     @Test func lanesAllRunOnThreadsOfTheirOwn() throws {
         let lanes = try ComputeLanes(
             split: LaneSplit(threadCount: 3, halves: 3), kernels: testKernels())
-        // Everyone waits for everyone: this only ends if the lanes really run at once.
+        // Each lane waits for all others: this ends only if the lanes really run concurrently.
         for _ in 0..<200 {
             let arrived = SharedCounter()
             lanes.run { lane, index in
@@ -78,7 +78,7 @@ import Testing
                 }
             }
         }
-        // A single lane meets nobody.
+        // A single lane waits for nobody.
         let alone = try ComputeLanes(split: LaneSplit(threadCount: 1), kernels: testKernels())
         alone.run { _, _ in alone.meet() }
     }

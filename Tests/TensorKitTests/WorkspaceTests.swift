@@ -40,12 +40,12 @@ import Testing
                 #expect(UInt(bitPattern: tensor.rawPointer).isMultiple(of: 64))
             }
             let end = first.rawPointer + Self.shape.elementCount * 2
-            // Room for a whole vector behind the end.
+            // Room for a whole vector past the end.
             #expect(end + 64 <= second.rawPointer)
         }
     }
 
-    @Test func scopesGiveBackWhatTheyTook() throws {
+    @Test func scopesReleaseTheirMemory() throws {
         let workspace = Workspace()
         workspace.scope { _ = workspace.bytes(1000) }
         try workspace.allocate()

@@ -12,7 +12,7 @@ package struct Certificates: Sendable {
 
     /// Makes an authority and certificates for these workers; runs openssl.
     ///
-    /// - Parameter arguments: hosts, behind options if any.
+    /// - Parameter arguments: hosts, preceded by options if any.
     package init(
         in directory: TemporaryDirectory, folder: String = "certificates", _ arguments: String...
     ) throws {

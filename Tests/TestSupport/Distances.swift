@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// ‖found − expected‖ / ‖expected‖; infinite when a value is no number or the counts differ.
+/// ‖found − expected‖ / ‖expected‖; infinite if a value is not a number or the counts differ.
 package func relativeL2(_ found: [Float], _ expected: [Float]) -> Double {
     guard found.count == expected.count else { return .infinity }
     var difference = 0.0
@@ -15,7 +15,7 @@ package func relativeL2(_ found: [Float], _ expected: [Float]) -> Double {
     return norm > 0 ? (difference / norm).squareRoot() : difference.squareRoot()
 }
 
-/// Peak signal-to-noise ratio in dB of pictures in −1…1, clamped as they are shown.
+/// Peak signal-to-noise ratio in dB of pictures in −1…1, clamped as for display.
 package func peakSignalToNoise(_ found: [Float], _ expected: [Float]) -> Double {
     guard found.count == expected.count, !found.isEmpty else { return -.infinity }
     var difference = 0.0

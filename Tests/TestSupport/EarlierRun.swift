@@ -2,8 +2,8 @@
 
 import Foundation
 
-/// A run that version 0.1.0 began and that was killed when one of its three images was written: the
-/// account has layout 2.
+/// A run begun by version 0.1.0 and killed when one of its three images was written: its database
+/// has layout 2.
 ///
 /// Made by `retom-coord -t 1 -p "a red house" -b 3 --steps 40 -W 64 -H 64 -s 100 --precision f32
 /// --merge none --save-latents` and `kill -9`.
@@ -12,7 +12,7 @@ package enum EarlierRun {
     package static let digest =
         "bb28554f98629ff935f07e2a6b93b5d3bc63488553e7f9f5522d97e94df34505"
 
-    /// Puts a copy of it there and returns its path.
+    /// Copies it to a path and returns the path.
     package static func copy(to directory: TemporaryDirectory, as name: String) throws -> String {
         try directory.copy(
             Bundle.module.bundlePath + "/Fixtures/run-of-layout-2", as: name)

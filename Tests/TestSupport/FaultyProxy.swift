@@ -4,38 +4,38 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Stands between two programs on this machine and spoils what they say to each other.
+/// A proxy between two programs on this machine that corrupts their traffic.
 ///
-/// Every connection to its port becomes one to the target's; a plan says what happens to the bytes
-/// of each direction. Plain sockets and threads: it is no part of what it tests.
+/// Every connection to its port becomes one to the target's; a plan determines what happens to the
+/// bytes of each direction. Plain sockets and threads: it uses nothing of what it tests.
 package final class FaultyProxy: Sendable {
     /// What happens to the bytes of one direction; offsets count from the first byte.
     package struct Lane: Sendable {
         /// Pause before each chunk, in milliseconds.
         package var delayMilliseconds = 0
-        /// Most bytes per second.
+        /// Bytes per second at most.
         package var bytesPerSecond: Int?
-        /// Most bytes at a time; 1 drips.
+        /// Bytes per chunk at most; 1 drips.
         package var chunkByteCount = 16384
-        /// This byte arrives with one bit changed.
+        /// This byte arrives with one bit flipped.
         package var flippedAt: Int?
-        /// From this byte on nothing arrives, and nobody is told.
+        /// From this byte on nothing arrives, without notice.
         package var holeAt: Int?
         /// Both connections are reset before this byte.
         package var cutAt: Int?
 
-        /// Everything arrives as it was sent.
+        /// Everything arrives as sent.
         package init() {}
     }
 
     /// Both directions of one connection.
     package struct Plan: Sendable {
-        /// From whoever connected.
+        /// From the connecting side.
         package var forth = Lane()
         /// Back to it.
         package var back = Lane()
 
-        /// Nothing is spoilt.
+        /// Nothing is corrupted.
         package init() {}
     }
 
@@ -61,14 +61,14 @@ package final class FaultyProxy: Sendable {
 
         func shutDown() {
             userCount.withLock { count in
-                // Numbers of closed descriptors may be somebody else's by now.
+                // Numbers of closed descriptors may already be reused.
                 guard count > 0 else { return }
                 shutdown(client, Int32(SHUT_RDWR))
                 shutdown(target, Int32(SHUT_RDWR))
             }
         }
 
-        /// Ends both with RST: closing then drops what was not sent.
+        /// Ends both with RST: closing then drops unsent bytes.
         func reset() {
             var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
             for end in [client, target] {
@@ -80,16 +80,16 @@ package final class FaultyProxy: Sendable {
         }
     }
 
-    /// Where to connect.
+    /// The target's address.
     package let port: Int
     private let listener: Int32
     private let targetPort: Int
     private let plan: @Sendable (_ connection: Int) -> Plan
     private let pairs = Mutex<[Pair]>([])
 
-    /// Opens a port and forwards what comes.
+    /// Opens a port and forwards traffic.
     ///
-    /// - Parameter plan: asked for each connection, counted from 0.
+    /// - Parameter plan: called for each connection, counted from 0.
     package init(to targetPort: Int, plan: @escaping @Sendable (_ connection: Int) -> Plan) throws {
         self.targetPort = targetPort
         self.plan = plan
@@ -108,7 +108,7 @@ package final class FaultyProxy: Sendable {
         Thread.detachNewThread { [self] in accept() }
     }
 
-    /// Resets all connections and takes no more.
+    /// Resets all connections and accepts no more.
     package func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         for pair in pairs.withLock({ $0 }) { pair.shutDown() }

@@ -2,10 +2,10 @@
 
 package import GenerationTypes
 
-/// Requests with values that broke something somewhere: limits and their neighbours, infinities,
-/// NaN, denormals, negative numbers, the ends of `Int`.
+/// Requests with values that have broken something: limits and their neighbours, infinities, NaN,
+/// denormals, negative numbers, the ends of `Int`.
 ///
-/// About one field in six is hostile, so that some requests can be drawn and some can't.
+/// About one field in six is hostile, so that some requests can be generated and some cannot.
 package enum HostileRequests {
     /// Numbers that are not whole.
     package static let numbers: [Double] = [
@@ -20,7 +20,7 @@ package enum HostileRequests {
         4096, 4097, 65535, 65536, 1 << 31, 1 << 32, .max,
     ]
 
-    /// Texts that some option takes, or nearly.
+    /// Texts that some option accepts, or nearly.
     package static let texts = [
         "", "mean", "adaptive", "adaptive-literal", "2,4", "0", "9223372036854775807", "1,,2",
         "down:1/2,mid:3,up:4", "down:1,mid:0,up:1", "down:,mid:,up:", "avg", "rep", "kv", "qkv",
@@ -43,7 +43,7 @@ package enum HostileRequests {
             method: methods.randomElement(using: &generator) ?? "none")
         for option in TokenMergeOption.all where option != .method {
             guard Int.random(in: 0..<4, using: &generator) == 0 else { continue }
-            // Values of other kinds change nothing.
+            // Values of other kinds have no effect.
             for _ in 0..<4 {
                 guard let value = mergeValues.randomElement(using: &generator) else { continue }
                 try? option.set(value, in: &merging)
@@ -52,7 +52,7 @@ package enum HostileRequests {
         return merging
     }
 
-    /// A request; sides that can be drawn are at most `sideMax` pixels.
+    /// A request; sides that can be generated are at most `sideMax` pixels.
     package static func request(
         _ methods: [String], sideMax: Int, using generator: inout SplitMix64
     ) -> GenerationRequest {
@@ -65,7 +65,7 @@ package enum HostileRequests {
         }
         func side() -> Int {
             let value = whole(1...sideMax / 8)
-            // Of hostile sides only those that no model draws.
+            // Only hostile sides that no model generates.
             return (1...sideMax / 8).contains(value) ? 8 * value : value == 512 ? -512 : value
         }
         func number(_ plain: ClosedRange<Float>) -> Float {

@@ -2,7 +2,7 @@
 
 /// A page of metrics, read as strictly as the text format 0.0.4 allows.
 package struct PrometheusPage: Sendable {
-    /// A line that has no place where it is.
+    /// A line in an invalid position.
     package struct Malformed: Error, CustomStringConvertible {
         package var line: Int
         package var reason: String
@@ -12,7 +12,7 @@ package struct PrometheusPage: Sendable {
 
     /// Kinds by name of the metric.
     package private(set) var kinds: [String: String] = [:]
-    /// Values by series, labels as they are on the page: `name{label="value"}`.
+    /// Values by series, with labels as on the page: `name{label="value"}`.
     package private(set) var values: [String: Double] = [:]
 
     private var open: String?

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A small, fast, seeded generator: the same numbers on every machine and in every run, so that
-/// every failure can be repeated.
+/// every failure can be reproduced.
 package struct SplitMix64: RandomNumberGenerator {
     package var state: UInt64
 

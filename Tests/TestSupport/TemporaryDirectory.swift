@@ -2,9 +2,9 @@
 
 import Foundation
 
-/// A directory that goes when the value does.
+/// A directory that is removed with the value.
 package final class TemporaryDirectory: Sendable {
-    /// Where it is.
+    /// Its path.
     package let path: String
 
     package init() throws {
@@ -19,7 +19,7 @@ package final class TemporaryDirectory: Sendable {
     /// A path in it.
     package func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    /// Writes a file and returns its path; folders on the way are made.
+    /// Writes a file and returns its path; creates folders as needed.
     @discardableResult
     package func write(_ bytes: [UInt8], to name: String) throws -> String {
         let url = URL(filePath: file(name))
@@ -35,7 +35,7 @@ package final class TemporaryDirectory: Sendable {
         try write(Array(text.utf8), to: name)
     }
 
-    /// The text of a file; none if there is no such file.
+    /// The text of a file; `nil` if there is no such file.
     package func text(of name: String) -> String? {
         FileManager.default.contents(atPath: file(name)).map { String(decoding: $0, as: UTF8.self) }
     }

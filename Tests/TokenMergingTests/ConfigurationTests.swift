@@ -21,7 +21,8 @@ import TokenMerging
         }
     }
 
-    /// The ratio that ToDo reports is what it does, 0 switches it off, and no other method changes.
+    /// The ratio that ToDo reports is its actual one, 0 switches it off, and no other method
+    /// changes.
     @Test(arguments: TokenMergeRegistry.standard.names)
     func ratiosInForceAreWhatHappens(name: String) throws {
         var configuration = TokenMergeConfiguration(method: name)
@@ -38,7 +39,7 @@ import TokenMerging
         #expect(try TokenMerger(configuration).layout(at: site, sampleCount: 1).isIdentity)
     }
 
-    /// SDXL's U-Net has no transformers at its full resolution: the top is where they begin.
+    /// SDXL's U-Net has no transformers at its full resolution: the top is where they start.
     @Test func theTopIsTheFinestLevelWithTransformers() throws {
         func sites(_ downsamples: [Int]) -> [TokenMergeSite] {
             downsamples.enumerated().map { index, downsample in

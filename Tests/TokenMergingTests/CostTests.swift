@@ -4,7 +4,7 @@ import GenerationTypes
 import Testing
 import TokenMerging
 
-/// Operation counts against numbers worked out by hand.
+/// Operation counts against numbers computed by hand.
 @Suite struct CostTests {
     /// The transformer blocks of Stable Diffusion 1.x at 512²: 5 + 5 + 5 + 1.
     static let sites: [(site: TokenMergeSite, block: TransformerBlockShape)] =

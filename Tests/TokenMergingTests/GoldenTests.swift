@@ -5,9 +5,9 @@ import TensorKit
 import Testing
 import TokenMerging
 
-/// The compared methods against independent references: ToMeSD's package, scikit-learn's clustering,
-/// torch's resizing, and our own rewrite of the importance-based procedure in torch and numpy, for
-/// which there is no package.
+/// The compared methods against independent references: ToMeSD's package, scikit-learn's
+/// clustering, torch's resizing, and our own rewrite of the importance-based procedure in torch and
+/// numpy, because it has no package.
 @Suite struct GoldenTests {
     /// Sums of a few f32 values in another order.
     static let tolerance: Float = 1e-6
@@ -28,7 +28,7 @@ import TokenMerging
             for sample in 0..<golden.batch {
                 let expected = golden.groups[sample].map { $0.sorted() }
                 #expect(plan.partition(part: sample) == Set(expected))
-                // Rows stand in another order: compare each with the row of the same tokens.
+                // Rows are in a different order: compare each with the row of the same tokens.
                 for row in 0..<rowCount {
                     let members = plan.members(ofRow: row, part: sample).sorted()
                     let other = try #require(expected.firstIndex(of: members))

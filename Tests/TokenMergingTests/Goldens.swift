@@ -5,7 +5,7 @@ import GenerationTypes
 import TensorKit
 import TokenMerging
 
-/// A file of cases that scripts/goldens/merging.py wrote.
+/// A file of cases written by scripts/goldens/merging.py.
 struct Goldens<Case: Decodable>: Decodable {
     var cases: [Case]
 
@@ -20,7 +20,7 @@ struct Goldens<Case: Decodable>: Decodable {
     }
 }
 
-/// A golden that nobody wrote.
+/// A missing golden.
 struct MissingGolden: Error, CustomStringConvertible {
     var name: String
     var description: String { "no golden \(name).json; run scripts/export_goldens.py merging" }
@@ -74,7 +74,7 @@ struct ImportanceGolden: Decodable {
     var groups: [[[Int]]]
 }
 
-/// The tokens that torch's nearest interpolation takes.
+/// The tokens selected by torch's nearest interpolation.
 struct ToDoGolden: Decodable {
     var height: Int
     var width: Int

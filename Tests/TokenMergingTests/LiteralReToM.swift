@@ -3,7 +3,7 @@
 import GenerationTypes
 import TokenMerging
 
-/// Algorithm 1 to the letter, with the quadratic similarities of equation 1, on plain arrays: the
+/// Algorithm 1 taken literally, with the quadratic similarities of equation 1, on plain arrays: the
 /// oracle of the fast form.
 ///
 /// It shares no code with it.
@@ -17,19 +17,19 @@ struct LiteralReToM {
     var ranking = TokenMergeSourceRanking.average
     /// Whether `sim[1:r]` is Python's: r − 1 sources.
     var isSliced = false
-    /// How far the map lies further on under the windows, cyclically.
+    /// How far the map is shifted under the windows, cyclically.
     var shift = 0
-    /// Where a random destination stands in a window's ranking.
+    /// The position of a random destination in a window's ranking.
     var pick: (_ window: Int, _ count: Int) -> Int = { _, _ in 0 }
 
-    /// One window's outcome, raster indices of the map.
+    /// One window's result, raster indices of the map.
     struct Window: Equatable {
         var destination: Int
         var sources: [Int]
         var kept: [Int]
     }
 
-    /// - Parameter samples: each `[height · width · channels]`; their similarities are added.
+    /// - Parameter samples: each `[height · width · channels]`; their similarities are summed.
     func windows(_ samples: [[Float]]) -> [Window] {
         var result: [Window] = []
         for top in stride(from: 0, to: height, by: side) {
@@ -49,7 +49,7 @@ struct LiteralReToM {
     private func select(_ tokens: [Int], _ samples: [[Float]], window: Int) -> Window {
         let n = tokens.count
         guard n > 1 else { return Window(destination: tokens[0], sources: [], kept: []) }
-        // cosSim of every pair, added over the samples.
+        // cosSim of every pair, summed over the samples.
         var cosines = [Double](repeating: 0, count: n * n)
         for sample in samples { add(sample, tokens, to: &cosines) }
         // Equation 1.
@@ -116,7 +116,7 @@ extension LiteralReToM.Window {
 }
 
 extension TokenMergePlan {
-    /// The plan in the oracle's terms: kept tokens are dealt out to the windows in order.
+    /// The plan in the oracle's terms: kept tokens are assigned to the windows in order.
     func literalWindows(_ reference: [LiteralReToM.Window], part: Int = 0) -> [LiteralReToM.Window]
     {
         var kept = 0

@@ -7,9 +7,10 @@ import TestSupport
 import Testing
 import TokenMerging
 
-/// The table of merge options: whole, without doubles, and what it lets through can be drawn.
+/// The table of merge options: complete, without duplicates, and everything it accepts can be
+/// generated.
 @Suite struct OptionTableTests {
-    /// A property that is in no row would reach neither JSON nor a worker.
+    /// A property without a row would reach neither JSON nor a worker.
     @Test func everyPropertyHasARow() {
         let all = TokenMergeOption.all
         #expect(all.count == Mirror(reflecting: TokenMergeConfiguration()).children.count)
@@ -29,7 +30,7 @@ import TokenMerging
         }
     }
 
-    /// What no method reads could only be given in vain.
+    /// An option that no method reads would be useless.
     @Test func everyOptionButTheMethodHasAReader() {
         let registry = TokenMergeRegistry.standard
         for option in TokenMergeOption.all where option != .method {
@@ -40,7 +41,7 @@ import TokenMerging
         #expect(registry.readers(of: .downsampleFactor) == ["todo"])
     }
 
-    /// JSON as runs and pictures have it on disk; its keys and forms stay.
+    /// JSON as stored by runs and pictures; its keys and formats must not change.
     @Test func jsonStaysAsItIs() throws {
         var configuration = TokenMergeConfiguration(method: "importance")
         configuration.alpha = .weight(0.1)
@@ -67,8 +68,8 @@ import TokenMerging
                 == configuration)
     }
 
-    /// Whatever a request or a frame says of merging is refused with the name of the option, or
-    /// makes plans: nothing traps.
+    /// Any merge configuration of a request or frame is refused with the name of the option, or
+    /// gives plans: nothing traps.
     @Test(arguments: 0..<8)
     func anyConfigurationIsRefusedOrMerges(seed: UInt64) throws {
         var generator = SplitMix64(state: seed)

@@ -5,7 +5,7 @@ import TensorKit
 import Testing
 import TokenMerging
 
-/// Algorithm 1, lines 5 and 9–11: when plans are made anew and when they are used again.
+/// Algorithm 1, lines 5 and 9–11: when plans are made anew and when they are reused.
 @Suite struct PlanCacheTests {
     static let site = TokenMergeSite(
         index: 4, grid: TokenGrid(height: 8, width: 8), channels: 16, downsample: 1)
@@ -18,7 +18,7 @@ import TokenMerging
             merger: try TokenMerger(configuration), sites: [site], seed: seed, halves: halves)
     }
 
-    /// The plans that calls with other features each use, for both halves at once or the first.
+    /// The plans used by calls with different features, for both halves at once or the first.
     static func plans(
         _ cache: TokenMergePlanCache, calls: Range<Int>
     ) throws -> [TokenMergePlan] {
@@ -70,7 +70,7 @@ import TokenMerging
         #expect(cache.statistics.computedPlanCount == 3)
     }
 
-    /// A new cache has the same plans for an image, whatever others had before it.
+    /// A new cache has the same plans for an image, regardless of earlier images.
     @Test(arguments: ["retom", "tome"])
     func plansAreAFunctionOfTheImage(method: String) throws {
         var configuration = TokenMergeConfiguration(method: method)
@@ -100,7 +100,7 @@ import TokenMerging
         #expect(cache.statistics.tokenCountBefore == 2 * Self.site.grid.tokenCount)
     }
 
-    /// Halves with plans of their own do not see each other.
+    /// Halves with separate plans do not affect each other.
     @Test func halvesHaveTheirOwnPlans() throws {
         var configuration = TokenMergeConfiguration()
         configuration.sharing = .perSample
@@ -148,8 +148,8 @@ import TokenMerging
         }
     }
 
-    /// A cache goes on from what another saved.
-    @Test func savedStatesComeBack() throws {
+    /// A cache continues from another one's saved state.
+    @Test func savedStatesSurviveTheRoundTrip() throws {
         let (cache, words) = try Self.savedAfterThreeCalls()
         let other = try Self.cache(TokenMergeConfiguration())
         var reader = try WordReader(Self.sealed(words))
@@ -159,9 +159,9 @@ import TokenMerging
         #expect(other.plan(0, half: 0).isIdentical(to: cache.plan(0, half: 0)))
     }
 
-    /// Any word of a saved state may be anything: it is damage, or a plan of these tokens.
+    /// Any word of a saved state may have any value: it is damage, or a plan of these tokens.
     ///
-    /// Counts that the calls made can't have given are damage, so that none overflows later.
+    /// Counts that the calls cannot have produced are damage, so that none overflows later.
     @Test func foreignNumbersInSavedStatesAreDamage() throws {
         let (_, words) = try Self.savedAfterThreeCalls()
         // Needed; plans computed, reused; tokens before and after, two words each; α's kind, α.

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import TokenMerging
 
-/// What holds for every plan of every method.
+/// Properties of every plan of every method.
 @Suite struct PlanTests {
     static let methods = ["retom", "tome", "atc", "importance", "todo"]
 
@@ -23,7 +23,7 @@ import TokenMerging
             features, callIndex: callIndex, importance: importance(grid))
     }
 
-    /// Every token is a member of one row and reads that row back; counts are those of the layout.
+    /// Every token is a member of one row and is restored from that row; counts match the layout.
     @Test(arguments: methods, [(8, 8), (7, 5), (1, 9), (12, 9)])
     func namesEveryTokenOnce(method: String, size: (Int, Int)) throws {
         let grid = TokenGrid(height: size.0, width: size.1)
@@ -80,7 +80,7 @@ import TokenMerging
         #expect(values(of: back) == values(of: features))
     }
 
-    /// unmerge(merge(x)) = x, to the bit, where all tokens of a group are equal.
+    /// unmerge(merge(x)) = x, to the bit, if all tokens of a group are equal.
     @Test(arguments: [ElementType.float32, .bfloat16], [TokenMergeAlpha.mean, .weight(0.25)])
     func windowConstantFieldsSurvive(type: ElementType, alpha: TokenMergeAlpha) throws {
         var random = SplitMix64(state: 8)
@@ -161,7 +161,7 @@ import TokenMerging
         }
     }
 
-    /// Threads and strides change nothing, the residual form adds what `unmerge` copies.
+    /// Threads and strides change nothing; the residual form adds what `unmerge` copies.
     @Test func teamsAndStridesGiveTheSameBits() throws {
         let (height, width, channels) = (16, 16, 40)
         let grid = TokenGrid(height: height, width: width)

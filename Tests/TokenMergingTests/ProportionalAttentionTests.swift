@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import TokenMerging
 
-/// A key that stands for m tokens and gets + log m on its logits counts like m equal keys.
+/// A key that represents m tokens, with + log m on its logits, counts like m equal keys.
 @Suite struct ProportionalAttentionTests {
     /// softmax(q kᵀ / √d + bias) v in f64, one head, row by row.
     static func attention(
@@ -32,8 +32,8 @@ import TokenMerging
         }
     }
 
-    /// Where the tokens of a group are equal, merged attention with log m equals unmerged
-    /// attention; without it, it does not.
+    /// If the tokens of a group are equal, merged attention with log m equals unmerged attention;
+    /// without it, it does not.
     @Test(
         arguments: ["retom", "tome", "atc", "todo"],
         [TokenMergeScope.queriesKeysValues, .keysValues])
@@ -42,8 +42,8 @@ import TokenMerging
         let tiles = (0..<4).map { _ in (0..<6).map { _ in random.normal() } }
         var field: [Float] = []
         for y in 0..<7 {
-            // Cells of 2×2 lie inside one colour; those of the last row are cut, so that groups
-            // of different colours differ in size.
+            // Cells of 2×2 are inside one colour; those of the last row are truncated, so that
+            // groups of different colours differ in size.
             for x in 0..<8 { field += tiles[y < 4 ? 0 : x < 4 ? 1 : 2] }
         }
         let features = try makeTensor(field, TensorShape(height: 7, width: 8, channels: 6))

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import TokenMerging
 
-/// The linear-time form against Algorithm 1 to the letter.
+/// The linear-time form against the literal Algorithm 1.
 @Suite struct ReToMOracleTests {
     /// A grid with everything that varies.
     struct Case {
@@ -16,7 +16,7 @@ import TokenMerging
         var configuration = TokenMergeConfiguration()
         var side: Int
         var isShifted: Bool
-        /// As the element type holds them.
+        /// Rounded to the element type.
         var samples: [[Float]]
     }
 
@@ -56,7 +56,7 @@ import TokenMerging
         }
     }
 
-    /// The largest error of the merged rows, relative to what they are made of.
+    /// The largest error of the merged rows, relative to their members.
     private func mergeError(
         _ windows: [LiteralReToM.Window], _ rows: ArraySlice<Float>, _ sample: [Float], _ item: Case
     ) -> Double {
@@ -140,7 +140,7 @@ import TokenMerging
     }
 }
 
-/// The merging stream, written again from its description: SplitMix64's finalizer of a key and a
+/// The merging stream, reimplemented from its description: SplitMix64's finalizer of a key and a
 /// counter.
 struct DocumentedStream {
     private let key: UInt64

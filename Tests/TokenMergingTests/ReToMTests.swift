@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import TokenMerging
 
-/// What is particular to ReToM: counts, sharing, destinations, extensions.
+/// Properties specific to ReToM: counts, sharing, destinations, extensions.
 @Suite struct ReToMTests {
     static func features(
         _ height: Int, _ width: Int, batch: Int = 2, channels: Int = 16, seed: UInt64 = 21
@@ -31,7 +31,7 @@ import TokenMerging
             at: site, ratio: ratio, sampleCount: 2)
     }
 
-    /// M = Σ (n − ⌊n R⌋), by hand.
+    /// M = Σ (n − ⌊n R⌋), computed by hand.
     ///
     /// 96 × 72 pixels at downsample 8 are 12 × 9 tokens.
     @Test(
@@ -74,7 +74,7 @@ import TokenMerging
         }
     }
 
-    /// Windows of their own on the way down, in the bottleneck and on the way up.
+    /// Separate windows on the way down, in the bottleneck and on the way up.
     @Test func windowsFollowTheStage() throws {
         let grid = TokenGrid(height: 16, width: 16)
         let window = TokenMergeWindow.stages(down: [2, 4], mid: 16, up: [8])
@@ -89,7 +89,7 @@ import TokenMerging
         #expect(TokenMergeWindow(parsing: "\(window)") == window)
     }
 
-    /// A source less per window: at R = .5 in windows of four, one instead of two.
+    /// One source fewer per window: at R = .5 in windows of four, one instead of two.
     @Test func slicesHaveASourceLess() throws {
         var configuration = TokenMergeConfiguration()
         configuration.slicesSources = true
@@ -100,7 +100,7 @@ import TokenMerging
         #expect(none.layout.isIdentity)
     }
 
-    /// One token is left of the whole map, and it is the one nearest to the mean direction.
+    /// One token is left of the whole map, the one nearest to the mean direction.
     @Test func wholeMapAtFullRatioGivesOneToken() throws {
         let features = try Self.features(6, 5, batch: 1, channels: 8)
         var configuration = TokenMergeConfiguration()
@@ -137,7 +137,7 @@ import TokenMerging
                 values(of: try other.merged(swapped))
                     == Array(merged[half...] + merged[..<half]))
         }
-        // The halves as two lanes hold them, the second below the first in memory.
+        // The halves as held by two lanes, the second below the first in memory.
         let plan = try TokenMerger(TokenMergeConfiguration()).makePlan(features)
         let site = TokenMergeSite(
             index: 0, grid: TokenGrid(height: 9, width: 7), channels: 16, downsample: 1)
@@ -149,7 +149,7 @@ import TokenMerging
         #expect(cache.plan(0, half: 1).isIdentical(to: plan))
     }
 
-    /// A sample alone gets the plan that it gets in a batch with plans of its own.
+    /// A sample alone gets the same plan as in a batch with separate plans.
     @Test func aloneAsInABatch() throws {
         let features = try Self.features(8, 10)
         var configuration = TokenMergeConfiguration()
@@ -161,7 +161,7 @@ import TokenMerging
         #expect(both.mergedRows(part: 1) == alone.mergedRows())
     }
 
-    /// Random destinations differ between calls, blocks and seeds, and nothing else changes them.
+    /// Random destinations differ between calls, blocks and seeds; nothing else changes them.
     @Test func randomDestinationsAreReproducible() throws {
         let features = try Self.features(16, 16)
         var configuration = TokenMergeConfiguration()
@@ -193,7 +193,7 @@ import TokenMerging
         #expect(destinations == [0, 3, 18, 21])
     }
 
-    /// At the second refresh the windows lie half a side further on, across the old borders.
+    /// At the second refresh the windows are shifted by half a side, across the old borders.
     @Test func shiftedWindowsCrossTheOldBorders() throws {
         var configuration = TokenMergeConfiguration()
         configuration.shiftsWindows = true
@@ -219,7 +219,7 @@ import TokenMerging
         #expect(straight.isIdentical(to: try merger.makePlan(features, refreshIndex: 2)))
     }
 
-    /// The features' element type does not matter where bf16 holds them exactly.
+    /// The features' element type does not matter if bf16 holds them exactly.
     @Test func bfloat16FeaturesGiveTheSamePlan() throws {
         let exact = values(of: try Self.features(9, 11, channels: 35)).map {
             Float(bitPattern: UInt32(roundedToBFloat16($0)) << 16)
@@ -236,7 +236,7 @@ import TokenMerging
         }
     }
 
-    /// A chequerboard: every token is as similar as every other, whatever a sum rounds to.
+    /// A chequerboard: every token is as similar as every other, however a sum rounds.
     @Test func tiesBySymmetryGoToTheLowestIndex() throws {
         var random = SplitMix64(state: 12)
         let black = (0..<33).map { _ in random.normal() }

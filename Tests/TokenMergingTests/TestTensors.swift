@@ -28,7 +28,7 @@ func makeTensor(
     return tensor
 }
 
-/// Round to nearest even, written another way than the library does.
+/// Round to nearest even, implemented differently from the library.
 func roundedToBFloat16(_ value: Float) -> UInt16 {
     let low = Float(bitPattern: value.bitPattern & 0xFFFF_0000)
     let high = Float(bitPattern: (value.bitPattern & 0xFFFF_0000) &+ 0x1_0000)
@@ -78,7 +78,7 @@ extension TokenMerger {
             at: site, ratio: configuration.ratio, sampleCount: features.shape.batch)
         try #require(
             layout != .identity(grid, sampleCount: features.shape.batch),
-            "where a method can't merge at all, there is no plan")
+            "a method that cannot merge has no plan")
         var plan = TokenMergePlan(layout: layout)
         let scratch = TokenMergeScratch()
         try scratch.prepare(byteCount: layout.scratchByteCount)
@@ -90,7 +90,7 @@ extension TokenMerger {
     }
 }
 
-/// A lane that computes at once, with the best kernels of this machine.
+/// A lane ready to compute, with the best kernels of this machine.
 func testLane(threadCount: Int = 1) throws -> ComputeLane {
     let lane = ComputeLane(
         kernels: KernelTable.of(CPUInfo.detect().instructionSet),

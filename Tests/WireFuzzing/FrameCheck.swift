@@ -2,17 +2,17 @@
 
 package import WireProtocol
 
-/// What must hold for any bytes whatsoever: they become messages, or end the connection with a
-/// named reason, and no more of them is held than one message may have.
+/// The rules for any bytes whatsoever: they become messages, or end the connection with a named
+/// reason, and no more of them is buffered than one message may have.
 package enum FrameCheck {
-    /// How a connection took the bytes.
+    /// How a connection handled the bytes.
     package struct Outcome: Sendable, Equatable {
         /// Messages in them.
         package var messageCount = 0
-        /// Why the connection ends, or the last image that is lost alone; `nil` when more bytes
-        /// are awaited.
+        /// Why the connection ends, or the last error that fails only an image; `nil` when more
+        /// bytes are awaited.
         package var error: WireError?
-        /// Most bytes that were held at a time.
+        /// Largest number of bytes buffered.
         package var bufferedByteCountMax = 0
     }
 
@@ -52,7 +52,7 @@ package enum FrameCheck {
         return outcome
     }
 
-    /// Takes a frame as a connection does: what only an image is lost for does not end it.
+    /// Handles a frame as a connection does: errors that fail only an image do not end it.
     private static func take(
         _ frame: Frame, _ outcome: inout Outcome
     ) throws(WireError) -> Message? {
@@ -65,23 +65,23 @@ package enum FrameCheck {
         }
     }
 
-    /// What was accepted can be said again, and means the same.
+    /// An accepted message can be re-encoded and means the same.
     private static func checkRepetition(of message: Message) throws(Finding) {
         let frame = message.frame(compressionLevel: nil)
         let again = try? Message(frame)?.frame(compressionLevel: nil)
         guard again == frame else {
-            throw Finding(description: "\(message) is another message when it is said again")
+            throw Finding(description: "\(message) is another message when it is re-encoded")
         }
     }
 
-    /// The peer is told a code that it can look up, and people a sentence.
+    /// The peer receives a known code, and people a sentence.
     private static func checkName(of error: WireError) throws(Finding) {
         guard error.code != .unspecified, error.code != .finished, !error.description.isEmpty else {
             throw Finding(description: "\(error) has no name")
         }
     }
 
-    /// Most bytes of one frame that this end may be sent.
+    /// The largest frame that this end may receive.
     private static func byteCountMax(for receiver: PeerRole) -> Int {
         let types = MessageType.allCases.filter { $0.sender != receiver }
         return WireLimits.headerByteCount + (types.map(\.payloadByteCountMax).max() ?? 0)

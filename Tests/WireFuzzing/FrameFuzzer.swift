@@ -4,17 +4,17 @@ package import WireProtocol
 
 /// Many damaged frames, one after the other, from one seed.
 package enum FrameFuzzer {
-    /// What became of the frames of one kind.
+    /// The results for frames of one kind.
     package struct Tally: Sendable, Equatable {
         /// Frames fed.
         package var frameCount = 0
-        /// Frames that were messages nevertheless.
+        /// Frames that were still valid messages.
         package var messageCount = 0
         /// Frames that wait for more bytes.
         package var waitingCount = 0
-        /// Frames that end a connection or fail an image, by the code the peer is told.
+        /// Frames that end a connection or fail an image, by the code sent to the peer.
         package var refusedCounts: [WireErrorCode: Int] = [:]
-        /// Most bytes that were held at a time.
+        /// Largest number of bytes buffered.
         package var bufferedByteCountMax = 0
 
         /// Frames that end a connection or fail an image.
@@ -23,7 +23,7 @@ package enum FrameFuzzer {
 
     /// Feeds frames of all kinds in turn, one byte at a time or in larger pieces.
     ///
-    /// - Throws: the first rule that was broken, with the frame that did it.
+    /// - Throws: the first broken rule, with the frame that broke it.
     package static func run(
         count: Int, seed: UInt64
     ) throws(FrameCheck.Finding) -> [FrameMutator.Kind: Tally] {

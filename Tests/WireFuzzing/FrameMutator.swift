@@ -5,21 +5,21 @@ import GenerationTypes
 import TestSupport
 package import WireProtocol
 
-/// Damages good frames, each in one of six ways; what it does follows from its seed.
+/// Damages good frames, each in one of six ways; the seed determines the damage.
 package struct FrameMutator {
-    /// How far into the decoder the damage is to get.
+    /// How far into the decoder the damage should get.
     package enum Kind: CaseIterable, Sendable {
         /// Any bytes of a frame: nearly all end at a checksum.
         case bytes
-        /// The header, with its checksum made right again.
+        /// The header, with its checksum repaired.
         case header
-        /// The payload, with all checksums made right again, so that the fields are read.
+        /// The payload, with all checksums repaired, so that the fields are read.
         case payload
         /// A payload that is compressed, likewise, so that zstd reads it.
         case compressed
-        /// Up to 16 MiB of one byte, compressed to almost nothing, under a length that lies.
+        /// Up to 16 MiB of one byte, compressed to almost nothing, with a false length.
         case bomb
-        /// The end of one frame behind the beginning of another.
+        /// The end of one frame after the beginning of another.
         case splice
     }
 
@@ -34,9 +34,9 @@ package struct FrameMutator {
     /// One frame of every kind, and the compressed ones.
     package static var goodFrames: [[UInt8]] { plain + compressed }
 
-    /// Frames of a newer build, each with a part that this one does not know.
+    /// Frames of a newer build, each with a part unknown to this one.
     package static let newerFrames: [[UInt8]] = {
-        // Behind the header and the lease.
+        // After the header and the lease.
         let request = WireLimits.headerByteCount + 16
         let assign = Message.assign(Samples.lease, Samples.request)
         let prepare = Message.prepare(
@@ -59,7 +59,7 @@ package struct FrameMutator {
         return bytes
     }
 
-    /// With a prompt that is worth compressing.
+    /// With a prompt worth compressing.
     private static var longAssign: Message {
         var request = Samples.request
         request.prompt = String(repeating: "a red house in the snow, ", count: 40)
@@ -76,7 +76,7 @@ package struct FrameMutator {
         Int.random(in: 0..<bound, using: &random)
     }
 
-    /// One frame with something wrong; now and then the damage cancels out.
+    /// One damaged frame; now and then the damage cancels out.
     package mutating func frame(_ kind: Kind) -> [UInt8] {
         let headerCount = WireLimits.headerByteCount
         switch kind {
@@ -86,7 +86,7 @@ package struct FrameMutator {
             return bytes
         case .header:
             var bytes = pick(Self.plain)
-            // The magic number stays: without it nothing else is looked at.
+            // The magic number stays: without it nothing else is examined.
             damage(&bytes, in: FrameHeader.magic.count..<28, keepsLength: true)
             Self.repairHeader(&bytes)
             return bytes

@@ -4,7 +4,7 @@ import ClusterTransport
 import NIOCore
 package import WireProtocol
 
-/// A stream that arrives in pieces, cut into frames as a connection does.
+/// A stream that arrives in pieces, split into frames as a connection does.
 package struct FrameStream {
     private var buffer = ByteBuffer()
     private var decoder: FrameChannelDecoder
@@ -12,10 +12,10 @@ package struct FrameStream {
     /// Nothing has arrived yet.
     package init(receiver: PeerRole) { decoder = FrameChannelDecoder(receiver: receiver) }
 
-    /// Bytes that wait for the rest of their frame.
+    /// Bytes waiting for the rest of their frame.
     package var bufferedByteCount: Int { buffer.readableBytes }
 
-    /// More bytes arrive.
+    /// Adds arriving bytes.
     package mutating func append(_ bytes: some Sequence<UInt8>) { buffer.writeBytes(bytes) }
 
     /// The next frame, `nil` when more bytes are needed.

@@ -2,9 +2,9 @@
 
 import WireProtocol
 
-/// What a coverage-guided fuzzer mutates: one byte that says how the rest is read, and frames.
+/// A coverage-guided fuzzer's input: one byte that says how the rest is read, and frames.
 package enum GuidedInput {
-    /// Good frames to begin with, checksums left to us.
+    /// Good frames to start from; the checksums are added here.
     package static var corpus: [[UInt8]] {
         (FrameMutator.goodFrames + FrameMutator.newerFrames).map { frame in
             let isForWorker = MessageType(rawValue: frame[6])?.sender != .worker
@@ -12,10 +12,10 @@ package enum GuidedInput {
         }
     }
 
-    /// Reads the rest as the first byte says.
+    /// Reads the rest as specified by the first byte.
     ///
-    /// Bit 0: the end that reads. Bit 1: lengths and checksums are made right first, which no
-    /// mutation would hit upon. Bit 2: one byte at a time.
+    /// Bit 0: the end that reads. Bit 1: lengths and checksums are repaired first, which mutations
+    /// would not achieve. Bit 2: one byte at a time.
     package static func check(_ input: [UInt8]) throws(FrameCheck.Finding) {
         guard let mode = input.first else { return }
         var bytes = Array(input.dropFirst())

@@ -14,7 +14,7 @@ import WireProtocol
         SamplingCheckpoint(step: 3, kernelClass: "onednn", bytes: bytes)
     }
 
-    @Test func checkpointsOfEveryLengthComeBack() throws {
+    @Test func checkpointsOfEveryLengthSurviveTheRoundTrip() throws {
         var random = SplitMix64(state: 5)
         for count in [1, 2, 3, 4, 5, 7, 8, 255, 256, 1021, 4096] {
             let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
@@ -28,7 +28,7 @@ import WireProtocol
         #expect(try decode(plain.frame().encoded(), receiver: .worker) == plain)
     }
 
-    /// A declared length is compared with its limit and with what is there, before it is used.
+    /// A declared length is checked against its limit and the available bytes before it is used.
     @Test func hostileLengthsAreRefused() throws {
         let message = Message.checkpoint(Samples.lease, Self.checkpoint([1, 2, 3, 4]))
         let payload = message.frame().payload
@@ -52,7 +52,7 @@ import WireProtocol
         ) { try FrameHeader.decode(header.encoded(), receiver: .coordinator) }
     }
 
-    /// While nobody knows who sends, nothing long is buffered.
+    /// While the sender is unknown, nothing long is buffered.
     @Test func theFirstFrameOfAConnectionIsShort() throws {
         let limit = WireLimits.firstPayloadByteCountMax
         let bytes = [UInt8](repeating: 0, count: 1 << 20)
@@ -77,8 +77,8 @@ import WireProtocol
         }
     }
 
-    /// A peer of 1.0 is known by its frames, and gets neither message.
-    @Test func olderPeersAreToldApart() throws {
+    /// A peer of 1.0 is recognised by its frames, and receives neither message.
+    @Test func olderPeersAreRecognised() throws {
         let welcome = Message.welcome(Samples.node(.worker)).frame()
         var header = welcome.header
         header.version.minor = 0

@@ -24,7 +24,7 @@ import WireProtocol
             BytePlanes.shuffle(values) == [0x11, 0x55, 0x22, 0x66, 0x33, 0x77, 0x44, 0x88])
     }
 
-    /// Latents are nearly normal: byte planes double what zstd alone saves, at any size.
+    /// Latents are nearly normal: byte planes double the savings of zstd alone, at any size.
     @Test(arguments: [4096, 16384, 65536])
     func planesDoubleWhatCompressionAloneSaves(count: Int) throws {
         var random = SplitMix64(state: 4)
@@ -70,7 +70,7 @@ import WireProtocol
                 frame(message, payload: bomb, contentByteCount: 200, isCompressed: true),
                 receiver: .coordinator)
         }
-        // Declared honestly it is over the limit of every type, before it is even buffered.
+        // Declared honestly it exceeds the limit of every type, before it is even buffered.
         #expect(throws: WireError.self) {
             try decode(
                 frame(
@@ -110,7 +110,7 @@ import WireProtocol
             content.withUnsafeBytes { source in
                 output = ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
                 var input = ZSTD_inBuffer(src: source.baseAddress, size: 1000, pos: 0)
-                // Streaming without a size keeps the window that was asked for.
+                // Streaming without a size keeps the requested window.
                 _ = ZSTD_compressStream2(context, &output, &input, ZSTD_e_flush)
                 input.size = source.count
                 _ = ZSTD_compressStream2(context, &output, &input, ZSTD_e_end)

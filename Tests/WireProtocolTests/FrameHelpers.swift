@@ -11,7 +11,7 @@ func decode(_ bytes: [UInt8], receiver: PeerRole) throws(WireError) -> Message? 
     return try Message(frame)
 }
 
-/// Puts another payload, with a right checksum, into the frame of a message.
+/// Replaces the payload in a message's frame, with a correct checksum.
 func frame(
     _ message: Message, payload: [UInt8], contentByteCount: Int? = nil, isCompressed: Bool = false
 ) -> [UInt8] {
@@ -23,7 +23,7 @@ func frame(
     return header.encoded() + payload
 }
 
-/// CRC-32 written out, independent of zlib.
+/// CRC-32 implemented directly, independent of zlib.
 func checksum(_ bytes: [UInt8]) -> UInt32 {
     var crc = UInt32.max
     for byte in bytes {

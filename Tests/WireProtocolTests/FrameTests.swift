@@ -31,8 +31,8 @@ import WireProtocol
                 var bytes = good
                 bytes[position] ^= change
                 #expect(throws: WireError.self, "\(message.type), byte \(position)") {
-                    // A length that grew beyond the bytes we have can't be noticed by waiting;
-                    // the header's checksum makes sure that it never comes to that.
+                    // A length larger than the available bytes cannot be detected by waiting; the
+                    // header's checksum ensures that this never happens.
                     if try decode(bytes, receiver: Samples.receiver(of: message)) == nil {
                         Issue.record("waits for more")
                     }

@@ -4,7 +4,7 @@ import Testing
 import WireFuzzing
 import WireProtocol
 
-/// Whatever arrives becomes a message or ends the connection with a named reason.
+/// Any input becomes a message or ends the connection with a named reason.
 @Suite struct FuzzTests {
     /// A tenth of the million that `scripts/fuzz` feeds.
     @Test(arguments: 1...4 as ClosedRange<UInt64>)
@@ -15,7 +15,7 @@ import WireProtocol
             #expect(tally.frameCount > 4000)
             #expect(tally.refusedCount > 1000, "\(kind): \(tally)")
         }
-        // The damage gets as far as it is meant to.
+        // The damage gets as far as intended.
         func reached(_ kind: FrameMutator.Kind, _ code: WireErrorCode) -> Int {
             tallies[kind]?.refusedCounts[code] ?? 0
         }
@@ -31,8 +31,9 @@ import WireProtocol
         #expect(tallies[.splice]?.messageCount ?? 0 > 30)
     }
 
-    /// What newer builds say fails an image, and the connection goes on with the next message.
-    @Test func newerFramesFailTheirImageOnly() throws {
+    /// Unknown parts from newer builds fail an image, and the connection continues with the next
+    /// message.
+    @Test func newerFramesFailOnlyTheirImage() throws {
         for newer in FrameMutator.newerFrames {
             let receiver: PeerRole =
                 newer[FrameHeader.typeOffset] == MessageType.checkpoint.rawValue
@@ -44,7 +45,7 @@ import WireProtocol
         }
     }
 
-    /// Also when nothing is wrong: the rules are not always broken.
+    /// Valid frames follow the rules too, so that the rules are not always broken.
     @Test func goodFramesKeepTheRules() throws {
         for input in GuidedInput.corpus { try GuidedInput.check(input) }
         for frame in FrameMutator.goodFrames {

@@ -5,7 +5,7 @@ import Testing
 import WireFuzzing
 import WireProtocol
 
-/// Frames of protocol 1.1 as they are on the wire, byte for byte.
+/// Frames of protocol 1.1 as on the wire, byte for byte.
 ///
 /// A change here is a change of the protocol: it breaks every installed peer unless the version
 /// says so. The tables are in `Protocol.md`.
@@ -155,7 +155,7 @@ import WireProtocol
         ),
     ]
 
-    /// A compressed RESULT; other versions of zstd may compress otherwise, all must read it.
+    /// A compressed RESULT; other versions of zstd may compress differently, all must read it.
     static let compressedResult = """
         8952544d01011301080000005400000078040000382f2535000000001b3d05ad28b52ffd607803d4\
         0100f4020200efcdab89674523010400000008f6266df512f071ac505eed191ae133d690a7755f1f\

@@ -7,7 +7,7 @@ import WireProtocol
 
 @Suite struct MessageTests {
     @Test(arguments: Samples.messages)
-    func comesBackAsItWas(message: Message) throws {
+    func messagesSurviveTheRoundTrip(message: Message) throws {
         for level in [nil, 1, 9] {
             let bytes = message.frame(compressionLevel: level).encoded()
             #expect(try decode(bytes, receiver: Samples.receiver(of: message)) == message)
@@ -19,7 +19,7 @@ import WireProtocol
         #expect(types == Set(MessageType.allCases))
     }
 
-    /// Numbers are given once and for all: these are installed peers'.
+    /// Numbers never change: installed peers use them.
     @Test func samplersKeepTheirNumbers() {
         #expect(
             SamplingMethod.allCases.map { "\($0.traits.wireNumber) \($0.rawValue)" } == [
@@ -32,7 +32,7 @@ import WireProtocol
             ])
     }
 
-    @Test func everyMethodAndScheduleTravels() throws {
+    @Test func everyMethodAndScheduleIsSent() throws {
         for method in SamplingMethod.allCases {
             for schedule in SigmaSchedule.allCases {
                 var request = Samples.request
@@ -46,18 +46,18 @@ import WireProtocol
     }
 
     /// A field added to the request must be added to ASSIGN as well.
-    @Test func requestHasNoFieldThatDoesNotTravel() {
+    @Test func everyRequestFieldIsSent() {
         #expect(Mirror(reflecting: Samples.request).children.count == 12)
         #expect(Mirror(reflecting: Samples.merging).children.count == 25)
         #expect(Mirror(reflecting: Samples.statistics).children.count == 6)
     }
 
-    /// An option without a tag that has no fixed place would not reach the worker.
+    /// An option with neither a tag nor a fixed place would not reach the worker.
     @Test func optionsWithoutTagsHaveFixedPlaces() {
         #expect(TokenMergeOption.all.count { $0.tag == nil } == 25)
     }
 
-    @Test func everyChoiceOfTokenMergingTravels() throws {
+    @Test func everyChoiceOfTokenMergingIsSent() throws {
         var configurations = [TokenMergeConfiguration(), .none]
         configurations += TokenMergeProfile.allCases.map(\.configuration)
         func vary<Choices: Sequence>(
@@ -92,7 +92,7 @@ import WireProtocol
         }
     }
 
-    @Test func longPromptsAndUnusualTextTravel() throws {
+    @Test func longPromptsAndUnusualTextAreSent() throws {
         var request = Samples.request
         request.prompt = String(repeating: "x", count: GenerationLimits.promptByteCountMax)
         request.negativePrompt = "雪の中の赤い家 🏠 \u{0} e\u{301}"
@@ -100,7 +100,7 @@ import WireProtocol
         #expect(try decode(message.frame().encoded(), receiver: .worker) == message)
     }
 
-    @Test func latentsTravelBitExact() throws {
+    @Test func latentsAreSentBitExact() throws {
         let values: [Float] = [
             0, -0.0, .leastNonzeroMagnitude, .infinity, -.infinity, .greatestFiniteMagnitude,
             Float(bitPattern: 0x7FC0_1234), Float(bitPattern: 0xFF80_0001),
@@ -118,7 +118,7 @@ import WireProtocol
     }
 
     @Test(arguments: [31_536_001, 1.7e308, .infinity, .nan, -1])
-    func timesBeyondBeliefAreRefused(_ seconds: Double) {
+    func implausibleTimesAreRefused(_ seconds: Double) {
         let report = ProgressReport(lease: Samples.lease, step: 1, stepCount: 2, seconds: seconds)
         var result = Samples.result
         result.timings.samplingSeconds = seconds
@@ -169,7 +169,7 @@ import WireProtocol
         expect(.notUTF8(.assign, field: "prompt"), at: 52, 0xFF)
     }
 
-    /// Sums of a run's times stay numbers, whatever workers say.
+    /// Sums of a run's times stay finite, whatever workers report.
     @Test func timesOutOfRangeAreRefused() throws {
         let lease = Samples.lease
         let most = WireLimits.secondsMax
@@ -244,7 +244,7 @@ import WireProtocol
         }
     }
 
-    @Test func numbersAreFixedForEver() {
+    @Test func numbersAreFixed() {
         let numbers = Dictionary(
             uniqueKeysWithValues: WireErrorCode.allCases.map { ("\($0)", $0.wireValue) })
         #expect(

@@ -5,11 +5,11 @@ import Testing
 import WireFuzzing
 import WireProtocol
 
-/// What a newer build says and this one does not know: no part of a request is skipped, and the
-/// error names the lease.
+/// Messages of a newer build that this one does not understand: no part of a request is skipped,
+/// and the error names the lease.
 @Suite struct NotUnderstoodTests {
     private static let assign = Message.assign(Samples.lease, Samples.request)
-    /// Where the request begins in an ASSIGN, and the fields behind its merge method.
+    /// The offset of the request in an ASSIGN, and of the fields after its merge method.
     private static let request = 16
     private static let mergeFields =
         request + 32 + 4 + Samples.request.prompt.utf8.count + 4
@@ -30,7 +30,7 @@ import WireProtocol
 
     private static let ours = ProtocolVersion.current.minor
 
-    /// Samplers came without another version before, so the version says nothing of them.
+    /// Samplers were once added without a new version, so the version does not matter for them.
     @Test(arguments: [UInt8](0...ProtocolVersion.current.minor + 1))
     func unknownNumbersFailTheImage(minor: UInt8) {
         func expect(_ field: String, at offset: Int, _ value: UInt8) {
@@ -63,7 +63,7 @@ import WireProtocol
         }
     }
 
-    /// Appended to what decides a picture, also behind a checkpoint inside PREPARE.
+    /// Appended to anything that determines a picture, also after a checkpoint inside PREPARE.
     @Test func appendedFieldsOfNewerPeersAreNotSkipped() {
         let checkpoint = SamplingCheckpoint(step: 1, kernelClass: "a", bytes: [1, 2, 3])
         let messages: [(Message, PeerRole)] = [
@@ -79,10 +79,10 @@ import WireProtocol
                 throws: WireError.notUnderstood(
                     message.type, Samples.lease, field: "field at byte", value: "\(count)")
             ) { try decode(newer, receiver: receiver) }
-            // A newer peer that says nothing new is understood.
+            // A newer peer that sends nothing new is understood.
             let plain = Self.bytes(message, minor: Self.ours + 1) { _ in }
             #expect(throws: Never.self) { try decode(plain, receiver: receiver) }
-            // Of our own version it is damage.
+            // From our own version it is damage.
             let damaged = Self.bytes(message, minor: Self.ours) { $0 += [7, 7] }
             #expect(throws: WireError.trailingBytes(message.type, byteCount: 2)) {
                 try decode(damaged, receiver: receiver)

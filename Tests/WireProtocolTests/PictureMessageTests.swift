@@ -16,7 +16,7 @@ import WireProtocol
                 kernelClass: "onednn", seconds: 2))
     }
 
-    @Test func everyPixelComesBack() throws {
+    @Test func everyPixelSurvivesTheRoundTrip() throws {
         var random = SplitMix64(state: 3)
         for (width, height) in [(1, 1), (1, 7), (7, 1), (64, 40)] {
             let noise = (0..<3 * width * height).map { _ in
@@ -27,7 +27,7 @@ import WireProtocol
         }
     }
 
-    /// What smooth pictures save.
+    /// The savings for smooth pictures.
     @Test func gradientsShrink() {
         var pixels: [UInt8] = []
         for y in UInt8(0)..<64 {

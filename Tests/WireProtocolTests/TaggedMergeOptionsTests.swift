@@ -5,7 +5,7 @@ import Testing
 import WireFuzzing
 import WireProtocol
 
-/// Merge options behind tags: how the next one will travel, and that today's peers refuse it.
+/// Tagged merge options: how the next one will be sent, and that today's peers refuse it.
 @Suite struct TaggedMergeOptionsTests {
     /// Rows as a later version may have them, one of every kind.
     private static let options = [
@@ -39,7 +39,7 @@ import WireProtocol
         return merging
     }
 
-    @Test func onlyWhatDiffersTravels() throws {
+    @Test func onlyDifferingOptionsAreSent() throws {
         let merging = TokenMergeConfiguration()
         #expect(TaggedMergeOptions.bytes(of: merging, options: Self.options).isEmpty)
         #expect(try Self.read([]) == merging)
@@ -48,7 +48,7 @@ import WireProtocol
     }
 
     /// The bytes of each kind; a change is a change of the protocol.
-    @Test func bytesAreAsTheProtocolSays() {
+    @Test func bytesMatchTheProtocol() {
         #expect(
             TaggedMergeOptions.bytes(of: Self.changed, options: Self.options) == [
                 1, 1, 0,
@@ -68,7 +68,8 @@ import WireProtocol
         #expect(throws: WireError.self) { try Self.read(bytes) }
     }
 
-    /// A worker of this version that is sent an option of a later one does not draw without it.
+    /// A worker of this version that receives a later version's option does not generate without
+    /// it.
     @Test func anUnknownTagIsRefused() throws {
         var request = Samples.request
         request.tokenMerging.refreshCalls = nil
@@ -85,7 +86,7 @@ import WireProtocol
         }
     }
 
-    /// Where the merge flags of an ASSIGN stand: behind the method and seven choices.
+    /// The offset of the merge flags in an ASSIGN: after the method and seven choices.
     private static func flagsOffset(_ payload: [UInt8], _ request: GenerationRequest) -> Int? {
         let method = Array(request.tokenMerging.method.utf8)
         let start = payload.indices.last { payload[$0...].starts(with: method) }

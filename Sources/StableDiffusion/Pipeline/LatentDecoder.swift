@@ -83,7 +83,7 @@ package final class LatentDecoder {
     private func prepare(for shape: TensorShape) throws {
         guard plannedShape != shape else { return }
         plannedShape = nil
-        // Of small pictures bands take more than maps, so that keeping fewer need not take less.
+        // For small pictures bands need more than maps, so keeping fewer may not reduce memory.
         var least = (count: 0, byteCount: Int.max)
         for count in 0..<vae.levelCount {
             try measure(shape, recomputedLevelCount: count)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Counts heap allocations of one thread, in whatever library they happen: the test executable's
-// own malloc replaces glibc's and forwards to it.
+// Counts heap allocations of one thread, in any library: the test executable's own malloc replaces
+// glibc's and forwards to it.
 #ifndef RETOM_CALLOCATIONCOUNTER_H
 #define RETOM_CALLOCATIONCOUNTER_H
 
@@ -13,8 +13,8 @@ void rt_count_allocations(void);
 /// Stops counting on the calling thread; returns how many allocations it made since the start.
 int64_t rt_counted_allocations(void);
 
-/// The same, without those that OpenBLAS, oneDNN and other libraries make for themselves: this
-/// executable's and the Swift run-time library's. One thread at a time.
+/// The same, without those made inside OpenBLAS, oneDNN and other libraries: only this executable's
+/// and the Swift run-time library's. One thread at a time.
 int64_t rt_counted_own_allocations(void);
 
 #endif

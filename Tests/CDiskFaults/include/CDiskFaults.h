@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The file operations of a whole process, SQLite's included, on their way to the kernel: this
-// library's own write, fsync, rename, … take the place of glibc's and forward to the kernel. Linked
-// into a test it asks that test; preloaded into a program it reads RETOM_DISK_FAULT.
+// The file operations of a whole process, including SQLite's, on their way to the kernel: this
+// library's own write, fsync, rename, … replace glibc's and forward to the kernel. Linked into a
+// test it asks that test; preloaded into a program it reads RETOM_DISK_FAULT.
 #ifndef RETOM_CDISKFAULTS_H
 #define RETOM_CDISKFAULTS_H
 
@@ -21,13 +21,13 @@ typedef enum {
     RT_DISK_LOCK,  // of an open file description
 } rt_disk_operation;
 
-/// What a hook answers beside an error's number.
+/// A hook's verdict other than an error number.
 enum {
     RT_DISK_GO_ON = 0,
-    RT_DISK_DONE = -1,  // success, without troubling the kernel
+    RT_DISK_DONE = -1,  // success, without calling the kernel
 };
 
-/// What is about to be done to a file.
+/// An operation about to be performed on a file.
 typedef struct {
     rt_disk_operation operation;
     const char *path;
@@ -37,10 +37,10 @@ typedef struct {
     int64_t offset;
 } rt_disk_request;
 
-/// Decides what becomes of an operation; must do none itself.
+/// Decides about an operation; must perform none itself.
 typedef int (*rt_disk_hook)(const rt_disk_request *request);
 
-/// Asks `hook` from now on, on all threads.
+/// Calls `hook` from now on, on all threads.
 void rt_set_disk_hook(rt_disk_hook hook);
 
 #endif

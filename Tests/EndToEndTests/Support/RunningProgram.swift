@@ -6,9 +6,9 @@ import Glibc
 import TestSupport
 import Testing
 
-/// One of the built executables as a process of its own, with its output in files.
+/// One of the built executables as a separate process, with its output in files.
 final class RunningProgram: Sendable {
-    /// What a program finds on its standard input.
+    /// A program's standard input.
     enum Input {
         /// These bytes.
         case bytes([UInt8])
@@ -28,14 +28,14 @@ final class RunningProgram: Sendable {
 
     struct Timeout: Error { var ending: Ending }
 
-    /// Patience with a crowded machine; nothing here takes seconds on an idle one.
+    /// Timeout for a busy machine; nothing here takes seconds on an idle one.
     static let patience = Duration.seconds(120)
 
     let processIdentifier: pid_t
     private let outputPath: String
     private let errorPath: String
 
-    /// Where the built executables are: beside the test executable.
+    /// The directory of the built executables: beside the test executable.
     static var executables: String {
         let test = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         return URL(filePath: test ?? "").deletingLastPathComponent().path
@@ -58,10 +58,10 @@ final class RunningProgram: Sendable {
             words, source, outputPath: outputPath, errorPath: errorPath)
     }
 
-    /// A descriptor to read the input from.
+    /// A descriptor for reading the input.
     ///
     /// The writing end of an open one stays open on purpose: the kernel closes it when the tests
-    /// end, however they end.
+    /// end, in whatever way.
     private static func descriptor(
         of input: Input, in directory: TemporaryDirectory, _ stem: String
     ) throws -> Int32 {
@@ -108,7 +108,7 @@ final class RunningProgram: Sendable {
     }
 
     deinit {
-        // A process that was waited for has no entry any more, and its number may be another's.
+        // A reaped process no longer exists, and its number may be reused.
         var status: Int32 = 0
         guard waitpid(processIdentifier, &status, WNOHANG) == 0 else { return }
         kill(processIdentifier, SIGKILL)
@@ -123,7 +123,7 @@ final class RunningProgram: Sendable {
 
     func send(_ signal: Int32) { kill(processIdentifier, signal) }
 
-    /// Waits until it has taken a signal that was sent: a second one would be lost in the first.
+    /// Waits until it has handled a signal: a second one would merge with the first.
     func takes(_ signal: Int32) async throws {
         let deadline = ContinuousClock.now + Self.patience
         while ContinuousClock.now < deadline {
@@ -153,7 +153,7 @@ final class RunningProgram: Sendable {
             errorOutput: errorOutput)
     }
 
-    /// Waits until its standard output has a line that `predicate` holds of, and returns it.
+    /// Waits for a line on standard output that satisfies `predicate`, and returns it.
     func line(where predicate: (Substring) -> Bool) async throws -> String {
         let deadline = ContinuousClock.now + Self.patience
         while true {
@@ -172,7 +172,7 @@ final class RunningProgram: Sendable {
 
     /// Its children, by process number.
     var children: [pid_t] {
-        // Each thread has those that it started.
+        // Each thread has the children that it started.
         let tasks = "/proc/\(processIdentifier)/task"
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []
         return threads.flatMap {

@@ -3,11 +3,11 @@
 import Glibc
 import Testing
 
-/// Somebody who connects to a port without knowing the protocol.
+/// A client that connects to a port without knowing the protocol.
 final class Stranger {
     private let socket: Int32
 
-    /// Connects and says something; a peer that hangs up meanwhile is fine.
+    /// Connects and sends something; the peer may hang up meanwhile.
     init(port: Int, says bytes: [UInt8]) throws {
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -28,7 +28,7 @@ final class Stranger {
 
     deinit { close(socket) }
 
-    /// What comes back until the peer hangs up.
+    /// The reply until the peer hangs up.
     func reply() throws -> String {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)

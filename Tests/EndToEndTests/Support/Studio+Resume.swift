@@ -19,7 +19,7 @@ extension Studio {
         ).ending()
     }
 
-    /// The pixels of a picture: its texts say who drew it and how long it took.
+    /// The pixels of a picture: its texts record the worker and the time.
     func pixels(_ name: String, out: String = "out") throws -> RGBImage {
         try PNG.decode(try bytes(name, out: out)).image
     }
@@ -29,7 +29,7 @@ extension Studio {
         try FileManager.default.removeItem(atPath: directory.file("\(out)/\(name)"))
     }
 
-    /// Checks that a run came to what another one did: pixels, latents, and the archive's names.
+    /// Checks that a run has the same results as another: pixels, latents, and the archive's names.
     func expectEqual(_ out: String, _ expected: String, count: Int) throws {
         for index in 0..<count {
             let stem = "0000\(index)-\(100 + index)"

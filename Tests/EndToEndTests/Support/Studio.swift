@@ -5,9 +5,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A temporary directory with programs at work in it; they all end with it.
+/// A temporary directory with running programs; they all end with it.
 struct Studio {
-    /// A worker that listens.
+    /// A listening worker.
     struct Worker {
         var program: RunningProgram
         var port: Int
@@ -15,12 +15,12 @@ struct Studio {
     }
 
     let directory: TemporaryDirectory
-    /// Small pictures, few steps, one thread: what is promised does not depend on size.
+    /// Small pictures, few steps, one thread: the promises do not depend on size.
     static let quick = ["--steps", "2", "-W", "64", "-H", "64", "-t", "1"]
 
     init() throws { directory = try TemporaryDirectory() }
 
-    /// Starts `retom-coord` with quick settings (later ones count) and `out` as output.
+    /// Starts `retom-coord` with quick settings (later ones override them) and `out` as output.
     func start(
         _ arguments: [String], out: String = "out", input: RunningProgram.Input = .bytes([]),
         preparations: String? = nil
@@ -63,7 +63,7 @@ struct Studio {
         try? FileManager.default.contentsOfDirectory(atPath: directory.file(out)).sorted()
     }
 
-    /// `report.json` as scripts see it.
+    /// `report.json` as read by scripts.
     func report(out: String = "out") throws -> [String: Any] {
         try #require(
             try JSONSerialization.jsonObject(with: Data(try bytes("report.json", out: out)))
@@ -75,7 +75,7 @@ struct Studio {
         try #require(try report(out: out)["images"] as? [[String: Any]])
     }
 
-    /// A copy of the embedded model of which one component may be changed; the rest are links.
+    /// A copy of the embedded model with one component that may be changed; the rest are links.
     func model(changing component: String, name: String = "model") throws -> String {
         let source = try EmbeddedModel.directory()
         let copy = directory.file(name)
@@ -94,7 +94,7 @@ struct Studio {
     }
 }
 
-/// Events that `--json` printed.
+/// Events printed by `--json`.
 func events(_ output: String) throws -> [[String: Any]] {
     try output.split(separator: "\n").map {
         try #require(

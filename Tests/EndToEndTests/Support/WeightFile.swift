@@ -24,7 +24,7 @@ struct WeightFile {
         return 8 + headerCount + offsets[0]..<8 + headerCount + offsets[1]
     }
 
-    /// Makes all values of a tensor NaN: all bits set is one in every format there is.
+    /// Makes all values of a tensor NaN: all bits set is NaN in every format.
     mutating func ruin(_ tensor: String) throws {
         for index in try range(of: tensor) { bytes[index] = 0xFF }
     }

@@ -5,7 +5,7 @@ import Foundation
 import SafeTensors
 import Testing
 
-/// What diffusers and transformers computed, written by `scripts/goldens/model.py`.
+/// Results of diffusers and transformers, written by `scripts/goldens/model.py`.
 struct Goldens {
     private let file: SafeTensorsFile
 
@@ -22,7 +22,7 @@ struct Goldens {
         file = try SafeTensorsFile(path: path)
     }
 
-    /// Where something in the folder of goldens is.
+    /// The path of a file in the folder of goldens.
     static func path(_ name: String) throws -> String {
         let folder = try #require(Bundle.module.resourcePath, "no resources")
         return "\(folder)/Goldens/\(name)"
@@ -49,7 +49,7 @@ struct Goldens {
         return (values, [batch, tensor.shape[2], tensor.shape[3], channels])
     }
 
-    /// Numbers of tokens.
+    /// Token ids.
     func tokens(_ name: String) throws -> [Int32] {
         let tensor = try file.tensor(name)
         try #require(tensor.scalarType == .int64)
@@ -75,7 +75,7 @@ struct Goldens {
     }
 }
 
-/// Where a model of the goldens, or the embedded one, is.
+/// The path of a golden model, or of the embedded one.
 func modelPath(_ name: String) throws -> String {
     if name == EmbeddedModel.name { return try EmbeddedModel.directory() }
     return try Goldens.path(name)

@@ -16,22 +16,22 @@ struct Machine: Sendable, CustomTestStringConvertible {
         return "\(backend.rawValue) \(precision.rawValue) \(name ?? "?")"
     }
 
-    /// Every way that this processor can compute in f32: both backends, the scalar kernels and all
-    /// vector kernels.
+    /// Every f32 configuration of this processor: both backends, the scalar kernels and all vector
+    /// kernels.
     static let float32: [Machine] = [BackendKind.openblas, .onednn].flatMap { backend in
         instructionSets.map {
             Machine(backend: backend, precision: .float32, instructionSet: $0)
         }
     }
 
-    /// Every way to compute in bf16; none on a processor without it.
+    /// Every bf16 configuration; none on a processor without it.
     static let bfloat16: [Machine] =
         OneDNNLibrary.supportsBFloat16
         ? instructionSets.map {
             Machine(backend: .onednn, precision: .bfloat16, instructionSet: $0)
         } : []
 
-    /// The way the program computes in f32 when nothing is said.
+    /// The program's default f32 configuration.
     static let standard = Machine(
         backend: .onednn, precision: .float32, instructionSet: rt_isa_detect())
 
@@ -53,7 +53,7 @@ struct Machine: Sendable, CustomTestStringConvertible {
 }
 
 extension ComputeLane {
-    /// Runs a pass as the program does: dry first, then with as much memory as that asked for.
+    /// Runs a pass as the program does: a dry run first, then with the memory it requested.
     func run(_ body: (_ lane: ComputeLane) throws -> Void) throws {
         try measure { try body(self) }
         try finishDryRun()
@@ -62,7 +62,7 @@ extension ComputeLane {
 }
 
 extension Tensor {
-    /// An f32 tensor with memory of its own.
+    /// An f32 tensor with its own memory.
     static func make(_ shape: TensorShape, _ values: [Float]? = nil) throws -> Tensor {
         let storage = try TensorStorage(byteCount: shape.elementCount * 4 + 128)
         let tensor = Tensor(storage: storage, shape: shape, elementType: .float32)
@@ -82,7 +82,7 @@ extension Tensor {
         }
     }
 
-    /// As many values as a golden has, at the evenly spread places where the script took them.
+    /// As many values as a golden has, at the evenly spread positions sampled by the script.
     func samples(_ count: Int) -> [Float] {
         (0..<count).map { index in
             let place = index * shape.elementCount / count
@@ -91,7 +91,7 @@ extension Tensor {
     }
 }
 
-/// Compares the results of inner layers as they come and remembers the first that is off.
+/// Compares the results of inner layers as they arrive and records the first difference.
 final class LayerComparison {
     private let expected: [String: [Float]]
     private let bound: Double
@@ -103,7 +103,7 @@ final class LayerComparison {
         self.bound = bound
     }
 
-    /// To be called with each result; a dry run has none.
+    /// Called with each result; a dry run has none.
     func check(_ name: String, _ result: Tensor) {
         guard result.storage !== TensorStorage.unbacked, let values = expected[name] else { return }
         seen.insert(name)
@@ -113,6 +113,6 @@ final class LayerComparison {
         }
     }
 
-    /// Layers that the goldens have and the network did not report.
+    /// Layers in the goldens that the network did not report.
     var unseen: [String] { expected.keys.filter { !seen.contains($0) }.sorted() }
 }

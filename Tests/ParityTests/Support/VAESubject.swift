@@ -3,7 +3,7 @@
 import StableDiffusion
 import TensorKit
 
-/// A VAE on one machine, and what diffusers makes of the same latents.
+/// A VAE on one machine, and diffusers' result for the same latents.
 struct VAESubject {
     let vae: AutoencoderKL
     let goldens: Goldens
@@ -17,7 +17,7 @@ struct VAESubject {
             backend: try machine.makeBackend())
     }
 
-    /// The names of the latents that there are.
+    /// The names of the available latents.
     var cases: [String] {
         ["plain", "odd", "large"].filter { goldens.contains("vae.\($0).image") }
     }
@@ -46,7 +46,7 @@ struct VAESubject {
         return image.values
     }
 
-    /// Scratch memory for latents of a size, in bytes; no memory is touched.
+    /// Scratch memory for latents of a size, in bytes; no memory is accessed.
     func workspaceByteCount(height: Int, width: Int, plan: DecodingPlan) throws -> Int {
         let shape = TensorShape(
             height: height, width: width, channels: vae.configuration.latentChannels)

@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(arguments: [1, 3, 16, 700])
-    func aSavedStateGoesOn(drawn: Int) throws {
+    func aSavedStateResumes(drawn: Int) throws {
         var generator = TorchGenerator(seed: 11)
         _ = generator.normal(count: drawn)
         var writer = WordWriter()
@@ -76,7 +76,7 @@ import Testing
         #expect(latents == alone.initialLatents(channels: 4, height: 8, width: 8, scale: 1))
         var torch = TorchGenerator(seed: 42)
         #expect(latents == torch.normal(count: 256))
-        // The stream goes on where the latents ended, and merging has another one.
+        // The stream continues after the latents, and merging has another one.
         #expect(third.sampling == torch)
         #expect(third.merging.normal(count: 256) != latents)
     }

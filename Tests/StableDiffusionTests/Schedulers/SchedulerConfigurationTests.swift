@@ -21,7 +21,7 @@ import Testing
         let text = try message("", .ddim, class: "FlowMatchEulerDiscreteScheduler")
         #expect(text.contains("\"FlowMatchEulerDiscreteScheduler\", which is not known here"))
         for known in SamplingMethod.allCases { #expect(text.contains(known.traits.className)) }
-        // Not built here, but its file serves the others.
+        // Not implemented here, but its file works with the others.
         #expect(try message("", .ddim, class: "DDPMScheduler") == "accepted")
     }
 
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func keysOfOtherClassesDoNotMatter() throws {
-        // Euler has no thresholding and DDIM no solver; their values are not even looked at.
+        // Euler has no thresholding and DDIM no solver; their values are not even read.
         #expect(try message("\"thresholding\": true", .euler) == "accepted")
         #expect(try message("\"solver_type\": \"none\", \"solver_order\": 9", .ddim) == "accepted")
         #expect(try message("\"invented\": {\"a\": [1]}", .ddim) == "accepted")

@@ -23,8 +23,8 @@ import Testing
         var cases: [Case]
     }
 
-    /// Both sides round every operation to single precision; what differs are the last bits of
-    /// square roots, logarithms and exponentials, of which torch's are not correctly rounded.
+    /// Both sides round every operation to single precision; only the last bits of square roots,
+    /// logarithms and exponentials differ, because torch's are not correctly rounded.
     static let tolerance = 1e-5
 
     @Test(arguments: SamplingMethod.allCases)

@@ -52,15 +52,15 @@ import Testing
         return try open(made)
     }
 
-    /// As many steps as training timesteps: what a sampler can't do it says before it begins.
+    /// As many steps as training timesteps: a sampler reports its limits before it begins.
     ///
-    /// Where noise levels repeat, diffusers' solvers divide by nothing and end in NaN.
+    /// Where noise levels repeat, diffusers' solvers divide by zero and end in NaN.
     @Test(arguments: SamplingMethod.allCases, ["linspace", "leading", "trailing"])
-    func aThousandStepsAreDrawnOrRefused(method: SamplingMethod, spacing: String) throws {
+    func aThousandStepsAreSampledOrRefused(method: SamplingMethod, spacing: String) throws {
         let spaced = Self.published.dropLast() + ", \"timestep_spacing\": \"\(spacing)\"}"
         let configuration = try SchedulerConfiguration(json: Data(spaced.utf8))
-        // Timestep 1000 of `leading`, with its offset of 1, is none of the model's, whose last level
-        // counts twice then.
+        // Timestep 1000 of `leading`, with its offset of 1, is not one of the model's, whose last
+        // level then counts twice.
         let most =
             switch (method, spacing) {
             case (.lcm, _), (.tcd, _): 50
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    /// η is 0.3 for TCD and 0 for DDIM where nobody says otherwise; the others don't read it.
+    /// η is 0.3 for TCD and 0 for DDIM by default; the others do not read it.
     @Test(arguments: SamplingMethod.allCases)
     func etaHasTheSamplersOwnDefault(method: SamplingMethod) throws {
         let standard = try run(configuration(), method, eta: nil)
@@ -110,7 +110,7 @@ import Testing
             var writer = WordWriter()
             history.save(to: &writer)
             var reader = try WordReader(writer.finish())
-            // Whether it is whole is only known when everything was read.
+            // Whether it is complete is only known when everything has been read.
             #expect(throws: SavedStateError.self) {
                 try euler.history.restore(from: &reader, stepCount: 5)
                 try reader.finish()
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func callCountsAreThoseOfDiffusers() throws {
+    @Test func callCountsMatchDiffusers() throws {
         for (method, count) in [(SamplingMethod.pndm, 51), (.heun, 99), (.ddim, 50), (.lcm, 50)] {
             let scheduler = try configuration().makeScheduler(
                 method, inferenceStepCount: 50, sampleCount: 1)
@@ -140,10 +140,9 @@ import Testing
                 #expect(scheduler.timesteps.count >= steps)
             } catch {
                 #expect("\(error)".contains("choose from"))
-                // PNDM's default is to begin with Runge-Kutta steps; LCM and TCD were distilled
-                // at 50.
+                // By default PNDM begins with Runge-Kutta steps; LCM and TCD were distilled at 50.
                 let isDistilled = method == .lcm || method == .tcd
-                // A solver looks at one timestep more than it has steps.
+                // A solver uses one timestep more than it has steps.
                 let isSolver = method == .dpmPlusPlus2M || method == .uniPC
                 #expect(
                     isDistilled && steps > 50 || method == .pndm && steps < 4
@@ -171,7 +170,7 @@ import Testing
             #expect(calls.last == 249)
         }
         for schedule in [SigmaSchedule.karras, .exponential] {
-            // Ancestral Euler takes Euler's sigmas, which diffusers' class has no key for.
+            // Ancestral Euler uses Euler's sigmas, for which diffusers' class has no key.
             #expect(try timesteps(.eulerAncestral, schedule) == timesteps(.euler, schedule))
             #expect(try timesteps(.euler, schedule) != timesteps(.euler, .modelDefault))
             for method in [SamplingMethod.ddim, .pndm, .lcm, .tcd] {

@@ -2,7 +2,7 @@
 
 import StableDiffusion
 
-/// The network of `scripts/goldens/schedulers.py`, and the pulled loop over it.
+/// The network of `scripts/goldens/schedulers.py`, and the sampling loop over it.
 struct SyntheticNetwork {
     let directions: [Float]
 
@@ -18,7 +18,7 @@ struct SyntheticNetwork {
         }
     }
 
-    /// Goes on with a scheduler until `end`, or until the last step.
+    /// Continues with a scheduler until `end`, or until the last step.
     func sample(
         _ scheduler: inout some NoiseScheduler, _ latents: inout [Float],
         _ noise: inout TorchGenerator, until end: Int? = nil

@@ -15,7 +15,7 @@ import Testing
             var name: String
             var source: String
             var files: [String: String]
-            /// Changes of the folder's files, or `null` for a file that is left out.
+            /// Changes of the folder's files, or `null` for an omitted file.
             var patches: [String: JSONPatch]
             var padId: Int32
             var padsLeft: Bool
@@ -93,7 +93,7 @@ import Testing
         if name == "postcards" { #expect(set.cases.count >= 300) }
     }
 
-    /// Before version 0.20 the library wrote merges as texts.
+    /// Before version 0.20 the library wrote merges as strings.
     @Test func mergesMayBeTexts() throws {
         let original = try CLIPTokenizer(directory: folder("tokenizer-whole"))
         let directory = try scratch("tokenizer-whole", [:])
@@ -207,7 +207,7 @@ import Testing
         for name in ["vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json"] {
             #expect(try message([name: pointer]).contains("\(name) is a Git LFS pointer"))
         }
-        // A tokenizer.json counts also where older files lie beside it.
+        // tokenizer.json takes precedence over older files beside it.
         func whole(_ model: String) throws -> String {
             try message(["tokenizer.json": "{\"added_tokens\": [], \"model\": \(model)}"])
         }
@@ -269,7 +269,7 @@ indirect enum JSONPatch: Decodable {
         }
     }
 
-    /// The changed value; `nil` for none.
+    /// The changed value; `nil` if there is none.
     func applied(to value: Any?) -> Any? {
         switch self {
         case .removal: return nil

@@ -13,7 +13,7 @@ struct BackendUnderTest: Sendable, CustomTestStringConvertible {
         "\(kind) \(precision.rawValue)\(usesWinograd ? "" : " direct")"
     }
 
-    /// Those that this processor can run.
+    /// The backends this processor can run.
     static let available: [BackendUnderTest] = {
         var all = [
             BackendUnderTest(kind: .openblas, precision: .float32),
@@ -46,7 +46,7 @@ struct BackendUnderTest: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Relative L2 distance allowed from the same layer in double precision.
+    /// Allowed relative L2 distance from the same layer in double precision.
     func tolerance(output: ElementType, kernelSize: Int = 1) -> Double {
         // Winograd's algorithm in bf16 rounds transformed weights and pixels.
         if precision == .bfloat16, usesWinograd, kernelSize == 3 { return 0.006 }

@@ -4,7 +4,7 @@ import TensorKit
 import TestSupport
 import Testing
 
-/// One layer, one input, one epilogue: everything that a backend must get right at once.
+/// One layer, one input, one epilogue: everything a backend must get right at once.
 struct LayerCase: Sendable, CustomTestStringConvertible {
     enum Kind: Sendable { case linear, convolution }
     enum Residual: Sendable { case none, other, inPlace }

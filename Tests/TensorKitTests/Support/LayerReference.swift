@@ -3,7 +3,7 @@
 import Glibc
 import TensorKit
 
-/// Layers as their definitions say, in double precision.
+/// Layers by their definitions, in double precision.
 enum LayerReference {
     static func activation(_ activation: Activation?, _ x: Double) -> Double {
         switch activation {
@@ -61,7 +61,7 @@ enum LayerReference {
     }
 }
 
-/// ‖actual − expected‖ / ‖expected‖; infinite where a value is not a number.
+/// ‖actual − expected‖ / ‖expected‖; infinite if a value is not a number.
 func relativeError(_ actual: [Float], _ expected: [Double]) -> Double {
     precondition(actual.count == expected.count)
     var difference = 0.0

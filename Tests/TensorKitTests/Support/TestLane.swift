@@ -14,7 +14,7 @@ extension ComputeLane {
         ComputeLane(kernels: testKernels(), team: ThreadTeam(threadCount: threadCount))
     }
 
-    /// Runs a pass as the pipeline does: first dry, to size the workspace, then for real.
+    /// Runs a pass as the pipeline does: a dry run to size the workspace, then for real.
     func dryRunThenRun(_ pass: () -> Void) throws {
         try measure(pass)
         try finishDryRun()
@@ -23,7 +23,7 @@ extension ComputeLane {
 }
 
 extension Tensor {
-    /// A tensor in memory of its own; every value between rows is a marker that must survive.
+    /// A tensor in its own memory; the values between rows are markers that must survive.
     static func make(
         _ shape: TensorShape, _ type: ElementType = .float32, gap: Int = 0, values: [Float]? = nil
     ) throws -> Tensor {
@@ -58,7 +58,7 @@ extension Tensor {
         }
     }
 
-    /// The values of all rows, without what is between them.
+    /// The values of all rows, without those between them.
     var values: [Float] {
         (0..<shape.rowCount).flatMap { row in
             (0..<shape.channels).map { value(at: row * rowStride + $0) }
