@@ -28,6 +28,16 @@ package struct SafeTensorsFile: Sendable {
     /// Names of all tensors, sorted.
     package var names: [String] { entries.keys.sorted() }
 
+    /// All tensors by name.
+    package var tensors: [String: StoredTensor] {
+        var tensors: [String: StoredTensor] = [:]
+        tensors.reserveCapacity(entries.count)
+        for (name, entry) in entries {
+            tensors[name] = StoredTensor(name: name, entry: entry, file: file)
+        }
+        return tensors
+    }
+
     /// A tensor by name, if the file has it.
     package subscript(name: String) -> StoredTensor? {
         entries[name].map { StoredTensor(name: name, entry: $0, file: file) }

@@ -30,6 +30,9 @@ package enum ScalarType: String, Sendable, Hashable, CaseIterable {
 
     /// Whether values of this type can be read as f32.
     package var isReadableAsFloat: Bool {
-        self == .float32 || self == .float16 || self == .bfloat16
+        switch self {
+        case .float64, .float32, .float16, .bfloat16, .float8e4m3, .float8e5m2: true
+        default: false
+        }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One tensor of a file; holding it keeps the file open.
-package struct StoredTensor: Sendable {
+package struct StoredTensor: WeightSource {
     /// Its name in the file.
     package let name: String
     /// How its values are written.
@@ -19,8 +19,6 @@ package struct StoredTensor: Sendable {
         byteRange = entry.byteRange
     }
 
-    /// Values in all.
-    package var elementCount: Int { byteRange.count / scalarType.byteCount }
     /// The file it is in.
     package var path: String { file.path }
 
@@ -29,19 +27,7 @@ package struct StoredTensor: Sendable {
     /// - Throws: `changed` when the file is no longer what it was when it was opened.
     package func bytes() throws(SafeTensorsError) -> [UInt8] { try file.bytes(byteRange) }
 
-    /// Converts all values to f32.
-    ///
-    /// - Parameter target: exactly `elementCount` values.
-    /// - Throws: `changed` when the file is no longer what it was when it was opened.
-    package func read(
-        into target: UnsafeMutableBufferPointer<Float>
-    ) throws(SafeTensorsError) {
-        try read(from: 0, into: target)
-    }
-
-    /// Converts `target.count` values to f32, the first at `index`: a row of a table, say.
-    ///
-    /// - Throws: `changed` when the file is no longer what it was when it was opened.
+    /// - Throws: `changed`; `unsupportedType` for values that are no numbers.
     package func read(
         from index: Int, into target: UnsafeMutableBufferPointer<Float>
     ) throws(SafeTensorsError) {
@@ -55,14 +41,5 @@ package struct StoredTensor: Sendable {
         let start = byteRange.lowerBound + index * scalarType.byteCount
         file.willRead(start..<start + target.count * scalarType.byteCount)
         try file.read(scalarType, from: start, into: target)
-    }
-
-    /// All values as f32.
-    package func floats() throws(SafeTensorsError) -> [Float] {
-        var values = [Float](repeating: 0, count: elementCount)
-        try values.withUnsafeMutableBufferPointer { buffer throws(SafeTensorsError) in
-            try read(into: buffer)
-        }
-        return values
     }
 }

@@ -7,7 +7,7 @@ internal import StableDiffusion
 /// What a model does otherwise than somebody may expect, told before anything is drawn.
 enum ModelWarnings {
     /// - Throws: `ConfigurationError`, `TokenMergeConfigurationError`.
-    static func of(_ requests: [GenerationRequest], model: ModelDirectory) throws -> [String] {
+    static func of(_ requests: [GenerationRequest], model: any ModelSource) throws -> [String] {
         let description = try ModelDescription(of: model)
         return try [description.leftOutWarning, idleMerging(requests, description)]
             .compactMap { $0 }

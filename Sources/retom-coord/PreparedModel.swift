@@ -11,7 +11,7 @@ struct PreparedModel: Sendable {
     let decoder: PictureDecoder
 
     /// Hashes the model's files and loads its VAE.
-    init(_ model: ModelDirectory, decoding: ComputeConfiguration) async throws {
+    init(_ model: any ModelSource, decoding: ComputeConfiguration) async throws {
         async let fingerprint = DedicatedThread.run(named: "hash") {
             try ModelFingerprint(of: model)
         }

@@ -8,8 +8,8 @@ enum TruncationWarnings {
     /// One warning per distinct text that is cut, naming what is lost.
     ///
     /// - Throws: `ConfigurationError`, `TokenizerError`.
-    static func of(_ requests: [GenerationRequest], model: ModelDirectory) throws -> [String] {
-        let tokenizer = try CLIPTokenizer(model: model)
+    static func of(_ requests: [GenerationRequest], model: any ModelSource) throws -> [String] {
+        let tokenizer = try model.tokenizer()
         var seen: Set<String> = []
         var warnings: [String] = []
         for request in requests {

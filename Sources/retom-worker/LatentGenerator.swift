@@ -13,12 +13,12 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
     /// Workers of equal classes return results equal to the last bit.
     let kernelClass: String
     private let pipeline: StableDiffusionPipeline
-    private let model: ModelDirectory
+    private let model: any ModelSource
     private let compute: ComputeConfiguration
     /// Loaded when the first picture is requested: most runs decode on the coordinator.
     private var decoder: LatentDecoder?
 
-    init(model: ModelDirectory, compute: ComputeConfiguration) throws {
+    init(model: any ModelSource, compute: ComputeConfiguration) throws {
         self.model = model
         self.compute = compute
         pipeline = try StableDiffusionPipeline(model: model, compute: compute)

@@ -123,7 +123,7 @@ import Testing
         }
         let error = #expect(throws: CheckpointMismatchError.self) { try loadUNet() }
         let mismatch = try #require(error)
-        #expect(mismatch.directory == directory.file("unet"))
+        #expect(mismatch.path == directory.file("unet"))
         #expect(mismatch.missing == ["conv_in.weight", "mid_block.resnets.0.conv1.bias"])
         #expect(mismatch.unexpected == ["extra.weight"])
         #expect(
@@ -203,7 +203,7 @@ import Testing
             if name.hasPrefix("vae") {
                 _ = try AutoencoderKL.load(from: model, backend: backend)
             }
-            _ = try SchedulerConfiguration.load(from: model)
+            _ = try model.schedulerConfiguration()
         }
         let text = "\(try #require(error))"
         #expect(text.hasPrefix(directory.file(name)), "\(text)")

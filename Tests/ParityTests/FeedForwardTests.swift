@@ -23,12 +23,10 @@ import Testing
         partByteCount: Int, machine: Machine
     ) throws -> (values: [Float], byteCount: Int) {
         let checkpoint = try Checkpoint(
-            directory: try modelPath("tiny") + "/unet", baseName: "diffusion_pytorch_model",
-            variant: nil)
+            directory: try modelPath("tiny") + "/unet", baseName: "diffusion_pytorch_model")
         let backend = try machine.makeBackend()
         let layer = try WeightLoader.build(
-            from: checkpoint,
-            mapping: { name in
+            from: ComponentWeights(checkpoint) { name in
                 name.hasPrefix(Self.prefix) ? String(name.dropFirst(Self.prefix.count)) : nil
             },
             backend: backend, team: ThreadTeam(threadCount: 1)

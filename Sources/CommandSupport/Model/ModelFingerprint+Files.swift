@@ -7,41 +7,38 @@ internal import SafeTensors
 package import StableDiffusion
 
 extension ModelFingerprint {
-    /// Hashes the files that decide what a model draws.
+    /// Hashes what decides the pictures that a model makes.
     ///
-    /// Each digest covers the files of one component that are read when it is loaded: its
-    /// configuration and its weights, and for the U-Net the scheduler's configuration, for the
-    /// text encoder the tokenizer. Files that happen to lie beside them don't count.
-    package init(of model: ModelDirectory) throws {
-        let weights = "diffusion_pytorch_model"
-        let files = model.files
-        let unet = try model.component("unet")
-        let scheduler = try model.component("scheduler")
-        let textEncoder = try model.component("text_encoder")
-        let tokenizer = try model.component("tokenizer")
-        let vae = try model.component("vae")
+    /// A part that one file decides has that file's SHA-256, as A1111's `Model hash` has; else its
+    /// digest is the SHA-256 over the SHA-256 of everything that decides it.
+    package init(of model: any ModelSource) throws {
+        var known: [DigestPart: [UInt8]] = [:]
+        func digest(_ component: ModelComponent) throws -> [UInt8] {
+            let digests = try model.digestParts(of: component).map { part in
+                let digest = try known[part] ?? Self.digest(of: part, model.files)
+                known[part] = digest
+                return digest
+            }
+            if digests.count == 1 { return digests[0] }
+            var outer = SHA256()
+            for digest in digests { outer.update(data: digest) }
+            return outer.finalize()
+        }
         self.init(
-            unet: try Self.digest(
-                ["\(unet)/config.json", "\(scheduler)/scheduler_config.json"]
-                    + Checkpoint(directory: unet, baseName: weights).files, files),
-            textEncoder: try Self.digest(
-                ["\(textEncoder)/config.json"]
-                    + TokenizerFiles.read(in: tokenizer).map { "\(tokenizer)/\($0)" }
-                    + Checkpoint(directory: textEncoder, baseName: "model").files, files),
-            vae: try Self.digest(
-                ["\(vae)/config.json"] + Checkpoint(directory: vae, baseName: weights).files,
-                files))
-        // Whether it is there decides which others were hashed.
-        try files.note("\(tokenizer)/\(TokenizerFiles.whole)")
+            unet: try digest(.unet), textEncoder: try digest(.textEncoder),
+            vae: try digest(.vae))
     }
 
-    /// SHA-256 over the SHA-256 of each file; a file that isn't there counts as empty.
     private static func digest(
-        _ paths: [String], _ files: ModelFileLedger
+        of part: DigestPart, _ files: ModelFileLedger
     ) throws -> [UInt8] {
-        var outer = SHA256()
-        for path in paths { outer.update(data: try digest(ofFile: path, files)) }
-        return outer.finalize()
+        switch part {
+        case .file(let path): return try digest(ofFile: path, files)
+        case .text(let text):
+            var hash = SHA256()
+            hash.update(data: Array(text.utf8))
+            return hash.finalize()
+        }
     }
 
     private static func digest(

@@ -19,10 +19,10 @@ package final class RequestCheck {
     /// Long prompt files repeat a few settings.
     private var possible: Set<Sampling> = []
 
-    /// - Throws: `ConfigurationError`, `SchedulerFileError`.
-    package init(of model: ModelDirectory) throws {
+    /// - Throws: `ConfigurationError`, `SchedulerFileError`, and what a file of another kind throws.
+    package init(of model: any ModelSource) throws {
         description = try ModelDescription(of: model)
-        schedulers = try SchedulerConfiguration.load(from: model)
+        schedulers = try model.schedulerConfiguration()
     }
 
     /// Checks size, merging and sampler.

@@ -32,7 +32,7 @@ package final class AttributeJudge {
             JudgeConfiguration.self, component: ".", file: "judge.json")
         self.configuration = configuration
         network = try WeightLoader.build(
-            from: try Checkpoint(directory: path, baseName: "judge"), mapping: { $0 },
+            from: ComponentWeights(try Checkpoint(directory: path, baseName: "judge")) { $0 },
             backend: backend, team: ThreadTeam(threadCount: resolved.threadCount)
         ) { loader in
             try JudgeNetwork(configuration, loader: loader)

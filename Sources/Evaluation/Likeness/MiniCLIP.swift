@@ -48,10 +48,11 @@ package final class MiniCLIP {
             checkpoint, width: configuration.embeddingWidth, count: configuration.referencePictures)
         judge = try AttributeJudge(directory: judgePath, compute: compute)
         let model = try ModelDirectory(path: modelPath)
-        tokenizer = try CLIPTokenizer(model: model)
+        tokenizer = try model.tokenizer()
         textModel = try CLIPTextModel.load(from: model, backend: backend, team: team)
         (imageHead, textHead) = try WeightLoader.build(
-            from: checkpoint, mapping: Self.layerName, backend: backend, team: team
+            from: ComponentWeights(checkpoint, mapping: Self.layerName), backend: backend,
+            team: team
         ) { loader in
             (
                 try EmbeddingHead(

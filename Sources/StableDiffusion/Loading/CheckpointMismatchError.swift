@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Everything in which a component's weights differ from what its configuration describes.
+/// Everything in which a component's weights differ from the shape that is described.
 package struct CheckpointMismatchError: Error, Equatable, CustomStringConvertible {
     /// A tensor of another shape than the layers need.
     package struct Misshapen: Equatable, Sendable {
@@ -15,8 +15,10 @@ package struct CheckpointMismatchError: Error, Equatable, CustomStringConvertibl
         }
     }
 
-    /// The component's directory.
-    package var directory: String
+    /// The component's directory, or the model's file.
+    package var path: String
+    /// What describes the layers.
+    package var shape = "config.json"
     /// Tensors that a layer needs and the checkpoint lacks, sorted.
     package var missing: [String] = []
     /// Tensors that the checkpoint has and no layer needs, sorted.
@@ -32,13 +34,13 @@ package struct CheckpointMismatchError: Error, Equatable, CustomStringConvertibl
     }
 
     package var description: String {
-        var lines = ["\(directory): the weights don't fit config.json"]
+        var lines = ["\(path): the weights don't fit \(shape)"]
         lines += Self.section("missing", missing)
         lines += Self.section("unexpected", unexpected)
         lines += Self.section(
             "of another shape", misshapen.map { "\($0.name) \($0.found), not \($0.expected)" })
         lines += Self.section("of a type that can't be read", unreadable)
-        lines.append("Use the config.json and the weights of one and the same model.")
+        lines.append("Use the configuration and all weights of one and the same model.")
         return lines.joined(separator: "\n")
     }
 

@@ -4,13 +4,13 @@ internal import SafeTensors
 
 /// A table of rows, `[rows, channels]`, that stays in its file: a prompt needs a few dozen of them.
 package struct Embedding: Sendable {
-    private let table: StoredTensor?
+    private let table: (any WeightSource)?
     /// Rows of the table.
     package let rowCount: Int
     /// Values per row.
     package let channels: Int
 
-    init(table: StoredTensor?, rowCount: Int, channels: Int) {
+    init(table: (any WeightSource)?, rowCount: Int, channels: Int) {
         self.table = table
         self.rowCount = rowCount
         self.channels = channels

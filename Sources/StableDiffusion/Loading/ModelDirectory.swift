@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FoundationEssentials
-package import SafeTensors
 
 /// A model in diffusers' layout: one sub-directory per component, each with its configuration.
 package struct ModelDirectory: Sendable {
@@ -18,6 +17,11 @@ package struct ModelDirectory: Sendable {
         try Self.requireDirectory(path)
     }
 
+    /// Whether a file or directory is in it.
+    func holds(_ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: "\(path)/\(name)")
+    }
+
     /// The directory of a component, such as `unet`.
     package func component(_ name: String) throws(ConfigurationError) -> String {
         let directory = "\(path)/\(name)"
@@ -32,14 +36,8 @@ package struct ModelDirectory: Sendable {
         try configuration(type, path: "\(try component(name))/\(file)")
     }
 
-    /// Reads and checks the index of the model's parts; `nil` where there is none.
-    package func index() throws(ConfigurationError) -> ModelIndex? {
-        let path = "\(path)/model_index.json"
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        return try configuration(ModelIndex.self, path: path)
-    }
-
-    private func configuration<Configuration: ComponentConfiguration>(
+    /// Reads and checks a configuration at a path.
+    func configuration<Configuration: ComponentConfiguration>(
         _ type: Configuration.Type, path: String
     ) throws(ConfigurationError) -> Configuration {
         let data = try files.read(path)
@@ -54,22 +52,6 @@ package struct ModelDirectory: Sendable {
         } catch {
             throw ConfigurationError(path: path, problem: .notReadable(reason: "can't be read"))
         }
-    }
-
-    /// Opens the weights of a component and compares their header with their files.
-    ///
-    /// - Parameters:
-    ///   - baseName: `diffusion_pytorch_model` for diffusers' components, `model` for
-    ///     transformers'.
-    ///   - variant: as `Checkpoint` takes it.
-    /// - Throws: `ConfigurationError`, `SafeTensorsError`.
-    package func checkpoint(
-        component name: String, baseName: String, variant: String? = nil
-    ) throws -> Checkpoint {
-        let checkpoint = try Checkpoint(
-            directory: try component(name), baseName: baseName, variant: variant)
-        for (path, identity) in checkpoint.identities { try files.note(path, identity) }
-        return checkpoint
     }
 
     private static func requireDirectory(_ path: String) throws(ConfigurationError) {

@@ -38,28 +38,27 @@ final class WeightInventory {
         for (name, shape) in part.shapes { expect(name, shape) }
     }
 
-    /// Compares with what a checkpoint has.
+    /// Compares with the weights that there are.
     ///
     /// - Returns: All differences, or nothing.
-    func mismatch(
-        with tensors: [String: StoredTensor], duplicates: [String], directory: String
-    ) -> CheckpointMismatchError? {
-        var error = CheckpointMismatchError(directory: directory)
+    func mismatch(with weights: ComponentWeights) -> CheckpointMismatchError? {
+        var error = CheckpointMismatchError(path: weights.path, shape: weights.description)
         for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
-            guard let tensor = tensors[name] else {
+            guard let source = weights.sources[name] else {
                 error.missing.append(name)
                 continue
             }
-            if !Self.fits(tensor.shape, shape) {
+            if !Self.fits(source.shape, shape) {
                 error.misshapen.append(
                     CheckpointMismatchError.Misshapen(
-                        name: name, expected: shape, found: tensor.shape))
+                        name: source.name, expected: shape, found: source.shape))
             }
-            if !tensor.scalarType.isReadableAsFloat {
-                error.unreadable.append("\(name) (\(tensor.scalarType.rawValue))")
+            if !source.scalarType.isReadableAsFloat {
+                error.unreadable.append("\(source.name) (\(source.scalarType.rawValue))")
             }
         }
-        error.unexpected = (tensors.keys.filter { shapes[$0] == nil } + duplicates).sorted()
+        let unexpected = weights.sources.filter { shapes[$0.key] == nil }.map(\.value.name)
+        error.unexpected = (unexpected + weights.duplicates).sorted()
         return error.isEmpty ? nil : error
     }
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import SafeTensors
 package import TensorKit
 
 /// What layers are built from: it gives them their packed weights by name.
 ///
 /// Building runs twice over the same code. The first time nothing is read: the loader only notes
-/// which tensors are asked for, so that the checkpoint can be compared as a whole, and layers get
+/// which tensors are asked for, so that the weights can be compared as a whole, and layers get
 /// placeholders. Then everything is read, converted and packed, on all threads, and the second time
 /// it is handed out.
 package struct WeightLoader {
@@ -25,33 +24,24 @@ package struct WeightLoader {
         self.activationType = activationType
     }
 
-    /// Builds a component from the weights in its directory.
+    /// Builds a component from its weights.
     ///
     /// - Parameters:
-    ///   - checkpoint: the component's weights.
-    ///   - mapping: from the checkpoint's keys to the names that the layers ask for; `nil` ignores.
+    ///   - weights: all of the component's, and no others.
     ///   - team: the threads that read and pack.
     ///   - build: makes the layers; it runs twice.
-    /// - Throws: `CheckpointMismatchError` with all differences between checkpoint and layers.
+    /// - Throws: `CheckpointMismatchError` with all differences between weights and layers.
     package static func build<Component>(
-        from checkpoint: Checkpoint, mapping: (String) -> String?, backend: any ComputeBackend,
-        team: ThreadTeam, _ build: (WeightLoader) throws -> Component
+        from weights: ComponentWeights, backend: any ComputeBackend, team: ThreadTeam,
+        _ build: (WeightLoader) throws -> Component
     ) throws -> Component {
-        var tensors: [String: StoredTensor] = [:]
-        var duplicates: [String] = []
-        for key in checkpoint.names {
-            guard let name = mapping(key), let tensor = checkpoint[key] else { continue }
-            if tensors.updateValue(tensor, forKey: name) != nil { duplicates.append(key) }
-        }
         let inventory = WeightInventory()
         func loader(_ mode: Mode) -> WeightLoader {
             WeightLoader(mode: mode, prefix: "", activationType: backend.activationType)
         }
         _ = try build(loader(.checking(inventory)))
-        let mismatch = inventory.mismatch(
-            with: tensors, duplicates: duplicates, directory: checkpoint.directory)
-        if let mismatch { throw mismatch }
-        let packer = WeightPacker(tensors: tensors, backend: backend)
+        if let mismatch = inventory.mismatch(with: weights) { throw mismatch }
+        let packer = WeightPacker(weights: weights, backend: backend)
         let queue = PackedWeightQueue(
             requests: inventory.requests, answers: try packer.pack(inventory.requests, team: team))
         return try build(loader(.handingOut(packer, queue)))
@@ -125,7 +115,7 @@ package struct WeightLoader {
             inventory.expect(weight, [rows, channels])
             return Embedding(table: nil, rowCount: rows, channels: channels)
         case .handingOut(let packer, _):
-            return Embedding(table: try packer.tensor(weight), rowCount: rows, channels: channels)
+            return Embedding(table: try packer.source(weight), rowCount: rows, channels: channels)
         }
     }
 

@@ -4,11 +4,11 @@ internal import SafeTensors
 internal import Synchronization
 internal import TensorKit
 
-/// Reads checked tensors and packs them for a backend, on several threads.
+/// Reads checked weights and packs them for a backend, on several threads.
 ///
 /// Each thread has one layer at a time in memory as f32.
 struct WeightPacker: Sendable {
-    let tensors: [String: StoredTensor]
+    let weights: ComponentWeights
     let backend: any ComputeBackend
 
     /// Answers all requests; the order of the answers is that of the requests.
@@ -40,10 +40,10 @@ struct WeightPacker: Sendable {
     ) throws -> PackedWeights {
         switch request {
         case .linear(let names, let biases, let extraBias, let inputs, let outputs):
-            let weight = try scratch.weights.load(names.map(tensor))
-            let bias = biases.isEmpty ? nil : try scratch.biases.load(biases.map(tensor))
+            let weight = try scratch.weights.load(names.map(source))
+            let bias = biases.isEmpty ? nil : try scratch.biases.load(biases.map(source))
             if let extraBias, let bias {
-                let extra = try tensor(extraBias).floats()
+                let extra = try source(extraBias).floats()
                 for index in bias.indices { bias[index] += extra[index] }
             }
             return .linear(
@@ -53,8 +53,8 @@ struct WeightPacker: Sendable {
                         bias: bias.map { UnsafeBufferPointer($0) },
                         inputChannels: inputs, outputChannels: outputs)))
         case .convolution(let weight, let bias, let geometry, let usualPixelCount):
-            let values = try scratch.weights.load([tensor(weight)])
-            let shift = try bias.map { try scratch.biases.load([tensor($0)]) }
+            let values = try scratch.weights.load([source(weight)])
+            let shift = try bias.map { try scratch.biases.load([source($0)]) }
             return .convolution(
                 try backend.pack(
                     ConvolutionParameters(
@@ -62,20 +62,20 @@ struct WeightPacker: Sendable {
                         bias: shift.map { UnsafeBufferPointer($0) }, geometry: geometry,
                         usualPixelCount: usualPixelCount)))
         case .norm(let scale, let shift, _):
-            let scales = try scratch.weights.load([tensor(scale)])
-            let shifts = try scratch.biases.load([tensor(shift)])
+            let scales = try scratch.weights.load([source(scale)])
+            let shifts = try scratch.biases.load([source(shift)])
             return .norm(
                 try ChannelParameters(
                     scale: UnsafeBufferPointer(scales), shift: UnsafeBufferPointer(shifts)))
         }
     }
 
-    /// A tensor that the inventory has already found.
-    func tensor(_ name: String) throws -> StoredTensor {
-        guard let tensor = tensors[name] else {
-            throw CheckpointMismatchError(directory: "checkpoint", missing: [name])
+    /// A weight that the inventory has already found.
+    func source(_ name: String) throws -> any WeightSource {
+        guard let source = weights.sources[name] else {
+            throw CheckpointMismatchError(path: weights.path, missing: [name])
         }
-        return tensor
+        return source
     }
 }
 
@@ -85,20 +85,20 @@ private struct PackingScratch {
     var biases = Scratch()
 }
 
-/// A block of f32 memory that fits and is used again for every tensor.
+/// A block of f32 memory that fits and is used again for every layer.
 private struct Scratch {
     private var storage: TensorStorage?
 
-    /// Reads tensors one after the other into the block.
+    /// Reads weights one after the other into the block.
     mutating func load(
-        _ tensors: [StoredTensor]
+        _ sources: [any WeightSource]
     ) throws -> UnsafeMutableBufferPointer<Float> {
-        let count = tensors.reduce(0) { $0 + $1.elementCount }
+        let count = sources.reduce(0) { $0 + $1.elementCount }
         let buffer = try reserve(count)
         var start = 0
-        for tensor in tensors {
-            let end = start + tensor.elementCount
-            try tensor.read(into: UnsafeMutableBufferPointer(rebasing: buffer[start..<end]))
+        for source in sources {
+            let end = start + source.elementCount
+            try source.read(into: UnsafeMutableBufferPointer(rebasing: buffer[start..<end]))
             start = end
         }
         return buffer

@@ -30,7 +30,7 @@ package final class LatentDecoder {
     /// - Throws: `ConfigurationError`, `CheckpointMismatchError`, `SafeTensorsError`,
     ///   `ComputeConfigurationError`.
     package init(
-        model: ModelDirectory, compute: ComputeConfiguration, byteCountMax: Int? = nil
+        model: any ModelSource, compute: ComputeConfiguration, byteCountMax: Int? = nil
     ) throws {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()

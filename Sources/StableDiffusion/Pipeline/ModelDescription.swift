@@ -4,7 +4,7 @@ package import GenerationTypes
 package import TensorKit
 package import TokenMerging
 
-/// What a model's configuration files alone say about it, without loading weights.
+/// What can be said of a model without loading its weights.
 package struct ModelDescription: Sendable {
     /// Picture pixels per latent cell and side: diffusers' `vae_scale_factor`, 8 for all known
     /// models.
@@ -28,20 +28,19 @@ package struct ModelDescription: Sendable {
 
     /// Reads the index and the configurations of the parts.
     ///
-    /// - Throws: `ConfigurationError`.
-    package init(of model: ModelDirectory) throws(ConfigurationError) {
+    /// - Throws: `ConfigurationError`, and what a file of another kind throws.
+    package init(of model: any ModelSource) throws {
         let index = try model.index()
-        let unet = try model.configuration(UNetConfiguration.self, component: "unet")
-        let vae = try model.configuration(VAEConfiguration.self, component: "vae")
-        let text = try model.configuration(
-            TextEncoderConfiguration.self, component: "text_encoder")
+        let unet = try model.unetConfiguration()
+        let vae = try model.vaeConfiguration()
+        let text = try model.textEncoderConfiguration()
         if let problem = Self.mismatch(unet: unet, vae: vae, text: text) {
             throw ConfigurationError(
-                path: "\(try model.component("unet"))/config.json", problem: problem)
+                path: try model.configurationPath(of: .unet), problem: problem)
         }
         if index?.pipeline == .latentConsistency, unet.timeConditionProjectionDimension == nil {
             throw ConfigurationError(
-                path: "\(model.path)/model_index.json",
+                path: model.indexPath,
                 problem: .invalid(
                     key: "_class_name", value: "\"\(index?.pipelineName ?? "")\"",
                     reason: """
@@ -50,11 +49,11 @@ package struct ModelDescription: Sendable {
                         --sampling-method lcm, or
                         """))
         }
-        do {
+        do throws(ConfigurationProblem) {
             try self.init(unet: unet, vae: vae, index: index)
         } catch {
             throw ConfigurationError(
-                path: "\(try model.component("unet"))/config.json", problem: error)
+                path: try model.configurationPath(of: .unet), problem: error)
         }
     }
 

@@ -8,12 +8,12 @@ package import TensorKit
 /// It is loaded once and generates one image at a time. It belongs to one thread; its lanes have
 /// their own.
 ///
-///     let pipeline = try StableDiffusionPipeline(model: directory, compute: configuration)
+///     let pipeline = try StableDiffusionPipeline(model: source, compute: configuration)
 ///     let run = try pipeline.begin(request)
 ///     while let step = try run.next() { … }
 ///     let latents = run.latents
 package final class StableDiffusionPipeline {
-    /// What the configuration files say about the model.
+    /// What the model says of itself.
     package let description: ModelDescription
     /// What determines the last bit besides the model: library, instruction set, precision,
     /// threads.
@@ -27,20 +27,20 @@ package final class StableDiffusionPipeline {
     /// Limit of an image's scratch memory, in bytes; `nil` for what the machine has left.
     package var scratchByteCountMax: Int?
 
-    /// Loads a model in diffusers' layout.
+    /// Loads a model.
     ///
     /// - Throws: an error that names the missing or mismatching part: `ConfigurationError`,
     ///   `CheckpointMismatchError`, `SafeTensorsError`, `TokenizerError`, `SchedulerError`,
     ///   `ComputeConfigurationError`.
-    package init(model: ModelDirectory, compute: ComputeConfiguration) throws {
+    package init(model: any ModelSource, compute: ComputeConfiguration) throws {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
         threadCount = resolved.threadCount
         kernelClass = backend.kernelClass(threadCount: threadCount)
         description = try ModelDescription(of: model)
         self.backend = backend
-        schedulerConfiguration = try SchedulerConfiguration.load(from: model)
-        let tokenizer = try CLIPTokenizer(model: model)
+        schedulerConfiguration = try model.schedulerConfiguration()
+        let tokenizer = try model.tokenizer()
         let team = ThreadTeam(threadCount: threadCount)
         unet = try UNet2DConditionModel.load(from: model, backend: backend, team: team)
         let textModel = try CLIPTextModel.load(from: model, backend: backend, team: team)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
 package import TensorKit
 
 /// transformers' `CLIPTextModel`: token ids to the hidden states that a U-Net attends to.
@@ -37,7 +36,7 @@ package final class CLIPTextModel: Sendable {
             epsilon: configuration.layerNormEpsilon, loader: loader)
     }
 
-    /// Loads `text_encoder/` of a model.
+    /// Loads the text encoder of a model.
     ///
     /// - Parameters:
     ///   - team: the threads that read and pack weights, now or for a prompt.
@@ -45,16 +44,12 @@ package final class CLIPTextModel: Sendable {
     ///     prompt; `nil` for the default.
     /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
     package static func load(
-        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil,
+        from model: any ModelSource, backend: any ComputeBackend,
         team: ThreadTeam = ThreadTeam(threadCount: 1), keptWeightCountMax: Int? = nil
     ) throws -> CLIPTextModel {
-        let name = "text_encoder"
-        let configuration = try model.configuration(
-            TextEncoderConfiguration.self, component: name)
-        let checkpoint = try model.checkpoint(
-            component: name, baseName: "model", variant: variant)
+        let configuration = try model.textEncoderConfiguration()
         return try WeightLoader.build(
-            from: checkpoint, mapping: CheckpointKeys.textEncoder, backend: backend, team: team
+            from: try model.weights(of: .textEncoder), backend: backend, team: team
         ) { loader in
             try CLIPTextModel(
                 configuration, loader: loader, team: team,

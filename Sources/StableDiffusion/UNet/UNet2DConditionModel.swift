@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
 package import TensorKit
 package import TokenMerging
 
@@ -41,19 +40,17 @@ package final class UNet2DConditionModel: Sendable {
                 kernelSize: configuration.outputKernelSize))
     }
 
-    /// Loads `unet/` of a model.
+    /// Loads the U-Net of a model.
     ///
     /// - Parameter team: the threads that read and pack the weights.
     /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
     package static func load(
-        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil,
+        from model: any ModelSource, backend: any ComputeBackend,
         team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) throws -> UNet2DConditionModel {
-        let configuration = try model.configuration(UNetConfiguration.self, component: "unet")
-        let checkpoint = try model.checkpoint(
-            component: "unet", baseName: "diffusion_pytorch_model", variant: variant)
+        let configuration = try model.unetConfiguration()
         return try WeightLoader.build(
-            from: checkpoint, mapping: CheckpointKeys.unet, backend: backend, team: team
+            from: try model.weights(of: .unet), backend: backend, team: team
         ) { loader in
             try UNet2DConditionModel(configuration, loader: loader)
         }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
 package import TensorKit
 
 /// diffusers' `AutoencoderKL`, the decoding half: latents to a picture.
@@ -24,19 +23,17 @@ package final class AutoencoderKL: Sendable {
         decoder = try VAEDecoder(configuration, loader: loader.scoped("decoder"))
     }
 
-    /// Loads `vae/` of a model.
+    /// Loads the VAE of a model.
     ///
     /// - Parameter team: the threads that read and pack the weights.
     /// - Throws: `ConfigurationError`, `SafeTensorsError`, `CheckpointMismatchError`.
     package static func load(
-        from model: ModelDirectory, backend: any ComputeBackend, variant: String? = nil,
+        from model: any ModelSource, backend: any ComputeBackend,
         team: ThreadTeam = ThreadTeam(threadCount: 1)
     ) throws -> AutoencoderKL {
-        let configuration = try model.configuration(VAEConfiguration.self, component: "vae")
-        let checkpoint = try model.checkpoint(
-            component: "vae", baseName: "diffusion_pytorch_model", variant: variant)
+        let configuration = try model.vaeConfiguration()
         return try WeightLoader.build(
-            from: checkpoint, mapping: CheckpointKeys.vaeDecoder, backend: backend, team: team
+            from: try model.weights(of: .vae), backend: backend, team: team
         ) { loader in
             try AutoencoderKL(configuration, loader: loader)
         }
