@@ -69,6 +69,7 @@ let compute: [Target] = [
         "EmbeddedModel",
         resources: [
             .copy("Resources/postcards"), .copy("Resources/judge"), .copy("Resources/clip"),
+            .copy("Resources/clip-vocabulary"),
         ]),
     library("ImageCodec", ["CPNG", "CZlib"]),
 ]
@@ -228,7 +229,7 @@ let testTargets: [Target] = [
         "CommandTests",
         [
             "CommandSupport", "NodeSupport", "GenerationTypes", "DiskFaults", "TestSupport",
-            "ImageCodec", "SafeTensors", "StableDiffusion", "EmbeddedModel", logging,
+            "Digests", "ImageCodec", "SafeTensors", "StableDiffusion", "EmbeddedModel", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     tests(

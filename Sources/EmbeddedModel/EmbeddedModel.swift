@@ -33,6 +33,14 @@ public enum EmbeddedModel {
         try resource("clip", holding: "clip.json")
     }
 
+    /// CLIP's merges, which decide the tokens of models that come without a tokenizer; their licence
+    /// lies beside them.
+    ///
+    /// - Throws: `EmbeddedModelError` when the executable was moved without its resources.
+    public static func clipMerges() throws(EmbeddedModelError) -> String {
+        "\(try resource("clip-vocabulary", holding: "merges.txt"))/merges.txt"
+    }
+
     private static func resource(
         _ name: String, holding file: String
     ) throws(EmbeddedModelError) -> String {

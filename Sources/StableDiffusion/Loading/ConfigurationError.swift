@@ -19,6 +19,8 @@ package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
 
 /// What can be wrong with a configuration, apart from where it is.
 package enum ConfigurationProblem: Error, Equatable, CustomStringConvertible {
+    /// Nothing where a model should be.
+    case missingModel
     /// No such directory.
     case missingDirectory
     /// No such file.
@@ -42,6 +44,11 @@ package enum ConfigurationProblem: Error, Equatable, CustomStringConvertible {
             """
             no such directory; a model is a directory in diffusers' layout with unet/, vae/, \
             text_encoder/, tokenizer/ and scheduler/
+            """
+        case .missingModel:
+            """
+            no such file or directory; a model is a .safetensors file, or a directory in \
+            diffusers' layout with unet/, vae/, text_encoder/, tokenizer/ and scheduler/
             """
         case .missingFile:
             "no such file; copy the whole model directory, with its .json files"

@@ -47,6 +47,16 @@ package struct ModelIndex: Sendable, Equatable {
     /// Parts that are read, or that only serve one that is left out.
     private static let unmentioned = ["scheduler", "feature_extractor"]
 
+    /// The index of a model that has no file of it.
+    ///
+    /// - Parameter leftOut: parts that decide nothing here, sorted.
+    init(_ pipeline: Pipeline, leftOut: [String]) {
+        self.pipeline = pipeline
+        pipelineName = Self.pipelines.first { $0.pipeline == pipeline }?.name ?? ""
+        self.leftOut = leftOut
+        parts = [:]
+    }
+
     /// What to tell the person who draws; `nil` where nothing is left out.
     package var leftOutWarning: String? {
         guard !leftOut.isEmpty else { return nil }

@@ -2,10 +2,13 @@
 
 internal import GenerationTypes
 
-/// What the network predicts.
-enum PredictionType: String, Sendable, CaseIterable {
+/// What the network predicts; raw values are diffusers' `prediction_type`.
+package enum PredictionType: String, Sendable, CaseIterable {
+    /// The noise ε.
     case epsilon
+    /// The picture x₀.
     case sample
+    /// The velocity √ᾱ·ε − √(1−ᾱ)·x₀.
     case vPrediction = "v_prediction"
 }
 

@@ -36,18 +36,13 @@ package struct CLIPTokenizer: Sendable {
             configuration: TokenizerConfiguration(directory: directory, whole: whole))
     }
 
-    /// Loads `tokenizer/` of a model.
+    /// CLIP's own tokenizer, for a model that comes without one.
     ///
-    /// - Throws: `ConfigurationError`, `TokenizerError`.
-    package init(model: ModelDirectory) throws {
-        let directory = try model.component("tokenizer")
-        // Before and after: what was read in between matches the recorded state.
-        func note() throws(ConfigurationError) {
-            for name in TokenizerFiles.all { try model.files.note("\(directory)/\(name)") }
-        }
-        try note()
-        try self.init(directory: URL(filePath: directory))
-        try note()
+    /// - Parameter merges: a file as `merges.txt`.
+    package init(merges: URL, padding: CLIPPadding) throws(TokenizerError) {
+        try self.init(
+            vocabulary: TokenizerVocabulary(merges: merges),
+            configuration: TokenizerConfiguration(padding: padding))
     }
 
     init(

@@ -23,13 +23,13 @@ struct AddedToken: Sendable, Equatable {
 /// in the text as written. So SD 2's pad token `!` is cut out of prompts too.
 package struct TokenizerConfiguration: Sendable {
     /// Begins every prompt.
-    package var beginningOfText = "<|startoftext|>"
+    package var beginningOfText = Self.clipBeginning
     /// Ends every prompt.
-    package var endOfText = "<|endoftext|>"
-    /// Replaces what the vocabulary lacks.
-    package var unknown = "<|endoftext|>"
-    /// Fills up a prompt.
-    package var padding = "<|endoftext|>"
+    package var endOfText = Self.clipEnd
+    /// Stands for what the vocabulary lacks.
+    package var unknown = Self.clipEnd
+    /// Fills a prompt up.
+    package var padding = Self.clipEnd
     /// Ids in an encoded prompt, `bos` and `eos` included.
     package var modelMaxLength = 77
     /// Where an overlong prompt is truncated.
@@ -39,12 +39,26 @@ package struct TokenizerConfiguration: Sendable {
     /// Tokens cut out of the text, later ones replacing earlier ones of the same content.
     var addedTokens: [AddedToken] = []
 
+    static let clipBeginning = "<|startoftext|>"
+    static let clipEnd = "<|endoftext|>"
+
     /// The configuration of CLIP itself.
     package init() {
         addedTokens = Self.added(specials: [.text(beginningOfText), .text(endOfText)], extra: [])
     }
 
-    /// Reads the folder's files; any of them may be missing.
+    /// What the tokenizers of Stable Diffusion 1.x and 2.x say, which differ in the padding.
+    init(padding: CLIPPadding) {
+        self.padding = padding.rawValue
+        let marks = [Self.clipBeginning, Self.clipEnd].map { content in
+            TokenValue.object(
+                TokenValue.Object(
+                    content: content, normalized: true, singleWord: false, special: true))
+        }
+        addedTokens = Self.added(specials: marks + [.text(padding.rawValue)], extra: [])
+    }
+
+    /// Reads the folder's files; each of them may be missing.
     ///
     /// - Parameter whole: the folder's `tokenizer.json`.
     init(directory: URL, whole: TokenizerJSON?) throws(TokenizerError) {
@@ -129,6 +143,14 @@ package struct TokenizerConfiguration: Sendable {
         }
         return (extra + values.map(\.token)).filter { !$0.content.isEmpty }
     }
+}
+
+/// What fills a prompt up to 77 tokens.
+package enum CLIPPadding: String, Sendable {
+    /// Stable Diffusion 1.x, with CLIP's text encoder.
+    case endOfText = "<|endoftext|>"
+    /// Stable Diffusion 2.x, with OpenCLIP's, whose padding has the id 0.
+    case exclamationMark = "!"
 }
 
 /// One of the two ends of a prompt.

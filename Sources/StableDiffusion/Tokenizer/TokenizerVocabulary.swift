@@ -50,6 +50,19 @@ struct TokenizerVocabulary {
             ids: ids, path: vocabularyURL.path, pairs: pairs, pairsPath: mergesURL.path)
     }
 
+    /// CLIP's own vocabulary, which its merges decide: every byte inside a word and at its end, what
+    /// each merge makes, and the two marks.
+    init(merges url: URL) throws(TokenizerError) {
+        let pairs = try Self.pairs(TokenizerFiles.read(url), path: url.path)
+        let bytes = ByteAlphabet.characters.sorted().map { String($0) }
+        let tokens =
+            bytes + bytes.map { $0 + Self.endOfWord } + pairs.map { $0.left + $0.right }
+            + [TokenizerConfiguration.clipBeginning, TokenizerConfiguration.clipEnd]
+        let ids = Dictionary(
+            zip(tokens, 0..<Int32(tokens.count)), uniquingKeysWith: { _, last in last })
+        try self.init(ids: ids, path: url.path, pairs: pairs, pairsPath: url.path)
+    }
+
     private init(
         ids: [String: Int32], path: String, pairs: [Pair], pairsPath: String
     ) throws(TokenizerError) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CommandSupport
+import Digests
 import EmbeddedModel
 import Foundation
 import GenerationTypes
@@ -59,6 +60,54 @@ import Testing
         }
         #expect(try #require(error).problem == .changed)
         #expect(try #require(error).path == folder.file(name))
+    }
+
+    /// A checkpoint is known by its file's own SHA-256, as A1111 knows it; what else decides pictures
+    /// stands with the text encoder.
+    @Test func checkpointsAreKnownByTheirFiles() throws {
+        let directory = try TemporaryDirectory()
+        let names = try OriginalNames(model: folder.path)
+        let path = try names.singleFile(of: folder.path)
+            .write(to: directory.file("model.safetensors"))
+        func digest(_ path: String) throws -> [UInt8] {
+            SHA256.hash(data: [UInt8](try Data(contentsOf: URL(filePath: path))))
+        }
+        func fingerprint(
+            _ change: (inout ModelSelection) -> Void = { _ in }
+        ) throws -> ModelFingerprint {
+            var selection = ModelSelection(path: path)
+            selection.configuration = folder.path
+            change(&selection)
+            return try ModelFingerprint(of: selection.open(merges: EmbeddedModel.clipMerges))
+        }
+        let plain = try fingerprint()
+        let ofFile = try digest(path)
+        #expect(plain.unet == ofFile && plain.vae == ofFile)
+        #expect(ModelRecord(name: "model", fingerprint: plain).shortHash.count == 10)
+        let other = try fingerprint { $0.prediction = .sample }
+        #expect(other.unet == plain.unet && other.textEncoder != plain.textEncoder)
+        let vae = "\(folder.path)/vae/diffusion_pytorch_model.safetensors"
+        let decoded = try fingerprint { $0.vae = vae }
+        #expect(try decoded.vae == digest(vae))
+        #expect(decoded.textEncoder == plain.textEncoder)
+        try folder.write("#version: 0.2\nt h\n", to: "tokenizer/merges.txt")
+        #expect(try fingerprint().textEncoder != plain.textEncoder)
+    }
+
+    /// What a checkpoint predicts may stand in a file beside it, which may change too.
+    @Test func whatLiesBesideACheckpointIsTheSameFileLater() throws {
+        let directory = try TemporaryDirectory()
+        let names = try OriginalNames(model: folder.path)
+        let path = try names.singleFile(of: folder.path)
+            .write(to: directory.file("model.safetensors"))
+        var selection = ModelSelection(path: path)
+        selection.configuration = folder.path
+        let model = try selection.open(merges: EmbeddedModel.clipMerges)
+        _ = try ModelFingerprint(of: model)
+        try directory.write("parameterization: \"v\"", to: "model.yaml")
+        #expect(throws: ConfigurationError(path: directory.file("model.yaml"), problem: .changed)) {
+            try model.files.note(directory.file("model.yaml"))
+        }
     }
 
     /// The decoder is loaded when the first picture is wanted, long after the hash.

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SafeTensors
+
+/// A model whose VAE is replaced by one of a file of its own.
+package struct ModelWithVAE: Sendable {
+    private let model: any ModelSource
+    private let vaePath: String
+    private let vae: SingleFileVAE
+    private let configuration: VAEConfiguration
+
+    /// Opens the VAE.
+    ///
+    /// - Throws: `SingleFileError`, `SafeTensorsError`, and what the model says of its U-Net.
+    package init(_ model: any ModelSource, vae path: String) throws {
+        let tensors = try SingleFileModel.open(path, model.files)
+        func refuse(_ kind: String, _ advice: String) -> SingleFileError {
+            SingleFileError(path: path, problem: .otherKind(kind, advice: advice))
+        }
+        guard let vae = SingleFileVAE(in: tensors) else {
+            let isTiny = tensors.keys.contains { $0.hasPrefix("decoder.layers.") }
+            throw refuse(
+                isTiny ? "a tiny autoencoder (TAESD)" : "no VAE",
+                "give --vae the .safetensors file of a Stable Diffusion 1.x or 2.x VAE")
+        }
+        let unet = try model.unetConfiguration()
+        let side = 8 * (unet.sampleGrid?.height ?? 64)
+        var configuration = vae.configuration(sampleSide: side)
+        // What no file says is the model's own.
+        if let own = try? model.vaeConfiguration() {
+            configuration.normGroupCount = own.normGroupCount
+            configuration.activationFunction = own.activationFunction
+            configuration.scalingFactor = own.scalingFactor
+            configuration.shiftFactor = own.shiftFactor
+            configuration.sampleSize = own.sampleSize
+        }
+        guard configuration.latentChannels == unet.outputChannels else {
+            throw refuse(
+                "a VAE of \(configuration.latentChannels) latent channels",
+                "this model's U-Net has \(unet.outputChannels); take a VAE of the same kind of model"
+            )
+        }
+        do throws(ConfigurationProblem) { try configuration.validate() } catch {
+            throw SingleFileError(path: path, problem: .shape("\(error)"))
+        }
+        self.model = model
+        self.vae = vae
+        self.configuration = configuration
+        vaePath = path
+    }
+}
+
+extension ModelWithVAE: ModelSource {
+    package var path: String { model.path }
+    package var files: ModelFileLedger { model.files }
+    package var indexPath: String { model.indexPath }
+
+    package func index() throws -> ModelIndex? { try model.index() }
+
+    package func unetConfiguration() throws -> UNetConfiguration { try model.unetConfiguration() }
+
+    package func textEncoderConfiguration() throws -> TextEncoderConfiguration {
+        try model.textEncoderConfiguration()
+    }
+
+    package func vaeConfiguration() throws -> VAEConfiguration { configuration }
+
+    package func schedulerConfiguration() throws -> SchedulerConfiguration {
+        try model.schedulerConfiguration()
+    }
+
+    package func tokenizer() throws -> CLIPTokenizer { try model.tokenizer() }
+
+    package func configurationPath(of component: ModelComponent) throws -> String {
+        component == .vae ? vaePath : try model.configurationPath(of: component)
+    }
+
+    package func weights(of component: ModelComponent) throws -> ComponentWeights {
+        guard component == .vae else { return try model.weights(of: component) }
+        return ComponentWeights(
+            path: vaePath, fitting: "the shape that its other keys describe", vae.weights)
+    }
+
+    package func digestParts(of component: ModelComponent) throws -> [DigestPart] {
+        component == .vae ? [.file(vaePath)] : try model.digestParts(of: component)
+    }
+}
