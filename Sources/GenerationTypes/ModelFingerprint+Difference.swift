@@ -6,7 +6,8 @@ extension ModelFingerprint {
     /// For messages to people: `U-Net is 1f0a33c2, wanted 9be4d071`.
     public func difference(from wanted: ModelFingerprint) -> String {
         let components = [
-            ("U-Net", unet, wanted.unet), ("text encoder", textEncoder, wanted.textEncoder),
+            ("U-Net", unet, wanted.unet),
+            ("text encoder (or settings)", textEncoder, wanted.textEncoder),
             ("VAE", vae, wanted.vae),
         ]
         return components.filter { $0.1 != $0.2 }.map { name, mine, theirs in

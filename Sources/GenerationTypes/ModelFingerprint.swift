@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which weights a node holds: one SHA-256 per component, over its configuration and weight files.
+/// Which model a node holds: one SHA-256 per component, over what decides how it computes.
 ///
 /// A coordinator and a worker work together only when all three agree.
 public struct ModelFingerprint: Sendable, Hashable, Codable {
     /// SHA-256 of the U-Net, 32 bytes.
     public var unet: [UInt8]
-    /// SHA-256 of the text encoder and its tokenizer, 32 bytes.
+    /// SHA-256 of the text encoder, its tokenizer, and of a model in one file the settings that
+    /// stand elsewhere, 32 bytes.
     public var textEncoder: [UInt8]
     /// SHA-256 of the VAE, 32 bytes.
     public var vae: [UInt8]

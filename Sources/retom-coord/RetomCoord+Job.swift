@@ -22,10 +22,10 @@ extension RetomCoord {
 
     private func newJob(warn: (String) -> Void) throws -> RunJob {
         try prompts.requireSome()
-        let (path, modelName) = try model.resolve()
-        let directory = try ModelDirectory(path: path)
+        let chosen = try model.withAbsolutePaths()
+        let (source, modelName) = try model.open()
         let plan = try generation.plan(
-            prompts.entries(warn: warn), for: RequestCheck(of: directory),
+            prompts.entries(warn: warn), for: RequestCheck(of: source),
             tokenMerging: merging.configuration, warn: warn)
         let (output, earlier) = try RunJob.claim(
             output.output, for: plan, savesLatents: output.saveLatents,
@@ -33,12 +33,12 @@ extension RetomCoord {
         return RunJob(
             plan: plan, directory: output, earlier: earlier,
             account: .new(
-                batchCount: generation.batchCount, settings: settings,
+                batchCount: generation.batchCount,
+                settings: settings.merging(chosen.settings) { $1 },
                 savesLatents: self.output.saveLatents),
-            model: directory, modelName: modelName,
-            // Whoever goes on with the run may stand elsewhere.
-            modelDirectory: model.model.map { URL(fileURLWithPath: $0).path },
-            reopensFailures: false)
+            model: source, modelName: modelName,
+            // Later sessions may start in another directory.
+            modelOptions: chosen, reopensFailures: false)
     }
 
     /// - Throws: also when options are given that the run has settled already.

@@ -27,7 +27,8 @@ struct RetomCoord: AsyncParsableCommand {
             (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
             (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn; \
             --resume goes on with it, also after a crash. 'retom-coord status DIRECTORY' tells how \
-            a run is getting on, 'retom-coord decode DIRECTORY' decodes its latents again.
+            a run is getting on, 'retom-coord decode DIRECTORY' decodes its latents again, \
+            'retom-coord models DIRECTORY' lists models.
 
             A text or number may begin with a hyphen (-s -1, -n "-blurry"). One that looks like an \
             option needs an equals sign: --prompt=--help.
@@ -59,6 +60,7 @@ struct RetomCoord: AsyncParsableCommand {
         // Of a subcommand's options this command would take all that it knows too for itself.
         switch CommandLine.arguments.dropFirst().first {
         case "decode": Decode.runWatchingSignals(after: 1)
+        case "models": ModelsCommand.runWatchingSignals(after: 1)
         case "status": StatusCommand.runWatchingSignals(after: 1)
         default: break
         }
@@ -74,7 +76,7 @@ struct RetomCoord: AsyncParsableCommand {
         var compute = compute
         if let settings = job.settings { compute.follow(settings) }
         let pool =
-            hosts ?? workers.localPool(compute: compute, modelDirectory: job.modelDirectory)
+            hosts ?? workers.localPool(compute: compute, model: job.modelOptions)
         let monitor = RunMonitor(seconds: ConsoleStreams.standard.seconds)
         let progress = ProgressFeed.make(
             for: job.plan, json: output.json, quiet: output.quiet, monitor: monitor)

@@ -23,10 +23,10 @@ struct RunJob: Sendable {
     /// Images whose pictures, or the latents beside them, are there and damaged.
     var damagedItems: Set<Int> = []
     let account: Account
-    let model: ModelDirectory
+    let model: any ModelSource
     let modelName: String
-    /// As it was given; `nil` for the embedded model.
-    let modelDirectory: String?
+    /// How it was chosen.
+    let modelOptions: ModelOptions
     /// Whether images that an earlier life gave up are drawn again.
     let reopensFailures: Bool
 
@@ -71,7 +71,7 @@ struct RunJob: Sendable {
             store = try RunStore.begin(
                 StoredRun(
                     instance: Coordinator.makeInstance(), leaseKey: LeaseMint.makeKey(),
-                    modelDirectory: modelDirectory,
+                    modelDirectory: modelOptions.model,
                     model: fingerprint, baseSeed: plan.baseSeed,
                     isBaseSeedRandom: plan.isBaseSeedRandom, batchCount: batchCount,
                     settings: settings, savesLatents: savesLatents),

@@ -83,16 +83,17 @@ extension RunJob {
             try? store.removeUnnamedLatents()
         }
         var model = model
-        if model.model == nil { model.model = history.run.modelDirectory }
-        let (modelPath, modelName) = try model.resolve()
+        model.follow(path: history.run.modelDirectory, history.run.settings)
+        let (source, modelName) = try model.open()
+        let chosen = try model.withAbsolutePaths()
         return RunJob(
             plan: RequestPlan(
                 baseSeed: history.run.baseSeed, isBaseSeedRandom: history.run.isBaseSeedRandom,
                 requests: history.requests),
             directory: directory, earlier: earlierFiles(of: store, warn: warn),
             damagedItems: damagedItems, account: .stored(store, history),
-            model: try ModelDirectory(path: modelPath), modelName: modelName,
-            modelDirectory: model.model, reopensFailures: retriesFailures)
+            model: source, modelName: modelName, modelOptions: chosen,
+            reopensFailures: retriesFailures)
     }
 
     /// The files of the run that a successor replaces.

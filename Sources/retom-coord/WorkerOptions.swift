@@ -72,14 +72,13 @@ struct WorkerOptions: ParsableArguments {
     }
 
     /// Processes to be started here.
-    func localPool(compute: ComputeOptions, modelDirectory: String?) -> WorkerPool {
-        let model = modelDirectory.map { ["--model", $0] } ?? []
+    func localPool(compute: ComputeOptions, model: ModelOptions) -> WorkerPool {
         let count = localWorkers ?? 1
         let threads = max(1, compute.threads / count)
         return .local(
             count: count,
-            arguments: ["--port", "0", "--exit-with-parent", "--auth-key-file", "-"] + model
-                + compute.arguments(threadCount: threads))
+            arguments: ["--port", "0", "--exit-with-parent", "--auth-key-file", "-"]
+                + model.arguments + compute.arguments(threadCount: threads))
     }
 }
 

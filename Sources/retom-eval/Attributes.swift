@@ -87,10 +87,9 @@ struct Attributes: ParsableCommand {
     /// Generates and judges.
     private func draw(_ asked: [AttributePrompt], judge: AttributeJudge) throws {
         let columns = try mergeSettings()
-        let (path, modelName) = try model.resolve()
-        let directory = try ModelDirectory(path: path)
+        let (source, modelName) = try model.open()
         let plan = try generation.plan(
-            PromptList.entries(arguments: asked.map(\.prompt)), for: RequestCheck(of: directory),
+            PromptList.entries(arguments: asked.map(\.prompt)), for: RequestCheck(of: source),
             tokenMerging: .none, alternatives: columns.map(\.merging), warn: ConsoleStreams.warn
         ) { request in
             try judge.configuration.check(width: request.width, height: request.height)
@@ -105,8 +104,8 @@ struct Attributes: ParsableCommand {
         }
         let painter = PicturePainter(
             pipeline: try StableDiffusionPipeline(
-                model: directory, compute: compute.configuration),
-            decoder: try LatentDecoder(model: directory, compute: compute.configuration))
+                model: source, compute: compute.configuration),
+            decoder: try LatentDecoder(model: source, compute: compute.configuration))
         for (prompt, request) in zip(asked, plan.requests) {
             for column in results.indices {
                 var request = request

@@ -40,7 +40,7 @@ struct BenchUNet: ParsableCommand {
     }
 
     func run() throws {
-        let model = try ModelDirectory(path: try options.model.resolve().directory)
+        let model = try options.model.open().source
         let resolved = try options.compute.configuration.resolve()
         let backend = try resolved.makeBackend()
         let unet = try UNet2DConditionModel.load(from: model, backend: backend)

@@ -21,7 +21,7 @@ struct BenchVAE: ParsableCommand {
     var memory: Int?
 
     func run() throws {
-        let model = try ModelDirectory(path: try options.model.resolve().directory)
+        let model = try options.model.open().source
         let resolved = try options.compute.configuration.resolve()
         let decoder = try LatentDecoder(
             model: model, compute: options.compute.configuration,

@@ -60,11 +60,10 @@ struct Compare: ParsableCommand {
         try MergeSettingError.check(settings)
         let names = [MergeSetting.unmerged.name] + settings.map(\.name)
         _ = try ComparisonTable.column(of: against, in: names)
-        let (path, modelName) = try model.resolve()
-        let directory = try ModelDirectory(path: path)
+        let (source, modelName) = try model.open()
         let requests = try generation.plan(
             prompts.entries(first: promptCount, warn: ConsoleStreams.warn),
-            for: RequestCheck(of: directory), tokenMerging: .none,
+            for: RequestCheck(of: source), tokenMerging: .none,
             alternatives: settings.map(\.merging), warn: ConsoleStreams.warn
         ).requests
         let shown = requests.prefix(rows)
@@ -78,8 +77,8 @@ struct Compare: ParsableCommand {
         let comparison = try MergeComparison(
             settings: settings,
             painter: PicturePainter(
-                pipeline: StableDiffusionPipeline(model: directory, compute: compute),
-                decoder: LatentDecoder(model: directory, compute: compute)))
+                pipeline: StableDiffusionPipeline(model: source, compute: compute),
+                decoder: LatentDecoder(model: source, compute: compute)))
 
         try comparison.warmUp(requests[0])
         var results = ComparisonResults(columns: comparison.columns)
@@ -92,7 +91,7 @@ struct Compare: ParsableCommand {
             names: names, rows: results.rows, baseline: against,
             precision: compute.resolve().precision.rawValue,
             model: ModelRecord(
-                name: modelName, fingerprint: ModelFingerprint(of: directory)))
+                name: modelName, fingerprint: ModelFingerprint(of: source)))
         try results.write(
             table, title: "Token merging, \(modelName)",
             facts: requests[0].facts(self.compute), to: output)

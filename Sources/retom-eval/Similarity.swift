@@ -62,12 +62,12 @@ struct Similarity: ParsableCommand {
         configuration.method = "retom"
         var study = try SimilarityStudy(
             merging: configuration, lags: lag, heatMapWindow: heatMapWindow)
-        let directory = try ModelDirectory(path: try model.resolve().directory)
+        let source = try model.open().source
         let plan = try generation.plan(
             prompts.entries(first: promptCount, warn: ConsoleStreams.warn),
-            for: RequestCheck(of: directory), tokenMerging: .none, warn: ConsoleStreams.warn)
+            for: RequestCheck(of: source), tokenMerging: .none, warn: ConsoleStreams.warn)
         let output = try RunDirectory(preparing: output)
-        let pipeline = try StableDiffusionPipeline(model: directory, compute: compute.configuration)
+        let pipeline = try StableDiffusionPipeline(model: source, compute: compute.configuration)
         for (index, request) in plan.requests.enumerated() {
             try study.add(request, pipeline: pipeline)
             ConsoleStreams.standard.writeError("\(index + 1) of \(plan.requests.count) prompts\n")

@@ -78,13 +78,13 @@ struct RetomWorker: AsyncParsableCommand {
         // The key may be the first line of standard input; the watch continues from there.
         let protection = try security.load()
         if exitWithParent { ParentWatch.onStandardInputEnd { _exit(0) } }
-        let directory = try ModelDirectory(path: try model.resolve().directory)
+        let source = try model.open().source
         // Report a port in use before seconds of loading; clients that connect meanwhile wait.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let listener = try await ClusterListener.bind(host: host, port: port, group: group)
         let server: WorkerServer
         do {
-            server = try await self.server(for: directory, protection, group)
+            server = try await self.server(for: source, protection, group)
         } catch {
             await listener.abandon()
             throw error
@@ -111,14 +111,14 @@ struct RetomWorker: AsyncParsableCommand {
 
     /// Loads the model.
     private func server(
-        for directory: ModelDirectory, _ security: ClusterSecurity, _ group: any EventLoopGroup
+        for model: any ModelSource, _ security: ClusterSecurity, _ group: any EventLoopGroup
     ) async throws -> WorkerServer {
         async let fingerprint = DedicatedThread.run(named: "hash") {
-            try ModelFingerprint(of: directory)
+            try ModelFingerprint(of: model)
         }
         let configuration = compute.configuration
         let generator = try await DedicatedThread.run(named: "load") {
-            try LatentGenerator(model: directory, compute: configuration)
+            try LatentGenerator(model: model, compute: configuration)
         }
         var worker = WorkerConfiguration(
             build: ProgramVersion.text, kernelClass: generator.kernelClass,

@@ -221,7 +221,7 @@ import WireProtocol
             Issue.record("\(actions)")
             return
         }
-        #expect(reason.contains("text encoder is 4d020202, wanted 02020202"))
+        #expect(reason.contains("text encoder (or settings) is 4d020202, wanted 02020202"))
         #expect(Subject.leases(subject.join(2)).count == 1)
     }
 

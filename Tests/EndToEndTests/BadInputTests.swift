@@ -24,7 +24,7 @@ extension EndToEndTests {
             (["-p", "a", "--workers", "h", "--local-workers", "2"], ["exclude each other"]),
             (["--prompts", "absent.txt"], ["absent.txt", "No such file"]),
             (["-p", "a", "--workers", "absent.txt"], ["absent.txt", "host[:port]"]),
-            (["-p", "a", "-m", "absent"], ["absent", "no such directory"]),
+            (["-p", "a", "-m", "absent"], ["absent", "no such file or directory"]),
             (["-p", String(repeating: "x", count: 70000)], ["70000 bytes", "65536"]),
         ]
 

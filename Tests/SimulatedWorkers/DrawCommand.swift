@@ -32,13 +32,13 @@ struct DrawCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopRequest()
-        let directory = try ModelDirectory(path: try model.resolve().directory)
+        let source = try model.open().source
         let workers = try HostsFile.parse(
             Array(Data(contentsOf: URL(fileURLWithPath: hosts))), name: hosts)
         let configuration = CoordinatorConfiguration(
             name: "scaling", build: ProgramVersion.text, kernelClass: "none", coreCount: 1,
             memoryByteCount: SystemInfo.memoryByteCount,
-            model: try ModelFingerprint(of: directory),
+            model: try ModelFingerprint(of: source),
             latents: LatentFormat(channelCount: 4, scale: 8))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         // A line per image would distort the measurement.

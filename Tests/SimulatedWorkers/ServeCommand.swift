@@ -39,8 +39,8 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let stop = StopRequest(idleExit: .success)
         ParentWatch.onStandardInputEnd { _exit(0) }
-        let directory = try ModelDirectory(path: try model.resolve().directory)
-        let fingerprint = try ModelFingerprint(of: directory)
+        let source = try model.open().source
+        let fingerprint = try ModelFingerprint(of: source)
         let security = try security.load()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var servers: [(WorkerServer, ClusterListener)] = []

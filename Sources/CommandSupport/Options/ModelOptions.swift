@@ -2,31 +2,159 @@
 
 package import ArgumentParser
 internal import EmbeddedModel
+internal import Foundation
+package import StableDiffusion
 
 /// Which model to load.
-package struct ModelOptions: ParsableArguments {
+package struct ModelOptions: ParsableArguments, Sendable {
     @Option(
         name: [.customShort("m"), .long],
         help: ArgumentHelp(
-            "Stable Diffusion 1.x or 2.x in the diffusers layout (default: the embedded model).",
-            valueName: "directory"))
+            """
+            Stable Diffusion 1.x or 2.x: a .safetensors checkpoint, or a directory in the \
+            diffusers layout (default: the embedded model).
+            """, valueName: "path"))
     package var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Look --model up by name in this directory; retom-coord models lists it.",
+            valueName: "directory"))
+    package var modelDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Take the VAE from this .safetensors file instead of the model's.", valueName: "file"))
+    package var vae: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            JSON files in the diffusers layout that describe a checkpoint of another shape than \
+            the published models have.
+            """, valueName: "directory"))
+    package var modelConfig: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            What a checkpoint predicts, where it is not recognised: \
+            \(PredictionType.allCases.map(\.rawValue).joined(separator: ", ")).
+            """, valueName: "type"))
+    package var prediction: PredictionType?
 
     package init() {}
 
-    /// Directory and name of the chosen model.
+    /// Opens the chosen model; no weights are read.
     ///
-    /// - Throws: `ValidationError` for a path that can't be spelled, `EmbeddedModelError` when the embedded model was left behind.
-    package func resolve() throws -> (directory: String, name: String) {
-        guard let model else { return (try EmbeddedModel.directory(), EmbeddedModel.name) }
-        guard model.hasPrefix("/") || SystemInfo.currentDirectoryIsText else {
-            throw ValidationError(
-                """
-                --model \(model): the name of the current directory is not UTF-8 text, so the \
-                model's path can't be recorded; rename that directory
-                """)
+    /// - Returns: the model, and the name that pictures and reports give it: that of its directory,
+    ///   or of its file without `.safetensors`.
+    /// - Throws: `ValidationError` for a path that can't be spelled, `EmbeddedModelError` when the
+    ///   embedded model was left behind, and what `ModelSelection.open` throws.
+    package func open() throws -> (source: any ModelSource, name: String) {
+        for (option, path) in paths where !path.hasPrefix("/") {
+            guard SystemInfo.currentDirectoryIsText else {
+                throw ValidationError(
+                    """
+                    \(option) \(path): the name of the current directory is not UTF-8 text, so \
+                    the path can't be recorded; rename that directory
+                    """)
+            }
         }
+        let place = try located().model
+        var selection = ModelSelection(path: try place ?? EmbeddedModel.directory())
+        selection.vae = vae
+        selection.configuration = modelConfig
+        selection.prediction = prediction
+        let source = try selection.open(merges: EmbeddedModel.clipMerges)
+        return (source, name)
+    }
+
+    private var name: String {
+        guard let model else { return EmbeddedModel.name }
         let name = model.split(separator: "/").last.map(String.init) ?? model
-        return (model, name)
+        let suffix = ModelFolder.suffix
+        return modelDir == nil && name.hasSuffix(suffix)
+            ? String(name.dropLast(suffix.count)) : name
+    }
+
+    /// The same choice, with the path of a model that was named.
+    ///
+    /// - Throws: `ModelFolderError`.
+    private func located() throws -> ModelOptions {
+        guard let modelDir, let model else { return self }
+        var options = self
+        options.model = try ModelFolder(path: modelDir).path(of: model)
+        options.modelDir = nil
+        return options
+    }
+}
+
+extension PredictionType: ExpressibleByArgument {
+    /// Takes diffusers' names, and those of the original configurations.
+    package init?(argument: String) {
+        switch argument {
+        case "v": self = .vPrediction
+        case "eps": self = .epsilon
+        case "x0": self = .sample
+        default: self.init(rawValue: argument)
+        }
+    }
+}
+
+// A run keeps what it was begun with, for later sessions and for its workers.
+
+extension ModelOptions {
+    private var paths: [(option: String, path: String)] {
+        [("--model", model), ("--vae", vae), ("--model-config", modelConfig)].compactMap {
+            option, path in path.map { (option, $0) }
+        }
+    }
+
+    /// The same choice from wherever a program starts.
+    ///
+    /// - Throws: `ModelFolderError`.
+    package func withAbsolutePaths() throws -> ModelOptions {
+        func absolute(_ path: String?) -> String? { path.map { URL(fileURLWithPath: $0).path } }
+        var options = try located()
+        options.model = absolute(options.model)
+        options.vae = absolute(vae)
+        options.modelConfig = absolute(modelConfig)
+        return options
+    }
+
+    /// The choice on a command line.
+    package var arguments: [String] {
+        paths.flatMap { [$0.option, $0.path] }
+            + (prediction.map { ["--prediction", $0.rawValue] } ?? [])
+    }
+
+    private static var settled: [(name: String, key: WritableKeyPath<ModelOptions, String?>)] {
+        [("vae", \.vae), ("model_config", \.modelConfig), ("prediction", \.predictionName)]
+    }
+
+    private var predictionName: String? {
+        get { prediction?.rawValue }
+        set { prediction = newValue.flatMap(PredictionType.init(rawValue:)) }
+    }
+
+    /// The choices besides the model's path, for the account of a new run.
+    package var settings: [String: String] {
+        Dictionary(
+            uniqueKeysWithValues: Self.settled.compactMap { name, key in
+                self[keyPath: key].map { (name, $0) }
+            })
+    }
+
+    /// Chooses what a run was begun with, where nothing else is asked for.
+    ///
+    /// - Parameters:
+    ///   - path: of the run's model; `nil` for the embedded one.
+    ///   - settings: of the run's account.
+    package mutating func follow(path: String?, _ settings: [String: String]) {
+        model = model ?? path
+        for (name, key) in Self.settled {
+            self[keyPath: key] = self[keyPath: key] ?? settings[name]
+        }
     }
 }

@@ -58,11 +58,11 @@ package struct GenerationParametersText: Sendable, Equatable {
             Field("Size", "\(request.width)x\(request.height)"),
             Field("Model hash", model.shortHash),
             Field("Model", model.name),
-            Field("VAE hash", model.shortVAEHash),
             // Without it readers assume noise from a GPU, and cannot make the picture again.
             Field("RNG", "CPU"),
             Field("Version", version),
         ]
+        if let hash = model.shortVAEHash { fields.append(Field("VAE hash", hash)) }
         if let schedule = request.sigmaSchedule.displayName {
             fields.append(Field("Schedule type", schedule))
         }

@@ -4,7 +4,7 @@ package import GenerationTypes
 
 /// Which model made a picture, in JSON.
 package struct ModelRecord: Sendable, Equatable, Codable {
-    /// The model's name: its directory's last component, or `postcards` for the embedded one.
+    /// The model's name: its directory's or file's, or `postcards` for the embedded one.
     package var name: String
     /// SHA-256 of the U-Net, in hexadecimal.
     package var unetSHA256: String
@@ -30,10 +30,11 @@ package struct ModelRecord: Sendable, Equatable, Codable {
 
     /// What A1111 calls `Model hash`, ten hexadecimal digits.
     ///
-    /// A1111 takes them from the checkpoint file, of
-    /// which a diffusers directory has several; ours are the U-Net's.
+    /// The checkpoint's; of a directory, which A1111 does not load, the U-Net's.
     package var shortHash: String { String(unetSHA256.prefix(10)) }
 
-    /// What A1111 calls `VAE hash`, ten hexadecimal digits.
-    package var shortVAEHash: String { String(vaeSHA256.prefix(10)) }
+    /// What A1111 calls `VAE hash`, ten hexadecimal digits; `nil` where the VAE is the checkpoint's.
+    package var shortVAEHash: String? {
+        vaeSHA256 == unetSHA256 ? nil : String(vaeSHA256.prefix(10))
+    }
 }

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import CommandSupport
+internal import Foundation
+internal import GenerationTypes
+internal import StableDiffusion
+
+/// Lists the models of a directory.
+struct ModelsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retom-coord models",
+        abstract: "Lists the models of a directory: name, hash, size, kind.",
+        discussion: """
+              retom-coord models ~/models
+              retom-coord --model-dir ~/models --model NAME -p "a house"
+
+            Models are .safetensors checkpoints and directories in the diffusers layout. The hash is \
+            what pictures carry as Model hash: of a checkpoint A1111's. Files that are no models say \
+            what they are.
+
+            Exit codes: 0 listed; 2 wrong usage or no such directory.
+            """,
+        version: ProgramVersion.text)
+
+    @Argument(help: ArgumentHelp("The directory.", valueName: "directory"))
+    var directory: String
+
+    func run() async throws {
+        for entry in try ModelFolder(path: directory).entries() {
+            let line = Self.line(entry)
+            // Large files take seconds to hash: each line appears when it is known.
+            ConsoleStreams.standard.writeOutput(TerminalText.sanitized(line) + "\n")
+        }
+    }
+
+    private static func line(_ entry: ModelFolder.Entry) -> String {
+        var options = ModelOptions()
+        options.model = entry.path
+        do {
+            let model = try options.open().source
+            let kind = try ModelKind(of: model)
+            let record = ModelRecord(
+                name: entry.name, fingerprint: try ModelFingerprint(of: model))
+            let size = Double(try model.byteCount()) / 1e9
+            return
+                "\(entry.name)  \(record.shortHash)  \(String(format: "%.2f", size)) GB  \(kind)"
+        } catch {
+            // The path is the entry's own.
+            let text = "\(error)".replacing(entry.path, with: "").trimmingPrefix {
+                $0 == " " || $0 == ":"
+            }
+            return "\(entry.name)  –  –  \(text.split(separator: "\n").first ?? "")"
+        }
+    }
+}
