@@ -13,7 +13,7 @@ package final class Coordinator: Sendable {
     /// How long last words may take to leave when the run ends.
     private static let goodbyeTimeout = Duration.seconds(2)
 
-    private typealias Dial = (id: UInt64, address: WorkerAddress)
+    private typealias Dial = (id: ConnectionID, address: WorkerAddress)
 
     private let configuration: CoordinatorConfiguration
     private let workers: [WorkerAddress]
@@ -80,7 +80,7 @@ package final class Coordinator: Sendable {
         let (pictures, pictureInput) = AsyncStream<DecodeStage.Output>.makeStream()
         let stage = decoder.map { decoder in
             DecodeStage(
-                decoder: decoder, requests: requests, threadCount: configuration.decodeThreadCount
+                decoder: decoder, threadCount: configuration.decodeThreadCount
             ) { pictureInput.yield($0) }
         }
         let input = input
@@ -90,16 +90,15 @@ package final class Coordinator: Sendable {
             outputs: StoreStage.Outputs(emit: { input.yield($0) }, report: relay.send))
         let outputs = CoordinatorEngine.Outputs(
             dial: { dialInput.yield(($0, $1)) },
-            store: { storeStage.submit($0, worker: $1, kernelClass: $2) },
+            store: { storeStage.submit($0, $1, worker: $2, kernelClass: $3) },
             forget: { storeStage.forget($0) },
             keep: { storeStage.keep($0, $1) },
-            decode: { result, worker, kernelClass, picture in
+            decode: { stored in
                 guard let stage else {
-                    pictureInput.yield(.undecoded(item: Int(result.lease.item)))
+                    pictureInput.yield(.undecoded(stored.image))
                     return
                 }
-                stage.submit(
-                    result, worker: worker, kernelClass: kernelClass, picture: picture)
+                stage.submit(stored)
             },
             emit: { input.yield($0) }, report: { storeStage.submit($0) },
             end: {
@@ -107,13 +106,15 @@ package final class Coordinator: Sendable {
                 pictureInput.finish()
                 input.finish()
             })
+        var numbering = BatchNumbering(plantedBug: configuration.plantedBug)
+        let batch = numbering.makeBatch(requests, resumed: resumed)
         let instance = resumed.instance ?? Self.makeInstance()
         var logger = logger
         logger[metadataKey: "job.id"] = "\(Hexadecimal.text(instance.prefix(8)))"
         let loop = group.next()
         let executor = EventLoopExecutor(loop)
         let engine = CoordinatorEngine(
-            machine: machine(for: requests, resumed, instance: instance), outputs: outputs,
+            machine: machine(resumed, instance: instance), outputs: outputs,
             loop: loop, logger: logger)
 
         async let dialled: Void = withTaskExecutorPreference(executor) {
@@ -122,6 +123,7 @@ package final class Coordinator: Sendable {
         // Not on the event loop: it writes files.
         async let consumed = Self.consume(pictures, engine, consume)
         await withTaskExecutorPreference(executor) {
+            await engine.handle(.submit(batch))
             await engine.handle(.start)
             for await event in events { await engine.handle(event) }
         }
@@ -135,6 +137,7 @@ package final class Coordinator: Sendable {
         let storeProblem = await storeStage.shutDown()
         await relay.finish()
         var summary = await engine.summary
+        summary.failures.merge(resumed.failed) { $1 }
         summary.decodeSeconds = decodeSeconds
         summary.traffic = counter.snapshot
         summary.seconds = (ContinuousClock.now - begin).seconds
@@ -153,7 +156,7 @@ package final class Coordinator: Sendable {
                 connections.addTask {
                     await engine.serve(id) { attempt in
                         try await ClusterChannels.connect(
-                            id: id, host: address.host, port: address.port, security: security,
+                            id: id.rawValue, host: address.host, port: address.port, security: security,
                             timeouts: timeouts, counter: counter, attempt: attempt,
                             resolver: resolver, group: group)
                     }
@@ -173,10 +176,10 @@ package final class Coordinator: Sendable {
         var decodeSeconds = 0.0
         for await picture in pictures {
             switch picture {
-            case .failure(let item, let reason, let isDecoderSound):
+            case .failure(let image, let reason, let isDecoderSound):
                 await engine.handle(
-                    .decodeFailed(item: item, reason: reason, isDecoderSound: isDecoderSound))
-            case .undecoded(let item): await engine.consumed(item)
+                    .decodeFailed(item: image, reason: reason, isDecoderSound: isDecoderSound))
+            case .undecoded(let image): await engine.consumed(image)
             case .image(let image):
                 if image.workerDecodeClass == nil { decodeSeconds += image.decodeSeconds }
                 do {
@@ -185,7 +188,7 @@ package final class Coordinator: Sendable {
                     await engine.handle(.cancel)
                     return (decodeSeconds, error)
                 }
-                await engine.consumed(image.item)
+                await engine.consumed(ImageNumber(image.item))
             }
         }
         return (decodeSeconds, nil)
@@ -203,7 +206,7 @@ package final class Coordinator: Sendable {
     }
 
     private func machine(
-        for requests: [GenerationRequest], _ resumed: ResumedRun, instance: [UInt8]
+        _ resumed: ResumedRun, instance: [UInt8]
     ) -> CoordinatorStateMachine {
         let node = NodeDescription(
             role: .coordinator, instance: instance, name: configuration.name,
@@ -211,9 +214,8 @@ package final class Coordinator: Sendable {
             kernelClass: configuration.kernelClass, coreCount: configuration.coreCount,
             memoryByteCount: configuration.memoryByteCount, model: configuration.model, credits: 0)
         return CoordinatorStateMachine(
-            node: node, configuration: configuration, workers: workers, requests: requests,
+            node: node, configuration: configuration, workers: workers,
             mint: LeaseMint(
-                key: resumed.leaseKey ?? LeaseMint.makeKey(), session: resumed.session),
-            resumed: resumed)
+                key: resumed.leaseKey ?? LeaseMint.makeKey(), session: resumed.session))
     }
 }

@@ -4,7 +4,7 @@
 ///
 /// No program ever sets one; see `CoordinatorConfiguration.plantedBug`.
 package enum CoordinatorBug: String, Sendable, CaseIterable {
-    /// Results are taken without looking whether their lease was granted in this run.
+    /// Results are accepted without checking whether their lease was granted.
     case skipFencing
     /// RESULT-ACK leaves before the result is stored.
     case ackBeforeStoring
@@ -16,7 +16,7 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case leaseByTotalTime
     /// Heartbeats renew a lease.
     case leaseByHeartbeat
-    /// Images are given out without counting those that a worker holds.
+    /// Images are leased without counting those that a worker holds.
     case forgetCredits
     /// What waited at a lost worker is not given to others.
     case forgetWaiting
@@ -26,7 +26,7 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case retryForever
     /// An image may end one worker after another.
     case noPoisonBreaker
-    /// Copies of copies are drawn.
+    /// Copies of copies are generated.
     case copyWithoutEnd
     /// An answer to CANCEL frees no credit.
     case leakCredits
@@ -34,40 +34,48 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case deferToEquals
     /// Work goes on after the user gave up.
     case grantAfterCancel
-    /// Images are given out however many results wait for the decoder.
+    /// Images are leased however many results wait for the decoder.
     case ignoreBacklog
     /// Images whose result is being stored fail when the last worker is lost.
     case failWhileStoring
-    /// The same answer, given again and again, counts as progress.
+    /// A repeated report counts as progress.
     case renewByRepetition
-    /// A resumed run draws again what was stored.
+    /// A resumed run generates again what was stored.
     case forgetStored
-    /// A checkpoint is gone on from under any kernels.
+    /// An image is resumed under any kernels.
     case resumeAcrossClasses
-    /// A checkpoint is kept for the image beside its own.
+    /// A checkpoint is kept for its image's neighbour.
     case keepForNeighbour
-    /// Checkpoints are kept without looking whether their lease was granted in this run.
+    /// Checkpoints are kept without checking whether their lease was granted.
     case keepUnfenced
-    /// A lease counts whoever of the workers it was given to.
+    /// A lease counts for every worker, whichever it was given to.
     case honourAnyones
-    /// Latents are taken whatever their shape.
+    /// Latents are accepted whatever their shape.
     case takeAnyShape
-    /// Latents are taken whatever their values.
+    /// Latents are accepted whatever their values.
     case takeAnyValue
-    /// Pictures are taken whatever their size.
+    /// Pictures are accepted whatever their size.
     case takeAnySize
-    /// A picture is taken for that of the result that follows, whatever its lease.
+    /// A picture is paired with the result that follows, whatever its lease.
     case takeAnyPicture
-    /// Latents that can't be decoded fail their image for good.
+    /// Latents that can't be decoded fail their image without another attempt.
     case keepUndecodable
-    /// What a worker held that was let go for lying counts as what may have ended it.
+    /// What a worker held that was disconnected for lying counts as what may have ended it.
     case blameImages
-    /// An image that nobody asked back and that is given back as cancelled is nobody's failure.
+    /// An image that was not recalled and is given back as cancelled is no failure.
     case believeCancelled
     /// An image that was never begun does not look late.
     case waitForSilent
-    /// A busy worker is asked again as soon as it says.
+    /// A busy worker is tried again as soon as it asks for.
     case redialAtOnce
+    /// Settled images are never forgotten.
+    case rememberForever
+    /// Workers are not told that a cancelled image is not wanted any more.
+    case workOnCancelled
+    /// A cancelled image is delivered when its result comes nevertheless.
+    case deliverCancelled
+    /// The images of every batch are numbered from 0.
+    case reuseNumbers
 }
 
 extension CoordinatorStateMachine {

@@ -3,7 +3,7 @@
 package import ClusterTransport
 package import GenerationTypes
 
-/// What a coordinator is and how patient it is.
+/// What a coordinator is, its limits and its patience.
 package struct CoordinatorConfiguration: Sendable {
     /// Name shown to people at the workers.
     package var name: String
@@ -19,11 +19,14 @@ package struct CoordinatorConfiguration: Sendable {
     package var model: ModelFingerprint
     /// What workers' latents must look like to be of that model.
     package var latents: LatentFormat
-    /// No new image is given out while this many results wait for the decoder or its consumer.
+    /// No new image is leased while this many results wait for the decoder or its consumer.
     package var decodeBacklogMax = 4
+    /// Settled images that are remembered, so that a late result of one can be compared with the
+    /// first.
+    package var rememberedImageCount = 4096
     /// Threads of the decode stage.
     package var decodeThreadCount = 1
-    /// How often workers save what another one needs to go on with an image.
+    /// How often workers save what another one needs to resume an image.
     package var checkpoints = CheckpointPolicy.automatic
     /// Whether workers make the pictures of their latents, where they can.
     package var wantsPictures = false
@@ -31,10 +34,10 @@ package struct CoordinatorConfiguration: Sendable {
     package var timeouts = ClusterTimeouts()
     /// A deliberate mistake, for tests of the tests; `nil` everywhere else.
     package var plantedBug: CoordinatorBug?
-    /// How failures are borne.
+    /// How many failures of images and workers are tolerated.
     package var tolerance = FaultTolerance()
 
-    /// Makes a configuration with defaults for all patience.
+    /// Makes a configuration with defaults for all limits.
     package init(
         name: String, build: String, kernelClass: String, coreCount: Int, memoryByteCount: UInt64,
         model: ModelFingerprint, latents: LatentFormat

@@ -15,24 +15,22 @@ actor CoordinatorEngine {
 
     /// What the engine asks of the tasks around it.
     struct Outputs: Sendable {
-        var dial: @Sendable (Machine.ConnectionID, WorkerAddress) -> Void
-        var store: @Sendable (LatentResult, _ worker: String, _ kernelClass: String) -> Void
-        var forget: @Sendable (_ item: Int) -> Void
-        var keep: @Sendable (_ item: Int, SamplingCheckpoint) -> Void
-        var decode:
-            @Sendable (
-                LatentResult, _ worker: String, _ kernelClass: String, _ picture: WorkerPicture?
-            ) -> Void
+        var dial: @Sendable (ConnectionID, WorkerAddress) -> Void
+        var store:
+            @Sendable (ImageNumber, LatentResult, _ worker: String, _ kernelClass: String) -> Void
+        var forget: @Sendable (ImageNumber) -> Void
+        var keep: @Sendable (ImageNumber, SamplingCheckpoint) -> Void
+        var decode: @Sendable (StoredLatents) -> Void
         var emit: @Sendable (Machine.Event) -> Void
         var report: @Sendable (CoordinatorEvent) -> Void
         var end: @Sendable () -> Void
     }
 
     private var machine: Machine
-    private var connections: [Machine.ConnectionID: PeerConnection] = [:]
-    private var attempts: [Machine.ConnectionID: ConnectionAttempt] = [:]
+    private var connections: [ConnectionID: PeerConnection] = [:]
+    private var attempts: [ConnectionID: ConnectionAttempt] = [:]
     /// Dismissed between the decision to dial and the dialling.
-    private var dismissed: Set<Machine.ConnectionID> = []
+    private var dismissed: Set<ConnectionID> = []
     private(set) var completedCount = 0
     private var timer: Scheduled<Void>?
     private var timerDeadline: Duration?
@@ -53,7 +51,8 @@ actor CoordinatorEngine {
     var summary: CoordinatorSummary {
         var summary = CoordinatorSummary()
         summary.completedCount = completedCount
-        summary.failures = machine.failures
+        summary.failures = Dictionary(
+            uniqueKeysWithValues: machine.failures.map { ($0.key.rawValue, $0.value) })
         return summary
     }
 
@@ -70,7 +69,7 @@ actor CoordinatorEngine {
     /// Feeds one event and performs the answers; nothing in here waits.
     func handle(_ event: Machine.Event) {
         if case .received(let id, let message) = event {
-            logger.debug("received", message, connection: id)
+            logger.debug("received", message, connection: id.rawValue)
         }
         if case .tick = event { timer = nil }
         for action in machine.handle(event, now: ContinuousClock.now - origin) {
@@ -81,7 +80,7 @@ actor CoordinatorEngine {
 
     /// Serves one connection from dialling to its end.
     nonisolated func serve(
-        _ id: Machine.ConnectionID,
+        _ id: ConnectionID,
         connect: (ConnectionAttempt) async throws -> PeerConnection
     ) async {
         let connection: PeerConnection
@@ -110,12 +109,12 @@ actor CoordinatorEngine {
     }
 
     /// Gives an image's place in the backlog free.
-    func consumed(_ item: Int) {
+    func consumed(_ image: ImageNumber) {
         completedCount += 1
-        handle(.consumed(item: item))
+        handle(.consumed(item: image))
     }
 
-    private func makeAttempt(_ id: Machine.ConnectionID) -> ConnectionAttempt {
+    private func makeAttempt(_ id: ConnectionID) -> ConnectionAttempt {
         let attempt = ConnectionAttempt()
         if dismissed.remove(id) != nil {
             attempt.giveUp()
@@ -125,27 +124,29 @@ actor CoordinatorEngine {
         return attempt
     }
 
-    private func failed(_ id: Machine.ConnectionID, reason: String, isFinal: Bool) {
+    private func failed(_ id: ConnectionID, reason: String, isFinal: Bool) {
         attempts[id] = nil
         handle(.connectFailed(id, reason: reason, isFinal: isFinal))
     }
 
     private func open(_ connection: PeerConnection) {
-        let attempt = attempts.removeValue(forKey: connection.id)
+        let id = ConnectionID(connection.id)
+        let attempt = attempts.removeValue(forKey: id)
         if attempt?.isGivenUp ?? true {
             connection.abort("the run is over")
             return
         }
-        connections[connection.id] = connection
-        handle(.connected(connection.id))
+        connections[id] = connection
+        handle(.connected(id))
     }
 
     private func close(_ connection: PeerConnection, _ end: PeerConnection.End) {
-        connections[connection.id] = nil
+        let id = ConnectionID(connection.id)
+        connections[id] = nil
         if end.isFinal {
-            handle(.connectFailed(connection.id, reason: end.reason, isFinal: true))
+            handle(.connectFailed(id, reason: end.reason, isFinal: true))
         } else {
-            handle(.disconnected(connection.id, reason: end.reason))
+            handle(.disconnected(id, reason: end.reason))
         }
     }
 
@@ -153,16 +154,15 @@ actor CoordinatorEngine {
         switch action {
         case .connect(let id, let address): outputs.dial(id, address)
         case .send(let id, let message):
-            logger.debug("sent", message, connection: id)
+            logger.debug("sent", message, connection: id.rawValue)
             connections[id]?.send(message)
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
-        case .store(let result, let worker, let kernelClass):
-            outputs.store(result, worker, kernelClass)
+        case .store(let image, let result, let worker, let kernelClass):
+            outputs.store(image, result, worker, kernelClass)
         case .forget(let item): outputs.forget(item)
         case .keep(let item, let checkpoint): outputs.keep(item, checkpoint)
-        case .decode(let result, let worker, let kernelClass, let picture):
-            outputs.decode(result, worker, kernelClass, picture)
+        case .decode(let stored): outputs.decode(stored)
         case .report(let event):
             logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
             outputs.report(event)
@@ -170,7 +170,7 @@ actor CoordinatorEngine {
         }
     }
 
-    private func end(_ id: Machine.ConnectionID, _ body: (PeerConnection) -> Void) {
+    private func end(_ id: ConnectionID, _ body: (PeerConnection) -> Void) {
         if let connection = connections[id] {
             body(connection)
         } else if let attempt = attempts[id] {

@@ -8,7 +8,8 @@ extension CoordinatorEvent {
     var logLevel: Logger.Level {
         switch self {
         case .progress: .trace
-        case .workerJoined, .workerBusy, .workerReturned, .assigned, .resumed, .completed:
+        case .workerJoined, .workerBusy, .workerReturned, .assigned, .resumed, .completed,
+            .cancelled:
             .info
         case .workerRefused, .workerLost, .workerQuarantined, .imageOverdue, .notUnderstood,
             .retried:
@@ -24,16 +25,17 @@ extension CoordinatorEvent {
         case .workerRefused: "worker refused"
         case .workerBusy: "worker busy"
         case .workerLost: "worker lost"
-        case .workerQuarantined: "worker rests"
-        case .workerReturned: "worker works again"
+        case .workerQuarantined: "worker quarantined"
+        case .workerReturned: "worker returned"
         case .assigned: "image assigned"
-        case .progress: "step done"
-        case .resumed: "image goes on"
+        case .progress: "image progress"
+        case .resumed: "image resumed"
         case .imageOverdue: "image overdue"
-        case .notUnderstood: "request not understood"
-        case .retried: "attempt failed"
+        case .notUnderstood: "image not understood"
+        case .retried: "image retried"
         case .completed: "image completed"
         case .failed: "image failed"
+        case .cancelled: "image cancelled"
         case .resultsDiffer: "results differ"
         }
     }
@@ -81,6 +83,7 @@ extension CoordinatorEvent {
                 "image": "\(item)",
                 "reason": "\(failures.map(\.description).joined(separator: "; "))",
             ]
+        case .cancelled(let item): ["image": "\(item)"]
         case .resultsDiffer(let item, let worker, let firstWorker):
             ["image": "\(item)", "worker.id": "\(worker)", "first.worker.id": "\(firstWorker)"]
         }

@@ -4,45 +4,47 @@ package import GenerationTypes
 
 /// What a coordinator reports while it runs, in the order it happens.
 ///
-/// `item` is the position of a request in the run; `worker` is the address as the user wrote it.
+/// `item` is the number of an image; `worker` is the address as the user wrote it.
 package enum CoordinatorEvent: Sendable, Equatable {
-    /// A worker shook hands.
+    /// A worker connected and takes images.
     case workerJoined(worker: String, WorkerDescription)
     /// A worker can't be used in this run: another model, another protocol.
     case workerRefused(worker: String, reason: String)
-    /// A worker is busy with another coordinator and is asked again later.
+    /// A worker is busy with another coordinator and is tried again later.
     case workerBusy(worker: String, reason: String)
-    /// A worker could not be reached or broke off; `willRetry` says whether it is tried again.
+    /// A worker could not be reached or its connection ended; `willRetry`: it is tried again.
     case workerLost(worker: String, reason: String, willRetry: Bool)
-    /// A worker failed too often: it gets nothing for a while, and then one image to prove itself.
+    /// A worker failed too often: it gets nothing for a while, then one image as a probe.
     case workerQuarantined(worker: String, reason: String, seconds: Double)
-    /// A quarantined worker proved itself.
+    /// A quarantined worker passed its probe.
     case workerReturned(worker: String)
-    /// An image was leased to a worker; towards the end of a run two may draw the same one.
+    /// An image was leased to a worker; towards the end of a batch two may generate the same one.
     case assigned(item: Int, worker: String, attempt: Int)
     /// A worker began an image (step 0) or finished `newSteps` steps that took `seconds` each.
     case progress(
         item: Int, worker: String, step: Int, stepCount: Int, newSteps: Int, seconds: Double)
-    /// A worker goes on with an image where another one left it.
+    /// A worker resumes an image from its checkpoint.
     case resumed(item: Int, worker: String, step: Int)
-    /// A worker took an image and neither begins it nor gives it back: another one draws it, too.
+    /// A worker took an image and neither begins it nor gives it back: another one generates it too.
     case imageOverdue(item: Int, worker: String, seconds: Double)
     /// A worker does not know a part of an image's request, and the image waits for another one.
-    /// Said once for each reason, however many images have it.
+    /// Reported once for each reason, however many images have it.
     case notUnderstood(item: Int, worker: String, reason: String)
     /// An attempt failed, and the image waits for another.
     case retried(item: Int, failure: AttemptFailure)
-    /// The latents of an image are here; decoding comes next.
+    /// The latents of an image are stored; decoding comes next.
     case completed(
         item: Int, worker: String, attempt: Int, timings: GenerationTimings, sha256: String)
     /// An image has no result, for these reasons.
     case failed(item: Int, failures: [AttemptFailure])
+    /// An image's batch was cancelled, and it will have no result.
+    case cancelled(item: Int)
     /// Two workers of one kernel class returned different latents for one request: one of them is
     /// broken. The first result stays.
     case resultsDiffer(item: Int, worker: String, firstWorker: String)
 }
 
-/// What people want to know of a worker.
+/// A worker as it describes itself.
 package struct WorkerDescription: Sendable, Equatable {
     /// Its own name.
     package var name: String
@@ -67,7 +69,7 @@ package struct WorkerDescription: Sendable, Equatable {
     }
 }
 
-/// Why one attempt at an image brought nothing.
+/// A failed attempt at an image.
 package struct AttemptFailure: Sendable, Equatable, CustomStringConvertible {
     /// Who tried; empty when no worker did.
     package var worker: String
@@ -83,11 +85,11 @@ package struct AttemptFailure: Sendable, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
-    /// Why images are left when all workers are gone: no fault of theirs, a later life may draw them.
+    /// Why images fail when all workers are gone: no fault of theirs, a later session may try again.
     static let noWorkerLeft = AttemptFailure(
         worker: "", attempt: 0, reason: "no usable worker is left")
 
-    /// Why an image fails that every worker which is left has given back for one reason.
+    /// Why an image fails that every remaining worker has given back.
     static func notUnderstood(by worker: String, reason: String) -> AttemptFailure {
         AttemptFailure(
             worker: "", attempt: 0,

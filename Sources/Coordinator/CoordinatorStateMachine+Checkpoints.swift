@@ -3,94 +3,92 @@
 import GenerationTypes
 import WireProtocol
 
-/// Checkpoints: the newest of every image without an outcome, so that a lost worker costs a few steps.
+/// Checkpoints: the newest of every open image, so that a lost worker costs a few steps.
 extension CoordinatorStateMachine {
-    mutating func saved(_ lease: Lease, _ checkpoint: SamplingCheckpoint, by index: Int) {
-        if has(.keepUnfenced) {
-            checkpoints[Int(lease.item)] = KeptCheckpoint(checkpoint: checkpoint, makers: [])
+    mutating func saved(_ lease: Lease, _ checkpoint: SamplingCheckpoint, by worker: WorkerNumber) {
+        if has(.keepUnfenced), let image = images.number(onWire: lease.item) {
+            images[image].checkpoint = KeptCheckpoint(checkpoint: checkpoint, makers: [])
         }
-        guard let held = workers[index].leases.first(where: { $0.lease == lease }),
-            items[held.item].isUnsettled, !held.isCheck, !held.isProbe,
-            checkpoint.kernelClass == workers[index].node?.kernelClass,
+        guard let held = workers[worker].held(lease),
+            images[held.image].isOpen, !held.isCheck, !held.isProbe,
+            checkpoint.kernelClass == workers[worker].node?.kernelClass,
             checkpoint.step <= held.step,
-            checkpoint.step > checkpoints[held.item]?.checkpoint.step ?? 0
+            checkpoint.step > images[held.image].checkpoint?.checkpoint.step ?? 0
         else { return }
-        let item = has(.keepForNeighbour) ? held.item ^ 1 : held.item
-        checkpoints[item] = KeptCheckpoint(
-            checkpoint: checkpoint, makers: held.makers.union([index]))
-        actions.append(.keep(item: held.item, checkpoint))
+        var image = held.image
+        if has(.keepForNeighbour) {
+            image = ImageNumber(image.rawValue ^ 1)
+            guard images.contains(image) else { return }
+        }
+        images[image].checkpoint = KeptCheckpoint(
+            checkpoint: checkpoint, makers: held.makers.union([worker]))
+        actions.append(.keep(item: held.image, checkpoint))
     }
 
-    /// How a worker is to draw an image.
-    func preparation(of item: Int, for index: Int) -> Preparation {
-        guard let node = workers[index].node, node.knowsCheckpoints else { return Preparation() }
+    /// How a worker is to generate an image.
+    func preparation(of image: ImageNumber, for worker: WorkerNumber) -> Preparation {
+        guard let node = workers[worker].node, node.knowsCheckpoints else { return Preparation() }
         var preparation = Preparation(wantsPicture: configuration.wantsPictures)
-        guard !workers[index].isOnProbation else { return preparation }
+        guard !workers[worker].isOnProbation else { return preparation }
         preparation.checkpointInterval = configuration.checkpoints.interval(
-            stepSeconds: workers[index].pace.mean.map { $0 * stepWork[item] })
-        preparation.checkpoint = usableCheckpoint(of: item, for: index)?.checkpoint
+            stepSeconds: workers[worker].pace.mean.map { $0 * images[image].stepWork })
+        preparation.checkpoint = usableCheckpoint(of: image, for: worker)?.checkpoint
         return preparation
     }
 
-    /// Where a worker may go on with an image: only its own kernels get to the same bytes.
+    /// The checkpoint from which a worker may resume: only its own kernels get to the same bytes.
     ///
-    /// A worker on probation has to show what it makes of the whole image.
-    func usableCheckpoint(of item: Int, for index: Int) -> KeptCheckpoint? {
-        guard let kept = checkpoints[item], let node = workers[index].node,
-            node.knowsCheckpoints, !workers[index].isOnProbation,
+    /// A worker on probation has to show that it can sample the whole image.
+    func usableCheckpoint(of image: ImageNumber, for worker: WorkerNumber) -> KeptCheckpoint? {
+        guard let kept = images[image].checkpoint, let node = workers[worker].node,
+            node.knowsCheckpoints, !workers[worker].isOnProbation,
             kept.checkpoint.kernelClass == node.kernelClass || has(.resumeAcrossClasses)
         else { return nil }
         return kept
     }
 
-    /// Steps a worker would have to do for an image.
-    func stepsToDo(_ item: Int, by index: Int) -> Int {
-        let done = usableCheckpoint(of: item, for: index)?.checkpoint.step ?? 0
-        return max(1, requests[item].inferenceStepCount - done)
+    /// Steps that a worker would have to do for an image.
+    func stepsToDo(_ image: ImageNumber, by worker: WorkerNumber) -> Int {
+        let done = usableCheckpoint(of: image, for: worker)?.checkpoint.step ?? 0
+        return max(1, images[image].request.inferenceStepCount - done)
     }
 
-    /// Looks whether a worker went on from its checkpoint, now that it says how far it is.
-    mutating func noteStep(_ step: Int, ofLease position: Int, by index: Int) {
-        let held = workers[index].leases[position]
+    /// Notes from the first step that a worker reports whether it resumed from its checkpoint.
+    mutating func noteStep(_ step: Int, of held: HeldLease, by worker: WorkerNumber) {
         guard held.offeredStep > 0, held.step < held.offeredStep, step > 0 else { return }
         if step < held.offeredStep {
-            // It could not, and began anew.
-            workers[index].leases[position].offeredStep = 0
-            workers[index].leases[position].makers = []
+            // It could not, and restarted.
+            workers[worker].update(held.lease) {
+                $0.offeredStep = 0
+                $0.makers = []
+            }
         } else if held.isLive {
             actions.append(
                 .report(
-                    .resumed(item: held.item, worker: workers[index].name, step: held.offeredStep)))
+                    .resumed(
+                        item: held.image.rawValue, worker: workers[worker].name,
+                        step: held.offeredStep)))
         }
     }
 
     /// An attempt failed: a checkpoint that led to no step may be at fault.
     mutating func distrustCheckpoint(of held: HeldLease) {
         guard held.offeredStep > 0, held.step <= held.offeredStep,
-            checkpoints[held.item]?.checkpoint.step == held.offeredStep
+            images[held.image].checkpoint?.checkpoint.step == held.offeredStep
         else { return }
-        checkpoints[held.item] = nil
+        images[held.image].checkpoint = nil
     }
 
-    /// A worker computes wrong: nobody goes on with what it began.
-    mutating func dropCheckpoints(madeBy index: Int) {
-        for (item, kept) in checkpoints where kept.makers.contains(index) {
-            checkpoints[item] = nil
+    /// A worker computes wrong: nobody resumes from what it sampled.
+    mutating func dropCheckpoints(madeBy worker: WorkerNumber) {
+        for image in images.numbers
+        where images[image].checkpoint?.makers.contains(worker) == true {
+            images[image].checkpoint = nil
         }
-        for other in workers.indices where other != index {
-            for position in workers[other].leases.indices
-            where workers[other].leases[position].makers.contains(index)
-                && workers[other].leases[position].isLive
-            {
-                recall(position, of: other, .moved)
+        for other in workers.numbers where other != worker {
+            for held in workers[other].leases where held.makers.contains(worker) && held.isLive {
+                recall(held.lease, of: other, .moved)
             }
         }
     }
-}
-
-/// The newest checkpoint of an image.
-struct KeptCheckpoint {
-    var checkpoint: SamplingCheckpoint
-    /// Workers of this run whose steps are in it.
-    var makers: Set<Int>
 }

@@ -1,71 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import WireProtocol
 
-/// What must hold after every event; checked by the simulation.
+/// What must hold after every event between images and workers; checked by the simulation.
+///
+/// What holds within a table is the table's own business.
 extension CoordinatorStateMachine {
     /// The first broken rule, `nil` when all hold.
     ///
     /// - Complexity: O(images + workers); for tests.
     package func brokenInvariant() -> String? {
-        let open = items.count(where: \.isUnsettled)
-        if !wasCancelled, open != openCount { return "\(open) images are open, not \(openCount)" }
-        if undecodedCount < 0 { return "\(undecodedCount) results wait for the decoder" }
-        for (first, second) in zip(retries, retries.dropFirst()) where first >= second {
-            return "the retries are not in prompt order"
-        }
-        if let stray = retries.first(where: { items[$0].status != .pending }) {
-            return "image \(stray) waits for a retry but is \(items[stray].status)"
-        }
-        return brokenLease() ?? lostItem()
-    }
-
-    /// Results that wait for the decoder or its consumer; for tests.
-    package var backlogCount: Int { undecodedCount }
-
-    private func brokenLease() -> String? {
         var tokens: Set<UInt64> = []
-        var holders = Array(repeating: 0, count: items.count)
-        for (index, worker) in workers.enumerated() {
-            if !worker.leases.isEmpty, worker.phase != .ready {
-                return "\(worker.name) holds leases but is \(worker.phase)"
-            }
-            if worker.leases.count > worker.node?.credits ?? 0 {
-                return "\(worker.name) holds \(worker.leases.count) leases, beyond its credits"
-            }
-            for held in worker.leases {
-                guard tokens.insert(held.lease.token).inserted else {
-                    return "\(held.lease) has another one's token"
-                }
-                if held.isLive { holders[held.item] += 1 }
-                let isTwice = workers[index].leases.count { $0.item == held.item } > 1
-                if isTwice { return "\(worker.name) holds image \(held.item) twice" }
-            }
+        var holders: [ImageNumber: Int] = [:]
+        for worker in workers.numbers {
+            if let problem = brokenLease(of: worker, &tokens, &holders) { return problem }
         }
-        for (index, item) in items.enumerated() where !wasCancelled {
-            if item.liveCount != holders[index] {
-                return "image \(index) has \(holders[index]) leases, not \(item.liveCount)"
+        if wasCancelled { return nil }
+        // Whoever refers to a settled image keeps it from being forgotten.
+        let referenceCount = workers.numbers.reduce(tokens.count) {
+            $0 + (workers[$1].disputedImage == nil ? 0 : 1)
+        }
+        if images.settledCount > configuration.rememberedImageCount + referenceCount {
+            return "\(images.settledCount) settled images are not forgotten"
+        }
+        let broken = images.first { problem(of: $0, holderCount: holders[$0.number] ?? 0) != nil }
+        if let broken, let problem = problem(of: images[broken], holderCount: holders[broken] ?? 0)
+        {
+            return "image \(broken) \(problem)"
+        }
+        return images.brokenInvariant()
+    }
+
+    /// Results that wait for the disk, the decoder or its consumer; for tests.
+    package var backlogCount: Int { images.undecodedCount }
+
+    /// Images that are not forgotten; for tests.
+    package var imageCount: Int { images.count }
+
+    /// Images that are not settled; for tests.
+    package var openImageCount: Int { images.openCount }
+
+    /// Leases that workers hold, and connections that have not ended; for tests.
+    package var leaseAndConnectionCounts: (leases: Int, connections: Int) {
+        (workers.numbers.reduce(0) { $0 + workers[$1].leases.count }, workers.connectionCount)
+    }
+
+    private func brokenLease(
+        of number: WorkerNumber, _ tokens: inout Set<UInt64>, _ holders: inout [ImageNumber: Int]
+    ) -> String? {
+        let (worker, leases) = (workers[number].name, workers[number].leases)
+        if leases.isEmpty { return nil }
+        if workers[number].phase != .ready {
+            return "\(worker) holds leases but is \(workers[number].phase)"
+        }
+        if leases.count > workers[number].node?.credits ?? 0 {
+            return "\(worker) holds \(leases.count) leases, beyond its credits"
+        }
+        for held in leases {
+            guard tokens.insert(held.lease.token).inserted else {
+                return "\(held.lease) has another one's token"
             }
-            if item.chargedCount > tolerance.attemptCountMax + 1 {
-                return "image \(index) failed \(item.failures.count) times"
+            guard images.contains(held.image) else {
+                return "image \(held.image) is forgotten, but \(worker) holds it"
             }
-            switch item.status {
-            case .leased where !(1...2).contains(item.liveCount):
-                return "image \(index) is leased \(item.liveCount) times"
-            case .pending where item.liveCount != 0: return "image \(index) is pending and leased"
-            case .completed where item.liveCount != 0: return "image \(index) is done and leased"
-            case .storing where item.liveCount != 0: return "image \(index) is here and leased"
-            case .pending, .leased, .storing, .completed, .failed, .cancelled: break
+            if leases.count(where: { $0.image == held.image }) > 1 {
+                return "\(worker) holds image \(held.image) twice"
             }
+            if held.isLive { holders[held.image, default: 0] += 1 }
         }
         return nil
     }
 
-    private func lostItem() -> String? {
-        for index in 0..<min(nextFresh, items.count)
-        where items[index].status == .pending && !retries.contains(index) {
-            return "image \(index) is pending but nobody will lease it"
+    private func problem(of entry: borrowing ImageTable.Entry, holderCount: Int) -> String? {
+        if entry.liveCount != holderCount {
+            return "has \(holderCount) leases, not \(entry.liveCount)"
         }
-        return nil
+        if entry.chargedCount > tolerance.attemptCountMax + 1 {
+            return "failed \(entry.failures.count) times"
+        }
+        let counts = entry.status == .leased ? 1...2 : 0...0
+        return counts.contains(entry.liveCount)
+            ? nil : "is \(entry.status) and leased \(entry.liveCount) times"
     }
 }

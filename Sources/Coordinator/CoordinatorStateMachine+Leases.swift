@@ -4,286 +4,215 @@ import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
-/// Leases: granted, renewed by every step that is told of, asked back, expired.
+/// Leases: grant, renew on reported steps, recall, expire.
 extension CoordinatorStateMachine {
     /// - Parameter isUnderWay: it samples the image already, so that no checkpoint is of use.
-    mutating func lease(_ item: Int, to index: Int, isUnderWay: Bool = false, now: Duration) {
-        items[item].status = .leased
-        items[item].liveCount += 1
-        items[item].attemptCount += 1
-        let attempt = min(items[item].attemptCount, WireLimits.attemptMax)
-        var preparation = preparation(of: item, for: index)
+    mutating func lease(
+        _ image: ImageNumber, to worker: WorkerNumber, isUnderWay: Bool = false, now: Duration
+    ) {
+        let attempt = min(images.lease(image), WireLimits.attemptMax)
+        var preparation = preparation(of: image, for: worker)
         if isUnderWay { preparation.checkpoint = nil }
-        assign(item, attempt: attempt, to: index, preparation, now: now)
+        assign(image, attempt: attempt, to: worker, preparation, now: now)
     }
 
-    /// Gives a worker an image that is done, to see whether it makes the same of it.
-    mutating func check(_ index: Int, with item: Int, now: Duration) {
-        let attempt = min(items[item].attemptCount + 1, WireLimits.attemptMax)
-        assign(item, attempt: attempt, to: index, Preparation(), isCheck: true, now: now)
+    /// Gives a worker an image that has its result, to see whether it samples the same latents.
+    mutating func check(_ worker: WorkerNumber, with image: ImageNumber, now: Duration) {
+        let attempt = min(images[image].attemptCount + 1, WireLimits.attemptMax)
+        assign(image, attempt: attempt, to: worker, Preparation(), isCheck: true, now: now)
     }
 
     private mutating func assign(
-        _ item: Int, attempt: Int, to index: Int, _ preparation: Preparation,
+        _ image: ImageNumber, attempt: Int, to worker: WorkerNumber, _ preparation: Preparation,
         isCheck: Bool = false, now: Duration
     ) {
-        guard let id = workers[index].connection, let node = workers[index].node else { return }
-        let lease = mint.makeLease(item: UInt32(item), attempt: attempt, for: node.instance)
-        if workers[index].leases.isEmpty { workers[index].lastProgress = now }
-        var held = HeldLease(lease, stepCount: requests[item].inferenceStepCount)
-        held.isProbe = workers[index].isOnProbation
+        guard let id = workers[worker].connection, let node = workers[worker].node else { return }
+        let lease = mint.makeLease(item: image.onWire, attempt: attempt, for: node.instance)
+        if workers[worker].leases.isEmpty { workers[worker].lastProgress = now }
+        var held = HeldLease(lease, of: image, images[image])
+        held.isProbe = workers[worker].isOnProbation
         held.isCheck = isCheck
-        held.isAlone = items[item].losses.contains { !$0.isCertain }
+        held.isAlone = images[image].losses.contains { !$0.isCertain }
         if let checkpoint = preparation.checkpoint {
             held.offeredStep = checkpoint.step
-            held.makers = checkpoints[item]?.makers ?? []
+            held.makers = images[image].checkpoint?.makers ?? []
         }
-        workers[index].leases.append(held)
+        workers[worker].hold(held)
         if !preparation.isPlain { actions.append(.send(id, .prepare(lease, preparation))) }
-        actions.append(.send(id, .assign(lease, requests[item])))
+        actions.append(.send(id, .assign(lease, images[image].request)))
         guard !isCheck else { return }
         actions.append(
-            .report(.assigned(item: item, worker: workers[index].name, attempt: attempt)))
+            .report(
+                .assigned(item: image.rawValue, worker: workers[worker].name, attempt: attempt)))
     }
 
     mutating func progressed(
-        _ report: ProgressReport, _ index: Int, on id: ConnectionID, now: Duration
+        _ report: ProgressReport, _ worker: WorkerNumber, on id: ConnectionID, now: Duration
     ) {
-        guard let held = workers[index].leases.firstIndex(where: { $0.lease == report.lease })
-        else {
-            takeUp(report.lease, from: index, on: id, now: now)
+        let lease = report.lease
+        guard let held = workers[worker].held(lease) else {
+            takeUp(lease, from: worker, on: id, now: now)
             return
         }
-        let item = Int(report.lease.item)
-        // Only another step is progress: a lease is not renewed by saying the same again.
-        let isNews =
-            !workers[index].leases[held].isStarted
-            || report.step > workers[index].leases[held].step
-        workers[index].leases[held].isStarted = true
+        // Only another step is progress: repeating the last one does not renew a lease.
+        let isNews = !held.isStarted || report.step > held.step
+        workers[worker].update(lease) { $0.isStarted = true }
         guard isNews || has(.renewByRepetition) else { return }
-        if !has(.leaseByTotalTime) { movedOn(index, now: now) }
-        noteStep(report.step, ofLease: held, by: index)
-        let newSteps = max(0, report.step - workers[index].leases[held].step)
-        workers[index].leases[held].step = report.step
-        workers[index].leases[held].stepCount = report.stepCount
-        if report.step > 0 {
-            workers[index].lastStep = now
-            workers[index].pace.observe(seconds: report.seconds, of: requests[item])
+        if !has(.leaseByTotalTime) { movedOn(worker, now: now) }
+        noteStep(report.step, of: held, by: worker)
+        workers[worker].update(lease) {
+            $0.step = report.step
+            $0.stepCount = report.stepCount
         }
-        guard workers[index].leases[held].isLive, items[item].status == .leased else { return }
+        if report.step > 0 {
+            workers[worker].lastStep = now
+            workers[worker].pace.observe(seconds: report.seconds, ofWork: held.stepWork)
+        }
+        guard held.isLive, images[held.image].status == .leased else { return }
         actions.append(
             .report(
                 .progress(
-                    item: item, worker: workers[index].name, step: report.step,
-                    stepCount: report.stepCount, newSteps: newSteps, seconds: report.seconds)))
+                    item: held.image.rawValue, worker: workers[worker].name, step: report.step,
+                    stepCount: report.stepCount, newSteps: max(0, report.step - held.step),
+                    seconds: report.seconds)))
     }
 
     /// A worker that came back still samples under an old lease: lease it anew or stop it.
     private mutating func takeUp(
-        _ old: Lease, from index: Int, on id: ConnectionID, now: Duration
+        _ old: Lease, from worker: WorkerNumber, on id: ConnectionID, now: Duration
     ) {
-        let item = Int(old.item)
-        guard let position = retries.firstIndex(of: item),
-            workers[index].freeCredits(now: now) > 0
+        guard let image = images.number(onWire: old.item), images.queue.retries.contains(image),
+            workers[worker].freeCredits(now: now) > 0
         else {
             actions.append(.send(id, .cancel(old)))
             return
         }
-        retries.remove(at: position)
-        // The attempt goes on, so it did not fail.
-        if items[item].lostAttempts.remove(old.attempt) != nil {
-            items[item].failures.removeAll { $0.attempt == old.attempt }
+        // The attempt continues, so it did not fail.
+        if images[image].lostAttempts.remove(old.attempt) != nil {
+            images[image].failures.removeAll { $0.attempt == old.attempt }
         }
-        lease(item, to: index, isUnderWay: true, now: now)
+        lease(image, to: worker, isUnderWay: true, now: now)
     }
 
-    /// Notes that a worker's sampling thread moves.
-    mutating func movedOn(_ index: Int, now: Duration) {
-        workers[index].lastProgress = now
-        workers[index].lossCount = 0
+    /// Notes that a worker's sampling thread advances.
+    mutating func movedOn(_ worker: WorkerNumber, now: Duration) {
+        workers[worker].lastProgress = now
+        workers[worker].lossCount = 0
     }
 
-    /// Asks a lease back.
-    mutating func recall(_ position: Int, of index: Int, _ reason: HeldLease.Recall) {
-        guard let id = workers[index].connection else { return }
-        let wasAsked = workers[index].leases[position].recall != nil
-        workers[index].leases[position].recall = reason
-        if !wasAsked { workers[index].leases[position].recalledAt = lastNow }
-        if !wasAsked { actions.append(.send(id, .cancel(workers[index].leases[position].lease))) }
+    /// Asks for a lease back.
+    mutating func recall(_ lease: Lease, of worker: WorkerNumber, _ reason: HeldLease.Recall) {
+        guard let id = workers[worker].connection else { return }
+        if workers[worker].recall(lease, reason, now: lastNow) {
+            actions.append(.send(id, .cancel(lease)))
+        }
     }
 
-    /// The image has its outcome: nobody else needs to go on with it.
-    mutating func voidLeases(of item: Int) {
-        guard items[item].liveCount > 0 else { return }
-        items[item].liveCount = 0
-        for index in workers.indices {
-            for position in workers[index].leases.indices
-            where workers[index].leases[position].item == item
-                && workers[index].leases[position].isLive
-            {
-                recall(position, of: index, .void)
+    /// The image needs no result any more: its workers are told to stop.
+    mutating func voidLeases(of image: ImageNumber) {
+        for worker in workers.numbers {
+            for held in workers[worker].leases where held.image == image && held.isLive {
+                recall(held.lease, of: worker, .void)
             }
         }
     }
 
     /// No step for too long: the image goes to others, and the worker gets nothing new until it
-    /// says what became of it.
-    mutating func expireLeases(of index: Int, patience: Duration, now: Duration) {
+    /// answers.
+    mutating func expireLeases(of worker: WorkerNumber, patience: Duration, now: Duration) {
         let reason = "no step progress for \(patience.seconds) s"
-        let live = workers[index].leases.indices.filter { workers[index].leases[$0].isLive }
-        guard let running = live.first(where: { workers[index].leases[$0].isStarted }) ?? live.first
-        else {
-            cut(index, reason: reason, now)
+        let live = workers[worker].leases.filter(\.isLive)
+        guard let running = live.first(where: \.isStarted) ?? live.first else {
+            cut(worker, reason: reason, now)
             return
         }
-        workers[index].lastProgress = now
-        for position in live {
-            let held = workers[index].leases[position]
-            recall(position, of: index, .expired)
-            if position == running, held.isStarted, held.recall == nil {
-                attemptFailed(held, by: index, reason: reason, now: now)
+        workers[worker].lastProgress = now
+        for held in live {
+            recall(held.lease, of: worker, .expired)
+            if held.lease == running.lease, held.isStarted, held.recall == nil {
+                attemptFailed(held, by: worker, reason: reason, now: now)
             } else {
-                letGo(held.item)
+                letGo(held.image)
             }
         }
-        strike(index, reason: reason, now: now)
+        strike(worker, reason: reason, now: now)
     }
 
-    /// Images that were asked back, were not begun, and are kept without a word: others draw those
-    /// that are needed, and the worker gets nothing new until it answers.
-    mutating func expireRecalls(of index: Int, now: Duration) {
-        for position in workers[index].leases.indices {
-            let held = workers[index].leases[position]
+    /// Images that were recalled, were not begun, and are kept without an answer: others generate
+    /// those that are needed, and the worker gets nothing new until it answers.
+    mutating func expireRecalls(of worker: WorkerNumber, now: Duration) {
+        for held in workers[worker].leases {
             guard let time = held.answerDeadline(timeouts: timeouts), now >= time else { continue }
-            workers[index].leases[position].recall = .expired
+            recall(held.lease, of: worker, .expired)
             guard held.isLive else { continue }
-            reportOverdue(position, of: index, since: held.recalledAt, now: now)
-            letGo(held.item)
+            reportOverdue(held, of: worker, since: held.recalledAt, now: now)
+            letGo(held.image)
         }
     }
 
-    /// Says once that a worker does nothing about an image that it took.
+    /// Reports once that a worker does nothing about an image that it took.
     mutating func reportOverdue(
-        _ position: Int, of index: Int, since: Duration, now: Duration
+        _ held: HeldLease, of worker: WorkerNumber, since: Duration, now: Duration
     ) {
-        guard !workers[index].leases[position].isOverdueReported else { return }
-        workers[index].leases[position].isOverdueReported = true
+        guard !held.isOverdueReported else { return }
+        workers[worker].update(held.lease) { $0.isOverdueReported = true }
         actions.append(
             .report(
                 .imageOverdue(
-                    item: workers[index].leases[position].item, worker: workers[index].name,
+                    item: held.image.rawValue, worker: workers[worker].name,
                     seconds: (now - since).seconds)))
     }
 
     mutating func givenBack(
-        _ lease: Lease, _ reason: WireReason, by index: Int, now: Duration
+        _ lease: Lease, _ reason: WireReason, by worker: WorkerNumber, now: Duration
     ) {
-        guard let held = release(lease, of: index, now: now) else { return }
+        guard let held = release(lease, of: worker, now: now) else { return }
         if reason.retryAfterMilliseconds > 0 {
-            pause(index, until: now + .milliseconds(reason.retryAfterMilliseconds))
+            pause(worker, until: now + .milliseconds(reason.retryAfterMilliseconds))
         }
         switch reason.code {
         case .cancelled where held.recall != nil || has(.believeCancelled): break
-        case .draining: workers[index].isDraining = true
+        case .draining: workers[worker].isDraining = true
         case .overCredit:
-            pause(index, until: now + .seconds(1))
+            pause(worker, until: now + .seconds(1))
             // Full of something that nobody here knows of.
-            if workers[index].leases.isEmpty { strike(index, reason: reason.text, now: now) }
-        case .notUnderstood where !held.isCheck: puzzled(index, by: held, reason.text)
+            if workers[worker].leases.isEmpty { strike(worker, reason: reason.text, now: now) }
+        case .notUnderstood where !held.isCheck: puzzled(worker, by: held, reason.text)
         default:
-            if held.isLive { attemptFailed(held, by: index, reason: reason.text, now: now) }
-            strike(index, reason: reason.text, now: now)
+            if held.isLive { attemptFailed(held, by: worker, reason: reason.text, now: now) }
+            strike(worker, reason: reason.text, now: now)
             return
         }
-        if held.isLive { letGo(held.item) }
+        if held.isLive { letGo(held.image) }
     }
 
     mutating func terminated(
-        _ lease: Lease, _ reason: WireReason, by index: Int, now: Duration
+        _ lease: Lease, _ reason: WireReason, by worker: WorkerNumber, now: Duration
     ) {
-        guard let held = release(lease, of: index, now: now), held.isLive else { return }
+        guard let held = release(lease, of: worker, now: now), held.isLive else { return }
         if reason.code == .nonFiniteLatents, held.offeredStep > 0 {
             // The checkpoint may be at fault: the whole image is tried before it is given up.
-            checkpoints[held.item] = nil
-            attemptFailed(held, by: index, reason: reason.text, now: now)
+            images[held.image].checkpoint = nil
+            attemptFailed(held, by: worker, reason: reason.text, now: now)
             return
         }
         fail(
-            held.item,
+            held.image,
             AttemptFailure(
-                worker: workers[index].name, attempt: lease.attempt, reason: reason.text))
+                worker: workers[worker].name, attempt: lease.attempt, reason: reason.text))
     }
 
     private mutating func release(
-        _ lease: Lease, of index: Int, now: Duration
+        _ lease: Lease, of worker: WorkerNumber, now: Duration
     ) -> HeldLease? {
-        guard let held = workers[index].leases.firstIndex(where: { $0.lease == lease }) else {
-            return nil
-        }
+        guard let held = workers[worker].held(lease) else { return nil }
         // What waited behind a step says nothing of the step.
-        if workers[index].leases[held].isStarted { movedOn(index, now: now) }
-        if has(.leakCredits), workers[index].leases[held].recall != nil { return nil }
-        return workers[index].leases.remove(at: held)
+        if held.isStarted { movedOn(worker, now: now) }
+        if has(.leakCredits), held.recall != nil { return nil }
+        return workers[worker].release { $0.lease == lease }
     }
 
-    private mutating func pause(_ index: Int, until: Duration) {
-        workers[index].pausedUntil = max(workers[index].pausedUntil ?? .zero, until)
-    }
-
-    /// Takes back what a worker held when its connection ended.
-    ///
-    /// - Parameter isEvidence: whether the images that it was at may have ended it.
-    mutating func takeBackLeases(
-        of index: Int, reason: String, isEvidence: Bool = true, now: Duration
-    ) {
-        let leases = workers[index].leases
-        let suspects =
-            isEvidence ? suspects(among: leases.filter(\.isLive), of: index, now: now) : []
-        workers[index].leases = []
-        for (item, loss) in suspects {
-            noteLoss(of: index, with: item, loss, now: now)
-        }
-        for held in leases where held.isLive {
-            if held.isStarted, held.recall == nil {
-                attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
-                continue
-            }
-            // A worker that never began an image is not to blame for it, nor is the image.
-            if has(.chargeInnocent) {
-                attemptFailed(held, by: index, reason: reason, isLoss: true, now: now)
-            } else if !has(.forgetWaiting) {
-                letGo(held.item)
-            }
-        }
-    }
-
-    /// What a lost worker may have been at: the image it had begun, or the next in line, of whose
-    /// beginning word may have been lost with the worker.
-    private func suspects(
-        among leases: [HeldLease], of index: Int, now: Duration
-    ) -> [(item: Int, loss: SampledLoss)] {
-        let begun = leases.filter { $0.isStarted && $0.recall == nil }
-        var next = leases.first { !$0.isStarted }
-        if begun.isEmpty, next != leases.first { next = nil }
-        if begun.contains(where: { !mayBeDone($0, by: index, now: now) }) { next = nil }
-        let isCertain = begun.isEmpty || next == nil
-        return (begun + [next].compactMap(\.self)).map { held in
-            let step = held.isStarted || held.offeredStep > 0 ? held.reachedStep : -1
-            let stepSeconds = workers[index].pace.mean.map { $0 * stepWork[held.item] }
-            let isExact = stepSeconds.map { 2 * $0 > timeouts.progressInterval.seconds } ?? true
-            return (
-                held.item, SampledLoss(step: step, isCertain: isCertain, isExact: isExact)
-            )
-        }
-    }
-
-    /// Whether a worker that was lost had the time for the rest of an image since it was last heard
-    /// of; its last words were lost with it.
-    private func mayBeDone(_ held: HeldLease, by index: Int, now: Duration) -> Bool {
-        guard held.stepsLeft > 1, let pace = workers[index].pace.mean else {
-            return held.stepsLeft <= 1
-        }
-        let elapsed = now - workers[index].lastProgress + timeouts.progressInterval
-        return Double(held.stepsLeft) * pace * stepWork[held.item] <= 2 * elapsed.seconds
+    private mutating func pause(_ worker: WorkerNumber, until: Duration) {
+        workers[worker].pausedUntil = max(workers[worker].pausedUntil ?? .zero, until)
     }
 }

@@ -9,50 +9,53 @@ import WireProtocol
 /// Nobody is to blame, so it costs the worker no strike and the image no attempt.
 extension CoordinatorStateMachine {
     /// A worker does not know a part of an image's request.
-    mutating func puzzled(_ index: Int, by held: HeldLease, _ reason: String) {
-        let item = held.item
-        guard items[item].isOpen else { return }
-        items[item].failedWorkers.insert(index)
-        items[item].puzzledWorkers.insert(index)
-        let name = workers[index].name
-        items[item].puzzle = .notUnderstood(by: name, reason: reason)
-        guard workers[index].lastPuzzle != reason else { return }
-        workers[index].lastPuzzle = reason
-        actions.append(.report(.notUnderstood(item: item, worker: name, reason: reason)))
+    mutating func puzzled(_ worker: WorkerNumber, by held: HeldLease, _ reason: String) {
+        let image = held.image
+        guard images[image].awaitsResult else { return }
+        images[image].failedWorkers.insert(worker)
+        images[image].puzzledWorkers.insert(worker)
+        let name = workers[worker].name
+        images[image].puzzle = .notUnderstood(by: name, reason: reason)
+        guard workers[worker].lastPuzzle != reason else { return }
+        workers[worker].lastPuzzle = reason
+        actions.append(
+            .report(.notUnderstood(item: image.rawValue, worker: name, reason: reason)))
     }
 
     /// Another process took a worker's place: it may be a newer one.
-    mutating func forgetPuzzles(of index: Int) {
-        guard workers[index].lastPuzzle != nil else { return }
-        workers[index].lastPuzzle = nil
-        for item in items.indices where items[item].puzzledWorkers.remove(index) != nil {
-            items[item].failedWorkers.remove(index)
+    mutating func forgetPuzzles(of worker: WorkerNumber) {
+        guard workers[worker].lastPuzzle != nil else { return }
+        workers[worker].lastPuzzle = nil
+        for image in images.numbers where images[image].puzzledWorkers.remove(worker) != nil {
+            images[image].failedWorkers.remove(worker)
         }
     }
 
-    /// Fails the images that nobody understands who is there or may still come.
+    /// Fails the images that no worker understands that is there or may still come.
     mutating func failPuzzles(now: Duration) {
-        // Mostly one look at each worker: without a puzzle it may draw whatever waits.
-        guard !hasNoWorkers else { return }
-        let present = workers.indices.filter { workers[$0].phase == .ready }
+        // Mostly one look at each worker: without a puzzle it may generate whatever waits.
+        guard !workers.areGone else { return }
+        let present = workers.numbers.filter { workers[$0].phase == .ready }
         guard present.allSatisfy({ workers[$0].lastPuzzle != nil }) else { return }
-        let puzzling = retries.filter { items[$0].puzzle != nil }
+        let puzzling = images.queue.retries.filter { images[$0].puzzle != nil }
         guard !puzzling.isEmpty else { return }
-        // While other images are drawn, workers may come late.
-        let isBusy = openCount > puzzling.count
-        let expected = workers.indices.filter { isBusy ? !workers[$0].isGone : isExpected($0, now) }
-        for item in puzzling where items[item].puzzledWorkers.isSuperset(of: expected) {
-            if let failure = items[item].puzzle { fail(item, failure) }
+        // While other images are generated, workers may come late.
+        let isBusy = images.openCount > puzzling.count
+        let expected = workers.numbers.filter {
+            isBusy ? !workers[$0].isGone : isExpected($0, now)
+        }
+        for image in puzzling where images[image].puzzledWorkers.isSuperset(of: expected) {
+            if let failure = images[image].puzzle { fail(image, failure) }
         }
     }
 
     /// Whether a worker is there, or will be within the time that each is given to come.
-    private func isExpected(_ index: Int, _ now: Duration) -> Bool {
-        switch workers[index].phase {
+    private func isExpected(_ worker: WorkerNumber, _ now: Duration) -> Bool {
+        switch workers[worker].phase {
         case .gone: false
         case .ready: true
         case .waiting, .connecting, .greeting:
-            workers[index].busySince != nil || isAwaited(index, now: now)
+            workers[worker].busySince != nil || isAwaited(worker, now: now)
         }
     }
 }

@@ -14,37 +14,31 @@ struct DecodeStage: Sendable {
     enum Output: Sendable {
         case image(FinishedImage)
         /// - Parameter isDecoderSound: whether the decoder makes a picture of other latents.
-        case failure(item: Int, reason: String, isDecoderSound: Bool)
+        case failure(ImageNumber, reason: String, isDecoderSound: Bool)
         /// Nobody decodes in this run.
-        case undecoded(item: Int)
+        case undecoded(ImageNumber)
     }
 
     private let decoder: any LatentDecoding
-    private let requests: [GenerationRequest]
     private let pool: NIOThreadPool
     private let emit: @Sendable (Output) -> Void
 
     init(
-        decoder: any LatentDecoding, requests: [GenerationRequest], threadCount: Int,
+        decoder: any LatentDecoding, threadCount: Int,
         emit: @escaping @Sendable (Output) -> Void
     ) {
         self.decoder = decoder
-        self.requests = requests
         self.emit = emit
         pool = NIOThreadPool(numberOfThreads: threadCount)
         pool.start()
     }
 
     /// Queues one result.
-    ///
-    /// - Parameter picture: what its worker made of it, where it did.
-    func submit(
-        _ result: LatentResult, worker: String, kernelClass: String, picture: WorkerPicture?
-    ) {
+    func submit(_ stored: StoredLatents) {
         pool.submit { [self] state in
             // Not active: the run is over and nobody waits for the picture.
             guard state == .active else { return }
-            emit(decode(result, worker: worker, kernelClass: kernelClass, picture: picture))
+            emit(decode(stored))
         }
     }
 
@@ -54,10 +48,8 @@ struct DecodeStage: Sendable {
         try? await pool.shutdownGracefully()
     }
 
-    private func decode(
-        _ result: LatentResult, worker: String, kernelClass: String, picture: WorkerPicture?
-    ) -> Output {
-        let item = Int(result.lease.item)
+    private func decode(_ stored: StoredLatents) -> Output {
+        let (result, picture) = (stored.result, stored.picture)
         let clock = ContinuousClock()
         let begin = clock.now
         do {
@@ -65,15 +57,17 @@ struct DecodeStage: Sendable {
             let seconds = picture?.seconds ?? (clock.now - begin).seconds
             return .image(
                 FinishedImage(
-                    item: item, request: requests[item], latents: result.latents, image: image,
-                    worker: worker, kernelClass: kernelClass, attempt: result.lease.attempt,
+                    item: stored.image.rawValue, request: stored.request, latents: result.latents,
+                    image: image,
+                    worker: stored.worker, kernelClass: stored.kernelClass,
+                    attempt: result.lease.attempt,
                     resumedStep: result.resumedStep, timings: result.timings,
                     tokenMerging: result.tokenMerging,
                     decodeSeconds: seconds, workerDecodeClass: picture?.kernelClass,
                     sha256: Hexadecimal.text(result.sha256)))
         } catch {
             return .failure(
-                item: item, reason: "\(error)", isDecoderSound: isSound(for: result.latents))
+                stored.image, reason: "\(error)", isDecoderSound: isSound(for: result.latents))
         }
     }
 

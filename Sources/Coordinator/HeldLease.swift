@@ -12,48 +12,54 @@ struct HeldLease: Equatable {
         case moved
         /// Its steps stopped; the image went to another worker.
         case expired
-        /// The image has its outcome.
+        /// The image needs no result any more.
         case void
     }
 
-    var lease: Lease
+    let lease: Lease
+    let image: ImageNumber
+    /// Relative cost of one step.
+    let stepWork: Double
     /// Denoising steps in all, as the request or the worker says.
     var stepCount: Int
     /// Denoising steps done.
     var step = 0
-    /// Whether the worker said that it began.
+    /// Whether the worker reported that it began.
     var isStarted = false
     /// Given to see whether the worker is sound again; failing it costs the image no attempt.
     var isProbe = false
-    /// Nothing is to wait behind it, so that it is known what a loss is to be blamed on.
+    /// Nothing may wait behind it, so that it is known which image a loss is to be blamed on.
     var isAlone = false
-    /// Given for the sake of comparison: the image has its outcome.
+    /// Given for comparison only: the image has its result.
     var isCheck = false
-    var recall: Recall?
+    private(set) var recall: Recall?
     /// When CANCEL was sent.
-    var recalledAt = Duration.zero
+    private(set) var recalledAt = Duration.zero
     /// Whether it was reported that the worker does not begin.
     var isOverdueReported = false
-    /// The step of the checkpoint that it was given, until it is known to have begun anew.
+    /// The step of the checkpoint that it was given, until it is known to have restarted.
     var offeredStep = 0
     /// Workers whose steps are in that checkpoint.
-    var makers: Set<Int> = []
+    var makers: Set<WorkerNumber> = []
 
-    init(_ lease: Lease, stepCount: Int) {
+    init(_ lease: Lease, of image: ImageNumber, _ entry: ImageTable.Entry) {
         self.lease = lease
-        self.stepCount = max(1, stepCount)
+        self.image = image
+        stepWork = entry.stepWork
+        stepCount = max(1, entry.request.inferenceStepCount)
     }
 
-    /// Number of the image.
-    var item: Int { Int(lease.item) }
     /// Whether the image counts on it.
     var isLive: Bool { !isCheck && (recall == nil || recall == .moved) }
     /// Whether it waits behind another image, or for the worker to begin.
     var isWaiting: Bool { !isStarted && !isCheck && recall == nil }
-    /// Whether it did no step of its own yet.
+    /// Whether it has done no step of its own yet.
     var isAtItsFirstStep: Bool { !isStarted || step <= offeredStep }
-    /// How far its image is at least, as far as is known.
+    /// Steps that its image has done at least.
     var reachedStep: Int { max(step, offeredStep) }
+    /// Denoising steps still to be done.
+    var stepsLeft: Int { max(0, stepCount - reachedStep) }
+
     /// When CANCEL for an image that was not begun should be answered; `nil` where none is awaited.
     ///
     /// One that was begun may take a step until the thread stops.
@@ -62,6 +68,13 @@ struct HeldLease: Equatable {
         return recalledAt + timeouts.answer
     }
 
-    /// Denoising steps still to be done.
-    var stepsLeft: Int { max(0, stepCount - reachedStep) }
+    /// Asks for it back, or changes the reason.
+    ///
+    /// - Returns: whether CANCEL has to be sent.
+    mutating func recall(_ reason: Recall, now: Duration) -> Bool {
+        defer { recall = reason }
+        guard recall == nil else { return false }
+        recalledAt = now
+        return true
+    }
 }

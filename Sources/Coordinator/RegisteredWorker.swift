@@ -4,32 +4,38 @@ import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
-/// What the coordinator's state machine knows of one worker.
+/// What the coordinator knows of one worker.
+///
+/// Where it stands, its connection and its leases change only here, together: no worker holds
+/// leases without a connection that is ready.
 struct RegisteredWorker {
     /// Where it stands between unknown and gone.
     enum Phase: Equatable {
-        /// Not connected; tried when the time comes.
+        /// Not connected; tried at this time.
         case waiting(until: Duration)
         case connecting
         /// HELLO is sent; WELCOME must come before the deadline.
         case greeting(deadline: Duration)
         case ready
-        /// Out of this run.
+        /// Out of the cluster.
         case gone(reason: String)
     }
 
     let address: WorkerAddress
     /// Name in events: as the user wrote it.
     let name: String
-    var phase = Phase.waiting(until: .zero)
-    var connection: UInt64?
-    var node: NodeDescription?
+    private(set) var phase = Phase.waiting(until: .zero)
+    private(set) var connection: ConnectionID?
+    private(set) var node: NodeDescription?
+    /// What it holds, in the order in which it was given.
+    private(set) var leases: [HeldLease] = []
+    /// No image needed it, so that it was told goodbye; it may be needed again.
+    private(set) var isDismissed = false
     var watch: PeerWatch
-    var leases: [HeldLease] = []
-    /// When it was last seen to move an image on.
+    /// When it was last seen to advance an image.
     var lastProgress = Duration.zero
     var pace = StepPace()
-    /// Lost connections and failed attempts to connect since it last moved an image on.
+    /// Lost connections and failed attempts to connect since it last advanced an image.
     var lossCount = 0
     /// When the first of them was.
     var lostSince = Duration.zero
@@ -38,7 +44,7 @@ struct RegisteredWorker {
     /// Whether its absence was reported.
     var isLossReported = false
     /// Images it was sampling when it was lost, until it is known whether it ended.
-    var lostItems: [(item: Int, loss: SampledLoss)] = []
+    var lostImages: [(image: ImageNumber, loss: SampledLoss)] = []
     /// When it last finished a step.
     var lastStep = Duration.zero
     /// When it failed, as far as that counts.
@@ -47,12 +53,10 @@ struct RegisteredWorker {
     var quarantineCount = 0
     /// It gets one image at a time until one succeeds.
     var isOnProbation = false
-    /// An image of which it brought other latents than another worker; it has to draw it again.
-    var disputedItem: Int?
+    /// An image of which it sent other latents than another worker; it has to sample it again.
+    var disputedImage: ImageNumber?
     var busySince: Duration?
     var isDraining = false
-    /// It was said goodbye to because no image needed it.
-    var isDismissed = false
     /// The picture that it sent last; the result that it belongs to follows.
     var picture: (lease: Lease, picture: WorkerPicture)?
     /// It asked for a pause, or is quarantined.
@@ -68,16 +72,12 @@ struct RegisteredWorker {
         if case .gone = phase { true } else { false }
     }
 
-    private var isReady: Bool {
-        if case .ready = phase { true } else { false }
-    }
-
     /// Whether it takes images now or when it is done with those it has.
     func isUsable(now: Duration) -> Bool {
-        isReady && !isDraining && now >= pausedUntil ?? .zero && !isStuck
+        phase == .ready && !isDraining && now >= pausedUntil ?? .zero && !isStuck
     }
 
-    /// Whether a lease expired and it has not said what became of it.
+    /// Whether a lease expired and it has not answered.
     var isStuck: Bool { leases.contains { $0.recall == .expired } }
 
     /// How many more images it takes now.
@@ -90,17 +90,15 @@ struct RegisteredWorker {
     var runningLease: HeldLease? { leases.first(where: \.isStarted) ?? leases.first }
 
     /// How long it may go without a step before its lease expires.
-    ///
-    /// - Parameter stepWork: what a step of each image costs.
-    func patience(timeouts: ClusterTimeouts, stepWork: [Double]) -> Duration {
+    func patience(timeouts: ClusterTimeouts) -> Duration {
         guard let running = runningLease else { return timeouts.firstStep }
-        let usual = pace.stepSeconds(ofWork: stepWork[running.item]) * timeouts.stepTimeFactor
+        let usual = pace.stepSeconds(ofWork: running.stepWork) * timeouts.stepTimeFactor
         return max(
             running.isAtItsFirstStep ? timeouts.firstStep : timeouts.stepTimeFloor, .seconds(usual))
     }
 
     /// When the clock alone changes something about it.
-    func deadline(timeouts: ClusterTimeouts, stepWork: [Double]) -> Duration? {
+    func deadline(timeouts: ClusterTimeouts) -> Duration? {
         switch phase {
         case .waiting(let until): return until
         case .connecting, .gone: return nil
@@ -108,8 +106,7 @@ struct RegisteredWorker {
         case .ready:
             var deadline = watch.deadline
             if !leases.isEmpty {
-                let patience = patience(timeouts: timeouts, stepWork: stepWork)
-                deadline = min(deadline, lastProgress + patience)
+                deadline = min(deadline, lastProgress + patience(timeouts: timeouts))
             }
             for held in leases {
                 guard let time = held.answerDeadline(timeouts: timeouts) else { continue }
@@ -117,5 +114,85 @@ struct RegisteredWorker {
             }
             return pausedUntil.map { min(deadline, $0) } ?? deadline
         }
+    }
+}
+
+// MARK: Connection
+
+extension RegisteredWorker {
+    mutating func connect(_ id: ConnectionID) {
+        phase = .connecting
+        connection = id
+    }
+
+    mutating func greet(until deadline: Duration) { phase = .greeting(deadline: deadline) }
+
+    /// It answered and takes images.
+    mutating func welcome(_ node: NodeDescription, timeouts: ClusterTimeouts, now: Duration) {
+        phase = .ready
+        self.node = node
+        isLossReported = false
+        busySince = nil
+        isDraining = false
+        if !isOnProbation { pausedUntil = nil }
+        lastProgress = now
+        watch = PeerWatch(timeouts: timeouts, now: now)
+    }
+
+    /// Its connection has ended or is not of interest any more.
+    ///
+    /// - Returns: the leases that it held.
+    mutating func disconnect() -> [HeldLease] {
+        connection = nil
+        picture = nil
+        defer { leases = [] }
+        return leases
+    }
+
+    /// It is tried again at this time.
+    ///
+    /// - Precondition: it is not connected.
+    mutating func wait(until time: Duration) {
+        precondition(connection == nil)
+        phase = .waiting(until: time)
+        isDismissed = false
+    }
+
+    /// It is out of the cluster.
+    ///
+    /// - Precondition: it is not connected.
+    mutating func leave(reason: String, isDismissed: Bool = false) {
+        precondition(connection == nil)
+        phase = .gone(reason: reason)
+        self.isDismissed = isDismissed
+    }
+}
+
+// MARK: Leases
+
+extension RegisteredWorker {
+    func holds(_ image: ImageNumber) -> Bool { leases.contains { $0.image == image } }
+
+    func held(_ lease: Lease) -> HeldLease? { leases.first { $0.lease == lease } }
+
+    mutating func hold(_ held: HeldLease) { leases.append(held) }
+
+    /// Changes a lease that it holds.
+    mutating func update(_ lease: Lease, _ change: (inout HeldLease) -> Void) {
+        guard let position = leases.firstIndex(where: { $0.lease == lease }) else { return }
+        change(&leases[position])
+    }
+
+    /// Asks for a lease back.
+    ///
+    /// - Returns: whether CANCEL has to be sent.
+    mutating func recall(_ lease: Lease, _ reason: HeldLease.Recall, now: Duration) -> Bool {
+        guard let position = leases.firstIndex(where: { $0.lease == lease }) else { return false }
+        return leases[position].recall(reason, now: now)
+    }
+
+    /// Takes the first lease out that fits; `nil` if it holds none.
+    mutating func release(where isWanted: (HeldLease) -> Bool) -> HeldLease? {
+        leases.firstIndex(where: isWanted).map { leases.remove(at: $0) }
     }
 }

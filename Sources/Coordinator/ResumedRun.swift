@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-import WireProtocol
 
-/// What a coordinator knows of an earlier life of its run.
+/// What earlier sessions of a run left behind.
 package struct ResumedRun: Sendable {
     /// Images with a stored result, and its SHA-256.
     package var completed: [Int: [UInt8]]
@@ -11,15 +10,15 @@ package struct ResumedRun: Sendable {
     package var failed: [Int: [AttemptFailure]]
     /// Which session of the run this is, from 1.
     package var session: Int
-    /// What its leases are known again by; `nil` draws one, and then no lease of an earlier session
-    /// counts.
+    /// The key by which leases are known again; `nil` makes one, and then no lease of an earlier
+    /// session counts.
     package var leaseKey: [UInt8]?
-    /// The name of all lives of a run towards workers, 16 bytes; `nil` draws one.
+    /// The name of all sessions of a run towards workers, 16 bytes; `nil` makes one.
     package var instance: [UInt8]?
-    /// The newest checkpoints of images that were not done.
+    /// The newest checkpoints of images without an outcome.
     package var checkpoints: [Int: SamplingCheckpoint]
 
-    /// A run that begins; or one that goes on with what was stored.
+    /// A run that begins, or one that resumes from what was stored.
     package init(
         completed: [Int: [UInt8]] = [:], failed: [Int: [AttemptFailure]] = [:],
         session: Int = 1, leaseKey: [UInt8]? = nil, instance: [UInt8]? = nil,
@@ -32,15 +31,4 @@ package struct ResumedRun: Sendable {
         self.instance = instance
         self.checkpoints = checkpoints
     }
-}
-
-/// A result that is being stored, and who waits for word of it.
-struct StoringResult {
-    var result: LatentResult
-    var worker: String
-    var kernelClass: String
-    /// What the worker made of it.
-    var picture: WorkerPicture?
-    /// Connections that get RESULT-ACK when it is stored.
-    var waiting: [(connection: UInt64, lease: Lease)]
 }

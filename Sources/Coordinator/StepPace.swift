@@ -9,13 +9,13 @@ struct StepPace {
 
     /// Smoothed seconds per step and unit of work; `nil` before the first step.
     private(set) var mean: Double?
-    /// Likewise, but a slow step counts at once and quick ones gradually.
+    /// The same, but a slow step counts at once and quick ones gradually.
     private var peak = 0.0
 
     /// Learns from a report of a step of an image, or of several that took so long on average.
-    mutating func observe(seconds: Double, of request: GenerationRequest) {
+    mutating func observe(seconds: Double, ofWork stepWork: Double) {
         guard seconds > 0 else { return }
-        let unit = min(seconds, Self.secondsMax) / request.stepWork
+        let unit = min(seconds, Self.secondsMax) / stepWork
         mean = mean.map { $0 * 0.7 + unit * 0.3 } ?? unit
         peak = max(unit, peak * 0.8 + unit * 0.2)
     }

@@ -58,9 +58,11 @@ struct StoreStage: Sendable {
     }
 
     /// Stores a result; `stored` or `storeFailed` follows.
-    func submit(_ result: LatentResult, worker: String, kernelClass: String) {
-        let item = Int(result.lease.item)
-        guard let store else { return outputs.emit(.stored(item: item)) }
+    func submit(
+        _ image: ImageNumber, _ result: LatentResult, worker: String, kernelClass: String
+    ) {
+        guard let store else { return outputs.emit(.stored(item: image)) }
+        let item = image.rawValue
         writers.submit { [self] state in
             guard state == .active else { return }
             do {
@@ -80,16 +82,17 @@ struct StoreStage: Sendable {
     }
 
     /// Takes back what was stored of an image.
-    func forget(_ item: Int) {
-        if store != nil { enqueue(.forgotten(item: item)) }
+    func forget(_ image: ImageNumber) {
+        if store != nil { enqueue(.forgotten(item: image.rawValue)) }
     }
 
     /// Keeps a checkpoint; one that can't be kept costs nothing but steps.
     ///
     /// It takes the place of one of the same image that still waits: a slow disk holds up steps, not
     /// memory.
-    func keep(_ item: Int, _ checkpoint: SamplingCheckpoint) {
+    func keep(_ image: ImageNumber, _ checkpoint: SamplingCheckpoint) {
         guard let store else { return }
+        let item = image.rawValue
         let waits = queue.value.withLock {
             $0.checkpoints.updateValue(checkpoint, forKey: item) != nil
         }
@@ -138,15 +141,15 @@ struct StoreStage: Sendable {
         if let problem = problem ?? commit(entries) {
             queue.value.withLock { $0.problem = problem }
             for item in Set(entries.map(\.item)).sorted() {
-                outputs.emit(.storeFailed(item: item, reason: problem))
+                outputs.emit(.storeFailed(item: ImageNumber(item), reason: problem))
             }
             return
         }
         for input in inputs {
             switch input {
-            case .result(let entry): outputs.emit(.stored(item: entry.item))
+            case .result(let entry): outputs.emit(.stored(item: ImageNumber(entry.item)))
             case .broken(let item, let reason):
-                outputs.emit(.storeFailed(item: item, reason: reason))
+                outputs.emit(.storeFailed(item: ImageNumber(item), reason: reason))
             case .event(let event): outputs.report(event)
             case .forgotten: break
             }

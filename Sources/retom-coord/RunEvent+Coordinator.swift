@@ -50,6 +50,7 @@ extension RunEvent {
                 .imageFailed(
                     index: item, reason: failures.map(\.sentence).joined(separator: "; "))
             ]
+        case .cancelled(let item): [.imageFailed(index: item, reason: "it was cancelled")]
         case .resultsDiffer(let item, let worker, let firstWorker):
             [
                 .warning(

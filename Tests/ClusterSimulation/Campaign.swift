@@ -26,6 +26,8 @@ package struct Campaign {
         package var silentErrorCount = 0
         package var coordinatorCrashCount = 0
         package var cancelledRunCount = 0
+        /// Images that were cancelled with their batch.
+        package var cancelledImageCount = 0
         /// Checkpoints that coordinators kept, images that went on from one, steps that were not
         /// done again, and checkpoints that were of no use.
         package var checkpointCount = 0
@@ -50,6 +52,7 @@ package struct Campaign {
             let outcomes = cluster.observed.outcomes.values
             completedCount += outcomes.count { $0 == .completed }
             failedCount += outcomes.count { $0 == .failed }
+            cancelledImageCount += outcomes.count { $0 == .cancelled }
             retryCount += cluster.observed.retryCount
             notUnderstoodCount += cluster.observed.notUnderstoodCount
             quarantineCount += cluster.observed.quarantineCount
@@ -97,7 +100,7 @@ extension Campaign.Tally: CustomStringConvertible {
         (\(savedStepCount) steps), \(ignoredCheckpointCount) checkpoints ignored, \
         \(pictureCount) pictures of workers, \(lieCount) lies, \(undecodableCount) results taken \
         back, \
-        \(cancelledRunCount) runs cancelled, \(failures.count) broken; \
+        \(cancelledRunCount) runs and \(cancelledImageCount) images cancelled, \(failures.count) broken; \
         trace \(String(trace, radix: 16))
         """
     }
@@ -115,6 +118,7 @@ extension Campaign.Tally: CustomStringConvertible {
         silentErrorCount += other.silentErrorCount
         coordinatorCrashCount += other.coordinatorCrashCount
         cancelledRunCount += other.cancelledRunCount
+        cancelledImageCount += other.cancelledImageCount
         checkpointCount += other.checkpointCount
         pictureCount += other.pictureCount
         lieCount += other.lieCount

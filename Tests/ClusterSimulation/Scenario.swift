@@ -16,6 +16,8 @@ package struct Scenario: Sendable {
         case storm
         /// One or two workers lie in every way they can; nothing else goes wrong.
         case lies
+        /// Batches come and go while the cluster is at work, in good days and bad ones.
+        case batches
     }
 
     /// One simulated machine.
@@ -67,18 +69,20 @@ package struct Scenario: Sendable {
     var immortal: Int?
     /// How long writing a result takes.
     var storeTime = Duration.milliseconds(5)
+    /// The batches of a cluster that is kept between them; empty for a run, which is one batch.
+    var batches: [Batch] = []
     /// A mistake that somebody made on purpose.
     package var bug: PlantedBug?
 
     /// Draws a scenario.
     ///
     /// - Parameter weather: `nil` draws that too: one seed in eight is calm, one poisonous, one of
-    ///   liars.
+    ///   liars, one of batches.
     package init(seed: UInt64, weather: Weather? = nil, bug: PlantedBug? = nil) {
         var random = SplitMix64(seed: seed)
         self.seed = seed
-        let weathers: [Weather] = [.calm, .poison, .lies, .storm]
-        self.weather = weather ?? weathers[min(3, Int(seed % 8))]
+        let weathers: [Weather] = [.calm, .poison, .lies, .batches, .storm]
+        self.weather = weather ?? weathers[min(4, Int(seed % 8))]
         self.bug = bug
         let count = random.between(1...14)
         // Now and then images that take longer than a lease may go without a step.
@@ -110,6 +114,7 @@ package struct Scenario: Sendable {
         case .poison: addPoison(&random)
         case .storm: addStorm(&random)
         case .lies: addLiars(&random)
+        case .batches: addBatches(&random)
         }
     }
 

@@ -8,7 +8,7 @@ import WireProtocol
 /// What is seen from outside, and what must be true of it.
 extension SimulatedCluster {
     /// What happened to an image.
-    enum Outcome { case completed, failed }
+    enum Outcome { case completed, failed, cancelled }
 
     /// Everything seen so far.
     struct Observations {
@@ -21,6 +21,8 @@ extension SimulatedCluster {
         /// What honest workers of class `a` return.
         var expected: [GeneratedLatents] = []
         var isCancelled = false
+        /// Which images were submitted together.
+        var batches: [ImageBatch.ID: Range<Int>] = [:]
         var imageCounts: [Int] = []
         var lastStored = Duration.zero
         var attemptCounts: [Int: Int] = [:]
@@ -60,6 +62,9 @@ extension SimulatedCluster {
             mix(6, UInt64(item), UInt64(failures.count))
             settle(item, .failed)
             checkFailure(item, failures)
+        case .cancelled(let item):
+            mix(10, UInt64(item))
+            settle(item, .cancelled)
         case .notUnderstood(let item, let worker, _):
             observed.notUnderstoodCount += 1
             if !scenario.novel.contains(item) || !scenario.outdated.contains(machine(named: worker))

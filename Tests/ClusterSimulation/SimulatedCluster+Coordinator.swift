@@ -44,51 +44,57 @@ extension SimulatedCluster {
         switch action {
         case .connect(let id, let address): connect(id, address)
         case .send(let id, let message): sendFromCoordinator(id, message)
-        case .finish(let id): close(linkOfConnection[Int(id) - 1], byWorker: false, isAbrupt: false)
+        case .finish(let id):
+            close(linkOfConnection[Int(id.rawValue) - 1], byWorker: false, isAbrupt: false)
         case .abort(let id, _):
-            close(linkOfConnection[Int(id) - 1], byWorker: false, isAbrupt: true)
-        case .store(let result, _, _):
-            let item = Int(result.lease.item)
+            close(linkOfConnection[Int(id.rawValue) - 1], byWorker: false, isAbrupt: true)
+        case .store(let image, let result, _, _):
+            let item = image.rawValue
             mix(1, UInt64(item), result.lease.token)
             inFlight.insert(item)
             timeline.schedule(.stored(item: item, life: life), in: scenario.storeTime)
-        case .forget(let item): forget(item)
-        case .keep(let item, let checkpoint): keep(checkpoint, of: item)
-        case .decode(let result, _, let kernelClass, let picture):
-            decode(result, kernelClass)
-            check(picture, of: result)
+        case .forget(let image): forget(image.rawValue)
+        case .keep(let image, let checkpoint): keep(checkpoint, of: image.rawValue)
+        case .decode(let stored):
+            decode(stored.result, stored.kernelClass)
+            check(stored.picture, of: stored.result)
         case .report(let event): observe(event)
         case .end: ended()
         }
     }
 
-    private mutating func sendFromCoordinator(_ id: UInt64, _ message: Message) {
+    private mutating func sendFromCoordinator(_ id: ConnectionID, _ message: Message) {
         switch message {
         case .resultAck(let lease):
             let item = Int(lease.item)
-            if !disk.contains(item), observed.outcomes[item] != .failed, !observed.isCancelled {
+            let isUnwanted = [.failed, .cancelled].contains(observed.outcomes[item])
+            if !disk.contains(item), !isUnwanted, !observed.isCancelled {
                 note("the result of image \(item) was acknowledged before it was stored")
             }
         case .assign(let lease, _):
-            mix(2, UInt64(lease.item), lease.token, id)
-            let worker = links[linkOfConnection[Int(id) - 1]].worker
+            mix(2, UInt64(lease.item), lease.token, id.rawValue)
+            let worker = links[linkOfConnection[Int(id.rawValue) - 1]].worker
             observed.granted.append((worker, lease))
             if nodes[worker].firstLease == nil { nodes[worker].firstLease = lease }
+            if observed.outcomes[Int(lease.item)] == .cancelled {
+                note("image \(lease.item) was given out after it was cancelled")
+            }
             if observed.isCancelled { note("image \(lease.item) was given out after the end") }
         case .prepare(let lease, let preparation): checkPreparation(preparation, lease, id)
         default: break
         }
-        send(linkOfConnection[Int(id) - 1], message, toWorker: true)
+        send(linkOfConnection[Int(id.rawValue) - 1], message, toWorker: true)
     }
 
     mutating func stored(_ item: Int) {
         guard inFlight.remove(item) != nil else { return }
         if isDiskFull {
-            feedCoordinator(.storeFailed(item: item, reason: "no space left on device"))
+            feedCoordinator(
+                .storeFailed(item: ImageNumber(item), reason: "no space left on device"))
         } else {
             disk.insert(item)
             keptCheckpoints[item] = nil
-            feedCoordinator(.stored(item: item))
+            feedCoordinator(.stored(item: ImageNumber(item)))
         }
     }
 
@@ -100,9 +106,9 @@ extension SimulatedCluster {
     }
 
     private mutating func checkPreparation(
-        _ preparation: Preparation, _ lease: Lease, _ id: UInt64
+        _ preparation: Preparation, _ lease: Lease, _ id: ConnectionID
     ) {
-        let machine = scenario.machines[links[linkOfConnection[Int(id) - 1]].worker]
+        let machine = scenario.machines[links[linkOfConnection[Int(id.rawValue) - 1]].worker]
         if let foreign = preparation.checkpoint?.kernelClass, foreign != machine.kernelClass {
             note("image \(lease.item) is to go on under other kernels than \(foreign)")
         }
@@ -124,6 +130,7 @@ extension SimulatedCluster {
     private mutating func decode(_ result: LatentResult, _ kernelClass: String) {
         let item = Int(result.lease.item)
         if !observed.decoded.insert(item).inserted { note("image \(item) was decoded twice") }
+        if observed.outcomes[item] == .cancelled { note("image \(item) is decoded, but cancelled") }
         guard result.latents.values.count == 4, result.latents.channels == 4 else {
             return note("the latents of image \(item) have another shape")
         }
@@ -188,10 +195,8 @@ extension SimulatedCluster {
             observed.decoded.insert(item)
         }
         coordinator = Self.coordinator(
-            of: scenario, addresses: otherAddresses(),
-            resumed: ResumedRun(
-                completed: completed, session: life + 1, checkpoints: keptCheckpoints))
-        feedCoordinator(.start)
+            of: scenario, addresses: otherAddresses(), session: life + 1)
+        beginSession(ResumedRun(completed: completed, checkpoints: keptCheckpoints))
     }
 
     /// The hosts file of a resumed run may have fewer lines, or those that were left out before.
@@ -204,16 +209,15 @@ extension SimulatedCluster {
     }
 
     static func coordinator(
-        of scenario: Scenario, addresses: [Int], resumed: ResumedRun
+        of scenario: Scenario, addresses: [Int], session: Int
     ) -> CoordinatorStateMachine {
         CoordinatorStateMachine(
             node: node(.coordinator, instance: 0, credits: 0, kernelClass: "a"),
             configuration: scenario.configuration,
             workers: addresses.map { WorkerAddress(host: "w", port: $0 + 1) },
-            requests: scenario.requests,
             mint: LeaseMint(
                 key: [UInt8](repeating: 7, count: LeaseMint.keyByteCount),
-                session: resumed.session),
-            resumed: resumed)
+                session: session),
+            end: scenario.batches.isEmpty ? .whenEmpty : .never)
     }
 }

@@ -10,7 +10,7 @@ extension SimulatedCluster {
     /// A TCP connection; pairs hold what goes from the worker, then what goes to it.
     struct Link {
         var worker: Int
-        var connection: UInt64
+        var connection: ConnectionID
         var life: Int
         var isOpen = false
         /// Told to close before it stood.
@@ -26,7 +26,7 @@ extension SimulatedCluster {
         var held: [[Parcel]] = [[], []]
     }
 
-    mutating func connect(_ id: UInt64, _ address: WorkerAddress) {
+    mutating func connect(_ id: ConnectionID, _ address: WorkerAddress) {
         let worker = scenario.addresses[address.port - 1]
         let link = links.count
         links.append(Link(worker: worker, connection: id, life: life))

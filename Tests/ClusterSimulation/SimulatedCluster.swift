@@ -38,6 +38,9 @@ package struct SimulatedCluster {
         case revive(Int, epoch: Int)
         case reviveCoordinator
         case freeDisk
+        case submit(Int)
+        case cancelBatch(ImageBatch.ID)
+        case drain
     }
 
     package let scenario: Scenario
@@ -46,6 +49,7 @@ package struct SimulatedCluster {
     // The coordinator's machine.
     var coordinator: CoordinatorStateMachine
     var life = 0
+    var numbering: BatchNumbering
     var isCoordinatorUp = true
     var coordinatorTick = 0
     var disk: Set<Int> = []
@@ -78,8 +82,9 @@ package struct SimulatedCluster {
     package init(_ scenario: Scenario) {
         self.scenario = scenario
         random = SplitMix64(seed: ~scenario.seed)
+        numbering = BatchNumbering(plantedBug: scenario.bug?.coordinator)
         coordinator = Self.coordinator(
-            of: scenario, addresses: Array(scenario.addresses.indices), resumed: ResumedRun())
+            of: scenario, addresses: Array(scenario.addresses.indices), session: 1)
         observed.imageCounts = Array(repeating: 0, count: scenario.machines.count)
         observed.expected = scenario.requests.map {
             SimulatedSampling.result(of: $0, kernelClass: "a")
@@ -110,7 +115,7 @@ package struct SimulatedCluster {
 
     private mutating func handle(_ event: Event) {
         switch event {
-        case .start: feedCoordinator(.start)
+        case .start: beginSession(ResumedRun())
         case .coordinatorTick(let generation):
             if generation == coordinatorTick { feedCoordinator(.tick) }
         case .workerTick(let index, let generation):
@@ -126,11 +131,11 @@ package struct SimulatedCluster {
             if nodes[index].epoch == epoch { parrot(index, link, report) }
         case .stored(let item, let life): if life == self.life { stored(item) }
         case .decoded(let item, let life):
-            if life == self.life { feedCoordinator(.consumed(item: item)) }
+            if life == self.life { feedCoordinator(.consumed(item: ImageNumber(item))) }
         case .notDecoded(let item, let life):
             guard life == self.life else { break }
             feedCoordinator(
-                .decodeFailed(item: item, reason: "not finite", isDecoderSound: true))
+                .decodeFailed(item: ImageNumber(item), reason: "not finite", isDecoderSound: true))
         case .episode(let index): perform(scenario.episodes[index].episode)
         case .thaw(let index): thaw(index)
         case .unclog(let index, let toWorker): unclog(index, toWorker: toWorker)
@@ -138,6 +143,9 @@ package struct SimulatedCluster {
         case .revive(let index, let epoch): revive(index, epoch: epoch)
         case .reviveCoordinator: reviveCoordinator()
         case .freeDisk: isDiskFull = false
+        case .submit(let index): submit(index)
+        case .cancelBatch(let batch): cancel(batch)
+        case .drain: feedCoordinator(.drain)
         }
     }
 

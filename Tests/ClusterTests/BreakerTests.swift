@@ -9,7 +9,9 @@ import WireProtocol
 @Suite struct BreakerTests {
     typealias Subject = CoordinatorSubject
 
-    private func fail(_ subject: inout Subject, _ id: UInt64, _ lease: Lease) -> [Subject.Action] {
+    private func fail(_ subject: inout Subject, _ id: ConnectionID, _ lease: Lease) -> [Subject
+        .Action]
+    {
         subject.hear(id, .nak(lease, WireReason(.workerFailed, "disk on fire")))
     }
 
@@ -72,7 +74,7 @@ import WireProtocol
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
         var actions = subject.join(1) + subject.join(2) + subject.join(3)
-        for id in UInt64(1)...2 {
+        for id in connections(1...2) {
             let (holder, lease) = try #require(Subject.leases(actions).first)
             #expect(holder == id)
             _ = subject.progress(id, lease)
@@ -98,12 +100,12 @@ import WireProtocol
         var subject = Subject(workers: 2, images: 2)
         _ = subject(.start)
         var actions = subject.join(1)
-        for (old, new) in [(UInt64(1), UInt64(3)), (3, 4)] {
+        for (old, new) in [(ConnectionID(1), UInt64(3)), (3, 4)] {
             #expect(Subject.leases(actions).first?.lease.item == 0)
             _ = subject(.disconnected(old, reason: "reset"))
             subject.now += .seconds(1)
             _ = subject(.tick)
-            actions = subject.join(new, instance: UInt8(100 + new))
+            actions = subject.join(ConnectionID(new), instance: UInt8(100 + new))
         }
         guard case .failed(0, let failures) = Subject.reports(actions).first else {
             Issue.record("\(actions)")
@@ -139,7 +141,7 @@ import WireProtocol
         _ = subject(.tick)
         _ = subject.join(3, credits: 2, instance: 102)
         #expect(suspect.item == culprit)
-        #expect(subject.machine.failures.keys.map { UInt32($0) } == [culprit])
+        #expect(subject.machine.failures.keys.map { UInt32($0.rawValue) } == [culprit])
     }
 
     /// Of quick steps not every one is told of: chance alone may make two ends look alike.
@@ -147,8 +149,9 @@ import WireProtocol
         var subject = Subject(workers: 1, images: 1) { $0.tolerance.strikeCountMax = 100 }
         _ = subject(.start)
         var actions = subject.join(1)
-        for id in UInt64(1)...3 {
-            #expect(subject.machine.failures.isEmpty, "\(id - 1) losses")
+        for number in UInt64(1)...3 {
+            let id = ConnectionID(number)
+            #expect(subject.machine.failures.isEmpty, "\(number - 1) losses")
             let lease = try #require(Subject.leases(actions).first?.lease)
             for step in 0...1 {
                 let report = ProgressReport(lease: lease, step: step, stepCount: 4, seconds: 0.01)
@@ -157,7 +160,7 @@ import WireProtocol
             _ = subject(.disconnected(id, reason: "reset"))
             subject.now += .seconds(20)
             _ = subject(.tick)
-            actions = subject.join(id + 1, instance: UInt8(100 + id))
+            actions = subject.join(ConnectionID(number + 1), instance: UInt8(100 + number))
         }
         #expect(
             subject.machine.failures[0]?.last?.reason
@@ -168,7 +171,7 @@ import WireProtocol
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
         var actions = subject.join(1) + subject.join(2) + subject.join(3)
-        for (id, step) in [(UInt64(1), 1), (2, 3)] {
+        for (id, step) in [(ConnectionID(1), 1), (2, 3)] {
             let (_, lease) = try #require(Subject.leases(actions).first)
             for step in 0...step { _ = subject.progress(id, lease, step) }
             _ = subject(.disconnected(id, reason: "reset"))
@@ -182,7 +185,7 @@ import WireProtocol
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
         var actions = subject.join(1) + subject.join(2) + subject.join(3)
-        for id in UInt64(1)...2 {
+        for id in connections(1...2) {
             let (_, lease) = try #require(Subject.leases(actions).first)
             _ = subject.progress(id, lease)
             _ = subject(.disconnected(id, reason: "reset"))

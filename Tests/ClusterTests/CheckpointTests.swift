@@ -144,7 +144,7 @@ import Worker
         // The first worker comes back with other latents for image 0.
         subject.now = .seconds(2)
         _ = subject(.tick)
-        let again: UInt64 = 4
+        let again: ConnectionID = 4
         _ = subject.join(again, instance: 1)
         _ = try subject.result(again, first[0], salt: 1)
         _ = subject(.disconnected(2, reason: "reset"))

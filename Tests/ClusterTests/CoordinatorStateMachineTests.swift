@@ -82,7 +82,7 @@ import WireProtocol
         var actions = subject.join(1) + subject.join(2) + subject.join(3)
         for attempt in 1...3 {
             let (id, lease) = try #require(Subject.leases(actions).first)
-            #expect(id == UInt64(attempt), "attempts go to distinct workers")
+            #expect(id == ConnectionID(UInt64(attempt)), "attempts go to distinct workers")
             actions = subject.hear(id, .nak(lease, WireReason(.workerFailed, "no \(attempt)")))
             guard attempt < 3 else { break }
             #expect(Subject.leases(actions).isEmpty, "it waits before it is tried again")
@@ -238,7 +238,7 @@ import WireProtocol
         var subject = Subject(workers: 1, images: 1)
         var actions = subject(.start)
         var pauses: [Duration] = []
-        for id in UInt64(1)...3 {
+        for id in connections(1...3) {
             #expect(actions.contains(.connect(id, WorkerAddress(host: "w0"))))
             actions = subject(.connectFailed(id, reason: "refused"))
             guard let deadline = subject.machine.nextDeadline else { break }
@@ -257,7 +257,7 @@ import WireProtocol
         _ = subject(.start)
         let busy = Message.refuse(WireReason(.busy, "busy", retryAfterMilliseconds: 4000))
         var reports: [CoordinatorEvent] = []
-        for id in UInt64(1)...4 {
+        for id in connections(1...4) {
             _ = subject(.connected(id))
             reports += Subject.reports(subject.hear(id, busy))
             guard let deadline = subject.machine.nextDeadline else { break }
@@ -317,7 +317,7 @@ import WireProtocol
         _ = subject.join(1)
         _ = subject.join(2)
         var reports = Subject.reports(subject(.disconnected(2, reason: "no route")))
-        for id in UInt64(3)...60 {
+        for id in connections(3...60) {
             subject.now += .seconds(10)
             _ = subject.hear(1, .pong(1))
             let actions = subject(.tick)
@@ -344,7 +344,7 @@ import WireProtocol
     @Test func anOrderlyGoodbyeIsNoOnesFault() throws {
         var subject = Subject(workers: 1, images: 1) { $0.tolerance.killCountMax = 1 }
         _ = subject(.start)
-        for id in UInt64(1)...4 {
+        for id in connections(1...4) {
             let lease = try #require(Subject.leases(subject.join(id)).first?.lease)
             _ = subject.progress(id, lease, 2)
             let actions = subject.hear(id, .goodbye(WireReason(.draining, "stopping")))
@@ -378,8 +378,11 @@ import WireProtocol
         requests[0].prompt = String(repeating: "x", count: 70_000)
         var machine = CoordinatorStateMachine(
             node: coordinatorNode(), configuration: TestCluster.coordinatorConfiguration(),
-            workers: [WorkerAddress(host: "w0")], requests: requests, mint: TestCluster.mint())
-        let actions = machine.handle(.start, now: .zero)
+            workers: [WorkerAddress(host: "w0")], mint: TestCluster.mint())
+        var numbering = BatchNumbering()
+        let batch = numbering.makeBatch(requests)
+        let actions =
+            machine.handle(.submit(batch), now: .zero) + machine.handle(.start, now: .zero)
         #expect(!actions.contains { if case .connect = $0 { true } else { false } })
         #expect(actions.last == .end)
         #expect(machine.failures[0]?[0].reason.contains("70000 bytes") == true)

@@ -13,10 +13,13 @@ struct CoordinatorSubject {
 
     var machine: CoordinatorStateMachine
     var now = Duration.zero
-    let requests: [GenerationRequest]
+    private(set) var requests: [GenerationRequest]
+    private let resumed: ResumedRun
+    private var numbering = BatchNumbering()
 
     init(
         workers: Int = 2, images: Int = 4, resumed: ResumedRun = ResumedRun(),
+        end: CoordinatorStateMachine.End = .whenEmpty,
         _ configure: (inout CoordinatorConfiguration) -> Void = { _ in }
     ) {
         var configuration = TestCluster.coordinatorConfiguration()
@@ -24,27 +27,42 @@ struct CoordinatorSubject {
         configuration.tolerance = FaultTolerance()
         configure(&configuration)
         requests = TestCluster.requests(images)
+        self.resumed = resumed
         machine = CoordinatorStateMachine(
             node: coordinatorNode(), configuration: configuration,
-            workers: (0..<workers).map { WorkerAddress(host: "w\($0)") }, requests: requests,
-            mint: TestCluster.mint(session: resumed.session), resumed: resumed)
+            workers: (0..<workers).map { WorkerAddress(host: "w\($0)") },
+            mint: TestCluster.mint(session: resumed.session), end: end)
     }
 
     mutating func callAsFunction(_ event: CoordinatorStateMachine.Event) -> [Action] {
         defer { #expect(machine.brokenInvariant() == nil) }
-        var actions = machine.handle(event, now: now)
-        for case .store(let result, _, _) in actions {
-            actions += machine.handle(.stored(item: Int(result.lease.item)), now: now)
+        var actions: [Action] = []
+        if case .start = event {
+            // All images are submitted before anything else happens.
+            let batch = numbering.makeBatch(requests, resumed: resumed)
+            actions = machine.handle(.submit(batch), now: now)
+        }
+        actions += machine.handle(event, now: now)
+        for case .store(let image, _, _, _) in actions {
+            actions += machine.handle(.stored(item: image), now: now)
         }
         return actions
     }
 
-    mutating func hear(_ id: UInt64, _ message: Message) -> [Action] {
+    /// Submits more images.
+    mutating func submit(_ count: Int) -> (batch: ImageBatch.ID, actions: [Action]) {
+        let more = TestCluster.requests(requests.count + count).suffix(count)
+        requests += more
+        let batch = numbering.makeBatch(Array(more))
+        return (batch.id, self(.submit(batch)))
+    }
+
+    mutating func hear(_ id: ConnectionID, _ message: Message) -> [Action] {
         self(.received(id, message))
     }
 
     mutating func join(
-        _ id: UInt64, credits: Int = 1, instance: UInt8? = nil, model: ModelFingerprint? = nil
+        _ id: ConnectionID, credits: Int = 1, instance: UInt8? = nil, model: ModelFingerprint? = nil
     ) -> [Action] {
         let greeting = self(.connected(id))
         #expect(Self.types(greeting) == [.hello])
@@ -53,18 +71,18 @@ struct CoordinatorSubject {
             .welcome(
                 NodeDescription(
                     role: .worker,
-                    instance: [UInt8](repeating: instance ?? UInt8(id), count: 16),
+                    instance: [UInt8](repeating: instance ?? UInt8(id.rawValue), count: 16),
                     name: "n", build: "b", kernelClass: "hash", coreCount: 1,
                     memoryByteCount: 1, model: model ?? TestCluster.model, credits: credits)))
     }
 
-    mutating func progress(_ id: UInt64, _ lease: Lease, _ step: Int = 0) -> [Action] {
+    mutating func progress(_ id: ConnectionID, _ lease: Lease, _ step: Int = 0) -> [Action] {
         hear(
             id,
             .progress(ProgressReport(lease: lease, step: step, stepCount: 4, seconds: 1)))
     }
 
-    mutating func result(_ id: UInt64, _ lease: Lease, salt: UInt64 = 0) throws -> [Action] {
+    mutating func result(_ id: ConnectionID, _ lease: Lease, salt: UInt64 = 0) throws -> [Action] {
         var latents = try HashChainGenerator.latents(for: requests[Int(lease.item)])
         latents.values[0] += Float(salt)
         return hear(
@@ -86,7 +104,7 @@ struct CoordinatorSubject {
     }
 
     /// The leases that were just granted, with the connection they went to.
-    static func leases(_ actions: [Action]) -> [(id: UInt64, lease: Lease)] {
+    static func leases(_ actions: [Action]) -> [(id: ConnectionID, lease: Lease)] {
         actions.compactMap { action in
             if case .send(let id, .assign(let lease, _)) = action { (id, lease) } else { nil }
         }

@@ -135,7 +135,7 @@ import WireProtocol
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
         var actions = subject.join(1) + subject.join(2) + subject.join(3)
-        for id in UInt64(1)...2 {
+        for id in connections(1...2) {
             let (holder, lease) = try #require(Subject.leases(actions).first)
             #expect(holder == id)
             _ = subject.progress(id, lease)
@@ -154,7 +154,7 @@ import WireProtocol
         _ = subject(.start)
         _ = subject.join(2)
         var reports: [CoordinatorEvent] = []
-        var id: UInt64? = 1
+        var id: ConnectionID? = 1
         while let connection = id, subject.now < .seconds(600) {
             let joined = subject.join(connection, instance: 1)
             let lie = Lease(item: 0, attempt: 1, token: 5)
@@ -197,7 +197,7 @@ import WireProtocol
         let quick = try #require(Subject.leases(subject.join(2)).first?.lease)
         for step in 0...4 { _ = subject.progress(2, quick, step) }
         #expect(Subject.leases(try subject.result(2, quick)).isEmpty)
-        var copies: [(id: UInt64, lease: Lease)] = []
+        var copies: [(id: ConnectionID, lease: Lease)] = []
         var reports: [CoordinatorEvent] = []
         for _ in 0..<10 where copies.isEmpty {
             subject.now += .seconds(1)

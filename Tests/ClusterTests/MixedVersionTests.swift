@@ -114,7 +114,7 @@ import Worker
         _ = subject(.start)
         let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
         _ = subject.hear(1, .nak(lease, Self.sampler))
-        var id: UInt64? = 2
+        var id: ConnectionID? = 2
         while let connection = id, subject.now < .seconds(600) {
             _ = subject(.connectFailed(connection, reason: "refused"))
             id = nil

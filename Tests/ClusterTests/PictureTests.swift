@@ -53,7 +53,7 @@ import Worker
         subject.now = .seconds(1)
         let second = try #require(CoordinatorSubject.leases(subject.join(2)).first?.lease)
         let decoded = try subject.result(2, second).compactMap { action -> Bool? in
-            if case .decode(_, _, _, let picture) = action { picture != nil } else { nil }
+            if case .decode(let stored) = action { stored.picture != nil } else { nil }
         }
         #expect(decoded == [false])
     }
@@ -67,7 +67,7 @@ import Worker
             seconds: 1)
         _ = subject.hear(1, .picture(lease, small))
         let decoded = try subject.result(1, lease).compactMap { action -> Bool? in
-            if case .decode(_, _, _, let picture) = action { picture != nil } else { nil }
+            if case .decode(let stored) = action { stored.picture != nil } else { nil }
         }
         #expect(decoded == [false])
     }

@@ -71,7 +71,7 @@ import WireProtocol
         _ = subject(.start)
         let slow = try #require(Subject.leases(subject.join(1)).first?.lease)
         let fast = try #require(Subject.leases(subject.join(2)).first?.lease)
-        for (id, lease, seconds) in [(UInt64(1), slow, 100.0), (2, fast, 1)] {
+        for (id, lease, seconds) in [(ConnectionID(1), slow, 100.0), (2, fast, 1)] {
             for step in 0...1 {
                 let report = ProgressReport(
                     lease: lease, step: step, stepCount: 4, seconds: seconds)

@@ -14,6 +14,7 @@ import Testing
         #expect(tally.runCount == 10_000)
         #expect(tally.retryCount > 5_000)
         #expect(tally.failedCount > 500)
+        #expect(tally.cancelledImageCount > 1_000)
         #expect(tally.notUnderstoodCount > 100)
         #expect(tally.completedCount > 5 * tally.failedCount)
         #expect(tally.resumedCount > 1_000 && tally.ignoredCheckpointCount > 50)

@@ -11,9 +11,9 @@ import WireProtocol
     typealias Subject = CoordinatorSubject
 
     private static func failed(
-        _ item: Int, isDecoderSound: Bool = true
+        _ image: ImageNumber, isDecoderSound: Bool = true
     ) -> CoordinatorStateMachine.Event {
-        .decodeFailed(item: item, reason: "not finite", isDecoderSound: isDecoderSound)
+        .decodeFailed(item: image, reason: "not finite", isDecoderSound: isDecoderSound)
     }
 
     /// Two workers and two images; the first worker's image could not be decoded.
@@ -133,7 +133,7 @@ import WireProtocol
         #expect(copy.id == 2)
         // The copy fills the slot, and nothing can be made of it; the first lease is void.
         _ = try subject.result(2, copy.lease, salt: 5)
-        _ = subject(Self.failed(Int(silent.item)))
+        _ = subject(Self.failed(ImageNumber(Int(silent.item))))
         let report = ProgressReport(lease: slow, step: 4, stepCount: 4, seconds: 9)
         _ = subject.hear(3, .progress(report))
         _ = try subject.result(3, slow)

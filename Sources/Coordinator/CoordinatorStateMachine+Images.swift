@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+import WireProtocol
+
+/// Images: submitted, tried again, failed, cancelled.
+extension CoordinatorStateMachine {
+    mutating func submit(_ batch: ImageBatch, now: Duration) {
+        guard takesBatches else { return }
+        for image in batch.images {
+            images.submit(image, of: batch.id)
+            do {
+                try image.request.validate()
+            } catch {
+                fail(
+                    image.number, AttemptFailure(worker: "", attempt: 0, reason: error.description))
+            }
+        }
+        if images.openCount > 0 { callBack(now: now) }
+    }
+
+    /// Images of a batch that have no result on the disk need none any more.
+    mutating func cancel(_ batch: ImageBatch.ID) {
+        for (image, liveCount) in images.cancel(batch) {
+            if liveCount > 0, !has(.workOnCancelled) { voidLeases(of: image) }
+            actions.append(.report(.cancelled(item: image.rawValue)))
+        }
+    }
+
+    /// Records a failed attempt: the image waits for another, or has had its last.
+    mutating func attemptFailed(
+        _ held: HeldLease, by worker: WorkerNumber, reason: String, isLoss: Bool = false,
+        now: Duration
+    ) {
+        let image = held.image
+        guard images[image].status == .leased else { return }
+        let failure = AttemptFailure(
+            worker: workers[worker].name, attempt: held.lease.attempt, reason: reason)
+        images[image].failedWorkers.insert(worker)
+        distrustCheckpoint(of: held)
+        // A worker on probation is more likely to blame than the image.
+        if !held.isProbe {
+            images[image].failures.append(failure)
+            if isLoss { images[image].lostAttempts.insert(held.lease.attempt) }
+        }
+        guard images.endLease(of: image) else { return }
+        let isExhausted =
+            images[image].chargedCount >= tolerance.attemptCountMax
+            || images[image].lostAttempts.count >= tolerance.lossCountMax
+        if isExhausted, !has(.retryForever) {
+            fail(image, images[image].failures.removeLast())
+            return
+        }
+        images[image].notBefore = retryTime(of: image, now: now)
+        images.requeue(image)
+        actions.append(.report(.retried(item: image.rawValue, failure: failure)))
+        failIfPoisonous(image)
+    }
+
+    /// A lease ended through nobody's fault; without another one the image waits again.
+    mutating func letGo(_ image: ImageNumber) {
+        guard images[image].status == .leased, images.endLease(of: image) else { return }
+        images.requeue(image)
+        failIfPoisonous(image)
+    }
+
+    mutating func fail(_ image: ImageNumber, _ failure: AttemptFailure) {
+        let liveCount = images.fail(image, failure)
+        if liveCount > 0 { voidLeases(of: image) }
+        actions.append(
+            .report(.failed(item: image.rawValue, failures: images[image].failures)))
+    }
+
+    /// Images that failed and are not forgotten, with their reasons; for tests.
+    package var failures: [ImageNumber: [AttemptFailure]] {
+        var failures: [ImageNumber: [AttemptFailure]] = [:]
+        for image in images.numbers where images[image].status == .failed {
+            failures[image] = images[image].failures
+        }
+        return failures
+    }
+}

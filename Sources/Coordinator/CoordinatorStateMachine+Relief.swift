@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import GenerationTypes
+import WireProtocol
+
+/// The tail of a batch: idle workers relieve others.
+extension CoordinatorStateMachine {
+    /// A copy of an image, or a move, must promise to be done in this share of the time.
+    private static let gainMin = 0.8
+    /// While a worker idles, estimates of the others are looked at this often.
+    static let tailInterval = Duration.seconds(2)
+
+    /// A lease that others could take over, and when it should be done.
+    private struct Relief {
+        var worker: WorkerNumber
+        /// Its place among the worker's leases.
+        var position: Int
+        var held: HeldLease
+        var seconds: Double
+    }
+
+    /// Idle workers take what waits behind other images, and copies of what is slowest.
+    mutating func relieveOthers(_ idle: [WorkerNumber], now: Duration) {
+        let moving = workers.numbers.reduce(0) { sum, worker in
+            sum + workers[worker].leases.count { $0.recall == .moved }
+        }
+        let fastestFirst = idle.sorted {
+            (unitSeconds(of: $0), $0) < (unitSeconds(of: $1), $1)
+        }
+        // The same for all thieves until one of them takes something.
+        var reliefs: (waiting: [Relief], running: [Relief])?
+        for thief in fastestFirst.dropFirst(moving) {
+            let latest = reliefs ?? (waitingLeases(now: now), runningLeases(now: now))
+            let hasTaken =
+                askForWaiting(latest.waiting, thief)
+                || copySlowest(latest.running, to: thief, now: now)
+            reliefs = hasTaken ? nil : latest
+        }
+    }
+
+    /// What waits behind other images, last to be done first.
+    private func waitingLeases(now: Duration) -> [Relief] {
+        reliefs(now: now) { leases in
+            leases.indices.dropFirst().filter { leases[$0].isWaiting }
+        }
+    }
+
+    /// What each worker samples, last to be done first.
+    private func runningLeases(now: Duration) -> [Relief] {
+        let running = reliefs(now: now) { leases in
+            leases.firstIndex { $0.recall == nil }.map { [$0] } ?? []
+        }
+        // A worker that does not begin is late, however long steps take.
+        let hasAnyPace = workers.numbers.contains { workers[$0].pace.mean != nil }
+        return hasAnyPace ? running : running.filter { $0.seconds == .infinity }
+    }
+
+    private func reliefs(now: Duration, _ choose: ([HeldLease]) -> [Int]) -> [Relief] {
+        var reliefs: [Relief] = []
+        for worker in workers.numbers where !workers[worker].leases.isEmpty {
+            for position in choose(workers[worker].leases) {
+                reliefs.append(
+                    Relief(
+                        worker: worker, position: position,
+                        held: workers[worker].leases[position],
+                        seconds: secondsUntilFree(worker, through: position, now: now)))
+            }
+        }
+        // Of equals the first.
+        return reliefs.sorted {
+            (-$0.seconds, $0.worker, $0.position) < (-$1.seconds, $1.worker, $1.position)
+        }
+    }
+
+    /// Asks for the image that would otherwise be done last of those that have not begun.
+    private mutating func askForWaiting(_ latest: [Relief], _ thief: WorkerNumber) -> Bool {
+        let choice = latest.first { relief in
+            isGain(relief, for: thief)
+                && !images[relief.held.image].failedWorkers.contains(thief)
+        }
+        guard let choice else { return false }
+        recall(choice.held.lease, of: choice.worker, .moved)
+        return true
+    }
+
+    /// Generates the image a second time that would otherwise be done last.
+    private mutating func copySlowest(
+        _ latest: [Relief], to thief: WorkerNumber, now: Duration
+    ) -> Bool {
+        guard !workers[thief].isOnProbation else { return false }
+        let choice = latest.first { relief in
+            isGain(relief, for: thief) && mayCopy(relief.held.image, to: thief)
+        }
+        guard let choice else { return false }
+        if choice.seconds == .infinity {
+            let since = workers[choice.worker].lastProgress
+            reportOverdue(choice.held, of: choice.worker, since: since, now: now)
+        }
+        lease(choice.held.image, to: thief, now: now)
+        return true
+    }
+
+    private func isGain(_ relief: Relief, for thief: WorkerNumber) -> Bool {
+        relief.seconds > 0
+            && restSeconds(relief.held.image, by: thief) < relief.seconds * Self.gainMin
+    }
+
+    /// Copies are attempts too: no image gets more of them than may fail.
+    private func mayCopy(_ image: ImageNumber, to thief: WorkerNumber) -> Bool {
+        let entry = images[image]
+        return entry.status == .leased && (entry.liveCount == 1 || has(.copyWithoutEnd))
+            && entry.chargedCount + 2 <= tolerance.attemptCountMax
+            && entry.kills.isEmpty && entry.openLosses.isEmpty
+            && !entry.failedWorkers.contains(thief)
+    }
+
+    // MARK: Estimates
+
+    /// Seconds per step and unit of work: seen, or as usual here, or just a number.
+    private func unitSeconds(of worker: WorkerNumber) -> Double {
+        workers[worker].pace.mean ?? usualUnitSeconds
+    }
+
+    /// Seconds for what an image still needs, from its checkpoint where this worker can use it.
+    private func restSeconds(_ image: ImageNumber, by worker: WorkerNumber) -> Double {
+        unitSeconds(of: worker) * images[image].stepWork * Double(stepsToDo(image, by: worker))
+    }
+
+    func imageSeconds(_ image: ImageNumber, by worker: WorkerNumber) -> Double {
+        unitSeconds(of: worker) * images[image].stepWork
+            * Double(images[image].request.inferenceStepCount)
+    }
+
+    func finish(of image: ImageNumber, by worker: WorkerNumber, now: Duration) -> Double {
+        secondsUntilFree(worker, now: now) + imageSeconds(image, by: worker)
+    }
+
+    /// Whether a worker that has nothing else to do does not begin the image that it has.
+    ///
+    /// While results of it are being stored, it need not.
+    private func hasNotBegun(_ worker: WorkerNumber, now: Duration) -> Bool {
+        guard let first = workers[worker].leases.first, first.isWaiting else { return false }
+        return now >= workers[worker].lastProgress + timeouts.answer
+            && !images.isStoring(for: workers[worker].connection) && !has(.waitForSilent)
+    }
+
+    /// Seconds until a worker is done with its leases, up to one of them or with all.
+    func secondsUntilFree(
+        _ worker: WorkerNumber, through last: Int? = nil, now: Duration
+    ) -> Double {
+        let leases = workers[worker].leases
+        guard !leases.isEmpty else { return 0 }
+        let unit = unitSeconds(of: worker)
+        if hasNotBegun(worker, now: now) { return .infinity }
+        var seconds = 0.0
+        for held in leases[0...(last ?? leases.count - 1)] where held.recall == nil {
+            let step = unit * held.stepWork
+            seconds += step * Double(held.stepsLeft)
+            guard held.isStarted else { continue }
+            // A step that should be over, and reported, is likely to take as long again.
+            let elapsed = (now - workers[worker].lastProgress).seconds
+            let silence = max(step, timeouts.progressInterval.seconds)
+            seconds += elapsed <= silence ? -elapsed : elapsed - step
+        }
+        return max(0, seconds)
+    }
+}

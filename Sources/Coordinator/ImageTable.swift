@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import WireProtocol
+
+/// The images of a coordinator, from their submission until they are forgotten.
+///
+/// Where an image stands changes only here, together with the queue and all counts. An image that
+/// is settled is remembered until many others are settled after it, so that late results of it can
+/// be compared; so memory follows what is in flight.
+struct ImageTable {
+    /// Where an image stands.
+    enum Status {
+        /// It waits in the queue.
+        case pending
+        /// At least one live lease may bring its result.
+        case leased
+        /// Its result is on the way to the disk.
+        case storing
+        /// Its result is stored; its picture is not consumed yet.
+        case decoding
+        /// Settled: its picture is consumed.
+        case delivered
+        /// Settled: there will be no picture, for reasons.
+        case failed
+        /// Settled: it is not wanted any more.
+        case cancelled
+    }
+
+    /// What is known of one image.
+    struct Entry {
+        let number: ImageNumber
+        let request: GenerationRequest
+        let batch: ImageBatch.ID
+        /// Relative cost of one step.
+        let stepWork: Double
+        fileprivate(set) var status = Status.pending
+        /// Leases that may bring its result.
+        fileprivate(set) var liveCount = 0
+        fileprivate(set) var attemptCount = 0
+        var failures: [AttemptFailure] = []
+        /// Attempts that ended because the worker was lost; they are in `failures` too.
+        var lostAttempts: Set<Int> = []
+        /// Workers that failed it.
+        var failedWorkers: Set<WorkerNumber> = []
+        /// Those of them that do not understand its request: they do not get it again.
+        var puzzledWorkers: Set<WorkerNumber> = []
+        /// What it fails with when no worker is left that understands it.
+        var puzzle: AttemptFailure?
+        /// Not leased again before this.
+        var notBefore = Duration.zero
+        /// Ends of workers that sampled it.
+        var kills: [SampledLoss] = []
+        /// Losses of workers that may have ended or only lost their connection.
+        var openLosses: [SampledLoss] = []
+        /// Its newest checkpoint; `nil` once it needs none.
+        var checkpoint: KeptCheckpoint?
+        /// Digest, worker and lease of the first result.
+        fileprivate(set) var sha256: [UInt8] = []
+        fileprivate(set) var maker: WorkerNumber?
+        fileprivate(set) var filledBy: Lease?
+        /// Whether its batch was cancelled.
+        fileprivate(set) var isUnwanted = false
+        /// Results that could not be decoded.
+        var undecodable: [(lease: Lease, sha256: [UInt8])] = []
+
+        /// Failures that may be its own fault.
+        var chargedCount: Int { failures.count - lostAttempts.count }
+        /// Losses of both kinds.
+        var losses: [SampledLoss] { kills + openLosses }
+        /// Whether it may still get a result.
+        var awaitsResult: Bool { status == .pending || status == .leased }
+        /// Whether it has no result on the disk and is not settled.
+        var isOpen: Bool { awaitsResult || status == .storing }
+    }
+
+    private var entries: [Entry] = []
+    /// Where the entry of an image is.
+    private var slots: [ImageNumber: Int] = [:]
+    private(set) var queue = WorkQueue()
+    private var storing: [ImageNumber: StoringResult] = [:]
+    /// Settled images, the longest settled first.
+    private var settled = ImageFIFO()
+    private let rememberedCountMax: Int
+    /// Images without a result on the disk that are not settled.
+    private(set) var openCount = 0
+    private var decodingCount = 0
+    /// All numbers so far are below.
+    private(set) var nextNumber = ImageNumber(0)
+
+    /// - Parameter rememberedCountMax: settled images that are not forgotten yet.
+    init(rememberedCountMax: Int) {
+        self.rememberedCountMax = rememberedCountMax
+    }
+
+    /// Results that wait for the disk, the decoder or the consumer.
+    var undecodedCount: Int { storing.count + decodingCount }
+
+    /// Images that are known, open or settled.
+    var count: Int { entries.count }
+
+    /// Images that are settled and not forgotten.
+    var settledCount: Int { settled.count }
+
+    /// All images that are known, in ascending order.
+    ///
+    /// - Complexity: O(n log n).
+    var numbers: [ImageNumber] { slots.keys.sorted() }
+
+    func contains(_ number: ImageNumber) -> Bool { slots[number] != nil }
+
+    /// An image that is known; neither reading nor changing a part of it copies the rest.
+    subscript(number: ImageNumber) -> Entry {
+        _read { yield entries[slots[number]!] }
+        _modify { yield &entries[slots[number]!] }
+    }
+
+    /// The image that a number on the wire names; `nil` for one that is forgotten or was never
+    /// submitted.
+    func number(onWire item: UInt32) -> ImageNumber? {
+        let number = ImageNumber(onWire: item, before: nextNumber)
+        return contains(number) ? number : nil
+    }
+}
+
+// MARK: The way of an image
+
+extension ImageTable {
+    /// Adds an image to the queue.
+    ///
+    /// - Precondition: its number is above all before it.
+    mutating func submit(_ image: ImageBatch.Image, of batch: ImageBatch.ID) {
+        precondition(image.number >= nextNumber, "image \(image.number) was submitted before")
+        nextNumber = ImageNumber(image.number.rawValue + 1)
+        var entry = Entry(
+            number: image.number, request: image.request, batch: batch,
+            stepWork: image.request.stepWork)
+        entry.checkpoint = image.checkpoint.map { KeptCheckpoint(checkpoint: $0, makers: []) }
+        slots[image.number] = entries.count
+        entries.append(entry)
+        queue.append(image.number)
+        openCount += 1
+    }
+
+    /// Counts one more lease of an image.
+    ///
+    /// - Returns: the number of the attempt, from 1.
+    mutating func lease(_ number: ImageNumber) -> Int {
+        unqueue(number)
+        self[number].status = .leased
+        self[number].liveCount += 1
+        self[number].attemptCount += 1
+        return self[number].attemptCount
+    }
+
+    /// A live lease of an image ended without a result.
+    ///
+    /// - Returns: whether it was the last one.
+    mutating func endLease(of number: ImageNumber) -> Bool {
+        self[number].liveCount -= 1
+        return self[number].liveCount == 0
+    }
+
+    /// Lets an image without leases wait for another one.
+    mutating func requeue(_ number: ImageNumber) {
+        self[number].status = .pending
+        queue.requeue(number)
+    }
+
+    /// An image has its first result, which goes to the disk.
+    ///
+    /// - Returns: how many live leases it had.
+    mutating func store(_ number: ImageNumber, _ result: StoringResult) -> Int {
+        unqueue(number)
+        defer { self[number].liveCount = 0 }
+        self[number].status = .storing
+        self[number].checkpoint = nil
+        self[number].sha256 = result.result.sha256
+        self[number].maker = result.maker
+        self[number].filledBy = result.result.lease
+        storing[number] = result
+        return self[number].liveCount
+    }
+
+    /// Acknowledges one more result of an image when the first one is stored; each lease once.
+    mutating func awaitStore(of number: ImageNumber, _ lease: Lease, on id: ConnectionID) {
+        let isKnown = storing[number]?.waiting.contains { $0.connection == id && $0.lease == lease }
+        if isKnown == false { storing[number]?.waiting.append((id, lease)) }
+    }
+
+    /// Whether a result that came on a connection is still being stored.
+    func isStoring(for connection: ConnectionID?) -> Bool {
+        storing.values.contains { stored in
+            stored.waiting.contains { $0.connection == connection }
+        }
+    }
+
+    /// A result is on the disk.
+    ///
+    /// - Returns: the result; `nil` if none was awaited.
+    mutating func stored(_ number: ImageNumber) -> StoringResult? {
+        guard let result = storing.removeValue(forKey: number) else { return nil }
+        if contains(number), self[number].status == .storing {
+            self[number].status = .decoding
+            openCount -= 1
+            decodingCount += 1
+        }
+        return result
+    }
+
+    /// The consumer is done with an image's picture.
+    mutating func deliver(_ number: ImageNumber) {
+        guard contains(number), self[number].status == .decoding else { return }
+        decodingCount -= 1
+        settle(number, .delivered)
+    }
+
+    /// No picture can be made of an image's result: it needs another one.
+    mutating func reopen(_ number: ImageNumber) {
+        decodingCount -= 1
+        openCount += 1
+        self[number].sha256 = []
+        self[number].maker = nil
+        self[number].filledBy = nil
+        requeue(number)
+    }
+
+    /// Gives an image up.
+    ///
+    /// - Returns: how many live leases it had.
+    mutating func fail(_ number: ImageNumber, _ failure: AttemptFailure) -> Int {
+        self[number].failures.append(failure)
+        return end(number, .failed)
+    }
+
+    /// Settles the open images of a batch; their results may still be on the way to the disk.
+    ///
+    /// - Returns: the images in ascending order, and how many live leases each had.
+    mutating func cancel(_ batch: ImageBatch.ID) -> [(image: ImageNumber, liveCount: Int)] {
+        queue.removeAll { entries[slots[$0]!].batch == batch }
+        var cancelled: [(ImageNumber, Int)] = []
+        for number in numbers where self[number].batch == batch {
+            self[number].isUnwanted = true
+            guard self[number].isOpen else { continue }
+            cancelled.append((number, end(number, .cancelled, isQueued: false)))
+        }
+        return cancelled
+    }
+
+    /// Settles an image without leases that is not wanted any more.
+    mutating func cancel(_ number: ImageNumber) { _ = end(number, .cancelled) }
+
+    /// Gives up all images that are not settled, and what is on the way to the disk.
+    mutating func cancelAll() {
+        queue = WorkQueue()
+        for number in numbers where self[number].isOpen {
+            _ = end(number, .cancelled, isQueued: false)
+        }
+        storing = [:]
+        decodingCount = 0
+    }
+
+    /// Forgets what was settled longest ago, beyond what is remembered.
+    ///
+    /// - Parameter isNeeded: whether something still refers to an image.
+    mutating func forgetSettled(unless isNeeded: (ImageNumber) -> Bool) {
+        for _ in 0..<max(0, settled.count - rememberedCountMax) {
+            guard let oldest = settled.popFirst() else { return }
+            if isNeeded(oldest) {
+                settled.append(oldest)
+            } else {
+                forget(oldest)
+            }
+        }
+    }
+
+    private mutating func forget(_ number: ImageNumber) {
+        guard let slot = slots.removeValue(forKey: number) else { return }
+        // The last entry takes its place.
+        let last = entries.removeLast()
+        guard last.number != number else { return }
+        entries[slot] = last
+        slots[last.number] = slot
+    }
+
+    private mutating func end(
+        _ number: ImageNumber, _ outcome: Status, isQueued: Bool = true
+    ) -> Int {
+        if self[number].isOpen { openCount -= 1 }
+        if self[number].status == .decoding { decodingCount -= 1 }
+        if isQueued { unqueue(number) }
+        defer { settle(number, outcome) }
+        return self[number].liveCount
+    }
+
+    private mutating func unqueue(_ number: ImageNumber) {
+        if self[number].status == .pending { queue.remove(number) }
+    }
+
+    private mutating func settle(_ number: ImageNumber, _ outcome: Status) {
+        self[number].status = outcome
+        self[number].liveCount = 0
+        self[number].checkpoint = nil
+        settled.append(number)
+    }
+}
+
+// MARK: For tests
+
+extension ImageTable {
+    /// The first broken rule of the table itself, `nil` when all hold.
+    ///
+    /// - Complexity: O(n).
+    func brokenInvariant() -> String? {
+        var (open, decoding, pending) = (0, 0, 0)
+        for slot in entries.indices {
+            if entries[slot].isOpen { open += 1 }
+            if entries[slot].status == .decoding { decoding += 1 }
+            if entries[slot].status == .pending { pending += 1 }
+        }
+        if open != openCount { return "\(open) images are open, not \(openCount)" }
+        if decoding != decodingCount { return "\(decoding) results wait, not \(decodingCount)" }
+        if pending != queue.count { return "\(pending) images are pending, \(queue.count) queued" }
+        if settled.count != entries.count - open - decoding {
+            return "\(settled.count) of \(entries.count) images are settled"
+        }
+        if let stray = queue.retries.first(where: { self[$0].status != .pending }) {
+            return "image \(stray) waits for a retry but is not pending"
+        }
+        let isOrdered = zip(queue.retries, queue.retries.dropFirst()).allSatisfy { $0 < $1 }
+        return isOrdered ? nil : "the retries are not in order"
+    }
+
+    /// The first image of those for which something is true.
+    func first(where isTrue: (borrowing Entry) -> Bool) -> ImageNumber? {
+        var first: ImageNumber?
+        for slot in entries.indices where isTrue(entries[slot]) {
+            first = min(first ?? entries[slot].number, entries[slot].number)
+        }
+        return first
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ClusterTransport
+import Coordinator
+import GenerationTypes
+import HashChain
+import Testing
+import WireProtocol
+
+/// Batches that come and go while a cluster is at work.
+@Suite struct BatchTests {
+    typealias Subject = CoordinatorSubject
+
+    /// A cluster that is kept for batches to come, with workers of one credit each.
+    private static func cluster(
+        workers: Int, _ configure: (inout CoordinatorConfiguration) -> Void = { _ in }
+    ) -> Subject {
+        var subject = Subject(workers: workers, images: 0, end: .never, configure)
+        #expect(subject(.start).count == workers, "it connects though nothing is to be done")
+        for id in connections(1...UInt64(workers)) { _ = subject.join(id) }
+        return subject
+    }
+
+    @Test func workersStayBetweenBatches() throws {
+        var subject = Self.cluster(workers: 1)
+        for image in 0..<3 {
+            let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
+            #expect(lease.item == UInt32(image), "no number is used twice")
+            #expect(Subject.types(try subject.result(1, lease)) == [.resultAck])
+            #expect(subject(.consumed(item: ImageNumber(image))).isEmpty)
+        }
+        let actions = subject(.drain)
+        #expect(Subject.types(actions) == [.goodbye] && actions.last == .end)
+    }
+
+    @Test func drainingFinishesWhatWasSubmittedAndTakesNoMore() throws {
+        var subject = Self.cluster(workers: 1)
+        let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
+        #expect(subject(.drain).isEmpty && !subject.machine.takesBatches)
+        #expect(subject.submit(1).actions.isEmpty)
+        _ = try subject.result(1, lease)
+        #expect(subject(.consumed(item: 0)) == [.end])
+    }
+
+    @Test func idleWorkersThatAreLostAreTriedAgain() {
+        var subject = Self.cluster(workers: 1)
+        #expect(
+            Subject.reports(subject(.disconnected(1, reason: "reset"))) == [
+                .workerLost(worker: "w0:7400", reason: "reset", willRetry: true)
+            ])
+        for id in connections(2...20) {
+            subject.now += .seconds(300)
+            #expect(subject(.tick) == [.connect(id, WorkerAddress(host: "w0"))])
+            #expect(subject(.connectFailed(id, reason: "refused")).isEmpty)
+        }
+    }
+
+    /// The last image of a run waits for its picture; then another batch comes.
+    @Test func dismissedWorkersAreCalledBackForAnotherBatch() throws {
+        var subject = Subject(workers: 1, images: 1)
+        _ = subject(.start)
+        let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
+        #expect(Subject.types(try subject.result(1, lease)) == [.resultAck, .goodbye])
+        _ = subject.submit(1)
+        subject.now = .seconds(1)
+        #expect(subject(.tick) == [.connect(2, WorkerAddress(host: "w0"))])
+        #expect(Subject.leases(subject.join(2, instance: 1)).map(\.lease.item) == [1])
+    }
+
+    // MARK: Cancelled batches
+
+    @Test func cancelledImagesAreNeitherGeneratedNorDelivered() throws {
+        var subject = Self.cluster(workers: 2)
+        let (first, actions) = subject.submit(3)
+        let leases = Subject.leases(actions)
+        #expect(leases.map(\.lease.item) == [0, 1])
+        #expect(subject.submit(2).actions.isEmpty, "both workers are busy")
+        let cancelled = subject(.cancelBatch(first))
+        #expect(Subject.sent(cancelled) == leases.map { .cancel($0.lease) })
+        #expect(Subject.reports(cancelled) == (0..<3).map { .cancelled(item: $0) })
+        // One stops, the other one is done already.
+        let stopped = subject.hear(1, .nak(leases[0].lease, WireReason(.cancelled, "cancelled")))
+        #expect(Subject.leases(stopped).map(\.lease.item) == [3])
+        let late = try subject.result(2, leases[1].lease)
+        #expect(Subject.types(late) == [.resultAck, .assign])
+        #expect(Subject.leases(late).map(\.lease.item) == [4])
+        #expect(subject(.cancelBatch(first)).isEmpty, "once is enough")
+    }
+
+    @Test func imagesThatAreBeingStoredAreCancelledToo() throws {
+        var subject = Self.cluster(workers: 1)
+        let (batch, actions) = subject.submit(1)
+        let lease = try #require(Subject.leases(actions).first?.lease)
+        let latents = try HashChainGenerator.latents(for: subject.requests[0])
+        let result = LatentResult(
+            lease: lease, latents: latents, timings: GenerationTimings(), sha256: latents.sha256)
+        _ = subject.machine.handle(.received(1, .result(result)), now: .zero)
+        #expect(subject(.cancelBatch(batch)) == [.report(.cancelled(item: 0))])
+        #expect(subject(.stored(item: 0)) == [.send(1, .resultAck(lease))])
+        #expect(subject.machine.backlogCount == 0 && subject.machine.openImageCount == 0)
+    }
+
+    /// What was announced is delivered; but no other attempt is made.
+    @Test func storedImagesAreDeliveredUnlessTheyCannotBeDecoded() throws {
+        var subject = Self.cluster(workers: 1) { $0.decodeBacklogMax = 9 }
+        let (batch, actions) = subject.submit(2)
+        let first = try #require(Subject.leases(actions).first?.lease)
+        let second = try #require(Subject.leases(try subject.result(1, first)).first?.lease)
+        _ = try subject.result(1, second)
+        #expect(subject(.cancelBatch(batch)).isEmpty)
+        #expect(subject(.consumed(item: 0)).isEmpty)
+        let failed = subject(
+            .decodeFailed(item: 1, reason: "not finite", isDecoderSound: true))
+        #expect(failed == [.forget(item: 1), .report(.cancelled(item: 1))])
+    }
+
+    // MARK: Memory
+
+    /// Memory follows what is in flight, not what was ever generated.
+    @Test func settledImagesAreForgotten() throws {
+        let (rememberedCount, batchCount, batchSize) = (100, 1000, 100)
+        var subject = Self.cluster(workers: 2) { $0.rememberedImageCount = rememberedCount }
+        var (machine, numbering) = (subject.machine, BatchNumbering())
+        let request = TestCluster.requests(1)[0]
+        let latents = try HashChainGenerator.latents(for: request)
+        var (imageCountMax, deliveredCount) = (0, 0)
+        var last: Lease?
+        for _ in 0..<batchCount {
+            let requests = [GenerationRequest](repeating: request, count: batchSize)
+            var queue = machine.handle(.submit(numbering.makeBatch(requests)), now: .zero)[...]
+            while let action = queue.popFirst() {
+                switch action {
+                case .send(let id, .assign(let lease, _)):
+                    #expect(lease.item > last?.item ?? 0 || last == nil)
+                    last = lease
+                    let result = LatentResult(
+                        lease: lease, latents: latents, timings: GenerationTimings(),
+                        sha256: latents.sha256)
+                    queue += machine.handle(.received(id, .result(result)), now: .zero)
+                case .store(let image, _, _, _):
+                    queue += machine.handle(.stored(item: image), now: .zero)
+                case .decode(let stored):
+                    deliveredCount += 1
+                    queue += machine.handle(.consumed(item: stored.image), now: .zero)
+                default: break
+                }
+                imageCountMax = max(imageCountMax, machine.imageCount)
+            }
+        }
+        #expect(deliveredCount == batchCount * batchSize)
+        #expect(imageCountMax <= rememberedCount + batchSize)
+        #expect(machine.imageCount == rememberedCount && machine.openImageCount == 0)
+        #expect(machine.leaseAndConnectionCounts == (0, 2))
+        #expect(machine.brokenInvariant() == nil)
+        subject.machine = machine
+    }
+
+    @Test func lateResultsOfForgottenImagesAreAcknowledged() throws {
+        var subject = Self.cluster(workers: 1) { $0.rememberedImageCount = 0 }
+        let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
+        _ = try subject.result(1, lease)
+        _ = subject(.consumed(item: 0))
+        #expect(subject.machine.imageCount == 0)
+        // Even if it differs: nothing is left to compare it with.
+        #expect(try subject.result(1, lease, salt: 7) == [.send(1, .resultAck(lease))])
+        let forged = Lease(item: 0, attempt: 2, token: 99)
+        #expect(Subject.types(try subject.result(1, forged)) == [.goodbye])
+    }
+
+    @Test func numbersOnTheWireBeginAnewAfterFourBillionImages() {
+        let last = Int(UInt32.max) - 1
+        for (number, item) in [(0, 0), (last, UInt32(last)), (last + 1, 0), (3 * last + 5, 2)] {
+            let image = ImageNumber(number)
+            #expect(image.onWire == item)
+            #expect(ImageNumber(onWire: item, before: ImageNumber(number + 1)) == image)
+            #expect(ImageNumber(onWire: item, before: ImageNumber(number + last)) == image)
+        }
+        #expect(ImageNumber(onWire: 7, before: 5) == 7, "of no image yet")
+    }
+}
