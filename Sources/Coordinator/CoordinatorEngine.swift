@@ -13,57 +13,53 @@ actor CoordinatorEngine {
     /// A deadline that comes nearer is noticed this much late at most.
     private static let lookInterval = Duration.milliseconds(5)
 
-    /// What the engine asks of the tasks around it.
-    struct Outputs: Sendable {
-        var dial: @Sendable (ConnectionID, WorkerAddress) -> Void
-        var store:
-            @Sendable (ImageNumber, LatentResult, _ worker: String, _ kernelClass: String) -> Void
-        var forget: @Sendable (ImageNumber) -> Void
-        var keep: @Sendable (ImageNumber, SamplingCheckpoint) -> Void
-        var decode: @Sendable (StoredLatents) -> Void
-        var emit: @Sendable (Machine.Event) -> Void
-        var report: @Sendable (CoordinatorEvent) -> Void
-        var end: @Sendable () -> Void
-    }
-
     private var machine: Machine
     private var connections: [ConnectionID: PeerConnection] = [:]
     private var attempts: [ConnectionID: ConnectionAttempt] = [:]
     /// Dismissed between the decision to dial and the dialling.
     private var dismissed: Set<ConnectionID> = []
-    private(set) var completedCount = 0
+    private var completedCount = 0
+    /// Images that failed, with their reasons; `nil` where they are only reported.
+    private var failures: [Int: [AttemptFailure]]?
     private var timer: Scheduled<Void>?
     private var timerDeadline: Duration?
     private var lastLook = Duration.zero
-    private let outputs: Outputs
+    private let stages: CoordinatorStages
     private let loop: any EventLoop
     private let logger: Logger
     private let origin = ContinuousClock.now
 
-    init(machine: Machine, outputs: Outputs, loop: any EventLoop, logger: Logger) {
+    /// - Parameter failures: images that failed in earlier sessions; `nil` if failures are not kept.
+    init(
+        machine: Machine, stages: CoordinatorStages, loop: any EventLoop,
+        failures: [Int: [AttemptFailure]]?, logger: Logger
+    ) {
         self.machine = machine
-        self.outputs = outputs
+        self.stages = stages
         self.loop = loop
+        self.failures = failures
         self.logger = logger
     }
 
-    /// What the run came to so far; times and bytes are the caller's.
+    /// What was done so far; times and bytes are the caller's.
     var summary: CoordinatorSummary {
         var summary = CoordinatorSummary()
         summary.completedCount = completedCount
-        summary.failures = Dictionary(
-            uniqueKeysWithValues: machine.failures.map { ($0.key.rawValue, $0.value) })
+        summary.failures = failures ?? [:]
         return summary
     }
 
-    /// Turns a run that ended early into its error.
+    /// The summary, or the error of a coordinator that ended early.
     func verdict(
         _ summary: CoordinatorSummary
-    ) throws(CoordinatorError) -> CoordinatorSummary {
-        if let reason = machine.storeFailure { throw .consumerFailed(StoreError(reason), summary) }
-        if machine.wasCancelled { throw .cancelled(summary) }
-        guard machine.ranOutOfWorkers else { return summary }
-        throw .noUsableWorker(reasons: machine.lostWorkers, summary: summary)
+    ) -> Result<CoordinatorSummary, CoordinatorError> {
+        if let reason = machine.storeFailure {
+            return .failure(.consumerFailed(StoreError(reason), summary))
+        }
+        if machine.wasCancelled { return .failure(.cancelled(summary)) }
+        // Without a record of failures, each was reported and is its submitter's concern.
+        guard machine.ranOutOfWorkers, failures != nil else { return .success(summary) }
+        return .failure(.noUsableWorker(reasons: machine.lostWorkers, summary: summary))
     }
 
     /// Feeds one event and performs the answers; nothing in here waits.
@@ -152,21 +148,22 @@ actor CoordinatorEngine {
 
     private func perform(_ action: Machine.Action) {
         switch action {
-        case .connect(let id, let address): outputs.dial(id, address)
+        case .connect(let id, let address): stages.dial(id, address)
         case .send(let id, let message):
             logger.debug("sent", message, connection: id.rawValue)
             connections[id]?.send(message)
         case .finish(let id): end(id) { $0.finish() }
         case .abort(let id, let reason): end(id) { $0.abort(reason) }
         case .store(let image, let result, let worker, let kernelClass):
-            outputs.store(image, result, worker, kernelClass)
-        case .forget(let item): outputs.forget(item)
-        case .keep(let item, let checkpoint): outputs.keep(item, checkpoint)
-        case .decode(let stored): outputs.decode(stored)
+            stages.store.submit(image, result, worker: worker, kernelClass: kernelClass)
+        case .forget(let image): stages.store.forget(image)
+        case .keep(let image, let checkpoint): stages.store.keep(image, checkpoint)
+        case .decode(let stored): stages.decode(stored)
         case .report(let event):
             logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
-            outputs.report(event)
-        case .end: outputs.end()
+            if case .failed(let item, let reasons) = event { failures?[item] = reasons }
+            stages.store.submit(event)
+        case .end: stages.end()
         }
     }
 
@@ -200,6 +197,6 @@ actor CoordinatorEngine {
         timerDeadline = deadline
         guard let deadline else { return }
         let delay = max(.zero, deadline - (ContinuousClock.now - origin))
-        timer = loop.scheduleTask(in: TimeAmount(delay)) { [outputs] in outputs.emit(.tick) }
+        timer = loop.scheduleTask(in: TimeAmount(delay)) { [stages] in stages.emit(.tick) }
     }
 }
