@@ -41,13 +41,14 @@ extension CoordinatorStateMachine {
         // A worker on probation is more likely to blame than the image.
         if !held.isProbe {
             images[image].failures.append(failure)
-            if isLoss { images[image].lostAttempts.insert(held.lease.attempt) }
+            if isLoss {
+                images[image].lostAttempts.insert(held.lease.attempt)
+            } else {
+                images[image].chargedWorkers.insert(worker)
+            }
         }
         guard images.endLease(of: image) else { return }
-        let isExhausted =
-            images[image].chargedCount >= tolerance.attemptCountMax
-            || images[image].lostAttempts.count >= tolerance.lossCountMax
-        if isExhausted, !has(.retryForever) {
+        if isExhausted(image), !has(.retryForever) {
             fail(image, images[image].failures.removeLast())
             return
         }
@@ -55,6 +56,25 @@ extension CoordinatorStateMachine {
         images.requeue(image)
         actions.append(.report(.retried(item: image.rawValue, failure: failure)))
         failIfPoisonous(image)
+    }
+
+    /// Whether an image has failed so often that another attempt would be in vain.
+    ///
+    /// Failures of a single worker are that worker's until another one that is there has failed the
+    /// image too.
+    func isExhausted(_ image: ImageNumber) -> Bool {
+        let entry = images[image]
+        if entry.lostAttempts.count >= tolerance.lossCountMax { return true }
+        guard entry.chargedCount >= tolerance.attemptCountMax else { return false }
+        return entry.chargedWorkers.count > 1 || !hasOther(for: image)
+    }
+
+    /// Whether a worker is there that is not charged with an image and understands it.
+    func hasOther(for image: ImageNumber) -> Bool {
+        workers.numbers.contains {
+            workers[$0].isPresent && !images[image].chargedWorkers.contains($0)
+                && !images[image].puzzledWorkers.contains($0)
+        }
     }
 
     /// A lease ended through nobody's fault; without another one the image waits again.

@@ -76,7 +76,7 @@ extension CoordinatorStateMachine {
         if entry.liveCount != holderCount {
             return "has \(holderCount) leases, not \(entry.liveCount)"
         }
-        if entry.chargedCount > tolerance.attemptCountMax + 1 {
+        if entry.chargedCount > tolerance.attemptCountMax + 1, entry.chargedWorkers.count > 2 {
             return "failed \(entry.failures.count) times"
         }
         let counts = entry.status == .leased ? 1...2 : 0...0

@@ -76,16 +76,25 @@ extension CoordinatorStateMachine {
 
     private func nextPending(for worker: WorkerNumber, now: Duration) -> ImageNumber? {
         images.queue.next { image in
-            let failed = images[image].failedWorkers
-            // Not back to a worker that failed it while another is there.
-            return images[image].notBefore <= now
-                && !images[image].puzzledWorkers.contains(worker)
+            let entry = images[image]
+            // Not back to a worker that failed it while another is there; of those that only lost
+            // it, rather any than one whose fault it may have been.
+            return entry.notBefore <= now
+                && !entry.puzzledWorkers.contains(worker)
                 && !workers[worker].holds(image)
-                && (!failed.contains(worker)
-                    || !workers.numbers.contains {
-                        workers[$0].isUsable(now: now) && !failed.contains($0)
-                    })
+                && isLast(worker, of: entry.failedWorkers, now: now)
+                && isLast(worker, of: entry.chargedWorkers, now: now)
         }
+    }
+
+    /// Whether a worker is none of some, or every usable worker is one of them.
+    private func isLast(
+        _ worker: WorkerNumber, of some: Set<WorkerNumber>, now: Duration
+    ) -> Bool {
+        !some.contains(worker)
+            || !workers.numbers.contains {
+                workers[$0].isUsable(now: now) && !some.contains($0)
+            }
     }
 
     /// Whether the others would not be done with all that is pending before this worker is done

@@ -145,8 +145,8 @@ extension CoordinatorStateMachine {
     /// No picture can be made of a result.
     ///
     /// If the decoder is sound, the latents are at fault: what was stored is taken back, the worker
-    /// gets a strike and the image another attempt, unless another result had the same latents;
-    /// then no attempt would bring others.
+    /// gets a strike and the image another attempt. If another worker returned the same latents, or
+    /// this one did and no other is there, no attempt would bring others and the image fails.
     mutating func decodeFailed(
         _ image: ImageNumber, reason: String, isDecoderSound: Bool, now: Duration
     ) {
@@ -163,17 +163,21 @@ extension CoordinatorStateMachine {
             worker: workers[maker].name, attempt: lease.attempt,
             reason: "decoding failed: \(reason)")
         let sha256 = images[image].sha256
-        let isAgreed = images[image].undecodable.contains { $0.sha256 == sha256 }
-        images[image].undecodable.append((lease, sha256))
         images[image].failedWorkers.insert(maker)
+        images[image].chargedWorkers.insert(maker)
+        images[image].failures.append(failure)
+        let isAlone = !hasOther(for: image)
+        let isAgreed = images[image].undecodable.contains {
+            $0.sha256 == sha256 && ($0.maker != maker || isAlone)
+        }
+        images[image].undecodable.append((lease, sha256, maker))
         reopen(image)
         if images[image].isUnwanted {
             images.cancel(image)
             actions.append(.report(.cancelled(item: image.rawValue)))
-        } else if isAgreed || images[image].chargedCount + 1 >= tolerance.attemptCountMax {
-            fail(image, failure)
+        } else if isAgreed || isExhausted(image) {
+            fail(image, images[image].failures.removeLast())
         } else {
-            images[image].failures.append(failure)
             images[image].notBefore = retryTime(of: image, now: now)
             actions.append(.report(.retried(item: image.rawValue, failure: failure)))
             callBack(now: now)

@@ -43,6 +43,8 @@ struct ImageTable {
         var lostAttempts: Set<Int> = []
         /// Workers that failed it.
         var failedWorkers: Set<WorkerNumber> = []
+        /// Those of them with failures that may be the image's own fault.
+        var chargedWorkers: Set<WorkerNumber> = []
         /// Those of them that do not understand its request: they do not get it again.
         var puzzledWorkers: Set<WorkerNumber> = []
         /// What it fails with when no worker is left that understands it.
@@ -61,8 +63,8 @@ struct ImageTable {
         fileprivate(set) var filledBy: Lease?
         /// Whether its batch was cancelled.
         fileprivate(set) var isUnwanted = false
-        /// Results that could not be decoded.
-        var undecodable: [(lease: Lease, sha256: [UInt8])] = []
+        /// Results that could not be decoded, and who sampled them.
+        var undecodable: [(lease: Lease, sha256: [UInt8], maker: WorkerNumber)] = []
 
         /// Failures that may be its own fault.
         var chargedCount: Int { failures.count - lostAttempts.count }

@@ -74,8 +74,11 @@ struct RegisteredWorker {
 
     /// Whether it takes images now or when it is done with those it has.
     func isUsable(now: Duration) -> Bool {
-        phase == .ready && !isDraining && now >= pausedUntil ?? .zero && !isStuck
+        isPresent && now >= pausedUntil ?? .zero && !isStuck
     }
+
+    /// Whether it is connected and takes images, if not at the moment.
+    var isPresent: Bool { phase == .ready && !isDraining }
 
     /// Whether a lease expired and it has not answered.
     var isStuck: Bool { leases.contains { $0.recall == .expired } }

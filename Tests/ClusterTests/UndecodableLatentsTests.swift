@@ -81,6 +81,44 @@ import WireProtocol
         #expect(end.last == .end)
     }
 
+    /// The other worker is there, if busy: one that always returns the same fails no image.
+    @Test func oneWorkerAloneFailsNoImage() throws {
+        var subject = Subject(workers: 2, images: 2) {
+            $0.tolerance.quarantine = .zero
+            $0.tolerance.probeCountMax = .max
+        }
+        _ = subject(.start)
+        var leases = Subject.leases(subject.join(1)).map(\.lease)
+        let busy = try #require(Subject.leases(subject.join(2)).first?.lease)
+        var falseCount = 0
+        for second in 1...400 where falseCount < 5 {
+            subject.now = .seconds(second)
+            var actions: [Subject.Action] = []
+            for lease in leases {
+                // A copy of the other one's image is sampled rightly.
+                let isFalse = lease.item == 0
+                actions += try subject.result(1, lease, salt: isFalse ? 5 : 0)
+                guard isFalse else { continue }
+                actions += subject(Self.failed(0))
+                falseCount += 1
+            }
+            for id in [1, 2] as [ConnectionID] { actions += subject.hear(id, .ping(1)) }
+            actions += subject(.tick)
+            let isOver = Subject.reports(actions).contains {
+                if case .failed = $0 { true } else { false }
+            }
+            #expect(!isOver)
+            leases = Subject.leases(actions).filter { $0.id == 1 }.map(\.lease)
+        }
+        #expect(falseCount == 5)
+        _ = subject.hear(2, .nak(busy, WireReason(.cancelled, "as asked")))
+        subject.now += .seconds(60)
+        let last = try #require(Subject.leases(subject(.tick)).first)
+        #expect(last.id == 2 && last.lease.item == 0)
+        _ = try subject.result(2, last.lease)
+        #expect(subject.machine.failures.isEmpty)
+    }
+
     /// A decoder that decodes nothing is no worker's fault, and no attempt would help.
     @Test func aBrokenDecoderBlamesNobody() throws {
         var subject = Subject(workers: 1, images: 2)
