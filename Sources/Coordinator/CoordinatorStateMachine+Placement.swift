@@ -76,25 +76,25 @@ extension CoordinatorStateMachine {
 
     private func nextPending(for worker: WorkerNumber, now: Duration) -> ImageNumber? {
         images.queue.next { image in
-            let entry = images[image]
-            // Not back to a worker that failed it while another is there; of those that only lost
-            // it, rather any than one whose fault it may have been.
-            return entry.notBefore <= now
-                && !entry.puzzledWorkers.contains(worker)
-                && !workers[worker].holds(image)
-                && isLast(worker, of: entry.failedWorkers, now: now)
-                && isLast(worker, of: entry.chargedWorkers, now: now)
+            guard images[image].notBefore <= now, let doubt = doubt(of: worker, with: image),
+                !workers[worker].holds(image)
+            else { return false }
+            // Not back to a worker that failed it while a better one is there.
+            return doubt == 0
+                || !workers.numbers.contains { other in
+                    workers[other].isUsable(now: now)
+                        && self.doubt(of: other, with: image).map { $0 < doubt } ?? false
+                }
         }
     }
 
-    /// Whether a worker is none of some, or every usable worker is one of them.
-    private func isLast(
-        _ worker: WorkerNumber, of some: Set<WorkerNumber>, now: Duration
-    ) -> Bool {
-        !some.contains(worker)
-            || !workers.numbers.contains {
-                workers[$0].isUsable(now: now) && !some.contains($0)
-            }
+    /// How little a worker is to be trusted with an image: 0 if it never failed it, 1 if it was
+    /// lost with it, 2 if its failures may have been its own fault; `nil` if it does not understand
+    /// it.
+    private func doubt(of worker: WorkerNumber, with image: ImageNumber) -> Int? {
+        if images[image].puzzledWorkers.contains(worker) { return nil }
+        if images[image].chargedWorkers.contains(worker) { return 2 }
+        return images[image].failedWorkers.contains(worker) ? 1 : 0
     }
 
     /// Whether the others would not be done with all that is pending before this worker is done
