@@ -81,6 +81,6 @@ extension CoordinatorStateMachine {
         }
         let counts = entry.status == .leased ? 1...2 : 0...0
         return counts.contains(entry.liveCount)
-            ? nil : "is \(entry.status) and leased \(entry.liveCount) times"
+            ? nil : "is \(entry.status), with \(entry.liveCount) live leases"
     }
 }

@@ -81,8 +81,9 @@ package struct Scenario: Sendable {
     package init(seed: UInt64, weather: Weather? = nil, bug: PlantedBug? = nil) {
         var random = SplitMix64(seed: seed)
         self.seed = seed
-        let weathers: [Weather] = [.calm, .poison, .lies, .batches, .storm]
-        self.weather = weather ?? weathers[min(4, Int(seed % 8))]
+        let weathers: [Weather] = [.calm, .poison, .lies, .storm, .batches]
+        let day = Int(seed % 8)
+        self.weather = weather ?? (day < weathers.count ? weathers[day] : .storm)
         self.bug = bug
         let count = random.between(1...14)
         // Now and then images that take longer than a lease may go without a step.
