@@ -35,10 +35,8 @@ struct ModelsCommand: AsyncParsableCommand {
     }
 
     private static func line(_ entry: ModelFolder.Entry) -> String {
-        var options = ModelOptions()
-        options.model = entry.path
         do {
-            let model = try options.open().source
+            let model = try ModelOptions.parse(["--model=\(entry.path)"]).open().source
             let kind = try ModelKind(of: model)
             let record = ModelRecord(
                 name: entry.name, fingerprint: try ModelFingerprint(of: model))

@@ -67,7 +67,8 @@ extension EndToEndTests {
             let studio = try Studio()
             let model = try checkpoint(studio)
             let worker = try await studio.worker(
-                "-m", studio.directory.file(model[1]), model[2], model[3], "--prediction", "v")
+                "-m", studio.directory.file(model[1]), model[2], model[3], "--prediction",
+                "epsilon")
             let hosts = try studio.hosts(worker.address)
             let ending = try await studio.start(
                 model + ["--workers", hosts, "-p", "a red house"]
@@ -88,7 +89,7 @@ extension EndToEndTests {
             ).ending()
             #expect(list.code == 0, "\(list)")
             let lines = list.output.split(separator: "\n")
-            #expect(lines.count == 2, "\(list)")
+            try #require(lines.count == 2, "\(list)")
             #expect(lines[0].hasPrefix("own  ") && lines[0].contains("own shape"), "\(list)")
             #expect(lines[1].hasPrefix("wrong  ") && lines[1].contains("pickle"), "\(list)")
             let ending = try await studio.draw(
