@@ -71,7 +71,7 @@ let compute: [Target] = [
             .copy("Resources/postcards"), .copy("Resources/judge"), .copy("Resources/clip"),
             .copy("Resources/clip-vocabulary"),
         ]),
-    library("ImageCodec", ["CPNG", "CZlib"]),
+    library("ImageCodec", ["GenerationTypes", "CPNG", "CZlib"]),
 ]
 
 let cluster: [Target] = [
@@ -167,7 +167,7 @@ let testTargets: [Target] = [
             "RunStore", "GenerationTypes", "WireProtocol", "DiskFaults", "TestSupport",
             .product(name: "GRDB", package: "GRDB.swift"),
         ]),
-    tests("ImageCodecTests", ["ImageCodec", "TestSupport"]),
+    tests("ImageCodecTests", ["ImageCodec", "GenerationTypes", "TestSupport"]),
     .target(
         name: "WireFuzzing",
         dependencies: [

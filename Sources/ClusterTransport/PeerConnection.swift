@@ -143,7 +143,6 @@ package final class PeerConnection: Sendable {
     private func write() async throws {
         for await message in outbox {
             let frame = message.frame()
-            counter.sent(frame.header)
             // Awaiting the flush keeps one message in the socket's buffer and the rest in ours,
             // and makes sure that a final GOODBYE has been sent before the channel closes.
             try await channel.channel.writeAndFlush(ByteBuffer(bytes: frame.encoded()))

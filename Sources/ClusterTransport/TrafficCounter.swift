@@ -1,40 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 import Synchronization
 import WireProtocol
 
 /// Counts the bytes of a group of connections; shared by their handlers.
 package final class TrafficCounter: Sendable {
-    private let traffic = Mutex(ClusterTraffic())
+    private let counts = Mutex(ByteCounts())
 
-    /// Starts at zero.
+    /// Starts at nothing.
     package init() {}
 
-    /// The counts so far.
-    package var snapshot: ClusterTraffic { traffic.withLock { $0 } }
+    /// What was counted so far.
+    package var snapshot: ByteCounts { counts.withLock { $0 } }
 
     func received(byteCount: Int) {
-        traffic.withLock { $0.receivedByteCount += byteCount }
+        counts.withLock { $0.received += byteCount }
     }
 
     func sent(byteCount: Int) {
-        traffic.withLock { $0.sentByteCount += byteCount }
+        counts.withLock { $0.sent += byteCount }
     }
 
+    /// Counts the latents of a RESULT frame.
     func received(_ header: FrameHeader) {
-        let rawByteCount = WireLimits.headerByteCount + header.contentByteCount
-        traffic.withLock {
-            $0.receivedRawByteCount += rawByteCount
-            guard header.type == .result else { return }
-            $0.resultCount += 1
-            $0.resultByteCount += WireLimits.headerByteCount + header.payloadByteCount
-            $0.resultRawByteCount += rawByteCount
-        }
-    }
-
-    func sent(_ header: FrameHeader) {
-        traffic.withLock {
-            $0.sentRawByteCount += WireLimits.headerByteCount + header.contentByteCount
+        guard header.type == .result else { return }
+        counts.withLock {
+            $0.latents += WireLimits.headerByteCount + header.contentByteCount
+            $0.compressedLatents += WireLimits.headerByteCount + header.payloadByteCount
         }
     }
 }

@@ -46,7 +46,7 @@ package final class Coordinator: Sendable {
     }
 
     /// Bytes on all connections so far.
-    package var traffic: ClusterTraffic { counter.snapshot }
+    package var traffic: ByteCounts { counter.snapshot }
 
     /// Submits images, also before `start`; without effect after `drain`, `cancel` or the end.
     ///

@@ -20,7 +20,7 @@ actor CoordinatorEngine {
     private var dismissed: Set<ConnectionID> = []
     private var completedCount = 0
     /// Images that failed, with their reasons; `nil` where they are only reported.
-    private var failures: [Int: [AttemptFailure]]?
+    private var failures: [Int: [FailedAttempt]]?
     private var timer: Scheduled<Void>?
     private var timerDeadline: Duration?
     private var lastLook = Duration.zero
@@ -32,7 +32,7 @@ actor CoordinatorEngine {
     /// - Parameter failures: images that failed in earlier sessions; `nil` if failures are not kept.
     init(
         machine: Machine, stages: CoordinatorStages, loop: any EventLoop,
-        failures: [Int: [AttemptFailure]]?, logger: Logger
+        failures: [Int: [FailedAttempt]]?, logger: Logger
     ) {
         self.machine = machine
         self.stages = stages
@@ -53,9 +53,6 @@ actor CoordinatorEngine {
     func verdict(
         _ summary: CoordinatorSummary
     ) -> Result<CoordinatorSummary, CoordinatorError> {
-        if let reason = machine.storeFailure {
-            return .failure(.consumerFailed(StoreError(reason), summary))
-        }
         if machine.wasCancelled { return .failure(.cancelled(summary)) }
         // Without a record of failures, each was reported and is its submitter's concern.
         guard machine.ranOutOfWorkers, failures != nil else { return .success(summary) }

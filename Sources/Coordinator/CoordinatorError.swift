@@ -8,7 +8,7 @@ package enum CoordinatorError: Error {
     case noUsableWorker(reasons: [String], summary: CoordinatorSummary)
     /// The user gave up, or the task was cancelled.
     case cancelled(CoordinatorSummary)
-    /// Whoever takes the pictures threw this, and the run was given up.
+    /// The store or the consumer of pictures threw this, and the run ended.
     case consumerFailed(any Error, CoordinatorSummary)
 
     /// What was done before the run ended; `nil` if it did not begin.
@@ -35,16 +35,5 @@ extension CoordinatorError: CustomStringConvertible {
             \(reasons.map { "  " + $0 }.joined(separator: "\n"))
             """
         }
-    }
-}
-
-/// Results can't be put on the disk.
-package struct StoreError: Error, CustomStringConvertible {
-    /// What the system said, and for which file.
-    package var description: String
-
-    /// Makes an error with a sentence for people.
-    package init(_ description: String) {
-        self.description = description
     }
 }

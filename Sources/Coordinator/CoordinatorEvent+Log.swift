@@ -73,10 +73,12 @@ extension CoordinatorEvent {
                 "image": "\(item)", "worker.id": "\(failure.worker)",
                 "attempt": "\(failure.attempt)", "reason": "\(failure.reason)",
             ]
-        case .completed(let item, let worker, let attempt, let timings, let sha256):
+        case .completed(let result):
             [
-                "image": "\(item)", "worker.id": "\(worker)", "attempt": "\(attempt)",
-                "seconds": "\(timings.samplingSeconds)", "sha256": "\(sha256)",
+                "image": "\(result.image)", "worker.id": "\(result.worker)",
+                "attempt": "\(result.attempt)",
+                "seconds": "\(result.facts.timings.samplingSeconds)",
+                "sha256": "\(Hexadecimal.text(result.facts.sha256))",
             ]
         case .failed(let item, let failures):
             [

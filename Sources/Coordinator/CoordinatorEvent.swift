@@ -31,12 +31,11 @@ package enum CoordinatorEvent: Sendable, Equatable {
     /// Reported once for each reason, however many images have it.
     case notUnderstood(item: Int, worker: String, reason: String)
     /// An attempt failed, and the image waits for another.
-    case retried(item: Int, failure: AttemptFailure)
+    case retried(item: Int, failure: FailedAttempt)
     /// The latents of an image are stored; decoding comes next.
-    case completed(
-        item: Int, worker: String, attempt: Int, timings: GenerationTimings, sha256: String)
+    case completed(ImageResult)
     /// An image has no result, for these reasons.
-    case failed(item: Int, failures: [AttemptFailure])
+    case failed(item: Int, failures: [FailedAttempt])
     /// An image's batch was cancelled, and it will have no result.
     case cancelled(item: Int)
     /// Two workers of one kernel class returned different latents for one request: one of them is
@@ -66,38 +65,5 @@ package struct WorkerDescription: Sendable, Equatable {
         self.kernelClass = kernelClass
         self.coreCount = coreCount
         self.memoryByteCount = memoryByteCount
-    }
-}
-
-/// A failed attempt at an image.
-package struct AttemptFailure: Sendable, Equatable, CustomStringConvertible {
-    /// Who tried; empty when no worker did.
-    package var worker: String
-    /// Which attempt, from 1; 0 when no worker tried.
-    package var attempt: Int
-    /// One sentence.
-    package var reason: String
-
-    /// Makes a record.
-    package init(worker: String, attempt: Int, reason: String) {
-        self.worker = worker
-        self.attempt = attempt
-        self.reason = reason
-    }
-
-    /// Why images fail when all workers are gone: no fault of theirs, a later session may try again.
-    static let noWorkerLeft = AttemptFailure(
-        worker: "", attempt: 0, reason: "no usable worker is left")
-
-    /// Why an image fails that every remaining worker has given back.
-    static func notUnderstood(by worker: String, reason: String) -> AttemptFailure {
-        AttemptFailure(
-            worker: "", attempt: 0,
-            reason: "no worker can draw it; \(worker) says: \(reason)")
-    }
-
-    /// As people read it: `host:7400, attempt 2: no step progress for 60 s`.
-    package var description: String {
-        worker.isEmpty ? reason : "\(worker), attempt \(attempt): \(reason)"
     }
 }

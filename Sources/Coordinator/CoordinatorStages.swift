@@ -65,8 +65,8 @@ struct CoordinatorStages: Sendable {
 
     /// Waits until everything is on the disk and every event has been told; ends the threads.
     ///
-    /// - Returns: why something could not be stored, if that happened.
-    func shutDown() async -> String? {
+    /// - Returns: the store's own error, if something could not be stored.
+    func shutDown() async -> (any Error)? {
         await decoder?.shutDown()
         let problem = await store.shutDown()
         await relay.finish()

@@ -13,7 +13,7 @@ extension CoordinatorStateMachine {
                 try image.request.validate()
             } catch {
                 fail(
-                    image.number, AttemptFailure(worker: "", attempt: 0, reason: error.description))
+                    image.number, FailedAttempt(reason: error.description))
             }
         }
         if images.openCount > 0 { callBack(now: now) }
@@ -34,7 +34,7 @@ extension CoordinatorStateMachine {
     ) {
         let image = held.image
         guard images[image].status == .leased else { return }
-        let failure = AttemptFailure(
+        let failure = FailedAttempt(
             worker: workers[worker].name, attempt: held.lease.attempt, reason: reason)
         images[image].failedWorkers.insert(worker)
         distrustCheckpoint(of: held)
@@ -84,7 +84,7 @@ extension CoordinatorStateMachine {
         failIfPoisonous(image)
     }
 
-    mutating func fail(_ image: ImageNumber, _ failure: AttemptFailure) {
+    mutating func fail(_ image: ImageNumber, _ failure: FailedAttempt) {
         let liveCount = images.fail(image, failure)
         if liveCount > 0 { voidLeases(of: image) }
         actions.append(
@@ -92,8 +92,8 @@ extension CoordinatorStateMachine {
     }
 
     /// Images that failed and are not forgotten, with their reasons; for tests.
-    package var failures: [ImageNumber: [AttemptFailure]] {
-        var failures: [ImageNumber: [AttemptFailure]] = [:]
+    package var failures: [ImageNumber: [FailedAttempt]] {
+        var failures: [ImageNumber: [FailedAttempt]] = [:]
         for image in images.numbers where images[image].status == .failed {
             failures[image] = images[image].failures
         }

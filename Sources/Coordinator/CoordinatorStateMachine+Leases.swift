@@ -198,7 +198,7 @@ extension CoordinatorStateMachine {
         }
         fail(
             held.image,
-            AttemptFailure(
+            FailedAttempt(
                 worker: workers[worker].name, attempt: lease.attempt, reason: reason.text))
     }
 

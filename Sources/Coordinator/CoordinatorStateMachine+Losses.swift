@@ -97,7 +97,7 @@ extension CoordinatorStateMachine {
         guard images[image].status == .pending, !has(.noPoisonBreaker) else { return }
         guard let count = convicts(images[image].kills) else { return }
         let reason = "given up: \(count) workers ended at the same step of it"
-        fail(image, AttemptFailure(worker: "", attempt: 0, reason: reason))
+        fail(image, FailedAttempt(reason: reason))
     }
 
     /// When an image whose attempt failed may be tried again.

@@ -93,12 +93,11 @@ extension CoordinatorStateMachine {
     }
 
     private mutating func announce(_ stored: StoringResult, of image: ImageNumber) {
-        let result = stored.result
         actions.append(
             .report(
                 .completed(
-                    item: image.rawValue, worker: stored.worker, attempt: result.lease.attempt,
-                    timings: result.timings, sha256: Hexadecimal.text(result.sha256))))
+                    stored.result.imageResult(
+                        of: image, worker: stored.worker, kernelClass: stored.kernelClass))))
     }
 
     mutating func stored(_ image: ImageNumber) {
@@ -156,10 +155,10 @@ extension CoordinatorStateMachine {
         else {
             fail(
                 image,
-                AttemptFailure(worker: "", attempt: 0, reason: "decoding failed: \(reason)"))
+                FailedAttempt(reason: "decoding failed: \(reason)"))
             return
         }
-        let failure = AttemptFailure(
+        let failure = FailedAttempt(
             worker: workers[maker].name, attempt: lease.attempt,
             reason: "decoding failed: \(reason)")
         let sha256 = images[image].sha256

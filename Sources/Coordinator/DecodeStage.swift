@@ -54,17 +54,13 @@ struct DecodeStage: Sendable {
         let begin = clock.now
         do {
             let image = try picture?.image ?? decoder.decode(result.latents)
-            let seconds = picture?.seconds ?? (clock.now - begin).seconds
             return .image(
                 FinishedImage(
-                    item: stored.image.rawValue, request: stored.request, latents: result.latents,
-                    image: image,
-                    worker: stored.worker, kernelClass: stored.kernelClass,
-                    attempt: result.lease.attempt,
-                    resumedStep: result.resumedStep, timings: result.timings,
-                    tokenMerging: result.tokenMerging,
-                    decodeSeconds: seconds, workerDecodeClass: picture?.kernelClass,
-                    sha256: Hexadecimal.text(result.sha256)))
+                    result: result.imageResult(
+                        of: stored.image, worker: stored.worker, kernelClass: stored.kernelClass),
+                    request: stored.request, latents: result.latents, image: image,
+                    decodeSeconds: picture?.seconds ?? (clock.now - begin).seconds,
+                    workerDecodeClass: picture?.kernelClass))
         } catch {
             return .failure(
                 stored.image, reason: "\(error)", isDecoderSound: isSound(for: result.latents))

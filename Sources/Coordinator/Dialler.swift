@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ClusterTransport
+import GenerationTypes
 import NIOCore
 
 /// Connects to workers and serves the connections, each in a task of its own.
@@ -31,5 +32,5 @@ struct Dialler: Sendable {
     }
 
     /// Bytes on all connections so far.
-    var traffic: ClusterTraffic { counter.snapshot }
+    var traffic: ByteCounts { counter.snapshot }
 }

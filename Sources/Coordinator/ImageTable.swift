@@ -38,7 +38,7 @@ struct ImageTable {
         /// Leases that may bring its result.
         fileprivate(set) var liveCount = 0
         fileprivate(set) var attemptCount = 0
-        var failures: [AttemptFailure] = []
+        var failures: [FailedAttempt] = []
         /// Attempts that ended because the worker was lost; they are in `failures` too.
         var lostAttempts: Set<Int> = []
         /// Workers that failed it.
@@ -48,7 +48,7 @@ struct ImageTable {
         /// Those of them that do not understand its request: they do not get it again.
         var puzzledWorkers: Set<WorkerNumber> = []
         /// What it fails with when no worker is left that understands it.
-        var puzzle: AttemptFailure?
+        var puzzle: FailedAttempt?
         /// Not leased again before this.
         var notBefore = Duration.zero
         /// Ends of workers that sampled it.
@@ -230,7 +230,7 @@ extension ImageTable {
     /// Gives an image up.
     ///
     /// - Returns: how many live leases it had.
-    mutating func fail(_ number: ImageNumber, _ failure: AttemptFailure) -> Int {
+    mutating func fail(_ number: ImageNumber, _ failure: FailedAttempt) -> Int {
         self[number].failures.append(failure)
         return end(number, .failed)
     }

@@ -9,5 +9,5 @@ package protocol LatentDecoding: Sendable {
     /// Decodes one image with the VAE.
     ///
     /// - Throws: the image's slot fails with the error's description; other images go on.
-    func decode(_ latents: GeneratedLatents) throws -> DecodedImage
+    func decode(_ latents: GeneratedLatents) throws -> RGBImage
 }

@@ -7,7 +7,7 @@ package struct ResumedRun: Sendable {
     /// Images with a stored result, and its SHA-256.
     package var completed: [Int: [UInt8]]
     /// Images that were given up, with their reasons.
-    package var failed: [Int: [AttemptFailure]]
+    package var failed: [Int: [FailedAttempt]]
     /// Which session of the run this is, from 1.
     package var session: Int
     /// The key by which leases are known again; `nil` makes one, and then no lease of an earlier
@@ -20,7 +20,7 @@ package struct ResumedRun: Sendable {
 
     /// A run that begins, or one that resumes from what was stored.
     package init(
-        completed: [Int: [UInt8]] = [:], failed: [Int: [AttemptFailure]] = [:],
+        completed: [Int: [UInt8]] = [:], failed: [Int: [FailedAttempt]] = [:],
         session: Int = 1, leaseKey: [UInt8]? = nil, instance: [UInt8]? = nil,
         checkpoints: [Int: SamplingCheckpoint] = [:]
     ) {

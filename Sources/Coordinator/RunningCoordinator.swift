@@ -55,9 +55,7 @@ package struct RunningCoordinator: Sendable {
             summary.traffic = dialler.traffic
             summary.seconds = (ContinuousClock.now - begin).seconds
             if let consumerError { return .failure(.consumerFailed(consumerError, summary)) }
-            if let storeProblem {
-                return .failure(.consumerFailed(StoreError(storeProblem), summary))
-            }
+            if let storeProblem { return .failure(.consumerFailed(storeProblem, summary)) }
             if Task.isCancelled { return .failure(.cancelled(summary)) }
             return await engine.verdict(summary)
         }
@@ -101,7 +99,7 @@ package struct RunningCoordinator: Sendable {
                     await engine.handle(.cancel)
                     return (decodeSeconds, error)
                 }
-                await engine.consumed(ImageNumber(image.item))
+                await engine.consumed(image.result.image)
             }
         }
         return (decodeSeconds, nil)

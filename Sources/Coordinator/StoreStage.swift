@@ -5,13 +5,13 @@ import NIOPosix
 import Synchronization
 import WireProtocol
 
-/// Puts results and failures on the disk before anybody hears of them, many at a time.
+/// Makes results and failures durable before they are reported, many at a time.
 ///
-/// Files are written and synchronised on several threads; then everything that waits is booked in
-/// one transaction, so that hundreds of results per second cost one synchronisation of the account.
+/// Files are written and synchronised on several threads; then everything that waits is stored in
+/// one transaction, so that hundreds of results per second cost one synchronisation of the database.
 /// Without a store everything is passed on at once.
 struct StoreStage: Sendable {
-    /// Who hears what when it is on the disk.
+    /// Where events go once they are on the disk.
     struct Outputs: Sendable {
         var emit: @Sendable (CoordinatorStateMachine.Event) -> Void
         var report: @Sendable (CoordinatorEvent) -> Void
@@ -19,10 +19,11 @@ struct StoreStage: Sendable {
 
     fileprivate enum Input: Sendable {
         /// Its latents are written.
-        case result(ResultEntry)
-        case broken(item: Int, reason: String)
-        /// What was stored of an image is worth nothing.
-        case forgotten(item: Int)
+        case result(ImageResult)
+        /// Its latents could not be written.
+        case unwritten(ImageNumber, reason: String)
+        /// The stored result of an image is unusable.
+        case forgotten(ImageNumber)
         case event(CoordinatorEvent)
     }
 
@@ -30,9 +31,11 @@ struct StoreStage: Sendable {
         var inputs: [Input] = []
         var isScheduled = false
         /// The newest checkpoints that wait for the disk, by image.
-        var checkpoints: [Int: SamplingCheckpoint] = [:]
-        /// Why something could not be put on the disk; nothing is tried after that.
-        var problem: String?
+        var checkpoints: [ImageNumber: SamplingCheckpoint] = [:]
+        /// Why a commit failed; nothing is committed after that.
+        var commitProblem: (any Error)?
+        /// Why latents could not be written.
+        var writeProblem: (any Error)?
     }
 
     /// A synchronisation takes a millisecond or more, of which the processor sleeps most.
@@ -62,28 +65,23 @@ struct StoreStage: Sendable {
         _ image: ImageNumber, _ result: LatentResult, worker: String, kernelClass: String
     ) {
         guard let store else { return outputs.emit(.stored(item: image)) }
-        let item = image.rawValue
         writers.submit { [self] state in
             guard state == .active else { return }
             do {
                 try store.write(result.latents, sha256: result.sha256)
                 enqueue(
                     .result(
-                        ResultEntry(
-                            item: item, worker: worker, kernelClass: kernelClass,
-                            attempt: result.lease.attempt, resumedStep: result.resumedStep,
-                            timings: result.timings,
-                            tokenMerging: result.tokenMerging, latents: result.latents,
-                            sha256: result.sha256)))
+                        result.imageResult(of: image, worker: worker, kernelClass: kernelClass)))
             } catch {
-                enqueue(.broken(item: item, reason: "\(error)"))
+                queue.value.withLock { $0.writeProblem = $0.writeProblem ?? error }
+                enqueue(.unwritten(image, reason: "\(error)"))
             }
         }
     }
 
-    /// Takes back what was stored of an image.
+    /// Takes back the stored result of an image.
     func forget(_ image: ImageNumber) {
-        if store != nil { enqueue(.forgotten(item: image.rawValue)) }
+        if store != nil { enqueue(.forgotten(image)) }
     }
 
     /// Keeps a checkpoint; one that can't be kept costs nothing but steps.
@@ -92,15 +90,14 @@ struct StoreStage: Sendable {
     /// memory.
     func keep(_ image: ImageNumber, _ checkpoint: SamplingCheckpoint) {
         guard let store else { return }
-        let item = image.rawValue
         let waits = queue.value.withLock {
-            $0.checkpoints.updateValue(checkpoint, forKey: item) != nil
+            $0.checkpoints.updateValue(checkpoint, forKey: image) != nil
         }
         guard !waits else { return }
         committer.submit { [queue] state in
-            let newest = queue.value.withLock { $0.checkpoints.removeValue(forKey: item) }
+            let newest = queue.value.withLock { $0.checkpoints.removeValue(forKey: image) }
             guard state == .active, let newest else { return }
-            try? store.keep(newest, of: item)
+            try? store.keep(newest, of: image)
         }
     }
 
@@ -112,15 +109,15 @@ struct StoreStage: Sendable {
 
     /// Waits until everything is on the disk and passed on; ends the threads.
     ///
-    /// - Returns: why something could not be put there, if that happened.
-    func shutDown() async -> String? {
+    /// - Returns: the store's own error, if something could not be stored.
+    func shutDown() async -> (any Error)? {
         // The only error is that they were shut down before. What writers queue comes first.
         try? await writers.shutdownGracefully()
         await withCheckedContinuation { continuation in
             committer.submit { _ in continuation.resume() }
         }
         try? await committer.shutdownGracefully()
-        return queue.value.withLock(\.problem)
+        return queue.value.withLock { $0.commitProblem ?? $0.writeProblem }
     }
 
     private func enqueue(_ input: Input) {
@@ -135,37 +132,37 @@ struct StoreStage: Sendable {
     private func drain() {
         let (inputs, problem) = queue.value.withLock { queue in
             defer { (queue.inputs, queue.isScheduled) = ([], false) }
-            return (queue.inputs, queue.problem)
+            return (queue.inputs, queue.commitProblem)
         }
         let entries = inputs.flatMap(\.entries)
         if let problem = problem ?? commit(entries) {
-            queue.value.withLock { $0.problem = problem }
-            for item in Set(entries.map(\.item)).sorted() {
-                outputs.emit(.storeFailed(item: ImageNumber(item), reason: problem))
+            queue.value.withLock { $0.commitProblem = problem }
+            for image in Set(entries.map(\.image)).sorted() {
+                outputs.emit(.storeFailed(item: image, reason: "\(problem)"))
             }
             return
         }
         for input in inputs {
             switch input {
-            case .result(let entry): outputs.emit(.stored(item: ImageNumber(entry.item)))
-            case .broken(let item, let reason):
-                outputs.emit(.storeFailed(item: ImageNumber(item), reason: reason))
+            case .result(let result): outputs.emit(.stored(item: result.image))
+            case .unwritten(let image, let reason):
+                outputs.emit(.storeFailed(item: image, reason: reason))
             case .event(let event): outputs.report(event)
             case .forgotten: break
             }
         }
     }
 
-    /// An error of the disk is never tried again: what it left there is not known.
+    /// A disk error is never retried: what it left on the disk is not known.
     ///
     /// - Returns: what went wrong.
-    private func commit(_ entries: [RunEntry]) -> String? {
+    private func commit(_ entries: [RunEntry]) -> (any Error)? {
         guard !entries.isEmpty else { return nil }
         do {
             try store?.commit(entries)
             return nil
         } catch {
-            return "\(error)"
+            return error
         }
     }
 }
@@ -174,26 +171,17 @@ extension StoreStage.Input {
     /// What has to be on the disk before this is passed on.
     fileprivate var entries: [RunEntry] {
         switch self {
-        case .result(let entry): [.result(entry)]
-        case .forgotten(let item): [.forgotten(item: item)]
+        case .result(let result): [.result(result)]
+        case .forgotten(let image): [.forgotten(image)]
         case .event(.retried(let item, let failure)):
-            [.failure(item: item, failure, isFinal: false)]
-        // Earlier failures of the image were booked when they happened.
+            [.failure(ImageNumber(item), failure, isFinal: false)]
+        // Earlier failures of the image were stored when they happened.
         case .event(.failed(let item, let failures)):
             failures.last.map { failure in
-                failure == .noWorkerLeft ? [] : [.failure(item: item, failure, isFinal: true)]
+                failure == .noWorkerLeft
+                    ? [] : [.failure(ImageNumber(item), failure, isFinal: true)]
             } ?? []
-        case .event, .broken: []
-        }
-    }
-}
-
-extension RunEntry {
-    /// The image it is about.
-    fileprivate var item: Int {
-        switch self {
-        case .result(let entry): entry.item
-        case .failure(let item, _, _), .forgotten(let item): item
+        case .event, .unwritten: []
         }
     }
 }

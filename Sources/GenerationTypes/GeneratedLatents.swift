@@ -36,4 +36,7 @@ public struct GenerationTimings: Sendable, Equatable, Codable {
         self.textEncodingSeconds = textEncodingSeconds
         self.samplingSeconds = samplingSeconds
     }
+
+    /// Both times.
+    public var totalSeconds: Double { textEncodingSeconds + samplingSeconds }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 import Glibc
 
 /// How much two pictures of the same size differ.

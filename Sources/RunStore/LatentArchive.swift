@@ -48,20 +48,22 @@ package struct LatentArchive: Sendable {
         try DirectoryNames.synchronize(path)
     }
 
-    /// Reads the latents of a result back; `nil` if their file is gone, cut short or damaged.
+    /// Reads latents back; `nil` if their file is gone, cut short or damaged.
     ///
-    /// - Parameter digest: SHA-256 of bytes.
+    /// - Parameters:
+    ///   - facts: their shape and digest.
+    ///   - digest: SHA-256 of latents.
     package func read(
-        _ result: StoredResult, digest: (GeneratedLatents) -> [UInt8]
+        _ facts: SampledImage.Facts, digest: (GeneratedLatents) -> [UInt8]
     ) -> GeneratedLatents? {
-        let descriptor = open(file(result.sha256), O_RDONLY | O_CLOEXEC)
+        let descriptor = open(file(facts.sha256), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        let byteCount = result.valueCount * MemoryLayout<Float>.stride
+        let byteCount = facts.valueCount * MemoryLayout<Float>.stride
         var status = stat()
         guard fstat(descriptor, &status) == 0, Int(status.st_size) == byteCount else { return nil }
         var isWhole = true
-        let values = [Float](unsafeUninitializedCapacity: result.valueCount) { buffer, count in
+        let values = [Float](unsafeUninitializedCapacity: facts.valueCount) { buffer, count in
             var done = 0
             while done < byteCount, let base = buffer.baseAddress {
                 let address = UnsafeMutableRawPointer(base) + done
@@ -71,12 +73,12 @@ package struct LatentArchive: Sendable {
                 done += part
             }
             isWhole = done == byteCount
-            count = isWhole ? result.valueCount : 0
+            count = isWhole ? facts.valueCount : 0
         }
         guard isWhole else { return nil }
         let latents = GeneratedLatents(
-            channels: result.channels, height: result.height, width: result.width, values: values)
-        return digest(latents) == result.sha256 ? latents : nil
+            channels: facts.channels, height: facts.height, width: facts.width, values: values)
+        return digest(latents) == facts.sha256 ? latents : nil
     }
 
     /// Removes all latents but those of these digests; other files stay.

@@ -91,19 +91,20 @@ extension StoredHistory {
         if try database.layout() > 2 { try database.checkSeal() }
         lives = try Row.fetchAll(database, sql: "SELECT * FROM life ORDER BY number")
             .map(StoredLife.init)
-        (results, pictures, failures) = ([:], [:], [:])
+        (results, pictures, failures, finalFailures) = ([:], [:], [:], [])
         let items = requests.indices
         for row in try Row.fetchAll(database, sql: "SELECT * FROM result") {
-            let result = try StoredResult(row, of: items)
-            results[result.item] = result
+            let result = try ImageResult(row, of: items)
+            results[result.image.rawValue] = result
         }
         for row in try Row.fetchAll(database, sql: "SELECT * FROM picture") {
             let picture = try StoredPicture(row, of: items)
             pictures[picture.item] = picture
         }
         for row in try Row.fetchAll(database, sql: "SELECT * FROM failure ORDER BY number") {
-            let failure = try StoredFailure(row, of: items)
-            failures[failure.item, default: []].append(failure)
+            let item = try row.number("item", in: items)
+            failures[item, default: []].append(try FailedAttempt(row))
+            if try row.value("is_final") { finalFailures.insert(item) }
         }
     }
 }
@@ -142,7 +143,7 @@ extension StoredLife {
     }
 }
 
-extension StoredResult {
+extension ImageResult {
     /// No side of latents is near this.
     private static let sides = 1...(1 << 16)
 
@@ -150,17 +151,18 @@ extension StoredResult {
         let digest = try row.bytes("sha256")
         guard digest.count == 32 else { throw row.damage("sha256") }
         self.init(
-            item: try row.number("item", in: items), worker: try row.value("worker"),
-            kernelClass: try row.value("kernel_class"),
+            image: ImageNumber(try row.number("item", in: items)),
+            worker: try row.value("worker"), kernelClass: try row.value("kernel_class"),
             attempt: try row.number("attempt", in: 0...),
-            resumedStep: try row.number("resumed_step", in: 0...),
-            timings: GenerationTimings(
-                textEncodingSeconds: try row.seconds("text_seconds"),
-                samplingSeconds: try row.seconds("sampling_seconds")),
-            tokenMerging: try row.decoded("token_merging", as: TokenMergeStatistics.self),
-            channels: try row.number("channels", in: Self.sides),
-            height: try row.number("height", in: Self.sides),
-            width: try row.number("width", in: Self.sides), sha256: digest)
+            facts: SampledImage.Facts(
+                channels: try row.number("channels", in: Self.sides),
+                height: try row.number("height", in: Self.sides),
+                width: try row.number("width", in: Self.sides), sha256: digest,
+                timings: GenerationTimings(
+                    textEncodingSeconds: try row.seconds("text_seconds"),
+                    samplingSeconds: try row.seconds("sampling_seconds")),
+                tokenMerging: try row.decoded("token_merging", as: TokenMergeStatistics.self),
+                resumedStep: try row.number("resumed_step", in: 0...)))
     }
 }
 
@@ -175,11 +177,10 @@ extension StoredPicture {
     }
 }
 
-extension StoredFailure {
-    fileprivate init(_ row: Row, of items: Range<Int>) throws {
+extension FailedAttempt {
+    fileprivate init(_ row: Row) throws {
         self.init(
-            item: try row.number("item", in: items), worker: try row.value("worker"),
-            attempt: try row.number("attempt", in: 0...), reason: try row.value("reason"),
-            isFinal: try row.value("is_final"))
+            worker: try row.value("worker"), attempt: try row.number("attempt", in: 0...),
+            reason: try row.value("reason"))
     }
 }

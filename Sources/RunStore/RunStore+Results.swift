@@ -15,46 +15,20 @@ extension RunStore {
         try guarded { try archive.write(latents, sha256: sha256) }
     }
 
-    /// Books results, whose latents are written, and failures, all of them or none.
+    /// Stores results, whose latents are written, and failures, all of them or none.
     ///
-    /// - Parameter forgotten: images whose earlier results count no more.
     /// - Throws: `RunStoreError`.
-    package func commit(
-        results: [StoredResult], failures: [StoredFailure], forgotten: [Int] = []
-    ) throws {
-        if !results.isEmpty { try guarded { try archive.synchronize() } }
-        let encoder = JSONEncoder()
+    package func commit(_ entries: [RunEntry]) throws {
+        let hasResult = entries.contains { if case .result = $0 { true } else { false } }
+        if hasResult { try guarded { try archive.synchronize() } }
         try write { database in
-            for item in forgotten { try database.forgetResult(of: item) }
-            for result in results {
-                let merging = String(
-                    decoding: try encoder.encode(result.tokenMerging), as: UTF8.self)
-                try database.execute(
-                    sql:
-                        "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    arguments: [
-                        result.item, result.worker, result.kernelClass, result.attempt,
-                        result.resumedStep,
-                        result.timings.textEncodingSeconds, result.timings.samplingSeconds,
-                        merging, result.channels, result.height, result.width,
-                        Data(result.sha256),
-                    ])
-                try database.execute(
-                    sql: "DELETE FROM checkpoint WHERE item = ?", arguments: [result.item])
-            }
-            for failure in failures {
-                try database.execute(
-                    sql: """
-                        INSERT INTO failure (item, worker, attempt, reason, is_final)
-                        VALUES (?, ?, ?, ?, ?)
-                        """,
-                    arguments: [
-                        failure.item, failure.worker, failure.attempt, failure.reason,
-                        failure.isFinal,
-                    ])
-                guard failure.isFinal else { continue }
-                try database.execute(
-                    sql: "DELETE FROM checkpoint WHERE item = ?", arguments: [failure.item])
+            for entry in entries {
+                switch entry {
+                case .result(let result): try database.insert(result)
+                case .failure(let image, let failure, let isFinal):
+                    try database.insert(failure, of: image, isFinal: isFinal)
+                case .forgotten(let image): try database.forgetResult(of: image.rawValue)
+                }
             }
         }
     }
@@ -126,7 +100,7 @@ extension RunStore {
     /// Keeps how far an image is, in place of what was kept of it before.
     ///
     /// - Throws: `RunStoreError`.
-    package func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
+    package func keep(_ checkpoint: SamplingCheckpoint, of image: ImageNumber) throws {
         try write { database in
             try database.execute(
                 sql: """
@@ -134,13 +108,45 @@ extension RunStore {
                     SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM result WHERE item = ?)
                     """,
                 arguments: [
-                    item, checkpoint.step, checkpoint.kernelClass, Data(checkpoint.bytes), item,
+                    image.rawValue, checkpoint.step, checkpoint.kernelClass,
+                    Data(checkpoint.bytes), image.rawValue,
                 ])
         }
     }
 }
 
 extension Database {
+    fileprivate func insert(_ result: ImageResult) throws {
+        let (item, facts) = (result.image.rawValue, result.facts)
+        let merging = String(decoding: try JSONEncoder().encode(facts.tokenMerging), as: UTF8.self)
+        try execute(
+            sql: "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            arguments: [
+                item, result.worker, result.kernelClass, result.attempt, facts.resumedStep,
+                facts.timings.textEncodingSeconds, facts.timings.samplingSeconds, merging,
+                facts.channels, facts.height, facts.width, Data(facts.sha256),
+            ])
+        try forgetCheckpoint(of: item)
+    }
+
+    fileprivate func insert(
+        _ failure: FailedAttempt, of image: ImageNumber, isFinal: Bool
+    ) throws {
+        try execute(
+            sql: """
+                INSERT INTO failure (item, worker, attempt, reason, is_final)
+                VALUES (?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                image.rawValue, failure.worker, failure.attempt, failure.reason, isFinal,
+            ])
+        if isFinal { try forgetCheckpoint(of: image.rawValue) }
+    }
+
+    private func forgetCheckpoint(of item: Int) throws {
+        try execute(sql: "DELETE FROM checkpoint WHERE item = ?", arguments: [item])
+    }
+
     fileprivate func forgetResult(of item: Int) throws {
         try execute(sql: "DELETE FROM picture WHERE item = ?", arguments: [item])
         try execute(sql: "DELETE FROM result WHERE item = ?", arguments: [item])

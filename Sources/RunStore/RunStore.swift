@@ -227,7 +227,7 @@ package final class RunStore: Sendable {
     /// Ends a life in order.
     ///
     /// - Throws: `RunStoreError`.
-    package func end(_ life: StoredLife, traffic: StoredTraffic) throws {
+    package func end(_ life: StoredLife, traffic: ByteCounts) throws {
         try write { database in
             try database.execute(
                 sql: """

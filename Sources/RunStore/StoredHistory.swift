@@ -11,11 +11,13 @@ package struct StoredHistory: Sendable {
     /// All lives so far.
     package var lives: [StoredLife]
     /// Results by image.
-    package var results: [Int: StoredResult]
+    package var results: [Int: ImageResult]
     /// Pictures by image.
     package var pictures: [Int: StoredPicture]
-    /// Failed attempts by image, in the order they were booked.
-    package var failures: [Int: [StoredFailure]]
+    /// Failed attempts by image, over all sessions, in the order they were stored.
+    package var failures: [Int: [FailedAttempt]]
+    /// Images whose last failure was final.
+    package var finalFailures: Set<Int>
 
     /// Images that have no outcome yet.
     package var openItems: [Int] {
@@ -29,25 +31,17 @@ package struct StoredHistory: Sendable {
 
     /// Whether an image was given up.
     package func hasFailed(_ item: Int) -> Bool {
-        results[item] == nil && hasFinalFailure(item)
+        results[item] == nil && finalFailures.contains(item)
     }
 
     /// Whether an image has latents of which no picture could be made.
     package func hasFailedToDecode(_ item: Int) -> Bool {
-        results[item] != nil && pictures[item] == nil && hasFinalFailure(item)
-    }
-
-    private func hasFinalFailure(_ item: Int) -> Bool {
-        failures[item]?.contains(where: \.isFinal) ?? false
+        results[item] != nil && pictures[item] == nil && finalFailures.contains(item)
     }
 
     /// Opens again what was given up, as `RunStore.reopenFailures` does on the disk.
     package mutating func reopenFailures() {
-        for item in failures.keys {
-            if hasFailedToDecode(item) { results[item] = nil }
-            for index in failures[item, default: []].indices {
-                failures[item, default: []][index].isFinal = false
-            }
-        }
+        for item in finalFailures where hasFailedToDecode(item) { results[item] = nil }
+        finalFailures = []
     }
 }

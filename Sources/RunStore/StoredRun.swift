@@ -52,24 +52,9 @@ package struct StoredLife: Sendable, Equatable {
     package var startedAt: Double
     /// When it ended in order; `nil` if it did not.
     package var finishedAt: Double?
-    /// Bytes on the wire, as the report has them; 0 if it did not end in order.
-    package var traffic = StoredTraffic()
+    /// Bytes on the wire; 0 if it did not end in order.
+    package var traffic = ByteCounts()
 
     /// So many lives have tokens of their own.
     static let numbers = 1...(1 << 20 - 1)
-}
-
-/// What fell on the wire in one life, in bytes.
-package struct StoredTraffic: Sendable, Equatable {
-    /// Everything that was sent.
-    package var sent = 0
-    /// Everything that was received.
-    package var received = 0
-    /// Latents received, as f32.
-    package var latents = 0
-    /// The same as they travelled.
-    package var compressedLatents = 0
-
-    /// Nothing yet.
-    package init() {}
 }

@@ -125,7 +125,10 @@ struct GenerationThread: Sendable {
             if flag.isSet { return cancelled(job) }
         }
         return .finished(
-            job, latents, sha256: latents.sha256, timings, run.mergeStatistics)
+            job,
+            SampledImage(
+                latents: latents, sha256: latents.sha256, timings: timings,
+                tokenMerging: run.mergeStatistics, resumedStep: run.resumedStep))
     }
 
     private static func cancelled(_ job: JobID) -> Event {

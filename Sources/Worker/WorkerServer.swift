@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ClusterTransport
+package import GenerationTypes
 package import Logging
 package import NIOCore
 import WireProtocol
@@ -35,7 +36,7 @@ package final class WorkerServer: Sendable {
     }
 
     /// Total bytes on all connections.
-    package var traffic: ClusterTraffic { counter.snapshot }
+    package var traffic: ByteCounts { counter.snapshot }
 
     /// Finishes the running image, refuses new ones, says goodbye; `run` then returns.
     package func drain() {

@@ -113,7 +113,6 @@ extension WorkerStateMachine {
     /// The coordinator learns at once that fewer steps are left than it may assume.
     mutating func resumed(_ id: JobID, step: Int, stepCount: Int) {
         guard let job = running, job.id == id else { return }
-        running?.resumedStep = step
         actions.append(
             .report(
                 .imageResumed(item: Int(job.lease.item), attempt: job.lease.attempt, step: step)))
@@ -145,7 +144,7 @@ extension WorkerStateMachine {
     }
 
     mutating func decoded(_ id: JobID, _ picture: WorkerPicture) {
-        guard running?.id == id, picture.image.pixels.count <= WireLimits.pictureByteCountMax
+        guard running?.id == id, picture.image.bytes.count <= WireLimits.pictureByteCountMax
         else { return }
         running?.picture = picture
     }
@@ -166,10 +165,7 @@ extension WorkerStateMachine {
         actions.append(.send(id, .result(item.result)))
     }
 
-    mutating func finished(
-        _ id: JobID, _ latents: GeneratedLatents, _ digest: [UInt8], _ timings: GenerationTimings,
-        _ merging: TokenMergeStatistics
-    ) {
+    mutating func finished(_ id: JobID, _ sampled: SampledImage) {
         guard let job = running, job.id == id else { return }
         running = nil
         if job.isCancelled {
@@ -180,12 +176,10 @@ extension WorkerStateMachine {
             .report(
                 .imageFinished(
                     item: Int(job.lease.item), attempt: job.lease.attempt,
-                    seconds: timings.textEncodingSeconds + timings.samplingSeconds)))
-        let result = LatentResult(
-            lease: job.lease, latents: latents, timings: timings, tokenMerging: merging,
-            sha256: digest, resumedStep: job.resumedStep)
+                    seconds: sampled.facts.timings.totalSeconds)))
         let item = KeptResult(
-            result: result, picture: job.picture, request: job.request, owner: job.owner)
+            result: LatentResult(lease: job.lease, sampled: sampled), picture: job.picture,
+            request: job.request, owner: job.owner)
         kept.append(item)
         if isForActive(job), let active { send(item, on: active) }
         // Results of coordinators that never came back make room for newer ones.

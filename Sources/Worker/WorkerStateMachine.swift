@@ -32,8 +32,7 @@ package struct WorkerStateMachine {
         /// The picture of the image about to be finished.
         case decoded(JobID, WorkerPicture)
         case notDecoded(JobID, reason: String)
-        case finished(
-            JobID, GeneratedLatents, sha256: [UInt8], GenerationTimings, TokenMergeStatistics)
+        case finished(JobID, SampledImage)
         case failed(JobID, WireReason)
         case drain
         case tick
@@ -63,8 +62,6 @@ package struct WorkerStateMachine {
         var preparation: Preparation
         /// Instance id of the coordinator that requested it.
         var owner: [UInt8]
-        /// The step of the checkpoint from which it resumed.
-        var resumedStep = 0
         /// The picture decoded from its latents.
         var picture: WorkerPicture?
         var isCancelled = false
@@ -156,8 +153,7 @@ package struct WorkerStateMachine {
         case .saved(let job, let step, let bytes): saved(job, step: step, bytes)
         case .decoded(let job, let picture): decoded(job, picture)
         case .notDecoded(let job, let reason): notDecoded(job, reason: reason)
-        case .finished(let job, let latents, let digest, let timings, let merging):
-            finished(job, latents, digest, timings, merging)
+        case .finished(let job, let sampled): finished(job, sampled)
         case .failed(let job, let reason): failed(job, reason)
         case .drain: drain()
         case .tick: tick(now: now)

@@ -193,7 +193,7 @@ extension CoordinatorSummary {
     fileprivate init(of history: StoredHistory) {
         self.init()
         for item in history.requests.indices where history.hasFailed(item) {
-            failures[item] = history.attemptFailures(of: item)
+            failures[item] = history.failures[item] ?? []
         }
     }
 }

@@ -52,37 +52,34 @@ struct LateDecoding: Sendable {
 
     /// - Returns: whether there is a new picture.
     private func decode(
-        _ result: StoredResult, of history: StoredHistory, replacing: Bool
+        _ result: ImageResult, of history: StoredHistory, replacing: Bool
     ) throws -> Bool {
-        let request = history.requests[result.item]
-        guard let latents = session.store.archive.read(result, digest: \.sha256) else {
+        let item = result.image.rawValue
+        let request = history.requests[item]
+        guard let latents = session.store.archive.read(result.facts, digest: \.sha256) else {
             let remedy =
-                history.pictures[result.item] != nil
+                history.pictures[item] != nil
                 ? "its picture stays as it is" : "--resume samples it again"
             progress.report(
-                .warning("the latents of image \(result.item) are gone or damaged; \(remedy)"))
+                .warning("the latents of image \(item) are gone or damaged; \(remedy)"))
             return false
         }
         let clock = ContinuousClock()
         let begin = clock.now
-        let image: DecodedImage
+        let image: RGBImage
         do {
             image = try decoder.decode(latents)
             guard image.width == request.width, image.height == request.height else {
                 throw OtherSizeError(image: image, request: request)
             }
         } catch {
-            try tellUndecodable(result.item, of: history, error)
+            try tellUndecodable(item, of: history, error)
             return false
         }
         try session.write(
             FinishedImage(
-                item: result.item, request: request, latents: latents, image: image,
-                worker: result.worker, kernelClass: result.kernelClass, attempt: result.attempt,
-                resumedStep: result.resumedStep, timings: result.timings,
-                tokenMerging: result.tokenMerging,
-                decodeSeconds: (clock.now - begin).seconds,
-                sha256: Hexadecimal.text(result.sha256)),
+                result: result, request: request, latents: latents, image: image,
+                decodeSeconds: (clock.now - begin).seconds),
             replacing: replacing)
         return true
     }
@@ -103,7 +100,7 @@ struct LateDecoding: Sendable {
 
 /// Latents that are another picture's.
 private struct OtherSizeError: Error, CustomStringConvertible {
-    let image: DecodedImage
+    let image: RGBImage
     let request: GenerationRequest
 
     var description: String {

@@ -23,11 +23,7 @@ final class PictureDecoder: LatentDecoding, @unchecked Sendable {
             channelCount: decoder.latentChannels, scale: decoder.scaleFactor)
     }
 
-    func decode(_ latents: GeneratedLatents) throws -> DecodedImage {
-        try lock.withLock { _ in
-            let picture = try decoder.decode(latents)
-            return DecodedImage(
-                width: picture.width, height: picture.height, pixels: picture.bytes)
-        }
+    func decode(_ latents: GeneratedLatents) throws -> RGBImage {
+        try lock.withLock { _ in try decoder.decode(latents) }
     }
 }

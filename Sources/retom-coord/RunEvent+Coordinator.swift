@@ -2,6 +2,7 @@
 
 internal import CommandSupport
 internal import Coordinator
+internal import GenerationTypes
 
 extension RunEvent {
     /// What people are told of an event of the cluster.
@@ -43,8 +44,8 @@ extension RunEvent {
             [.warning("\(worker) cannot draw image \(item), others may: \(reason)")]
         case .retried(let item, let failure):
             [.imageRetried(index: item, worker: failure.worker, reason: failure.reason)]
-        case .completed(let item, let worker, _, _, _):
-            [.imageSampled(index: item, worker: worker)]
+        case .completed(let result):
+            [.imageSampled(index: result.image.rawValue, worker: result.worker)]
         case .failed(let item, let failures):
             [
                 .imageFailed(
@@ -61,9 +62,4 @@ extension RunEvent {
             ]
         }
     }
-}
-
-extension AttemptFailure {
-    /// Who failed and why; no worker is to blame when decoding fails or none is left.
-    var sentence: String { worker.isEmpty ? reason : "\(worker): \(reason)" }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ClusterTransport
 internal import CommandSupport
 internal import Coordinator
 internal import GenerationTypes
@@ -13,7 +12,7 @@ final class RunMetrics: Sendable {
         var stepSeconds = Histogram.seconds
         var samplingSeconds = 0.0
         var decodeSeconds = 0.0
-        var traffic: (@Sendable () -> ClusterTraffic)?
+        var traffic: (@Sendable () -> ByteCounts)?
     }
 
     private let monitor: RunMonitor
@@ -22,7 +21,7 @@ final class RunMetrics: Sendable {
     init(monitor: RunMonitor) { self.monitor = monitor }
 
     /// Says who counts the bytes.
-    func count(_ traffic: @escaping @Sendable () -> ClusterTraffic) {
+    func count(_ traffic: @escaping @Sendable () -> ByteCounts) {
         state.withLock { $0.traffic = traffic }
     }
 
@@ -38,7 +37,7 @@ final class RunMetrics: Sendable {
     /// Takes notice of a picture.
     func note(_ finished: FinishedImage) {
         state.withLock {
-            $0.samplingSeconds += finished.timings.samplingSeconds
+            $0.samplingSeconds += finished.result.facts.timings.samplingSeconds
             $0.decodeSeconds += finished.decodeSeconds
         }
     }
@@ -65,8 +64,8 @@ final class RunMetrics: Sendable {
             page.add(
                 "retom_wire_bytes_total", .counter, "Bytes on all connections to workers.",
                 [
-                    (["direction": "received"], Double(traffic.receivedByteCount)),
-                    (["direction": "sent"], Double(traffic.sentByteCount)),
+                    (["direction": "received"], Double(traffic.received)),
+                    (["direction": "sent"], Double(traffic.sent)),
                 ])
         }
         ProcessMetrics.add(to: &page)

@@ -74,9 +74,9 @@ final class RunSession: Sendable {
         get throws {
             let given = history.requests.indices.filter(history.hasFailed)
             return ResumedRun(
-                completed: history.results.mapValues(\.sha256),
+                completed: history.results.mapValues(\.facts.sha256),
                 failed: Dictionary(
-                    uniqueKeysWithValues: given.map { ($0, history.attemptFailures(of: $0)) }),
+                    uniqueKeysWithValues: given.map { ($0, history.failures[$0] ?? []) }),
                 session: life.number, leaseKey: history.run.leaseKey,
                 instance: history.run.instance,
                 checkpoints: try store.checkpoints())
@@ -87,36 +87,31 @@ final class RunSession: Sendable {
     ///
     /// - Parameter replacing: whether a picture that is there is replaced.
     func write(_ finished: FinishedImage, replacing: Bool = false) throws {
-        let timings = ImageTimings(
-            worker: finished.timings, decodingSeconds: finished.decodeSeconds)
+        let (result, item) = (finished.result, finished.result.image.rawValue)
         let metadata = ImageMetadata(
-            version: ProgramVersion.text, index: finished.item, request: finished.request,
-            model: model, latentSHA256: finished.sha256, worker: finished.worker,
-            attempt: finished.attempt, kernelClass: finished.kernelClass, timings: timings)
-        let picture = RGBImage(
-            width: finished.image.width, height: finished.image.height,
-            bytes: finished.image.pixels)
-        let replacing = replacing || place.damagedItems.contains(finished.item)
+            version: ProgramVersion.text, request: finished.request, model: model, result: result,
+            decodingSeconds: finished.decodeSeconds)
+        let replacing = replacing || place.damagedItems.contains(item)
         let decodeClass = finished.workerDecodeClass ?? decodeClass
         tellOtherDecoding(decodeClass, replacing: replacing)
-        let file = RunFileName.picture(index: finished.item, seed: finished.request.seed)
-        try put(file, try PNG.encode(picture, texts: metadata.pngTexts()), replacing)
+        let file = RunFileName.picture(index: item, seed: finished.request.seed)
+        try put(file, try PNG.encode(finished.image, texts: metadata.pngTexts()), replacing)
         var latentsFile: String?
         if history.run.savesLatents {
-            let name = RunFileName.latents(index: finished.item, seed: finished.request.seed)
+            let name = RunFileName.latents(index: item, seed: finished.request.seed)
             try put(name, latentsBytes(finished.latents), replacing)
             latentsFile = name
         }
         try store.record(
             StoredPicture(
-                item: finished.item, file: file, latentsFile: latentsFile,
+                item: item, file: file, latentsFile: latentsFile,
                 decodeSeconds: finished.decodeSeconds, decodeClass: decodeClass,
                 workerDecodeClass: finished.workerDecodeClass))
         state.withLock { $0.writtenCount += 1 }
         progress.report(
             .imageWritten(
-                index: finished.item, worker: finished.worker, file: file,
-                seconds: timings.totalSeconds))
+                index: item, worker: result.worker, file: file,
+                seconds: metadata.timings.totalSeconds))
     }
 
     /// Takes an event of the cluster into the account and shows it.
@@ -136,7 +131,7 @@ final class RunSession: Sendable {
     func finish(
         _ summary: CoordinatorSummary?, hasDiskFailed: Bool = false
     ) throws {
-        let traffic = summary?.storedTraffic ?? StoredTraffic()
+        let traffic = summary?.traffic ?? ByteCounts()
         if hasDiskFailed {
             // Its error is told already; a life without an end is like one that was killed.
             try? store.end(life, traffic: traffic)
@@ -278,13 +273,8 @@ final class RunSession: Sendable {
 
     /// Books that no picture can be made of an image's latents.
     func noteUndecodable(_ item: Int, reason: String) throws {
-        try store.commit(
-            results: [],
-            failures: [
-                StoredFailure(
-                    item: item, worker: "", attempt: 0, reason: "decoding failed: \(reason)",
-                    isFinal: true)
-            ])
+        let failure = FailedAttempt(reason: "decoding failed: \(reason)")
+        try store.commit([.failure(ImageNumber(item), failure, isFinal: true)])
     }
 
     /// The latents as diffusers would save them: `latents`, f32, `[1, channels, height, width]`.
@@ -315,16 +305,13 @@ extension RunSession: RunStoring {
     }
 
     func commit(_ entries: [RunEntry]) throws {
-        try store.commit(
-            results: entries.compactMap(\.storedResult),
-            failures: entries.compactMap(\.storedFailure),
-            forgotten: entries.compactMap(\.forgottenItem))
+        try store.commit(entries)
         let hasResult = entries.contains { if case .result = $0 { true } else { false } }
         if hasResult, !place.decodes { try takeDirectory() }
     }
 
-    func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
-        try store.keep(checkpoint, of: item)
+    func keep(_ checkpoint: SamplingCheckpoint, of image: ImageNumber) throws {
+        try store.keep(checkpoint, of: image)
     }
 }
 

@@ -12,7 +12,7 @@ extension StoredHistory {
     var imageRecords: [ImageRecord] {
         requests.enumerated().map { item, request in
             var record = ImageRecord(index: item, request: request)
-            let attempts = attemptFailures(of: item)
+            let attempts = failures[item] ?? []
             record.attempts = attempts.count
             record.reasons = attempts.map(\.sentence)
             if hasFailed(item) { record.fail(record.reasons) }
@@ -21,16 +21,17 @@ extension StoredHistory {
             record.status = picture == nil ? .sampled : .written
             record.file = picture?.file
             record.latentsFile = picture?.latentsFile
+            let facts = result.facts
             record.worker = result.worker
             record.attempts = max(result.attempt, attempts.count + 1)
-            record.resumedFromStep = result.resumedStep > 0 ? result.resumedStep : nil
+            record.resumedFromStep = facts.resumedStep > 0 ? facts.resumedStep : nil
             record.timings = ImageTimings(
-                worker: result.timings, decodingSeconds: picture?.decodeSeconds ?? 0)
+                worker: facts.timings, decodingSeconds: picture?.decodeSeconds ?? 0)
             record.workerDecodeClass = picture?.workerDecodeClass
-            record.latentSHA256 = Hexadecimal.text(result.sha256)
+            record.latentSHA256 = Hexadecimal.text(facts.sha256)
             record.kernelClass = result.kernelClass
             record.decodeClass = picture?.decodeClass
-            record.tokenMerging = TokenMergeRecord(result.tokenMerging)
+            record.tokenMerging = TokenMergeRecord(facts.tokenMerging)
             if hasFailedToDecode(item) { record.fail(record.reasons) }
             return record
         }
@@ -50,8 +51,7 @@ extension StoredHistory {
             }
             guard let index else { continue }
             records[index].imageCount += 1
-            records[index].busySeconds +=
-                result.timings.textEncodingSeconds + result.timings.samplingSeconds
+            records[index].busySeconds += result.facts.timings.totalSeconds
         }
         return records
     }
@@ -62,13 +62,7 @@ extension RunRecord {
     init(_ history: StoredHistory, model: ModelRecord, met: [WorkerRecord], sheets: [String]) {
         let lives = history.lives
         let now = Date()
-        var wire = WireRecord()
-        for life in lives {
-            wire.sentByteCount += life.traffic.sent
-            wire.receivedByteCount += life.traffic.received
-            wire.latentByteCount += life.traffic.latents
-            wire.compressedLatentByteCount += life.traffic.compressedLatents
-        }
+        let wire = lives.reduce(into: ByteCounts()) { $0 += $1.traffic }
         self.init(
             version: ProgramVersion.text, model: model, baseSeed: history.run.baseSeed,
             batchCount: history.run.batchCount, settings: history.run.settings,

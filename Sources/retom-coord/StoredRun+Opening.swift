@@ -134,7 +134,7 @@ extension RunJob {
     ) throws {
         for item in history.undecodedItems {
             guard let result = history.results[item],
-                store.archive.read(result, digest: \.sha256) == nil
+                store.archive.read(result.facts, digest: \.sha256) == nil
             else { continue }
             warn("the latents of image \(item) are gone or damaged: it is sampled again")
             history.results[item] = nil
@@ -152,7 +152,8 @@ extension StoredHistory {
         let picked = directory.condition(ofPicture: picture.file)
         guard picked == .whole, let latentsFile = picture.latentsFile else { return picked }
         return directory.condition(
-            ofLatents: latentsFile, valueCount: result.valueCount, sha256: result.sha256)
+            ofLatents: latentsFile, valueCount: result.facts.valueCount, sha256: result.facts.sha256
+        )
     }
 }
 

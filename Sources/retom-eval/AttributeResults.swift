@@ -2,6 +2,7 @@
 
 internal import CommandSupport
 internal import Evaluation
+internal import GenerationTypes
 internal import ImageCodec
 
 /// The judgements for one setting or directory so far: numbers in memory, pictures on disk.

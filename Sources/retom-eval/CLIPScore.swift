@@ -4,7 +4,7 @@ internal import ArgumentParser
 internal import CommandSupport
 internal import EmbeddedModel
 internal import Evaluation
-internal import ImageCodec
+internal import GenerationTypes
 internal import TensorKit
 
 /// Measures the similarity of the embedded model's pictures and their prompts.

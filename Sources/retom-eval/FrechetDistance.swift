@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import Evaluation
+internal import GenerationTypes
 internal import ImageCodec
 
 /// Measures how far the embedded model's pictures as a whole are from others.

@@ -30,11 +30,10 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
         self.decoder = decoder
         let clock = ContinuousClock()
         let begin = clock.now
-        let picture = try decoder.decode(latents)
+        let image = try decoder.decode(latents)
         return WorkerPicture(
-            image: DecodedImage(
-                width: picture.width, height: picture.height, pixels: picture.bytes),
-            kernelClass: decoder.kernelClass, seconds: (clock.now - begin).seconds)
+            image: image, kernelClass: decoder.kernelClass,
+            seconds: (clock.now - begin).seconds)
     }
 
     func beginRun(

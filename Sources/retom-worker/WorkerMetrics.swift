@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ClusterTransport
+internal import GenerationTypes
 internal import NodeSupport
 internal import Synchronization
 internal import Worker
@@ -42,7 +42,7 @@ final class WorkerMetrics: Sendable {
     }
 
     /// The current page.
-    func page(_ traffic: ClusterTraffic) -> PrometheusText {
+    func page(_ traffic: ByteCounts) -> PrometheusText {
         let state = state.withLock { $0 }
         var page = PrometheusText()
         page.add(
@@ -65,8 +65,8 @@ final class WorkerMetrics: Sendable {
         page.add(
             "retom_wire_bytes_total", .counter, "Bytes on all connections.",
             [
-                (["direction": "received"], Double(traffic.receivedByteCount)),
-                (["direction": "sent"], Double(traffic.sentByteCount)),
+                (["direction": "received"], Double(traffic.received)),
+                (["direction": "sent"], Double(traffic.sent)),
             ])
         ProcessMetrics.add(to: &page)
         return page

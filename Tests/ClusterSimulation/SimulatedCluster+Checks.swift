@@ -52,10 +52,11 @@ extension SimulatedCluster {
 
     mutating func observe(_ event: CoordinatorEvent) {
         switch event {
-        case .completed(let item, let worker, let attempt, _, _):
-            observed.imageCounts[machine(named: worker)] += 1
+        case .completed(let result):
+            let item = result.image.rawValue
+            observed.imageCounts[machine(named: result.worker)] += 1
             observed.lastStored = timeline.now
-            mix(5, UInt64(item), UInt64(attempt))
+            mix(5, UInt64(item), UInt64(result.attempt))
             if !disk.contains(item) { note("image \(item) was announced before it was stored") }
             settle(item, .completed)
         case .failed(let item, let failures):
@@ -110,7 +111,7 @@ extension SimulatedCluster {
     }
 
     /// Every failure needs a good reason.
-    private mutating func checkFailure(_ item: Int, _ failures: [AttemptFailure]) {
+    private mutating func checkFailure(_ item: Int, _ failures: [FailedAttempt]) {
         let attempts = failures.count { !$0.worker.isEmpty }
         let isExhausted = attempts >= scenario.configuration.tolerance.attemptCountMax
         let isForsaken = failures.last?.reason == "no usable worker is left"
@@ -139,7 +140,7 @@ extension SimulatedCluster {
         }
     }
 
-    private mutating func checkRetry(_ item: Int, _ failure: AttemptFailure) {
+    private mutating func checkRetry(_ item: Int, _ failure: FailedAttempt) {
         if scenario.weather == .calm { note("image \(item) is retried in calm weather") }
         let hasBegun = observed.began.contains {
             $0.item == UInt32(item) && $0.attempt == failure.attempt

@@ -40,7 +40,7 @@ extension SimulatedCluster {
                 ? [] : [message, .nak(lease, WireReason(.cancelled, "cancelled"))]
         case (.quitting, _): return []
         case (.shape, .result(var result)):
-            result.latents =
+            let latents =
                 [
                     GeneratedLatents(channels: 1, height: 1, width: 1, values: [1]),
                     GeneratedLatents(
@@ -48,19 +48,23 @@ extension SimulatedCluster {
                     GeneratedLatents(
                         channels: 4, height: 8, width: 8, values: [Float](repeating: 1, count: 256)),
                 ][random.below(3)]
+            result.sampled = SampledImage(latents: latents, sha256: result.sha256)
             return [.result(result)]
         case (.value, .result(var result)):
-            result.latents.values[random.below(4)] = [.nan, .infinity, -.infinity][random.below(3)]
+            var latents = result.latents
+            latents.values[random.below(4)] = [.nan, .infinity, -.infinity][random.below(3)]
+            result.sampled = SampledImage(latents: latents, sha256: result.sha256)
             return [.result(result)]
         case (.undecodable, .result(var result)):
-            result.latents.values = (0..<4).map { _ in Self.undecodable }
+            var latents = result.latents
+            latents.values = (0..<4).map { _ in Self.undecodable }
             // Not always the same.
-            result.latents.values[3] -= Float(random.below(1 << 20)) * 1e32
-            result.sha256 = result.latents.sha256
+            latents.values[3] -= Float(random.below(1 << 20)) * 1e32
+            result.sampled = SampledImage(latents: latents, sha256: latents.sha256)
             return [.result(result)]
         case (.undecodable, .picture): return []
         case (.pictureSize, .picture(_, var picture)):
-            picture.image = DecodedImage(width: 1, height: 1, pixels: [1, 2, 3])
+            picture.image = RGBImage(width: 1, height: 1, bytes: [1, 2, 3])
             return [.picture(lease, picture)]
         case (.pictureLease, .picture):
             let foreign = GeneratedLatents(channels: 1, height: 1, width: 1, values: [7])
@@ -82,8 +86,7 @@ extension SimulatedCluster {
         let latents = GeneratedLatents(channels: 4, height: 1, width: 1, values: [9, 9, 9, 9])
         return .result(
             LatentResult(
-                lease: lease, latents: latents, timings: GenerationTimings(),
-                sha256: latents.sha256))
+                lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256)))
     }
 
     // MARK: What must be true of a run among liars

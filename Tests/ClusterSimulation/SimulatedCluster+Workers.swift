@@ -193,9 +193,7 @@ extension SimulatedCluster {
         }
         stop(
             index,
-            .finished(
-                job, latents, sha256: latents.sha256, GenerationTimings(),
-                TokenMergeStatistics()))
+            .finished(job, SampledImage(latents: latents, sha256: latents.sha256)))
         if strikes(scenario.faults.staleResult, index) { sendStaleResult(index) }
         if dies { crash(index, downFor: random.seconds(0...20)) }
     }
@@ -206,8 +204,8 @@ extension SimulatedCluster {
         let item = random.below(scenario.requests.count)
         let latents = GeneratedLatents(channels: 4, height: 1, width: 1, values: [9, 9, 9, 9])
         let result = LatentResult(
-            lease: Lease(item: UInt32(item), attempt: 1, token: 1 << 60), latents: latents,
-            timings: GenerationTimings(), sha256: latents.sha256)
+            lease: Lease(item: UInt32(item), attempt: 1, token: 1 << 60),
+            sampled: SampledImage(latents: latents, sha256: latents.sha256))
         send(link, .result(result), toWorker: false)
     }
 
@@ -293,8 +291,7 @@ extension SimulatedCluster {
         for event: WorkerStateMachine.Event in [
             .connected(id, peer: "old"), .received(id, .hello(owner)),
             .received(id, .assign(lease, request)),
-            .finished(
-                1, latents, sha256: latents.sha256, GenerationTimings(), TokenMergeStatistics()),
+            .finished(1, SampledImage(latents: latents, sha256: latents.sha256)),
             .disconnected(id, reason: "gone"),
         ] { _ = nodes[index].machine.handle(event, now: .zero) }
     }

@@ -46,8 +46,8 @@ struct SimulatedSampling {
     static func picture(of latents: GeneratedLatents) -> WorkerPicture {
         let pixels = latents.sha256.prefix(32) + latents.sha256.prefix(32)
         return WorkerPicture(
-            image: DecodedImage(
-                width: 8, height: 8, pixels: Array((pixels + pixels + pixels).prefix(192))),
+            image: RGBImage(
+                width: 8, height: 8, bytes: Array((pixels + pixels + pixels).prefix(192))),
             kernelClass: "a", seconds: 1)
     }
 

@@ -93,7 +93,7 @@ import WireProtocol
         let lease = try #require(Subject.leases(actions).first?.lease)
         let latents = try HashChainGenerator.latents(for: subject.requests[0])
         let result = LatentResult(
-            lease: lease, latents: latents, timings: GenerationTimings(), sha256: latents.sha256)
+            lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))
         _ = subject.machine.handle(.received(1, .result(result)), now: .zero)
         #expect(subject(.cancelBatch(batch)) == [.report(.cancelled(item: 0))])
         #expect(subject(.stored(item: 0)) == [.send(1, .resultAck(lease))])
@@ -134,8 +134,8 @@ import WireProtocol
                     #expect(lease.item > last?.item ?? 0 || last == nil)
                     last = lease
                     let result = LatentResult(
-                        lease: lease, latents: latents, timings: GenerationTimings(),
-                        sha256: latents.sha256)
+                        lease: lease,
+                        sampled: SampledImage(latents: latents, sha256: latents.sha256))
                     queue += machine.handle(.received(id, .result(result)), now: .zero)
                 case .store(let image, _, _, _):
                     queue += machine.handle(.stored(item: image), now: .zero)

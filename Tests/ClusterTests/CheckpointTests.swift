@@ -203,12 +203,12 @@ import Worker
         let saved = WorkerStateMachineTests.sent(subject(.saved(1, step: 3, [9])))
         let expected = SamplingCheckpoint(step: 3, kernelClass: "hash", bytes: [9])
         #expect(saved == [.checkpoint(Self.lease, expected)])
-        guard case .result(let result) = WorkerStateMachineTests.sent(subject.finish(1)).first
-        else {
+        let finished = WorkerStateMachineTests.sent(subject.finish(1, resumedStep: 2))
+        guard case .result(let result) = finished.first else {
             Issue.record("no result")
             return
         }
-        #expect(result.resumedStep == 2)
+        #expect(result.sampled.facts.resumedStep == 2)
     }
 
     /// The coordinator believes no checkpoint beyond the last step that it was told of.

@@ -20,16 +20,19 @@ import Worker
         }
         #expect(record.summary.completedCount == 5)
         #expect(record.summary.failures.isEmpty)
-        #expect(record.images.map(\.item) == [0, 1, 2, 3, 4])
+        #expect(record.images.map(\.result.image.rawValue) == [0, 1, 2, 3, 4])
         for image in record.images {
-            let expected = try HashChainGenerator.latents(for: requests[image.item])
+            let expected = try HashChainGenerator.latents(
+                for: requests[image.result.image.rawValue])
             #expect(image.latents == expected)
-            #expect(image.sha256 == Hexadecimal.text(expected.sha256))
-            #expect(image.request == requests[image.item])
+            #expect(image.result.facts.sha256 == expected.sha256)
+            #expect(image.request == requests[image.result.image.rawValue])
             #expect(image.image.width == 64)
-            #expect(image.timings.textEncodingSeconds == 0.25)
-            #expect(image.tokenMerging.computedPlanCount == image.request.inferenceStepCount)
-            #expect(image.attempt == 1)
+            #expect(image.result.facts.timings.textEncodingSeconds == 0.25)
+            #expect(
+                image.result.facts.tokenMerging.computedPlanCount
+                    == image.request.inferenceStepCount)
+            #expect(image.result.attempt == 1)
         }
         let steps = record.events.compactMap { event -> Int? in
             if case .progress(2, _, let step, 4, _, _) = event { step } else { nil }
@@ -51,7 +54,7 @@ import Worker
             }
         }
         #expect(one.latentsByItem == two.latentsByItem)
-        #expect(Set(two.images.map(\.worker)).count == 2)
+        #expect(Set(two.images.map(\.result.worker)).count == 2)
     }
 
     @Test func workerKilledMidImageLosesNothing() async throws {
@@ -75,14 +78,15 @@ import Worker
         #expect(record.summary.completedCount == 6)
         for image in record.images {
             #expect(
-                try image.latents == HashChainGenerator.latents(for: requests[image.item]))
+                try image.latents
+                    == HashChainGenerator.latents(for: requests[image.result.image.rawValue]))
         }
-        let retried = record.events.compactMap { event -> AttemptFailure? in
+        let retried = record.events.compactMap { event -> FailedAttempt? in
             if case .retried(_, let failure) = event { failure } else { nil }
         }
         let failure = try #require(retried.first)
         #expect(failure.reason.contains("closed") || failure.reason.contains("reset"))
-        #expect(record.images.contains { $0.attempt == 2 })
+        #expect(record.images.contains { $0.result.attempt == 2 })
     }
 
     @Test func workerWithAnotherModelIsRefusedByName() async throws {
@@ -102,7 +106,7 @@ import Worker
         }
         #expect(refusals.count == 1)
         #expect(refusals.first?.contains("VAE is 09090909, wanted 03030303") == true)
-        #expect(Set(record.images.map(\.worker)).count == 1)
+        #expect(Set(record.images.map(\.result.worker)).count == 1)
     }
 
     @Test func unreachableHostsAreNamedAndTheRestGoesOn() async throws {
@@ -155,7 +159,9 @@ import Worker
                 try await TestCluster.coordinator(addresses) {
                     $0.tolerance.strikeCountMax = 1
                     $0.tolerance.probeCountMax = 0
-                }.run(TestCluster.requests(4), decoder: GreyDecoder()) { images.record($0.item) }
+                }.run(TestCluster.requests(4), decoder: GreyDecoder()) {
+                    images.record($0.result.image.rawValue)
+                }
             }
         }
         guard case .noUsableWorker(let reasons, let summary) = error else {
@@ -201,7 +207,7 @@ import Worker
             try await TestCluster.coordinator(addresses)
                 .record(TestCluster.requests(3), decoder: decoder)
         }
-        #expect(record.images.map(\.item) == [0, 2])
+        #expect(record.images.map(\.result.image.rawValue) == [0, 2])
         #expect(record.summary.failures[1]?[0].reason.hasPrefix("decoding failed") == true)
     }
 }

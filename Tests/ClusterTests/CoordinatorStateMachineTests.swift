@@ -52,7 +52,7 @@ import WireProtocol
         _ = subject.progress(1, lease)
         let other = try #require(Subject.leases(subject.join(2)).first?.lease)
         let actions = subject(.disconnected(1, reason: "reset"))
-        let failure = AttemptFailure(worker: "w0:7400", attempt: 1, reason: "reset")
+        let failure = FailedAttempt(worker: "w0:7400", attempt: 1, reason: "reset")
         #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
         #expect(
             Subject.reports(actions).contains(
@@ -103,7 +103,7 @@ import WireProtocol
         _ = subject(.start)
         let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
         let actions = subject.hear(1, .term(lease, WireReason(.requestInvalid, "72 is odd")))
-        let failure = AttemptFailure(worker: "w0:7400", attempt: 1, reason: "72 is odd")
+        let failure = FailedAttempt(worker: "w0:7400", attempt: 1, reason: "72 is odd")
         #expect(Subject.reports(actions).contains(.failed(item: 0, failures: [failure])))
         #expect(Subject.leases(actions).map(\.lease.item) == [1])
     }
@@ -147,8 +147,7 @@ import WireProtocol
             1,
             .result(
                 LatentResult(
-                    lease: lease, latents: latents, timings: GenerationTimings(),
-                    sha256: latents.sha256)))
+                    lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))))
         #expect(!actions.contains { if case .decode = $0 { true } else { false } })
         subject.now = .milliseconds(500)
         _ = subject(.tick)
@@ -168,7 +167,7 @@ import WireProtocol
         }
         subject.now = .seconds(60)
         _ = subject.hear(1, .pong(1))
-        let failure = AttemptFailure(
+        let failure = FailedAttempt(
             worker: "w0:7400", attempt: 1, reason: "no step progress for 60.0 s")
         let actions = subject(.tick)
         #expect(Subject.sent(actions) == [.cancel(lease)])
@@ -367,8 +366,8 @@ import WireProtocol
             1,
             .result(
                 LatentResult(
-                    lease: Lease(item: 900, attempt: 1, token: 1), latents: latents,
-                    timings: GenerationTimings(), sha256: latents.sha256)))
+                    lease: Lease(item: 900, attempt: 1, token: 1),
+                    sampled: SampledImage(latents: latents, sha256: latents.sha256))))
         #expect(Subject.types(actions) == [.goodbye])
         #expect(Subject.types(subject.hear(1, .ping(1))).isEmpty)
     }

@@ -89,8 +89,7 @@ struct CoordinatorSubject {
             id,
             .result(
                 LatentResult(
-                    lease: lease, latents: latents, timings: GenerationTimings(),
-                    sha256: latents.sha256)))
+                    lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))))
     }
 
     static func sent(_ actions: [Action]) -> [Message] {

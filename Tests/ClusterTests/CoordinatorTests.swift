@@ -24,7 +24,9 @@ import Worker
             let coordinator = TestCluster.coordinator(addresses) { $0.decodeBacklogMax = 2 }
             async let run = coordinator.record(TestCluster.requests(20), decoder: decoder) {
                 event in
-                if case .completed(let item, _, _, _, _) = event { completed.record(item) }
+                if case .completed(let result) = event {
+                    completed.record(result.image.rawValue)
+                }
             }
             // The third result can't be asked for before a picture is out.
             _ = await completed.first { $0 == 1 ? true : nil }
@@ -47,7 +49,9 @@ import Worker
             _ = try await coordinator.run(
                 TestCluster.requests(20), decoder: GreyDecoder(),
                 onEvent: { event in
-                    if case .completed(let item, _, _, _, _) = event { completed.record(item) }
+                    if case .completed(let result) = event {
+                        completed.record(result.image.rawValue)
+                    }
                 },
                 consume: { _ in
                     await Task.yield()
@@ -72,14 +76,14 @@ import Worker
                     told.record($0)
                 },
                 consume: { image in
-                    drawn.record(image.item)
+                    drawn.record(image.result.image.rawValue)
                     guard drawn.all.count == 30 else { return }
                     #expect(told.all.isEmpty, "all was drawn before anything was told")
                     gate.open()
                 })
             #expect(summary.completedCount == 30)
             let completed = told.all.compactMap { event -> Int? in
-                if case .completed(let item, _, _, _, _) = event { item } else { nil }
+                if case .completed(let result) = event { result.image.rawValue } else { nil }
             }
             #expect(completed == Array(0..<30), "all is told when the run returns, in order")
         }
@@ -101,7 +105,7 @@ import Worker
             }
         }
         #expect(record.summary.completedCount == 4)
-        let failures = record.events.compactMap { event -> AttemptFailure? in
+        let failures = record.events.compactMap { event -> FailedAttempt? in
             if case .retried(_, let failure) = event { failure } else { nil }
         }
         #expect(failures.first?.reason == "no step progress for 1.0 s")
@@ -118,7 +122,7 @@ import Worker
         }
         #expect(record.summary.completedCount == 4)
         #expect(!record.events.contains { if case .retried = $0 { true } else { false } })
-        #expect(Set(record.images.map(\.worker)).count == 1)
+        #expect(Set(record.images.map(\.result.worker)).count == 1)
     }
 
     @Test func cancelledRunFreesItsWorkers() async throws {
@@ -128,8 +132,8 @@ import Worker
             let consumed = Recorder<Int>()
             let error = await #expect(throws: CoordinatorError.self) {
                 try await coordinator.run(TestCluster.requests(1000), decoder: GreyDecoder()) {
-                    consumed.record($0.item)
-                    if $0.item == 2 { coordinator.cancel() }
+                    consumed.record($0.result.image.rawValue)
+                    if $0.result.image == ImageNumber(2) { coordinator.cancel() }
                 }
             }
             guard case .cancelled(let summary) = error else {
@@ -138,7 +142,7 @@ import Worker
             }
             #expect(summary.completedCount == consumed.all.count && summary.completedCount >= 3)
             #expect(summary.failures.isEmpty, "what was not drawn did not fail")
-            #expect(summary.traffic.resultCount >= 3 && summary.seconds > 0)
+            #expect(summary.traffic.latents > 0 && summary.seconds > 0)
             let record = try await TestCluster.coordinator(addresses)
                 .record(TestCluster.requests(2))
             #expect(record.summary.completedCount == 2)
@@ -155,7 +159,9 @@ import Worker
             let started = Recorder<Int>()
             let task = Task {
                 try await TestCluster.coordinator(addresses).record(TestCluster.requests(1000)) {
-                    if case .completed(let item, _, _, _, _) = $0 { started.record(item) }
+                    if case .completed(let result) = $0 {
+                        started.record(result.image.rawValue)
+                    }
                 }
             }
             _ = await started.first { $0 }
@@ -173,7 +179,7 @@ import Worker
             let error = await #expect(throws: CoordinatorError.self) {
                 _ = try await TestCluster.coordinator(addresses)
                     .run(TestCluster.requests(50), decoder: GreyDecoder()) { image in
-                        if image.item == 3 { throw SizeError(width: 3) }
+                        if image.result.image == ImageNumber(3) { throw SizeError(width: 3) }
                     }
             }
             guard case .consumerFailed(let cause, let summary) = error else {
@@ -217,12 +223,10 @@ import Worker
         try await withWorkers([worker]) { addresses in
             let traffic = try await TestCluster.coordinator(addresses)
                 .record(TestCluster.requests(3)).summary.traffic
-            #expect(traffic.resultCount == 3)
-            #expect(traffic.resultRawByteCount == 3 * (32 + 120 + 4 * 4 * 64))
-            #expect(traffic.resultByteCount <= traffic.resultRawByteCount)
-            #expect(traffic.receivedByteCount > traffic.resultByteCount)
-            #expect(traffic.receivedByteCount <= traffic.receivedRawByteCount)
-            #expect(traffic.sentByteCount == worker.server.traffic.receivedByteCount)
+            #expect(traffic.latents == 3 * (32 + 120 + 4 * 4 * 64))
+            #expect(traffic.compressedLatents <= traffic.latents)
+            #expect(traffic.received > traffic.compressedLatents)
+            #expect(traffic.sent == worker.server.traffic.received)
         }
     }
 

@@ -14,8 +14,7 @@ import WireProtocol
     private static func result(_ lease: Lease, _ latents: GeneratedLatents) -> Message {
         .result(
             LatentResult(
-                lease: lease, latents: latents, timings: GenerationTimings(),
-                sha256: latents.sha256))
+                lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256)))
     }
 
     private static func isTaken(_ actions: [Subject.Action]) -> Bool {
@@ -39,7 +38,7 @@ import WireProtocol
         let actions = subject.hear(1, Self.result(lease, latents))
         #expect(!Self.isTaken(actions))
         #expect(Subject.types(actions) == [.goodbye])
-        let failure = AttemptFailure(worker: "w0:7400", attempt: 1, reason: reason)
+        let failure = FailedAttempt(worker: "w0:7400", attempt: 1, reason: reason)
         #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
         #expect(
             Subject.reports(actions).contains(

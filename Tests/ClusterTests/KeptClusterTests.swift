@@ -26,7 +26,7 @@ import Worker
                 end: .never, decoder: GreyDecoder(), onEvent: { events.record($0) },
                 consume: { images.record($0) })
             coordinator.submit(Self.requests(0..<3))
-            _ = await images.first { $0.item == 2 ? true : nil }
+            _ = await images.first { $0.result.image == ImageNumber(2) ? true : nil }
             // The worker hangs in the first of these two images until they are cancelled.
             let unwanted = coordinator.submit(Self.requests(3..<5))
             #expect(unwanted.images.map(\.number) == [3, 4])
@@ -41,9 +41,9 @@ import Worker
             return try await running.wait()
         }
         #expect(summary.completedCount == 5)
-        #expect(images.all.map(\.item) == [0, 1, 2, 5, 6])
+        #expect(images.all.map(\.result.image.rawValue) == [0, 1, 2, 5, 6])
         for image in images.all {
-            #expect(image.request == TestCluster.requests(7)[image.item])
+            #expect(image.request == TestCluster.requests(7)[image.result.image.rawValue])
             #expect(try image.latents == HashChainGenerator.latents(for: image.request))
         }
         #expect(events.all.contains(.cancelled(item: 3)))
@@ -58,7 +58,8 @@ import Worker
             coordinator.submit(Self.requests(0..<2))
             coordinator.submit(Self.requests(2..<4))
             let running = try coordinator.start(
-                end: .whenEmpty, decoder: GreyDecoder(), consume: { images.record($0.item) })
+                end: .whenEmpty, decoder: GreyDecoder(),
+                consume: { images.record($0.result.image.rawValue) })
             return try await running.wait()
         }
         #expect(summary.completedCount == 4 && images.all == [0, 1, 2, 3])

@@ -101,7 +101,7 @@ import Worker
         let second = try #require(Subject.leases(subject.join(2)).first)
         #expect(second.id == 2)
         let end = subject.hear(2, .nak(second.lease, Self.sampler))
-        let failure = AttemptFailure(
+        let failure = FailedAttempt(
             worker: "", attempt: 0,
             reason: "no worker can draw it; w1:7400 says: \(Self.sampler.text)")
         #expect(Subject.reports(end).contains(.failed(item: 0, failures: [failure])))
@@ -198,7 +198,7 @@ import Worker
                 #expect(try latents == HashChainGenerator.latents(for: requests[item]))
             }
             let makers = record.events.compactMap { event -> String? in
-                if case .completed(_, let worker, _, _, _) = event { worker } else { nil }
+                if case .completed(let result) = event { result.worker } else { nil }
             }
             #expect(Set(makers) == [addresses[1].description])
         }

@@ -63,7 +63,7 @@ import Worker
         _ = subject(.start)
         let lease = try #require(CoordinatorSubject.leases(subject.join(1)).first?.lease)
         let small = WorkerPicture(
-            image: DecodedImage(width: 1, height: 1, pixels: [1, 2, 3]), kernelClass: "hash",
+            image: RGBImage(width: 1, height: 1, bytes: [1, 2, 3]), kernelClass: "hash",
             seconds: 1)
         _ = subject.hear(1, .picture(lease, small))
         let decoded = try subject.result(1, lease).compactMap { action -> Bool? in
@@ -80,7 +80,7 @@ import Worker
         _ = subject(.received(1, .prepare(lease, Preparation(wantsPicture: true))))
         _ = subject.assign(1, item: 0)
         let picture = WorkerPicture(
-            image: DecodedImage(width: 1, height: 1, pixels: [1, 2, 3]), kernelClass: "hash",
+            image: RGBImage(width: 1, height: 1, bytes: [1, 2, 3]), kernelClass: "hash",
             seconds: 1)
         #expect(subject(.decoded(1, picture)).isEmpty)
         #expect(WorkerStateMachineTests.types(subject.finish(1)) == [.picture, .result])

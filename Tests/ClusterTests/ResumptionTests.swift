@@ -57,7 +57,7 @@ import Worker
                 }
             }
         }
-        let image = try #require(record.images.first { $0.item == 0 })
+        let image = try #require(record.images.first { $0.result.image == ImageNumber(0) })
         #expect(try image.latents == HashChainGenerator.latents(for: requests[0]))
         #expect(record.images.count == 2)
         let survivor = 1 - victim.load(ordering: .relaxed)
@@ -66,9 +66,11 @@ import Worker
 
     @Test func noStepBeforeTheCheckpointIsDoneAgain() async throws {
         let outcome = try await Self.run()
-        #expect(outcome.image.resumedStep == 6 && outcome.image.attempt == 2)
+        #expect(outcome.image.result.facts.resumedStep == 6 && outcome.image.result.attempt == 2)
         #expect(outcome.steps == [7, 8, 9, 10])
-        #expect(outcome.events.contains(.resumed(item: 0, worker: outcome.image.worker, step: 6)))
+        #expect(
+            outcome.events.contains(.resumed(item: 0, worker: outcome.image.result.worker, step: 6))
+        )
     }
 
     @Test(arguments: [(["hash", "other"], false), (["hash", "hash"], true)])
@@ -76,7 +78,7 @@ import Worker
         _ classes: [String], _ spoils: Bool
     ) async throws {
         let outcome = try await Self.run(classes: classes, spoils: spoils)
-        #expect(outcome.image.resumedStep == 0 && outcome.image.attempt == 2)
+        #expect(outcome.image.result.facts.resumedStep == 0 && outcome.image.result.attempt == 2)
         #expect(outcome.steps == Array(1...10))
     }
 }

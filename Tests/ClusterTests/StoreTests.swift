@@ -14,7 +14,8 @@ import Testing
             let summary = try await TestCluster.coordinator(addresses).run(
                 TestCluster.requests(12), decoder: GreyDecoder(), store: store,
                 onEvent: { event in
-                    guard case .completed(let item, _, _, _, _) = event else { return }
+                    guard case .completed(let result) = event else { return }
+                    let item = result.image.rawValue
                     if !store.booked.contains(item) { early.withLock { $0.append(item) } }
                 },
                 consume: { _ in })
@@ -33,8 +34,12 @@ import Testing
                     TestCluster.requests(12), decoder: GreyDecoder(), store: store,
                     consume: { _ in })
             }
-            let reason = error.map { "\($0)" }
-            #expect(reason?.contains("the disk broke") == true)
+            // The store's own error, not a text of it.
+            guard case .consumerFailed(let cause, _) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(cause is RecordingStore.Broken)
         }
         #expect(store.booked.count >= 3 && store.booked.count < 12)
         #expect(store.failureCount == 1)
@@ -115,10 +120,10 @@ private final class RecordingStore: RunStoring {
         gate?.open()
     }
 
-    func keep(_ checkpoint: SamplingCheckpoint, of item: Int) throws {
+    func keep(_ checkpoint: SamplingCheckpoint, of image: ImageNumber) throws {
         gate?.wait()
         state.withLock { state in
-            state.kept[item] = checkpoint
+            state.kept[image.rawValue] = checkpoint
             state.keepCount += 1
         }
     }
@@ -129,9 +134,10 @@ private final class RecordingStore: RunStoring {
                 state.failureCount += 1
                 throw Broken()
             }
-            for case .result(let entry) in entries {
-                if !state.written.contains(entry.sha256) { state.unwritten.insert(entry.item) }
-                state.booked.insert(entry.item)
+            for case .result(let result) in entries {
+                let item = result.image.rawValue
+                if !state.written.contains(result.facts.sha256) { state.unwritten.insert(item) }
+                state.booked.insert(item)
             }
         }
     }

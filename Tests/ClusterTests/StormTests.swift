@@ -52,7 +52,9 @@ import Worker
         #expect(record.summary.completedCount == requests.count)
         #expect(record.summary.failures.isEmpty)
         for image in record.images {
-            #expect(try image.latents == HashChainGenerator.latents(for: requests[image.item]))
+            #expect(
+                try image.latents
+                    == HashChainGenerator.latents(for: requests[image.result.image.rawValue]))
         }
         let losses = record.events.count { if case .workerLost = $0 { true } else { false } }
         #expect(losses >= 2 * Self.connectionCount, "both storms were felt by all")

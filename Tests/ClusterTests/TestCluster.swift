@@ -189,12 +189,12 @@ final class Recorder<Event: Sendable>: Sendable {
 struct GreyDecoder: LatentDecoding {
     var beforeDecode: @Sendable (GeneratedLatents) throws -> Void = { _ in }
 
-    func decode(_ latents: GeneratedLatents) throws -> DecodedImage {
+    func decode(_ latents: GeneratedLatents) throws -> RGBImage {
         try beforeDecode(latents)
         let (width, height) = (latents.width * 8, latents.height * 8)
-        return DecodedImage(
+        return RGBImage(
             width: width, height: height,
-            pixels: [UInt8](repeating: 128, count: 3 * width * height))
+            bytes: [UInt8](repeating: 128, count: 3 * width * height))
     }
 }
 
@@ -205,7 +205,7 @@ struct RunRecord: Sendable {
     var events: [CoordinatorEvent] = []
 
     var latentsByItem: [Int: GeneratedLatents] {
-        Dictionary(uniqueKeysWithValues: images.map { ($0.item, $0.latents) })
+        Dictionary(uniqueKeysWithValues: images.map { ($0.result.image.rawValue, $0.latents) })
     }
 }
 

@@ -32,7 +32,7 @@ import WireProtocol
     @Test func theImageGetsAnotherAttemptElsewhere() throws {
         var (subject, other, actions) = try Self.undecoded()
         #expect(actions.contains(.forget(item: 0)))
-        let failure = AttemptFailure(
+        let failure = FailedAttempt(
             worker: "w0:7400", attempt: 1, reason: "decoding failed: not finite")
         #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
         subject.now = .milliseconds(500)
@@ -120,8 +120,7 @@ import WireProtocol
         _ = try subject.result(1, first)
         let actions = subject(Self.failed(0, isDecoderSound: false))
         #expect(!actions.contains(.forget(item: 0)))
-        let failure = AttemptFailure(
-            worker: "", attempt: 0, reason: "decoding failed: not finite")
+        let failure = FailedAttempt(reason: "decoding failed: not finite")
         #expect(Subject.reports(actions) == [.failed(item: 0, failures: [failure])])
     }
 

@@ -270,7 +270,9 @@ import Worker
             // The machine may be busy with other tests.
             $0.tolerance.reconnectWindow = .seconds(300)
         }.record(TestCluster.requests(6)) { event in
-            guard case .completed(1, _, _, _, _) = event else { return }
+            guard case .completed(let result) = event, result.image == ImageNumber(1) else {
+                return
+            }
             first.server.drain()
             restart.withLock {
                 $0 = Task {

@@ -40,12 +40,13 @@ import Worker
             self(.received(id, .assign(lease(item, attempt), requests[item])))
         }
 
-        mutating func finish(_ job: UInt64) -> [Action] {
+        mutating func finish(_ job: UInt64, resumedStep: Int = 0) -> [Action] {
             let latents = GeneratedLatents(channels: 1, height: 1, width: 1, values: [1])
             return self(
                 .finished(
-                    job, latents, sha256: latents.sha256, GenerationTimings(),
-                    TokenMergeStatistics()))
+                    job,
+                    SampledImage(
+                        latents: latents, sha256: latents.sha256, resumedStep: resumedStep)))
         }
     }
 

@@ -53,11 +53,11 @@ extension EndToEndTests {
         private func store(_ latents: GeneratedLatents, of item: Int, in studio: Studio) throws {
             let store = try RunStore.open(directory: studio.directory.file("out"))
             try store.write(latents, sha256: latents.sha256)
-            let result = StoredResult(
-                item: item, worker: "broken:1", kernelClass: "k", attempt: 1,
-                timings: GenerationTimings(), tokenMerging: TokenMergeStatistics(),
-                latents: latents, sha256: latents.sha256)
-            try store.commit(results: [result], failures: [])
+            let sampled = SampledImage(latents: latents, sha256: latents.sha256)
+            let result = ImageResult(
+                image: ImageNumber(item), worker: "broken:1", kernelClass: "k", attempt: 1,
+                facts: sampled.facts)
+            try store.commit([.result(result)])
         }
 
         @Test(arguments: [(1, 8), (4, 4)])

@@ -3,6 +3,7 @@
 import EmbeddedModel
 import Evaluation
 import Foundation
+import GenerationTypes
 import ImageCodec
 import SafeTensors
 import StableDiffusion

@@ -49,9 +49,9 @@ package struct HashChainGenerator: LatentGenerating {
         let (width, height) = (latents.width * 8, latents.height * 8)
         let colour = UInt8(truncatingIfNeeded: Int(latents.values[0] * 100))
         return WorkerPicture(
-            image: DecodedImage(
+            image: RGBImage(
                 width: width, height: height,
-                pixels: [UInt8](repeating: colour, count: 3 * width * height)),
+                bytes: [UInt8](repeating: colour, count: 3 * width * height)),
             kernelClass: "hash", seconds: 0.5)
     }
 

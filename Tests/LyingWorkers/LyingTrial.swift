@@ -125,7 +125,9 @@ package struct LyingTrial: Sendable {
         let summary = try await coordinator.run(
             requests, decoder: CarefulDecoder(),
             onEvent: { event in
-                if case .completed(let item, _, _, _, _) = event { lies.note(completed: item) }
+                if case .completed(let result) = event {
+                    lies.note(completed: result.image.rawValue)
+                }
                 if case .retried(let item, _) = event { lies.note(open: item) }
                 guard let reason = event.complaint(about: liar) else { return }
                 diary.report.withLock { report in
@@ -149,10 +151,13 @@ package struct LyingTrial: Sendable {
 
     private static func problem(of image: FinishedImage) -> String? {
         let expected = try? HashChainGenerator.latents(for: image.request)
-        if image.latents != expected { return "image \(image.item) has \(image.worker)'s latents" }
+        let result = image.result
+        if image.latents != expected {
+            return "image \(result.image) has \(result.worker)'s latents"
+        }
         let size = (image.image.width, image.image.height)
         return size == (image.request.width, image.request.height)
-            ? nil : "the picture of image \(image.item) is \(size)"
+            ? nil : "the picture of image \(result.image) is \(size)"
     }
 
     /// The coordinator's own settings, except that a liar may stay and reconnects at once.
@@ -173,13 +178,13 @@ package struct LyingTrial: Sendable {
 
 /// A picture of one colour, or none if the latents overflow.
 private struct CarefulDecoder: LatentDecoding {
-    func decode(_ latents: GeneratedLatents) throws -> DecodedImage {
+    func decode(_ latents: GeneratedLatents) throws -> RGBImage {
         guard latents.values.allSatisfy({ abs($0) < 1e30 }) else {
             throw NonFiniteLatentsFailure("the picture is not finite")
         }
         let (width, height) = (latents.width * 8, latents.height * 8)
-        return DecodedImage(
-            width: width, height: height, pixels: [UInt8](repeating: 1, count: 3 * width * height))
+        return RGBImage(
+            width: width, height: height, bytes: [UInt8](repeating: 1, count: 3 * width * height))
     }
 }
 

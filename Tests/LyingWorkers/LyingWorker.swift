@@ -128,10 +128,10 @@ final class LyingWorker: Sendable {
     private func result(under lease: Lease, _ latents: GeneratedLatents) -> Message {
         .result(
             LatentResult(
-                lease: lease, latents: latents,
-                timings: GenerationTimings(
-                    textEncodingSeconds: 0, samplingSeconds: WireLimits.secondsMax),
-                sha256: latents.sha256))
+                lease: lease,
+                sampled: SampledImage(
+                    latents: latents, sha256: latents.sha256,
+                    timings: GenerationTimings(samplingSeconds: WireLimits.secondsMax))))
     }
 
     /// NaN, infinite, or finite but out of any decoder's range.
@@ -168,9 +168,9 @@ final class LyingWorker: Sendable {
         return .picture(
             lease,
             WorkerPicture(
-                image: DecodedImage(
+                image: RGBImage(
                     width: width, height: height,
-                    pixels: [UInt8](repeating: UInt8(width & 255), count: 3 * width * height)),
+                    bytes: [UInt8](repeating: UInt8(width & 255), count: 3 * width * height)),
                 kernelClass: "liar", seconds: 1))
     }
 }

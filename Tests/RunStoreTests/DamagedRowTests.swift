@@ -19,10 +19,10 @@ import Testing
         try Samples.store(item: 1, in: store)
         try store.record(
             StoredPicture(item: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 1))
-        try store.commit(
-            results: [],
-            failures: [StoredFailure(item: 2, worker: "w", attempt: 1, reason: "r", isFinal: true)])
-        try store.keep(SamplingCheckpoint(step: 5, kernelClass: "a", bytes: [1]), of: 0)
+        let failure = FailedAttempt(worker: "w", attempt: 1, reason: "r")
+        try store.commit([.failure(ImageNumber(2), failure, isFinal: true)])
+        try store.keep(
+            SamplingCheckpoint(step: 5, kernelClass: "a", bytes: [1]), of: ImageNumber(0))
     }
 
     /// Tables whose columns take anything, with one value spoilt.

@@ -41,7 +41,7 @@ import WireProtocol
         mutating func draw(_ items: Range<Int>, in store: RunStore) {
             for item in items {
                 let checkpoint = SamplingCheckpoint(step: 3, kernelClass: "k", bytes: [1])
-                attempt { try store.keep(checkpoint, of: item) }
+                attempt { try store.keep(checkpoint, of: ImageNumber(item)) }
                 if attempt({ try Samples.store(item: item, in: store) }) {
                     acknowledged.insert(item)
                 }
@@ -122,7 +122,7 @@ import WireProtocol
             for item in life.acknowledged {
                 let result = try #require(history.results[item], "\(when): image \(item)")
                 #expect(
-                    store.archive.read(result, digest: \.sha256) == Samples.latents(item),
+                    store.archive.read(result.facts, digest: \.sha256) == Samples.latents(item),
                     "\(when): image \(item)")
             }
             // The next life does the rest.

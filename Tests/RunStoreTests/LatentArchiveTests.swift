@@ -19,25 +19,25 @@ import WireProtocol
 
     @Test func theNameIsTheDigestOfTheContent() throws {
         let result = try Samples.store(item: 0, in: store)
-        let name = Hexadecimal.text(result.sha256) + ".f32"
+        let name = Hexadecimal.text(result.facts.sha256) + ".f32"
         let bytes = try Data(contentsOf: URL(filePath: temporary.file("latents/\(name)")))
-        #expect(bytes.count == result.valueCount * 4)
-        #expect(store.archive.read(result, digest: \.sha256) == Samples.latents(0))
+        #expect(bytes.count == result.facts.valueCount * 4)
+        #expect(store.archive.read(result.facts, digest: \.sha256) == Samples.latents(0))
     }
 
     @Test func damagedFilesAreNoLatents() throws {
         let result = try Samples.store(item: 0, in: store)
         let file = URL(
-            filePath: temporary.file("latents/\(Hexadecimal.text(result.sha256)).f32"))
+            filePath: temporary.file("latents/\(Hexadecimal.text(result.facts.sha256)).f32"))
         let whole = try Data(contentsOf: file)
         var flipped = whole
         flipped[17] ^= 1
         for bytes in [flipped, whole.dropLast(), Data(), whole + [0]] {
             try bytes.write(to: file)
-            #expect(store.archive.read(result, digest: \.sha256) == nil)
+            #expect(store.archive.read(result.facts, digest: \.sha256) == nil)
         }
         try FileManager.default.removeItem(at: file)
-        #expect(store.archive.read(result, digest: \.sha256) == nil)
+        #expect(store.archive.read(result.facts, digest: \.sha256) == nil)
     }
 
     @Test func equalLatentsAreOneFile() async throws {

@@ -109,7 +109,7 @@ import Testing
             #expect(history.requests.map(\.seed) == [100, 101, 102])
             #expect(history.requests.allSatisfy { $0.prompt == "a red house" })
             #expect(history.run.settings["precision"] == "f32" && history.run.savesLatents)
-            #expect(history.results[0]?.sha256.prefix(2) == [0xBB, 0x28])
+            #expect(history.results[0]?.facts.sha256.prefix(2) == [0xBB, 0x28])
             #expect(history.pictures[0]?.file == "00000-100.png")
             #expect(history.pictures[0]?.decodeClass == nil)
             #expect(history.openItems == [1, 2])

@@ -21,15 +21,17 @@ import WireProtocol
         let life = try store.beginLife()
         let result = try Samples.store(item: 1, in: store)
         let failures = [
-            StoredFailure(item: 2, worker: "a:1", attempt: 1, reason: "lost", isFinal: false),
-            StoredFailure(item: 2, worker: "", attempt: 0, reason: "given up", isFinal: true),
+            FailedAttempt(worker: "a:1", attempt: 1, reason: "lost"),
+            FailedAttempt(reason: "given up"),
         ]
-        try store.commit(results: [], failures: failures)
+        try store.commit([
+            .failure(ImageNumber(2), failures[0], isFinal: false),
+            .failure(ImageNumber(2), failures[1], isFinal: true),
+        ])
         let picture = StoredPicture(
             item: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 0.25, decodeClass: "v")
         try store.record(picture)
-        var traffic = StoredTraffic()
-        traffic.sent = 7
+        let traffic = ByteCounts(sent: 7, received: 6, latents: 5, compressedLatents: 4)
         try store.end(life, traffic: traffic)
 
         let history = try RunStore.open(directory: path).history()
@@ -37,7 +39,7 @@ import WireProtocol
         #expect(history.requests == requests)
         #expect(history.results == [1: result])
         #expect(history.pictures == [1: picture])
-        #expect(history.failures == [2: failures])
+        #expect(history.failures == [2: failures] && history.finalFailures == [2])
         #expect(history.lives.map(\.traffic) == [traffic])
         #expect(history.lives[0].finishedAt != nil)
         #expect(history.openItems == [0])
@@ -142,11 +144,7 @@ import WireProtocol
     @Test func failuresAndResultsCanBeTakenBack() throws {
         let store = try Samples.begin(2, in: path)
         try Samples.store(item: 0, in: store)
-        try store.commit(
-            results: [],
-            failures: [
-                StoredFailure(item: 1, worker: "", attempt: 0, reason: "no", isFinal: true)
-            ])
+        try Samples.fail(item: 1, in: store)
         try store.reopenFailures()
         #expect(try store.history().openItems == [1])
         try store.forgetResult(of: 0)
@@ -157,18 +155,9 @@ import WireProtocol
     @Test func whatCannotBeDecodedIsOpenAgain() throws {
         let store = try Samples.begin(3, in: path)
         for item in 0..<3 { try Samples.store(item: item, in: store) }
-        func fail(_ item: Int) throws {
-            try store.commit(
-                results: [],
-                failures: [
-                    StoredFailure(
-                        item: item, worker: "", attempt: 0, reason: "no", isFinal: true)
-                ])
-        }
         let picture = StoredPicture(
             item: 2, file: "00002-2.png", latentsFile: nil, decodeSeconds: 1, decodeClass: "k")
-        try fail(1)
-        try fail(2)
+        for item in 1...2 { try Samples.fail(item: item, in: store) }
         // Another way of decoding did it.
         try store.record(picture)
         var history = try store.history()
@@ -201,22 +190,20 @@ import WireProtocol
         try store.removeUnnamedLatents()
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-                == (mine + ["\(Hexadecimal.text(kept.sha256)).f32"]).sorted())
+                == (mine + ["\(Hexadecimal.text(kept.facts.sha256)).f32"]).sorted())
     }
 
     @Test func checkpointsAreReplacedAndEndWithTheirImage() throws {
         let store = try Samples.begin(3, in: path)
         let old = SamplingCheckpoint(step: 5, kernelClass: "a", bytes: [1, 2, 3])
         let new = SamplingCheckpoint(step: 10, kernelClass: "b", bytes: [4])
-        try store.keep(old, of: 0)
-        try store.keep(new, of: 0)
-        try store.keep(old, of: 1)
+        try store.keep(old, of: ImageNumber(0))
+        try store.keep(new, of: ImageNumber(0))
+        try store.keep(old, of: ImageNumber(1))
         #expect(try RunStore.open(directory: path).checkpoints() == [0: new, 1: old])
         try Samples.store(item: 0, in: store)
-        try store.keep(old, of: 0)  // It was under way when the result came.
-        try store.commit(
-            results: [],
-            failures: [StoredFailure(item: 1, worker: "", attempt: 0, reason: "no", isFinal: true)])
+        try store.keep(old, of: ImageNumber(0))  // It was under way when the result came.
+        try Samples.fail(item: 1, in: store)
         #expect(try store.checkpoints().isEmpty)
     }
 }

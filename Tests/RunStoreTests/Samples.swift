@@ -39,16 +39,24 @@ enum Samples {
 
     /// Stores a result as a coordinator does.
     @discardableResult
-    static func store(item: Int, in store: RunStore) throws -> StoredResult {
+    static func store(item: Int, in store: RunStore) throws -> ImageResult {
         let latents = latents(item)
         var merging = TokenMergeStatistics()
         merging.computedPlanCount = item
-        let result = StoredResult(
-            item: item, worker: "[::1]:7400", kernelClass: "k", attempt: 2,
+        let sampled = SampledImage(
+            latents: latents, sha256: latents.sha256,
             timings: GenerationTimings(textEncodingSeconds: 0.1, samplingSeconds: 1.0 / 3),
-            tokenMerging: merging, latents: latents, sha256: latents.sha256)
-        try store.write(latents, sha256: result.sha256)
-        try store.commit(results: [result], failures: [])
+            tokenMerging: merging)
+        let result = ImageResult(
+            image: ImageNumber(item), worker: "[::1]:7400", kernelClass: "k", attempt: 2,
+            facts: sampled.facts)
+        try store.write(latents, sha256: result.facts.sha256)
+        try store.commit([.result(result)])
         return result
+    }
+
+    /// Gives an image up.
+    static func fail(item: Int, in store: RunStore) throws {
+        try store.commit([.failure(ImageNumber(item), FailedAttempt(reason: "no"), isFinal: true)])
     }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import GenerationTypes
 import ImageCodec
 
 /// Plots the measurements of `scripts/scaling`.

@@ -66,7 +66,7 @@ struct DrawCommand: AsyncParsableCommand {
 
 /// Checks that latents arrived; a picture of one pixel replaces the real one.
 private struct NoDecoder: LatentDecoding {
-    func decode(_ latents: GeneratedLatents) -> DecodedImage {
-        DecodedImage(width: 1, height: 1, pixels: [0, 0, 0])
+    func decode(_ latents: GeneratedLatents) -> RGBImage {
+        RGBImage(width: 1, height: 1, bytes: [0, 0, 0])
     }
 }

@@ -56,8 +56,8 @@ final class DrawMeter: Sendable {
             ("workers", Double(workerCount)), ("images", Double(state.times.count)),
             ("attempts", Double(state.attemptCount)), ("seconds", seconds),
             ("tail", seconds - firstIdle), ("cpu", cpuSeconds),
-            ("received", Double(summary.traffic.receivedByteCount)),
-            ("sent", Double(summary.traffic.sentByteCount)),
+            ("received", Double(summary.traffic.received)),
+            ("sent", Double(summary.traffic.sent)),
             ("rssFirst", Double(state.residentByteCounts.first ?? 0) / mebibyte),
             ("rssLast", Double(state.residentByteCounts.last ?? 0) / mebibyte),
         ]

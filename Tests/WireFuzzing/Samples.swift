@@ -64,17 +64,19 @@ package enum Samples {
         let latents = GeneratedLatents(
             channels: 4, height: 2, width: 2, values: (0..<16).map { Float($0) * 0.125 - 1 })
         return LatentResult(
-            lease: lease, latents: latents,
-            timings: GenerationTimings(textEncodingSeconds: 0.5, samplingSeconds: 12.25),
-            tokenMerging: statistics, sha256: latents.sha256)
+            lease: lease,
+            sampled: SampledImage(
+                latents: latents, sha256: latents.sha256,
+                timings: GenerationTimings(textEncodingSeconds: 0.5, samplingSeconds: 12.25),
+                tokenMerging: statistics))
     }()
 
     static let checkpoint = SamplingCheckpoint(
         step: 12, kernelClass: "onednn-bf16-avx512", bytes: [UInt8](1...11))
 
     static let picture = WorkerPicture(
-        image: DecodedImage(
-            width: 2, height: 2, pixels: [1, 2, 3, 11, 22, 33, 255, 0, 128, 0, 255, 7]),
+        image: RGBImage(
+            width: 2, height: 2, bytes: [1, 2, 3, 11, 22, 33, 255, 0, 128, 0, 255, 7]),
         kernelClass: "onednn-bf16-avx512", seconds: 0.5)
 
     /// Latents that compress well, for frames with a zstd payload.
@@ -82,7 +84,7 @@ package enum Samples {
         let latents = GeneratedLatents(
             channels: 4, height: 8, width: 8, values: [Float](repeating: 0.5, count: 256))
         return LatentResult(
-            lease: lease, latents: latents, timings: GenerationTimings(), sha256: latents.sha256)
+            lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))
     }()
 
     package static let messages: [Message] = [

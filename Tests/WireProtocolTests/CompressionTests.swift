@@ -50,8 +50,8 @@ import WireProtocol
             channels: 4, height: 32, width: 32, values: [Float](repeating: 0.5, count: 4096))
         let message = Message.result(
             LatentResult(
-                lease: Samples.lease, latents: latents, timings: GenerationTimings(),
-                sha256: latents.sha256))
+                lease: Samples.lease,
+                sampled: SampledImage(latents: latents, sha256: latents.sha256)))
         let frame = message.frame()
         #expect(frame.header.isCompressed)
         #expect(frame.payload.count < 300)

@@ -107,8 +107,7 @@ import WireProtocol
         ]
         let latents = GeneratedLatents(channels: 2, height: 2, width: 2, values: values)
         let result = LatentResult(
-            lease: Samples.lease, latents: latents, timings: GenerationTimings(),
-            sha256: latents.sha256)
+            lease: Samples.lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))
         let bytes = Message.result(result).frame().encoded()
         guard case .result(let back) = try decode(bytes, receiver: .coordinator) else {
             Issue.record("not a result")
@@ -121,12 +120,12 @@ import WireProtocol
     func implausibleTimesAreRefused(_ seconds: Double) {
         let report = ProgressReport(lease: Samples.lease, step: 1, stepCount: 2, seconds: seconds)
         var result = Samples.result
-        result.timings.samplingSeconds = seconds
+        result.sampled.facts.timings.samplingSeconds = seconds
         for message: Message in [.progress(report), .result(result)] {
             let bytes = message.frame().encoded()
             #expect(throws: WireError.self) { try decode(bytes, receiver: .coordinator) }
         }
-        result.timings.samplingSeconds = WireLimits.secondsMax
+        result.sampled.facts.timings.samplingSeconds = WireLimits.secondsMax
         #expect(throws: Never.self) {
             try decode(Message.result(result).frame().encoded(), receiver: .coordinator)
         }
@@ -134,7 +133,9 @@ import WireProtocol
 
     @Test func wrongDigestIsNoticed() {
         var result = Samples.result
-        result.latents.values[3] += 1
+        var latents = result.latents
+        latents.values[3] += 1
+        result.sampled = SampledImage(latents: latents, sha256: result.sha256)
         let bytes = Message.result(result).frame().encoded()
         #expect(throws: WireError.digestMismatch(item: 7)) {
             try decode(bytes, receiver: .coordinator)

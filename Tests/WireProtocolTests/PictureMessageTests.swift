@@ -12,7 +12,7 @@ import WireProtocol
         .picture(
             Samples.lease,
             WorkerPicture(
-                image: DecodedImage(width: width, height: height, pixels: pixels),
+                image: RGBImage(width: width, height: height, bytes: pixels),
                 kernelClass: "onednn", seconds: 2))
     }
 

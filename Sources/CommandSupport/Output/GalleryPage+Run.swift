@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
+import GenerationTypes
 
 /// The page's account of the run as a whole.
 extension GalleryPage {
@@ -33,15 +34,15 @@ extension GalleryPage {
         var pairs = run.settings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         pairs.append(("seed of picture 0", String(run.baseSeed)))
         pairs.append(("U-Net", "SHA-256 " + run.model.unetSHA256))
-        if run.wire.latentByteCount > 0 {
-            let raw = bytes(run.wire.latentByteCount)
-            let compressed = bytes(run.wire.compressedLatentByteCount)
+        if run.wire.latents > 0 {
+            let raw = bytes(run.wire.latents)
+            let compressed = bytes(run.wire.compressedLatents)
             pairs.append(("latents on the wire", "\(compressed), \(raw) before compression"))
             pairs.append(
                 (
                     "traffic",
-                    "\(bytes(run.wire.sentByteCount)) sent, "
-                        + "\(bytes(run.wire.receivedByteCount)) received"
+                    "\(bytes(run.wire.sent)) sent, "
+                        + "\(bytes(run.wire.received)) received"
                 ))
         }
         let items = pairs.map {

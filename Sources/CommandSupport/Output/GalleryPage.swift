@@ -62,8 +62,8 @@ package struct GalleryPage: Sendable {
         }
         let share = TerminalText.decimal(run.decodeShare * 100, digits: 1)
         tiles.append(("\(share) %", "of the work is decoding"))
-        if run.wire.latentByteCount > 0, run.writtenCount > 0, isOneLife {
-            let each = run.wire.compressedLatentByteCount / run.writtenCount
+        if run.wire.latents > 0, run.writtenCount > 0, isOneLife {
+            let each = run.wire.compressedLatents / run.writtenCount
             tiles.append((GalleryPage.bytes(each), "of latents per picture"))
         }
         let cells = tiles.map { "<div><b>\($0.0)</b><span>\($0.1)</span></div>" }.joined()

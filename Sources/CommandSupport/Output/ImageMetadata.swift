@@ -61,19 +61,18 @@ package struct ImageMetadata: Sendable, Equatable, Codable {
 
     /// Describes a picture.
     package init(
-        version: String, index: Int, request: GenerationRequest, model: ModelRecord,
-        latentSHA256: String, worker: String, attempt: Int, kernelClass: String,
-        timings: ImageTimings
+        version: String, request: GenerationRequest, model: ModelRecord, result: ImageResult,
+        decodingSeconds: Double
     ) {
         self.version = version
-        self.index = index
+        index = result.image.rawValue
         self.request = RequestRecord(request)
         self.model = model
-        self.latentSHA256 = latentSHA256
-        self.worker = worker
-        self.attempt = attempt
-        self.kernelClass = kernelClass
-        self.timings = timings
+        latentSHA256 = Hexadecimal.text(result.facts.sha256)
+        worker = result.worker
+        attempt = result.attempt
+        kernelClass = result.kernelClass
+        timings = ImageTimings(worker: result.facts.timings, decodingSeconds: decodingSeconds)
     }
 
     /// The keyword of this text.

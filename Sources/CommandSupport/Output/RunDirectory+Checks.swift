@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Digests
+internal import GenerationTypes
 internal import ImageCodec
 
 /// Whether what an earlier process wrote is still there as it was.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
+package import GenerationTypes
 
 /// A run as a whole; `RunReport` fills in the totals.
 package struct RunRecord: Sendable, Equatable, Codable {
@@ -21,7 +22,7 @@ package struct RunRecord: Sendable, Equatable, Codable {
     /// Every worker that took part.
     package var workers: [WorkerRecord]
     /// What fell on the wire.
-    package var wire: WireRecord
+    package var wire: ByteCounts
     /// Contact sheets in the same directory.
     package var sheets: [String]
     /// How often a coordinator began or went on with the run.
@@ -63,7 +64,7 @@ package struct RunRecord: Sendable, Equatable, Codable {
     package init(
         version: String, model: ModelRecord, baseSeed: UInt64, batchCount: Int,
         settings: [String: String], startedAt: Date, finishedAt: Date,
-        workers: [WorkerRecord] = [], wire: WireRecord = WireRecord(), sheets: [String] = []
+        workers: [WorkerRecord] = [], wire: ByteCounts = ByteCounts(), sheets: [String] = []
     ) {
         self.version = version
         self.model = model

@@ -116,7 +116,7 @@ package struct ImageRecord: Sendable, Equatable, Codable {
 
 /// A worker's part in a run.
 package struct WorkerRecord: Sendable, Equatable, Codable {
-    /// Its name in messages: an address, or `local 1`.
+    /// Its name in messages: its address.
     package var name: String
     /// Its kernels: latents are bit-identical within one class.
     package var kernelClass: String
@@ -145,35 +145,5 @@ package struct WorkerRecord: Sendable, Equatable, Codable {
         self.imageCount = imageCount
         self.busySeconds = busySeconds
         self.lostReason = lostReason
-    }
-}
-
-/// What fell on the wire, in bytes.
-package struct WireRecord: Sendable, Equatable, Codable {
-    /// Everything the coordinator sent, frames and all.
-    package var sentByteCount: Int
-    /// Everything it received.
-    package var receivedByteCount: Int
-    /// The latents it received, as f32.
-    package var latentByteCount: Int
-    /// The same as they travelled, shuffled and compressed.
-    package var compressedLatentByteCount: Int
-
-    private enum CodingKeys: String, CodingKey {
-        case sentByteCount = "sent_bytes"
-        case receivedByteCount = "received_bytes"
-        case latentByteCount = "latent_bytes"
-        case compressedLatentByteCount = "latent_bytes_compressed"
-    }
-
-    /// Makes a record.
-    package init(
-        sentByteCount: Int = 0, receivedByteCount: Int = 0, latentByteCount: Int = 0,
-        compressedLatentByteCount: Int = 0
-    ) {
-        self.sentByteCount = sentByteCount
-        self.receivedByteCount = receivedByteCount
-        self.latentByteCount = latentByteCount
-        self.compressedLatentByteCount = compressedLatentByteCount
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import ImageCodec
+package import GenerationTypes
 internal import SafeTensors
 internal import StableDiffusion
 package import TensorKit

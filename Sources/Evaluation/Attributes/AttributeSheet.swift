@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CommandSupport
+package import GenerationTypes
 package import ImageCodec
 
 /// The pictures with the most misses, as a contact sheet.

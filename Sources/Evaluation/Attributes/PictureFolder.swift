@@ -2,6 +2,7 @@
 
 internal import CommandSupport
 internal import FoundationEssentials
+package import GenerationTypes
 package import ImageCodec
 
 /// The pictures of an earlier run, of this program or another, by the number of their prompt.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CommandSupport
-internal import GenerationTypes
+package import GenerationTypes
 package import ImageCodec
 
 /// A comparison as one picture: a row of summaries, then a row per prompt, a column per setting.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-package import ImageCodec
 package import StableDiffusion
 
 /// Generates pictures in this process, one at a time: sampling, then the VAE.
@@ -35,12 +34,11 @@ package struct PicturePainter {
         let start = clock.now
         while try run.next() != nil {}
         let sampled = clock.now
-        let picture = try decoder.decode(run.latents)
+        let image = try decoder.decode(run.latents)
         let record = ComparisonRecord(
             samplingSeconds: (sampled - start).seconds,
             decodingSeconds: (clock.now - sampled).seconds, psnr: .infinity, ssim: 1,
             statistics: run.mergeStatistics)
-        let image = RGBImage(width: picture.width, height: picture.height, bytes: picture.bytes)
         return (image, record)
     }
 }

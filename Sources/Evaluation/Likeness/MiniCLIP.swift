@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FoundationEssentials
-package import ImageCodec
+package import GenerationTypes
 internal import SafeTensors
 internal import StableDiffusion
 package import TensorKit

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import ImageCodec
+package import GenerationTypes
+internal import ImageCodec
 internal import TokenMerging
 
 /// A study's figures and numbers.

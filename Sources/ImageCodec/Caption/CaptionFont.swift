@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// The font under the pictures of a contact sheet: Roboto, antialiased, at any size.
 ///
 /// Latin, Greek and Cyrillic letters have shapes; other characters show as a hollow box.

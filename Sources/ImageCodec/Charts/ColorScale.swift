@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Colours for numbers from 0 to 1, with lightness increasing with the number, so that they remain
 /// distinguishable without red or green vision.
 package struct ColorScale: Sendable {

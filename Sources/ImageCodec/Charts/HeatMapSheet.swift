@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Square matrices as heat maps in rows and columns on one picture, with one colour scale for all.
 package struct HeatMapSheet: Sendable {
     /// One matrix.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
+
 extension LineChart {
     /// The chart as an SVG document; text stays text.
     package func svg() -> String {

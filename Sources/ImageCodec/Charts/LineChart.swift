@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Curves over one axis as a picture.
 package struct LineChart: Sendable {
     /// One curve.

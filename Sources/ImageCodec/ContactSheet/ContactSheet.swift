@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// Pictures in rows and columns on one PNG, in row-major order, with captions below them.
 ///
 /// The sheet is encoded one row of cells at a time and requests pictures when it needs them, so

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// The appearance of a contact sheet.
 package struct ContactSheetStyle: Sendable, Equatable {
     /// Rows per sheet; `nil` for `round(sqrt(count))`, as A1111 does.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CPNG
+package import GenerationTypes
 
 /// PNG files in memory: whole pictures to bytes and back.
 package enum PNG {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CPNG
+package import GenerationTypes
 
 /// Writes an 8-bit RGB PNG row by row, so that a sheet of any height needs the memory of a few
 /// rows.

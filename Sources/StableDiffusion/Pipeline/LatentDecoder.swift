@@ -43,23 +43,25 @@ package final class LatentDecoder {
             split: LaneSplit(threadCount: resolved.threadCount), kernels: backend.kernels)
     }
 
-    /// A picture as f32, and its bytes.
-    package struct Picture: Sendable {
-        /// Pixels per row.
-        package let width: Int
-        /// Rows.
-        package let height: Int
-        /// `height · width · 3` values, about −1…1, not clamped.
-        package let values: [Float]
-        /// The same as 8-bit RGB, rounded like diffusers.
-        package let bytes: [UInt8]
-    }
-
-    /// Decodes one image.
+    /// Decodes one image, rounded to 8 bits as diffusers rounds.
     ///
     /// - Throws: `LatentShapeError`, `TensorStorageError`, `PreparationError`,
     ///   `NonFinitePictureError`.
-    package func decode(_ latents: GeneratedLatents) throws -> Picture {
+    package func decode(_ latents: GeneratedLatents) throws -> RGBImage {
+        let image = try decoded(latents)
+        return RGBImage(
+            width: image.shape.width, height: image.shape.height, bytes: try pictureBytes(image))
+    }
+
+    /// Decodes one image to f32: `height · width · 3` values, about −1…1, not clamped.
+    ///
+    /// - Throws: as `decode`, but for values that are not finite.
+    package func values(of latents: GeneratedLatents) throws -> [Float] {
+        let image = try decoded(latents)
+        return Array(UnsafeBufferPointer(start: image.floats, count: image.shape.elementCount))
+    }
+
+    private func decoded(_ latents: GeneratedLatents) throws -> Tensor {
         guard latents.channels == vae.configuration.latentChannels else {
             throw LatentShapeError(
                 found: latents.channels, expected: vae.configuration.latentChannels)
@@ -73,10 +75,7 @@ package final class LatentDecoder {
         lanes.run { [vae, plan] lane, _ in
             vae.decode(input, into: image, plan: plan, lane: lane)
         }
-        let values = UnsafeBufferPointer(start: image.floats, count: image.shape.elementCount)
-        return Picture(
-            width: image.shape.width, height: image.shape.height, values: Array(values),
-            bytes: try pictureBytes(image))
+        return image
     }
 
     /// Keeps as many feature maps as memory allows; the picture is the same either way.

@@ -140,7 +140,7 @@ extension ByteReader {
         let planes = try readBytes(3 * width * height, "pixels")
         let pixels = PixelPlanes.unshuffle(planes, width: width)
         return WorkerPicture(
-            image: DecodedImage(width: width, height: height, pixels: pixels),
+            image: RGBImage(width: width, height: height, bytes: pixels),
             kernelClass: kernelClass, seconds: seconds)
     }
 
@@ -193,7 +193,9 @@ extension ByteReader {
             channels: channels, height: height, width: width, values: BytePlanes.unshuffle(planes))
         guard latents.sha256 == digest else { throw .digestMismatch(item: item) }
         return LatentResult(
-            lease: lease, latents: latents, timings: timings, tokenMerging: merging,
-            sha256: digest, resumedStep: resumedStep)
+            lease: lease,
+            sampled: SampledImage(
+                latents: latents, sha256: digest, timings: timings, tokenMerging: merging,
+                resumedStep: resumedStep))
     }
 }

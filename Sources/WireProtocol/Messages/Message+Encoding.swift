@@ -25,7 +25,7 @@ extension Message {
         case .result(let result): byteCount = 4 * result.latents.values.count
         case .checkpoint(_, let checkpoint): byteCount = checkpoint.bytes.count
         case .picture(_, let picture):
-            let planeByteCount = picture.image.pixels.count / 3
+            let planeByteCount = picture.image.bytes.count / 3
             return (1...3).reversed().map { contentByteCount - $0 * planeByteCount }
         case .prepare(_, let preparation): byteCount = preparation.checkpoint?.bytes.count ?? 0
         default: return []
@@ -129,7 +129,7 @@ extension ByteWriter {
         write(UInt32(picture.image.width))
         write(UInt32(picture.image.height))
         writeShortText(picture.kernelClass, max: WireLimits.nameByteCountMax)
-        write(PixelPlanes.shuffle(picture.image.pixels, width: picture.image.width))
+        write(PixelPlanes.shuffle(picture.image.bytes, width: picture.image.width))
     }
 
     fileprivate mutating func write(_ checkpoint: SamplingCheckpoint) {
@@ -140,22 +140,22 @@ extension ByteWriter {
     }
 
     fileprivate mutating func write(_ result: LatentResult) {
-        let latents = result.latents
+        let facts = result.sampled.facts
         write(result.lease)
-        write(UInt32(latents.channels))
-        write(UInt32(latents.height))
-        write(UInt32(latents.width))
-        write(UInt32(clamping: result.resumedStep))
-        write(result.timings.textEncodingSeconds)
-        write(result.timings.samplingSeconds)
-        let merging = result.tokenMerging
+        write(UInt32(facts.channels))
+        write(UInt32(facts.height))
+        write(UInt32(facts.width))
+        write(UInt32(clamping: facts.resumedStep))
+        write(facts.timings.textEncodingSeconds)
+        write(facts.timings.samplingSeconds)
+        let merging = facts.tokenMerging
         write(UInt32(clamping: merging.computedPlanCount))
         write(UInt32(clamping: merging.reusedPlanCount))
         write(UInt64(clamping: merging.tokenCountBefore))
         write(UInt64(clamping: merging.tokenCountAfter))
         write(UInt64(clamping: merging.byteCount))
         write(UInt64(clamping: merging.scratchByteCount))
-        write(result.sha256)
-        write(BytePlanes.shuffle(latents.values))
+        write(facts.sha256)
+        write(BytePlanes.shuffle(result.latents.values))
     }
 }

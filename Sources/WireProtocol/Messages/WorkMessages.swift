@@ -22,34 +22,32 @@ package struct ProgressReport: Sendable, Equatable {
     }
 }
 
-/// A finished image, on its way to the coordinator.
+/// A sampled image, on its way to the coordinator.
 package struct LatentResult: Sendable, Equatable {
     /// The attempt.
     package var lease: Lease
-    /// The unscaled latents, bit-exact.
-    package var latents: GeneratedLatents
-    /// Time spent on the image.
-    package var timings: GenerationTimings
-    /// Statistics of token merging.
-    package var tokenMerging: TokenMergeStatistics
-    /// `latents.sha256`, computed where the latents were made; checked when decoding.
-    package var sha256: [UInt8]
-    /// The step of the checkpoint from which this worker resumed; 0 if it did not.
-    package var resumedStep: Int
+    /// What the worker's generator returned; its digest is checked when the frame is decoded.
+    package var sampled: SampledImage
 
-    /// Creates a result with a given digest.
-    package init(
-        lease: Lease, latents: GeneratedLatents, timings: GenerationTimings,
-        tokenMerging: TokenMergeStatistics = TokenMergeStatistics(), sha256: [UInt8],
-        resumedStep: Int = 0
-    ) {
-        precondition(sha256.count == 32, "a SHA-256 has 32 bytes")
+    /// Creates a result.
+    package init(lease: Lease, sampled: SampledImage) {
         self.lease = lease
-        self.latents = latents
-        self.timings = timings
-        self.tokenMerging = tokenMerging
-        self.sha256 = sha256
-        self.resumedStep = resumedStep
+        self.sampled = sampled
+    }
+
+    /// The unscaled latents, bit-exact.
+    package var latents: GeneratedLatents { sampled.latents }
+
+    /// SHA-256 of the latents' little-endian f32 bytes.
+    package var sha256: [UInt8] { sampled.facts.sha256 }
+
+    /// The same as the result of an image of the run.
+    package func imageResult(
+        of image: ImageNumber, worker: String, kernelClass: String
+    ) -> ImageResult {
+        ImageResult(
+            image: image, worker: worker, kernelClass: kernelClass, attempt: lease.attempt,
+            facts: sampled.facts)
     }
 }
 

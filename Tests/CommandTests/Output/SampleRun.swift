@@ -62,17 +62,20 @@ enum SampleRun {
                     WorkerRecord(
                         name: "127.0.0.1:7401", kernelClass: "avx2", lostReason: "killed"),
                 ],
-                wire: WireRecord(
-                    sentByteCount: 900, receivedByteCount: 30_000, latentByteCount: 32_768,
-                    compressedLatentByteCount: 28_000),
+                wire: ByteCounts(
+                    sent: 900, received: 30_000, latents: 32_768, compressedLatents: 28_000),
                 sheets: ["grid-0000.png"]),
             images: images)
     }
 
     static func metadata(_ prompt: String) -> ImageMetadata {
         ImageMetadata(
-            version: "retom 0.1.0", index: 3, request: request(prompt, seed: .max),
-            model: model, latentSHA256: String(repeating: "0f", count: 32), worker: "w1",
-            attempt: 2, kernelClass: "avx512-bf16", timings: timings)
+            version: "retom 0.1.0", request: request(prompt, seed: .max), model: model,
+            result: ImageResult(
+                image: ImageNumber(3), worker: "w1", kernelClass: "avx512-bf16", attempt: 2,
+                facts: SampledImage.Facts(
+                    channels: 4, height: 4, width: 6, sha256: [UInt8](repeating: 15, count: 32),
+                    timings: GenerationTimings(textEncodingSeconds: 0.5, samplingSeconds: 2.5))),
+            decodingSeconds: 1)
     }
 }
