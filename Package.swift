@@ -48,6 +48,8 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let leaves: [Target] = [
     library("GenerationTypes"),
+    library("Requests", ["GenerationTypes"]),
+    library("ProcessSupport"),
     .target(name: "CKernels", cSettings: cSettings),
     .target(name: "CSpawn", cSettings: cSettings),
     .target(name: "CThreadTeam", cSettings: cSettings, linkerSettings: [.linkedLibrary("gomp")]),
@@ -63,7 +65,11 @@ let leaves: [Target] = [
 let compute: [Target] = [
     library("TensorKit", ["CKernels", "CThreadTeam", "COpenBLAS", "COneDNN"]),
     library("SafeTensors", ["CKernels"]),
-    library("StableDiffusion", ["GenerationTypes", "TensorKit", "SafeTensors", "TokenMerging"]),
+    library(
+        "StableDiffusion",
+        [
+            "GenerationTypes", "Requests", "Digests", "TensorKit", "SafeTensors", "TokenMerging",
+        ]),
     library("TokenMerging", ["GenerationTypes", "TensorKit"]),
     library(
         "EmbeddedModel",
@@ -85,52 +91,67 @@ let cluster: [Target] = [
     library(
         "Coordinator",
         ["GenerationTypes", "WireProtocol", "ClusterTransport", "CSpawn", "Digests", logging] + nio),
+]
+
+let runs: [Target] = [
     library(
-        "RunStore",
-        ["GenerationTypes", "Digests", .product(name: "GRDB", package: "GRDB.swift")]),
+        "Runs",
+        [
+            "GenerationTypes", "Requests", "ImageCodec", "Digests", "ProcessSupport",
+            .product(name: "GRDB", package: "GRDB.swift"),
+        ]),
+    library(
+        "RunService",
+        [
+            "Runs", "Requests", "Coordinator", "ClusterTransport", "WireProtocol",
+            "StableDiffusion", "TokenMerging", "TensorKit", "SafeTensors", "ProcessSupport",
+            "GenerationTypes", logging,
+        ] + nio),
 ]
 
 let executables: [Target] = [
     library(
         "CommandSupport",
         [
-            "GenerationTypes", "StableDiffusion", "TokenMerging", "TensorKit", "EmbeddedModel",
-            "ImageCodec", "Digests",
+            "GenerationTypes", "Requests", "ProcessSupport", "StableDiffusion", "TokenMerging",
+            "TensorKit", "EmbeddedModel",
             .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
         ]),
+    library("RunDisplay", ["Runs", "Requests", "CommandSupport"]),
     library(
         "NodeSupport",
         [
-            "ClusterTransport", "WireProtocol", "CommandSupport", logging,
+            "ClusterTransport", "WireProtocol", "CommandSupport", "ProcessSupport", "Requests",
+            logging,
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ] + nio),
     executable(
         "retom-coord",
         [
-            "Coordinator", "RunStore", "NodeSupport", "WireProtocol", "ClusterTransport",
-            "CommandSupport", "StableDiffusion", "TensorKit", "SafeTensors", "ImageCodec",
-            "GenerationTypes", logging,
-        ] + nio),
+            "RunService", "RunDisplay", "Runs", "Requests", "Coordinator", "ClusterTransport",
+            "NodeSupport", "CommandSupport", "ProcessSupport", "StableDiffusion",
+            "GenerationTypes",
+        ]),
     executable(
         "retom-worker",
         [
-            "Worker", "NodeSupport", "ClusterTransport", "CommandSupport", "StableDiffusion",
-            "TensorKit",
-            "GenerationTypes", logging,
+            "Worker", "NodeSupport", "ClusterTransport", "CommandSupport", "ProcessSupport",
+            "Requests", "StableDiffusion", "TensorKit", "GenerationTypes", logging,
         ] + nio),
     library(
         "Evaluation",
         [
-            "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit", "SafeTensors",
-            "ImageCodec", "GenerationTypes",
+            "CommandSupport", "ProcessSupport", "Requests", "Runs", "StableDiffusion",
+            "TokenMerging", "TensorKit", "SafeTensors", "ImageCodec", "GenerationTypes",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     executable(
         "retom-eval",
         [
-            "Evaluation", "CommandSupport", "StableDiffusion", "TokenMerging", "TensorKit",
-            "EmbeddedModel", "ImageCodec", "GenerationTypes",
+            "Evaluation", "CommandSupport", "ProcessSupport", "Requests", "Runs",
+            "StableDiffusion", "TokenMerging", "TensorKit", "EmbeddedModel", "ImageCodec",
+            "GenerationTypes",
         ]),
 ]
 
@@ -162,11 +183,15 @@ let testTargets: [Target] = [
         ["TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors", "TestSupport"],
         resources: [.copy("Goldens")]),
     tests(
-        "RunStoreTests",
+        "RunsTests",
         [
-            "RunStore", "GenerationTypes", "WireProtocol", "DiskFaults", "TestSupport",
+            "Runs", "Requests", "GenerationTypes", "ImageCodec", "ProcessSupport", "WireProtocol",
+            "DiskFaults", "TestSupport",
             .product(name: "GRDB", package: "GRDB.swift"),
         ]),
+    tests(
+        "RequestsTests", ["Requests", "GenerationTypes", "TokenMerging", "TestSupport"],
+        resources: [.copy("Goldens")]),
     tests("ImageCodecTests", ["ImageCodec", "GenerationTypes", "TestSupport"]),
     .target(
         name: "WireFuzzing",
@@ -214,7 +239,7 @@ let testTargets: [Target] = [
         name: "simulated-workers",
         dependencies: [
             "HashChain", "LyingWorkers", "Coordinator", "Worker", "ClusterTransport",
-            "CommandSupport", "NodeSupport",
+            "CommandSupport", "NodeSupport", "ProcessSupport",
             "StableDiffusion", "ImageCodec", "GenerationTypes", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ] + nio,
@@ -228,21 +253,30 @@ let testTargets: [Target] = [
     tests(
         "CommandTests",
         [
-            "CommandSupport", "NodeSupport", "GenerationTypes", "DiskFaults", "TestSupport",
-            "Digests", "ImageCodec", "SafeTensors", "StableDiffusion", "EmbeddedModel", logging,
+            "CommandSupport", "NodeSupport", "ProcessSupport", "Requests", "Runs", "RunDisplay",
+            "TokenMerging", "GenerationTypes", "TestSupport", "Digests", "SafeTensors",
+            "StableDiffusion",
+            "EmbeddedModel", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
+    tests(
+        "RunServiceTests",
+        [
+            "RunService", "Runs", "Requests", "Coordinator", "ClusterTransport", "WireProtocol",
+            "GenerationTypes", "TestSupport",
+            .product(name: "NIOPosix", package: "swift-nio"),
         ]),
     tests(
         "EvaluationTests",
         [
-            "Evaluation", "CommandSupport", "EmbeddedModel", "GenerationTypes", "ImageCodec",
-            "SafeTensors", "StableDiffusion", "TensorKit", "TestSupport",
+            "Evaluation", "CommandSupport", "Requests", "EmbeddedModel", "GenerationTypes",
+            "ImageCodec", "SafeTensors", "StableDiffusion", "TensorKit", "TestSupport",
         ], resources: [.copy("Goldens")]),
     // They run the built executables, which are no dependency because nothing links them.
     tests(
         "EndToEndTests",
         [
-            "CSpawn", "EmbeddedModel", "GenerationTypes", "ImageCodec", "RunStore", "SafeTensors",
+            "CSpawn", "EmbeddedModel", "GenerationTypes", "ImageCodec", "Runs", "SafeTensors",
             "WireProtocol", "TestSupport",
         ]),
 ]
@@ -263,6 +297,6 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     ],
-    targets: leaves + compute + cluster + executables + testTargets,
+    targets: leaves + compute + cluster + runs + executables + testTargets,
     cLanguageStandard: .gnu17
 )

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a request can't be drawn by any model.
+/// Why no model can carry out a request.
 public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
     case promptTooLong(byteCount: Int)
     case sizeOutOfRange(width: Int, height: Int)

@@ -4,7 +4,7 @@
 ///
 /// An image is a pure function of its request and the model: two workers given equal requests
 /// return equal latents. Sizes are in pixels.
-public struct GenerationRequest: Sendable, Hashable, Codable {
+public struct GenerationRequest: Sendable, Hashable {
     /// What the picture shows.
     public var prompt: String
     /// What it must not show (used only when guidance is on); empty for none.

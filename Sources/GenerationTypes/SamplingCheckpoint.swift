@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// An image on its way from noise to latents, so that another worker can go on with it.
+/// The state of an image between two steps, from which another worker can resume it.
 ///
 /// The cluster carries and keeps it without looking inside.
 package struct SamplingCheckpoint: Sendable, Equatable {
     /// Denoising steps done.
     package var step: Int
-    /// Only a worker of the same class goes on to the same bytes.
+    /// Only a worker of the same class resumes to the same bytes.
     package var kernelClass: String
     /// What the generator wrote.
     package var bytes: [UInt8]

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Foundation
-internal import GenerationTypes
-internal import RunStore
-internal import StableDiffusion
+import ArgumentParser
+import CommandSupport
+import GenerationTypes
+import Requests
+import RunDisplay
+import RunService
+import Runs
 
 /// Decodes the latents of a run again, without sampling.
 struct Decode: AsyncParsableCommand {
@@ -42,39 +43,42 @@ struct Decode: AsyncParsableCommand {
         let stop = StopRequest()
         var warnings: [String] = []
         let job = try RunJob.opening(
-            directory, model: model, isForSampling: false, warn: { warnings.append($0) })
+            directory, isForSampling: false, model: model.chosen(following:),
+            onWait: ConsoleStreams.reportWait, warn: { warnings.append($0) })
         let progress = ProgressFeed.make(
             for: job.plan, json: json, quiet: quiet,
             monitor: RunMonitor(seconds: ConsoleStreams.standard.seconds))
         for warning in warnings { progress.report(.warning(warning)) }
-        let exit: ProgramExit
+        let outcome: RunOutcome
         do {
-            exit = try await decode(job, progress, stop)
+            outcome = try await decode(job, progress, stop)
         } catch {
             await progress.finish()
             throw error
         }
         await progress.finish()
-        guard exit == .success else { throw exit.code }
+        guard outcome == .complete else { throw ProgramExit(outcome, stoppedBy: stop).code }
     }
 
     private func decode(
         _ job: RunJob, _ progress: ProgressFeed, _ stop: StopRequest
-    ) async throws -> ProgramExit {
-        job.announce(to: progress)
+    ) async throws -> RunOutcome {
+        job.announce(to: progress.report)
         var compute = compute
         if let settings = job.settings { compute.follow(settings) }
-        let prepared = try await PreparedModel(job.model, decoding: compute.configuration)
-        let session = try job.begin(with: prepared, progress: progress, samples: false)
+        let prepared = try await PreparedModel(job.model.source, decoding: compute.configuration)
+        let session = try job.begin(
+            with: prepared, samples: false, report: { progress.report($0) })
         let outcome = try await LateDecoding(
-            session: session, decoder: prepared.decoder, progress: progress, stop: stop
+            session: session, decoder: prepared.decoder, stop: stop,
+            report: { progress.report($0) }
         ).run(all: all)
         let openCount = session.history.openItems.count
         if openCount > 0 {
             progress.report(
                 .warning("\(openCount) images have no latents yet; --resume samples them"))
         }
-        try session.finish(nil)
-        return outcome.exit(failedBefore: false)
+        try session.finish()
+        return outcome
     }
 }

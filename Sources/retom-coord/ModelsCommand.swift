@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import CommandSupport
 internal import Foundation
 internal import GenerationTypes
+internal import Requests
 internal import StableDiffusion
 
 /// Lists the models of a directory.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
+import ArgumentParser
+import RunService
 
 /// Where the pictures go and what is shown meanwhile.
 struct OutputOptions: ParsableArguments {
@@ -64,11 +65,4 @@ struct OutputOptions: ParsableArguments {
     }
 }
 
-/// Who decodes.
-enum DecodePlace: String, ExpressibleByArgument, Sendable {
-    case coordinator
-    /// Whoever sampled them; the coordinator where a worker can't.
-    case workers
-    /// Nobody in this run.
-    case none
-}
+extension DecodePlace: ExpressibleByArgument {}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
-internal import Coordinator
+import CommandSupport
+import Coordinator
+import RunService
 
 extension CoordinatorError: ProgramExitChoosing {
     var programExit: ProgramExit { .noUsableWorker }
@@ -14,5 +15,22 @@ extension LocalWorkersError: ProgramExitChoosing {
             exit.hasSuffix(" \(ProgramExit.unusableInput.rawValue)")
         else { return .noUsableWorker }
         return .unusableInput
+    }
+}
+
+extension StopRequest: RunStopping {
+    var isStopRequested: Bool { interruption != nil }
+}
+
+extension ProgramExit {
+    /// How the program ends after a run.
+    init(_ outcome: RunOutcome, stoppedBy stop: StopRequest) {
+        self =
+            switch outcome {
+            case .complete: .success
+            case .someImagesFailed: .someImagesFailed
+            // Nothing but a signal interrupts a run.
+            case .interrupted: stop.interruption ?? .interrupted
+            }
     }
 }

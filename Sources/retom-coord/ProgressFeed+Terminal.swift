@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
-internal import Foundation
-internal import GenerationTypes
+import CommandSupport
+import Foundation
+import GenerationTypes
+import Requests
+import RunDisplay
+import Runs
 
 extension ProgressFeed {
     /// The display that suits the terminal and these options.
@@ -17,7 +20,8 @@ extension ProgressFeed {
                 outputIsTerminal: ConsoleStreams.outputIsTerminal, json: json,
                 style: TerminalStyle(environment: ProcessInfo.processInfo.environment))
         let display = ProgressDisplay(
-            mode: mode, json: json, prompts: plan.requests.map(\.prompt), console: .standard)
+            mode: mode, json: json, prompts: plan.requests.map(\.prompt), console: .standard,
+            monitor: monitor)
         return ProgressFeed(display, console: .standard, monitor: monitor)
     }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Foundation
-internal import GenerationTypes
-internal import RunStore
-internal import StableDiffusion
+import ArgumentParser
+import CommandSupport
+import Foundation
+import GenerationTypes
+import Requests
+import RunService
+import Runs
+import StableDiffusion
 
 /// Which run a command line means.
 extension RetomCoord {
@@ -22,10 +24,9 @@ extension RetomCoord {
 
     private func newJob(warn: (String) -> Void) throws -> RunJob {
         try prompts.requireSome()
-        let chosen = try model.withAbsolutePaths()
-        let (source, modelName) = try model.open()
+        let chosen = try model.chosen()
         let plan = try generation.plan(
-            prompts.entries(warn: warn), for: RequestCheck(of: source),
+            prompts.entries(warn: warn), for: RequestCheck(of: chosen.source),
             tokenMerging: merging.configuration, warn: warn)
         let (output, earlier) = try RunJob.claim(
             output.output, for: plan, savesLatents: output.saveLatents,
@@ -34,11 +35,9 @@ extension RetomCoord {
             plan: plan, directory: output, earlier: earlier,
             account: .new(
                 batchCount: generation.batchCount,
-                settings: settings.merging(chosen.settings) { $1 },
+                settings: settings.merging(try model.withAbsolutePaths().settings) { $1 },
                 savesLatents: self.output.saveLatents),
-            model: source, modelName: modelName,
-            // Later sessions may start in another directory.
-            modelOptions: chosen, reopensFailures: false)
+            model: chosen)
     }
 
     /// - Throws: also when options are given that the run has settled already.
@@ -59,8 +58,8 @@ extension RetomCoord {
     /// - Throws: also when options are given that would change what is left to be drawn.
     private func opening(warn: (String) -> Void) throws -> RunJob {
         try RunJob.opening(
-            output.output, model: model, isForSampling: true,
-            retriesFailures: output.retryFailed, warn: warn
+            output.output, isForSampling: true, retriesFailures: output.retryFailed,
+            model: model.chosen(following:), onWait: ConsoleStreams.reportWait, warn: warn
         ) { history in
             if let conflict = compute.conflict(with: history.run.settings) { throw conflict }
         }
@@ -76,7 +75,7 @@ extension RetomCoord {
         let job: RunJob
         do {
             job = try opening(warn: warn)
-        } catch RunStoreError.noRun {
+        } catch RunError.noRun {
             return nil
         }
         var asked = generation
@@ -86,7 +85,7 @@ extension RetomCoord {
         }
         // What there is to say of prompts was said when the run began.
         let plan = try asked.plan(
-            prompts.entries { _ in }, for: RequestCheck(of: job.model),
+            prompts.entries { _ in }, for: RequestCheck(of: job.model.source),
             tokenMerging: merging.configuration, warn: { _ in })
         guard case .stored(_, let history) = job.account, plan.requests == job.plan.requests,
             history.run.savesLatents == output.saveLatents
@@ -105,4 +104,31 @@ struct OtherRunError: Error, CustomStringConvertible {
         with it, --overwrite replaces it, and another directory holds both
         """
     }
+}
+
+extension ModelOptions {
+    /// The model that these options choose.
+    ///
+    /// - Throws: what `open` and `withAbsolutePaths` throw.
+    func chosen() throws -> ChosenModel {
+        let (source, name) = try open()
+        // Later sessions may start in another directory.
+        let absolute = try withAbsolutePaths()
+        return ChosenModel(
+            source: source, name: name, path: absolute.model, arguments: absolute.arguments)
+    }
+
+    /// The model of a run that is opened: where nothing else is asked for, the run's own.
+    ///
+    /// - Throws: what `chosen` throws.
+    func chosen(following run: StoredRun) throws -> ChosenModel {
+        var options = self
+        options.follow(path: run.modelDirectory, run.settings)
+        return try options.chosen()
+    }
+}
+
+extension ConsoleStreams {
+    /// Says that another program's lock is waited for.
+    static let reportWait: @Sendable (String) -> Void = { standard.writeError($0 + "\n") }
 }

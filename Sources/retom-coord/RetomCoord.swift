@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Coordinator
-internal import Foundation
-internal import GenerationTypes
-internal import NodeSupport
-internal import RunStore
-internal import StableDiffusion
-internal import TensorKit
+import ArgumentParser
+import CommandSupport
+import Coordinator
+import GenerationTypes
+import NodeSupport
+import Requests
+import RunDisplay
+import RunService
+import Runs
 
 /// Draws prompts on a cluster of workers and writes the pictures.
 @main
@@ -76,38 +76,52 @@ struct RetomCoord: AsyncParsableCommand {
         var compute = compute
         if let settings = job.settings { compute.follow(settings) }
         let pool =
-            hosts ?? workers.localPool(compute: compute, model: job.modelOptions)
+            hosts ?? workers.localPool(compute: compute, model: job.model)
         let monitor = RunMonitor(seconds: ConsoleStreams.standard.seconds)
         let progress = ProgressFeed.make(
             for: job.plan, json: output.json, quiet: output.quiet, monitor: monitor)
         let status = StatusFile(in: job.directory, of: monitor)
-        let exit: ProgramExit
+        let outcome: RunOutcome
         do {
             warnings += pool.warnings
             if job.hasOpenImages {
-                warnings += try ModelWarnings.of(job.plan.requests, model: job.model)
-                warnings += try TruncationWarnings.of(job.plan.requests, model: job.model)
+                warnings += try ModelWarnings.of(job.plan.requests, model: job.model.source)
+                warnings += try TruncationWarnings.of(
+                    job.plan.requests, model: job.model.source)
             }
             for warning in warnings { progress.report(.warning(warning)) }
-            let run = ClusterRun(
-                job: job, pool: pool, checkpoints: workers.checkpoints,
-                decoding: compute.configuration(
-                    threadCount: job.hasOpenImages
-                        ? pool.decodeThreadCount(of: compute) : compute.threads),
-                decodePlace: output.decodeOn, stop: stop,
-                observers: Observers(
-                    progress: progress, numbers: RunMetrics(monitor: monitor),
-                    logger: logs.logger(label: "retom-coord"), metrics: metrics))
-            exit = try await run.perform()
+            let decodeThreadCount =
+                job.hasOpenImages
+                ? pool.decodeThreadCount(of: compute.threads) : compute.threads
+            outcome = try await perform(
+                job, on: pool,
+                ClusterRun.Configuration(
+                    checkpoints: workers.checkpoints,
+                    decoding: compute.configuration(threadCount: decodeThreadCount),
+                    decodePlace: output.decodeOn),
+                stop, RunMetrics(monitor: monitor), progress)
             status.finish()
         } catch {
             status.finish()
             job.directory.withdraw()
-            // What the display was told comes before the error that ends the program.
+            // What was reported comes before the error that ends the program.
             await progress.finish()
             throw error
         }
         await progress.finish()
-        guard exit == .success else { throw exit.code }
+        guard outcome == .complete else { throw ProgramExit(outcome, stoppedBy: stop).code }
+    }
+
+    private func perform(
+        _ job: RunJob, on pool: WorkerPool, _ configuration: ClusterRun.Configuration,
+        _ stop: StopRequest, _ numbers: RunMetrics, _ progress: ProgressFeed
+    ) async throws -> RunOutcome {
+        let logger = logs.logger(label: "retom-coord")
+        let run = ClusterRun(
+            job, pool: pool, configuration: configuration, stop: stop, metrics: numbers,
+            logger: logger, report: { progress.report($0) })
+        return try await metrics.serve(logger: logger, page: { numbers.page }) {
+            try await run.perform()
+        }
     }
 }

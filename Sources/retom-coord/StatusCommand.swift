@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Foundation
-internal import RunStore
+import ArgumentParser
+import CommandSupport
+import Foundation
+import GenerationTypes
+import Requests
+import Runs
 
 /// Tells what the run of a directory is doing.
 struct StatusCommand: AsyncParsableCommand {
@@ -57,17 +59,5 @@ struct StatusCommand: AsyncParsableCommand {
         case .gone: throw ProgramExit.someImagesFailed.code
         case .none: throw ProgramExit.unusableInput.code
         }
-    }
-}
-
-extension StoredImages {
-    /// Counts what is stored.
-    fileprivate init(_ history: StoredHistory) {
-        let items = history.requests.indices
-        let failed = items.count { history.hasFailed($0) || history.hasFailedToDecode($0) }
-        self.init(
-            total: items.count, written: history.pictures.count,
-            sampled: history.undecodedItems.count { !history.hasFailedToDecode($0) },
-            failed: failed, open: history.openItems.count)
     }
 }

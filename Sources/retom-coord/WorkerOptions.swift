@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import ClusterTransport
-internal import CommandSupport
-internal import Coordinator
-internal import Foundation
-internal import NodeSupport
+import ArgumentParser
+import ClusterTransport
+import CommandSupport
+import Coordinator
+import NodeSupport
+import ProcessSupport
+import RunService
 
-/// Who draws.
+/// Which workers sample.
 struct WorkerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -72,7 +73,7 @@ struct WorkerOptions: ParsableArguments {
     }
 
     /// Processes to be started here.
-    func localPool(compute: ComputeOptions, model: ModelOptions) -> WorkerPool {
+    func localPool(compute: ComputeOptions, model: ChosenModel) -> WorkerPool {
         let count = localWorkers ?? 1
         let threads = max(1, compute.threads / count)
         return .local(
@@ -97,34 +98,5 @@ struct HostsFileUnreadable: Error, CustomStringConvertible {
             case .tooLarge: "more than \(Self.byteCountMax >> 20) MiB"
             }
         return "\(path): \(reason); --workers takes a file with one host[:port] per line"
-    }
-}
-
-/// Where the workers of a run are.
-enum WorkerPool: Sendable {
-    /// Processes of this machine, started for this run.
-    case local(count: Int, arguments: [String])
-    /// Workers that run already, and what they are shown and asked for.
-    case hosts([WorkerAddress], ClusterSecurity)
-
-    /// What in the hosts file has no effect, one sentence per key.
-    var warnings: [String] {
-        guard case .hosts(let addresses, _) = self else { return [] }
-        let keys = Set(addresses.flatMap(\.options.keys)).sorted()
-        return keys.map { key in
-            let hosts = addresses.filter { $0.options[key] != nil }.map(\.description)
-            return """
-                hosts file: \(key)= has no effect (at \(hosts.joined(separator: ", "))); this \
-                version knows no options of workers
-                """
-        }
-    }
-
-    /// Threads for decoding: local workers need the cores more than the coordinator does.
-    func decodeThreadCount(of compute: ComputeOptions) -> Int {
-        switch self {
-        case .local: 1
-        case .hosts: compute.threads
-        }
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
 internal import Evaluation
 internal import GenerationTypes
 internal import ImageCodec
+internal import Runs
 
 /// The judgements for one setting or directory so far: numbers in memory, pictures on disk.
 struct AttributeResults {

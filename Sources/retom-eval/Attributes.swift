@@ -6,6 +6,8 @@ internal import EmbeddedModel
 internal import Evaluation
 internal import GenerationTypes
 internal import ImageCodec
+internal import Requests
+internal import Runs
 internal import StableDiffusion
 internal import TokenMerging
 

@@ -5,6 +5,7 @@ internal import CommandSupport
 internal import Evaluation
 internal import FoundationEssentials
 internal import GenerationTypes
+internal import ProcessSupport
 internal import StableDiffusion
 internal import TensorKit
 

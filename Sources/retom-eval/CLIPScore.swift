@@ -5,6 +5,7 @@ internal import CommandSupport
 internal import EmbeddedModel
 internal import Evaluation
 internal import GenerationTypes
+internal import Requests
 internal import TensorKit
 
 /// Measures the similarity of the embedded model's pictures and their prompts.

@@ -5,6 +5,8 @@ internal import CommandSupport
 internal import Evaluation
 internal import GenerationTypes
 internal import ImageCodec
+internal import Requests
+internal import Runs
 internal import StableDiffusion
 internal import TensorKit
 internal import TokenMerging

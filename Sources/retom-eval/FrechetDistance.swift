@@ -5,6 +5,7 @@ internal import CommandSupport
 internal import Evaluation
 internal import GenerationTypes
 internal import ImageCodec
+internal import Requests
 
 /// Measures how far the embedded model's pictures as a whole are from others.
 struct FrechetDistance: ParsableCommand {

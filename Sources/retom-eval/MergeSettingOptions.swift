@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import CommandSupport
 internal import Evaluation
+internal import ProcessSupport
 
 /// Which merge settings to compare: given one by one, or in a file.
 struct MergeSettingOptions: ParsableArguments {

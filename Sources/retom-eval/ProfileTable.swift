@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
+internal import Requests
 internal import TensorKit
 
 /// A table of where the time of U-Net calls goes, as Markdown.

@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import CommandSupport
+internal import GenerationTypes
 
 /// Measures what the other two programs do.
 @main

@@ -8,6 +8,8 @@ internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 internal import NodeSupport
+internal import ProcessSupport
+internal import Requests
 internal import StableDiffusion
 internal import TensorKit
 internal import Worker

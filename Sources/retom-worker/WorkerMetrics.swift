@@ -2,6 +2,7 @@
 
 internal import GenerationTypes
 internal import NodeSupport
+internal import ProcessSupport
 internal import Synchronization
 internal import Worker
 

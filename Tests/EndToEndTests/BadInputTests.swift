@@ -142,7 +142,7 @@ extension EndToEndTests {
                 preparations: "ulimit -f 400")
             #expect(late.code == 2, "\(late)")
             #expect(count("cannot write out/", in: late.errorOutput) == 1, "\(late)")
-            #expect(count("go on with --resume", in: late.errorOutput) == 1, "\(late)")
+            #expect(count("resume with --resume", in: late.errorOutput) == 1, "\(late)")
             let names = try #require(studio.names())
             #expect(names.allSatisfy { !$0.hasSuffix(".tmp") && !$0.hasSuffix(".png") }, "\(names)")
             #expect(

@@ -4,7 +4,7 @@ import Foundation
 import GenerationTypes
 import Glibc
 import ImageCodec
-import RunStore
+import Runs
 import TestSupport
 import Testing
 import WireProtocol
@@ -110,7 +110,7 @@ extension EndToEndTests {
             let others = try studio.hosts(second.address, name: "second.txt")
             let resumed = try await studio.resume("--workers", others).ending()
             #expect(resumed.code == 0, "\(resumed)")
-            #expect(count("images so far were drawn with", in: resumed.errorOutput) == 1)
+            #expect(count("images so far were sampled with", in: resumed.errorOutput) == 1)
             let images = try studio.images()
             #expect(Set(images.compactMap { $0["kernel_class"] as? String }).count == 2)
             #expect(images.allSatisfy { $0["decode_class"] is String })
@@ -131,7 +131,7 @@ extension EndToEndTests {
             ).ending()
             #expect(status.code == 1, "\(status)")
             #expect(status.output.contains("of 3 images written, 0 failed"), "\(status)")
-            #expect(status.output.contains("--resume goes on"), "\(status)")
+            #expect(status.output.contains("--resume continues"), "\(status)")
             let json = try await RunningProgram(
                 "retom-coord", ["status", "out", "--json"], in: studio.directory
             ).ending()
@@ -158,17 +158,18 @@ extension EndToEndTests {
             }
         }
 
-        /// Version 0.1.0's database has no digest and no decode class.
-        @Test func aRunOfAnEarlierVersionResumes() async throws {
+        /// Also with a checkpoint of that version, which can't be used.
+        @Test(arguments: EarlierRun.allCases)
+        func aRunOfAnEarlierVersionIsResumed(_ earlier: EarlierRun) async throws {
             let studio = try Studio()
-            _ = try EarlierRun.copy(to: studio.directory, as: "out")
+            _ = try earlier.copy(to: studio.directory, as: "out")
             let picture = try studio.bytes("00000-100.png")
             let resumed = try await studio.resume("--json").ending()
             #expect(resumed.code == 0, "\(resumed)")
             #expect(count("image_kept", in: resumed.output) == 1, "\(resumed)")
             #expect(try studio.bytes("00000-100.png") == picture)
             let images = try studio.images()
-            #expect(images.count == 3 && images[0]["latent_sha256"] as? String == EarlierRun.digest)
+            #expect(images.count == 3 && images[0]["latent_sha256"] as? String == earlier.digest)
             #expect(images.allSatisfy { $0["status"] as? String == "written" })
         }
     }

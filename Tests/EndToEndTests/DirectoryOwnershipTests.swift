@@ -17,7 +17,7 @@ extension EndToEndTests {
             for words in [[], ["--overwrite"], ["--begin-or-resume"]] {
                 let refused = try await studio.start(["-p", "a"] + words).ending()
                 #expect(refused.code == 2, "\(refused)")
-                for part in ["00005-777.png", "no account", "another directory"] {
+                for part in ["00005-777.png", "no run.sqlite", "another directory"] {
                     #expect(refused.errorOutput.contains(part), "\(refused)")
                 }
                 #expect(studio.names() == Self.foreign)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CommandSupport
 import EmbeddedModel
 import Evaluation
 import Foundation
 import GenerationTypes
 import ImageCodec
+import Requests
 import StableDiffusion
 import TestSupport
 import Testing

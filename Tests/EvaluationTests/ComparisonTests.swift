@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CommandSupport
 import Evaluation
 import GenerationTypes
 import ImageCodec
+import Requests
 import Testing
 
 @Suite("Comparisons")

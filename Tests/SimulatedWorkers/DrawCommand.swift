@@ -10,6 +10,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NodeSupport
+import ProcessSupport
 import StableDiffusion
 import Synchronization
 

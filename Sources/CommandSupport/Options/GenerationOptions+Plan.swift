@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+package import Requests
 internal import StableDiffusion
 
 extension GenerationOptions {
@@ -28,11 +29,11 @@ extension GenerationOptions {
                 recipe: model.description.recipe, tokenMerging: tokenMerging),
             seed: seedChoice ?? .random, batchCount: batchCount,
             check: { request in
-                try model.check(request)
+                try model.check(&request)
                 for alternative in alternatives {
                     var request = request
                     request.tokenMerging = alternative
-                    try model.check(request)
+                    try model.check(&request)
                 }
                 try check(request)
             }, using: &generator)

@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 package import GenerationTypes
+package import Requests
 package import StableDiffusion
 
 /// What every picture of a run is like, unless its prompt says otherwise.

@@ -3,6 +3,7 @@
 package import ArgumentParser
 internal import EmbeddedModel
 internal import Foundation
+internal import ProcessSupport
 package import StableDiffusion
 
 /// Which model to load.

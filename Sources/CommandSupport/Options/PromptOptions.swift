@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
+package import Requests
 
 /// Where the prompts come from.
 package struct PromptOptions: ParsableArguments {

@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 internal import Foundation
+internal import Requests
 
 /// How a program ends; the numbers are a contract with scripts.
 package enum ProgramExit: Int32, Sendable {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
 internal import FoundationEssentials
+internal import ProcessSupport
+internal import Requests
 
 /// A prompt whose picture must show known attributes.
 package struct AttributePrompt: Sendable, Equatable {

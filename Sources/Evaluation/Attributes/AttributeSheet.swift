@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
 package import GenerationTypes
 package import ImageCodec
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
+internal import Requests
 
 /// How often an attribute is right.
 package struct AttributeScore: Sendable, Hashable {

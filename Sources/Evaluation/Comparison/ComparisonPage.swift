@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
 internal import GenerationTypes
+internal import Requests
+internal import Runs
 
 /// A comparison as a page for any browser: no network, no scripts.
 package struct ComparisonPage: Sendable {

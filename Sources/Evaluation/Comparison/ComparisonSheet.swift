@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
 package import GenerationTypes
 package import ImageCodec
+internal import Requests
 
 /// A comparison as one picture: a row of summaries, then a row per prompt, a column per setting.
 package struct ComparisonSheet {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import CommandSupport
 package import GenerationTypes
+package import Requests
 
 /// The numbers of a comparison: for files and for people.
 package struct ComparisonTable: Sendable {

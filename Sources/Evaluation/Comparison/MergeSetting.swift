@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import CommandSupport
 package import GenerationTypes
+internal import Requests
 
 /// A named choice of merge options: one column of a comparison.
 ///

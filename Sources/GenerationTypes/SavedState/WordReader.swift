@@ -57,7 +57,7 @@ package struct WordReader: Sendable {
     }
 }
 
-/// Why a saved state is of no use here; whoever has it begins anew.
+/// Why a saved state is unusable; the holder restarts from step 0.
 package enum SavedStateError: Error, Equatable, CustomStringConvertible {
     /// Its bytes are not those that were written.
     case damaged

@@ -15,6 +15,16 @@ public struct TokenMergeStatistics: Sendable, Hashable, Codable {
     /// Bytes of working memory held.
     public var scratchByteCount = 0
 
+    /// The keys of `report.json` and `run.sqlite`.
+    private enum CodingKeys: String, CodingKey {
+        case computedPlanCount = "plans_computed"
+        case reusedPlanCount = "plans_reused"
+        case tokenCountBefore = "tokens_before"
+        case tokenCountAfter = "tokens_after"
+        case byteCount = "plan_bytes"
+        case scratchByteCount = "scratch_bytes"
+    }
+
     /// Nothing counted yet.
     public init() {}
 }

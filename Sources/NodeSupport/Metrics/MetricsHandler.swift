@@ -2,6 +2,7 @@
 
 internal import NIOCore
 internal import NIOHTTP1
+internal import ProcessSupport
 internal import Synchronization
 
 /// Connected scrapers.

@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 package import Logging
+package import ProcessSupport
 
 /// Metrics for Prometheus; the same options for coordinator and worker.
 package struct MetricsOptions: ParsableArguments {

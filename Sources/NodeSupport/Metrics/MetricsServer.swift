@@ -4,6 +4,7 @@ internal import ClusterTransport
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+package import ProcessSupport
 internal import Synchronization
 
 /// Serves `GET /metrics` on its own port and thread, so that scrapers cannot delay the protocol's

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+internal import Requests
 internal import TensorKit
 
 /// One image on its way from noise to latents; the caller drives the steps.
@@ -167,7 +168,7 @@ package final class DenoisingRun {
     }
 
     /// Increase this with every change to the contents of a checkpoint.
-    private static let checkpointVersion: UInt32 = 1
+    private static let checkpointVersion: UInt32 = 2
 
     /// The latents after the calls made so far.
     package var latents: GeneratedLatents {
@@ -188,11 +189,6 @@ package struct NonFiniteLatentsError: Error, Equatable, CustomStringConvertible 
         bf16 too coarse for this model: try --precision f32
         """
     }
-}
-
-extension GenerationRequest {
-    /// Distinguishes requests; equal in every process of one build.
-    fileprivate var digest: UInt64 { WordDigest.of("\(self)".utf8.lazy.map { UInt32($0) }) }
 }
 
 /// Hidden states of several prompts as one batch.

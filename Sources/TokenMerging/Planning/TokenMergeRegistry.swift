@@ -29,6 +29,11 @@ package struct TokenMergeRegistry: Sendable {
         try type(named: name).traits
     }
 
+    /// A method's name for people; the name itself where no such method is known.
+    package static func displayName(of name: String) -> String {
+        (try? standard.traits(of: name))?.displayName ?? name
+    }
+
     /// The strategy that a configuration selects.
     package func strategy(
         for configuration: TokenMergeConfiguration

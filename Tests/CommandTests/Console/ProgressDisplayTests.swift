@@ -2,6 +2,8 @@
 
 import CommandSupport
 import Foundation
+import RunDisplay
+import Runs
 import Synchronization
 import Testing
 
@@ -47,13 +49,29 @@ import Testing
     private let recorder = Recorder()
     private let style = TerminalStyle(usesColor: true, usesUnicode: true)
 
-    private func display(_ mode: ProgressDisplay.Mode, json: Bool = false) -> ProgressDisplay {
-        ProgressDisplay(
-            mode: mode, json: json, prompts: ["a red house", "a blue boat", "a tree", "a dog"],
-            console: recorder.console)
+    /// A display with its monitor, in the order in which the feed calls them.
+    private struct Shown {
+        let display: ProgressDisplay
+        let monitor: RunMonitor
+
+        func report(_ event: RunEvent) {
+            monitor.note(event)
+            display.report(event)
+        }
+
+        func tick() { display.tick() }
+        func finish() { display.finish() }
     }
 
-    private func begin(_ display: ProgressDisplay) {
+    private func display(_ mode: ProgressDisplay.Mode, json: Bool = false) -> Shown {
+        let monitor = RunMonitor(seconds: recorder.console.seconds)
+        let display = ProgressDisplay(
+            mode: mode, json: json, prompts: ["a red house", "a blue boat", "a tree", "a dog"],
+            console: recorder.console, monitor: monitor)
+        return Shown(display: display, monitor: monitor)
+    }
+
+    private func begin(_ display: Shown) {
         display.report(.runStarted(stepCounts: [4, 4, 4, 4], baseSeed: 42))
         display.report(.workerConnected(worker: "w1", kernelClass: "avx2"))
         display.report(.imageStarted(index: 0, worker: "w1", attempt: 1))
@@ -63,7 +81,7 @@ import Testing
         }
     }
 
-    private func end(_ display: ProgressDisplay) {
+    private func end(_ display: Shown) {
         recorder.advance(1)
         display.report(.imageSampled(index: 0, worker: "w1"))
         recorder.advance(1)

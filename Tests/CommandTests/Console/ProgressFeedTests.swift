@@ -2,6 +2,8 @@
 
 import CommandSupport
 import Glibc
+import RunDisplay
+import Runs
 import Synchronization
 import Testing
 
@@ -34,9 +36,11 @@ import Testing
     }
 
     private func feed(_ reader: SlowReader) -> ProgressFeed {
+        let monitor = RunMonitor(seconds: reader.console.seconds)
         let display = ProgressDisplay(
-            mode: .silent, json: true, prompts: ["a cat", "a dog"], console: reader.console)
-        return ProgressFeed(display, console: reader.console)
+            mode: .silent, json: true, prompts: ["a cat", "a dog"], console: reader.console,
+            monitor: monitor)
+        return ProgressFeed(display, console: reader.console, monitor: monitor)
     }
 
     @Test func reportingDoesNotWaitForTheReader() async {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CommandSupport
+import Requests
+import RunDisplay
+import Runs
 import Testing
 
 @Suite struct ProgressFrameTests {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CommandSupport
 import Foundation
 import Logging
 import NodeSupport
+import Requests
 import Synchronization
 import Testing
 

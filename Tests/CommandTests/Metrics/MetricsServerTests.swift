@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import NodeSupport
+import ProcessSupport
 import Synchronization
 import TestSupport
 import Testing

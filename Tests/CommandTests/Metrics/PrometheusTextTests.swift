@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NodeSupport
+import ProcessSupport
 import TestSupport
 import Testing
 

@@ -5,6 +5,7 @@ import Digests
 import EmbeddedModel
 import Foundation
 import GenerationTypes
+import Requests
 import StableDiffusion
 import TensorKit
 import TestSupport

@@ -3,6 +3,7 @@
 import ArgumentParser
 import CommandSupport
 import GenerationTypes
+import Requests
 import StableDiffusion
 import Testing
 

@@ -3,6 +3,7 @@
 import ArgumentParser
 import CommandSupport
 import GenerationTypes
+import Requests
 import Testing
 
 /// The merge options of all programs.

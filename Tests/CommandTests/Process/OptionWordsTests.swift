@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import CommandSupport
+import Requests
 import Testing
 
 @Suite struct OptionWordsTests {

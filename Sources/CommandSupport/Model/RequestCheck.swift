@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+package import StableDiffusion
+internal import TokenMerging
+
+/// What a model says of requests before any weights are loaded: what no worker could draw is
+/// refused here, once.
+package final class RequestCheck {
+    private struct Sampling: Hashable {
+        var method: SamplingMethod
+        var sigmaSchedule: SigmaSchedule
+        var stepCount: Int
+        var eta: Float
+    }
+
+    /// The model's sizes.
+    package let description: ModelDescription
+    private let schedulers: SchedulerConfiguration
+    /// Long prompt files repeat a few settings.
+    private var possible: Set<Sampling> = []
+
+    /// - Throws: `ConfigurationError`, `SchedulerFileError`, and what a file of another kind throws.
+    package init(of model: any ModelSource) throws {
+        description = try ModelDescription(of: model)
+        schedulers = try model.schedulerConfiguration()
+    }
+
+    /// Checks size, merging and sampler, and settles the ratio in force.
+    ///
+    /// - Throws: `PictureSizeError`, `TokenMergeConfigurationError`, `SchedulerError`.
+    package func check(_ request: inout GenerationRequest) throws {
+        try request.settleTokenMerging()
+        try description.check(request)
+        let sampling = Sampling(
+            method: request.samplingMethod, sigmaSchedule: request.sigmaSchedule,
+            stepCount: request.inferenceStepCount, eta: request.eta)
+        guard !possible.contains(sampling) else { return }
+        _ = try schedulers.makeScheduler(
+            sampling.method, sigmaSchedule: sampling.sigmaSchedule,
+            inferenceStepCount: sampling.stepCount, eta: sampling.eta, sampleCount: 1)
+        possible.insert(sampling)
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How the keys of a JSON prompt or an option line are judged.
+///
+/// All dialects share the keys that have an effect here; they differ in what happens to the others.
+package struct PromptDialect: Sendable {
+    /// Keys that decide how a picture looks.
+    static let known: Set<String> = [
+        "prompt", "negative_prompt", "seed", "steps", "num_inference_steps", "cfg_scale",
+        "guidance_scale", "width", "height", "sampler_name", "sampler_index", "sampling_method",
+        "scheduler", "batch_size", "n_iter", "batch_count", "clip_skip", "eta",
+        "override_settings", "token_merging", "token_merging_ratio",
+    ]
+
+    /// Keys that are ignored: they say where pictures go, not what they show.
+    private let ignored: Set<String>
+    /// Keys that are refused unless their value asks for nothing.
+    private let unsupported: Set<String>
+
+    /// What becomes of a key that has no effect here.
+    enum Verdict {
+        case ignored
+        case refused
+        /// It is refused, and may be misspelled.
+        case unknown
+    }
+
+    /// Prompt files: an unknown key is an error, and so is one that asks for what retom lacks.
+    package static let strict = PromptDialect(
+        ignored: [
+            "do_not_save_samples", "do_not_save_grid", "send_images", "save_images",
+            "override_settings_restore_afterwards", "force_task_id", "outpath_samples",
+            "outpath_grids", "prompt_for_display", "comments", "infotext", "firstphase_width",
+            "firstphase_height", "CLIP_stop_at_last_layers",
+        ],
+        unsupported: [
+            "styles", "subseed", "subseed_strength", "seed_resize_from_h", "seed_resize_from_w",
+            "restore_faces", "tiling", "denoising_strength", "s_min_uncond", "s_churn", "s_tmax",
+            "s_tmin", "s_noise", "refiner_checkpoint", "refiner_switch_at",
+            "disable_extra_networks", "enable_hr", "script_name", "script_args",
+            "alwayson_scripts", "sd_model",
+        ])
+
+    /// Judges a key that is not in `known`.
+    func verdict(on key: String, _ value: JSONValue) -> Verdict {
+        // Settings of the second pass of hires fix, which `enable_hr` switches on.
+        if ignored.contains(key) || key.hasPrefix("hr_") { return .ignored }
+        guard unsupported.contains(key) else { return .unknown }
+        let isDefault = key == "s_noise" && value.scalarText.flatMap(Double.init) == 1
+        return value.isNeutral || isDefault ? .ignored : .refused
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Coordinator
+import GenerationTypes
+package import Runs
+
+extension RunEvent {
+    /// What people see of an event of the cluster.
+    package static func events(for event: CoordinatorEvent) -> [RunEvent] {
+        switch event {
+        case .workerJoined(let worker, let description):
+            [.workerConnected(worker: worker, kernelClass: description.kernelClass)]
+        case .workerRefused(let worker, let reason):
+            [.workerLost(worker: worker, reason: reason)]
+        case .workerBusy(let worker, let reason): [.warning("\(worker) is busy: \(reason)")]
+        case .workerLost(let worker, let reason, let willRetry):
+            [.workerLost(worker: worker, reason: willRetry ? "\(reason); trying again" : reason)]
+        case .workerQuarantined(let worker, let reason, let seconds):
+            [
+                .warning(
+                    """
+                    \(worker) fails too often and rests for \(Int(seconds.rounded(.up))) s: \
+                    \(reason)
+                    """)
+            ]
+        case .workerReturned(let worker): [.warning("\(worker) works again")]
+        case .assigned(let item, let worker, let attempt):
+            [.imageStarted(index: item, worker: worker, attempt: attempt)]
+        case .progress(let item, let worker, let step, let stepCount, _, _):
+            step == 0
+                ? []
+                : [.imageProgress(index: item, worker: worker, step: step, stepCount: stepCount)]
+        case .resumed(let item, let worker, let step):
+            [.imageResumed(index: item, worker: worker, step: step)]
+        case .imageOverdue(let item, let worker, let seconds):
+            [
+                .warning(
+                    """
+                    \(worker) took image \(item) and did nothing about it for \
+                    \(Int(seconds)) s: it is drawn elsewhere
+                    """)
+            ]
+        case .notUnderstood(let item, let worker, let reason):
+            [.warning("\(worker) cannot draw image \(item), others may: \(reason)")]
+        case .retried(let item, let failure):
+            [.imageRetried(index: item, worker: failure.worker, reason: failure.reason)]
+        case .completed(let result):
+            [.imageSampled(index: result.image.rawValue, worker: result.worker)]
+        case .failed(let item, let failures):
+            [
+                .imageFailed(
+                    index: item, reason: failures.map(\.sentence).joined(separator: "; "))
+            ]
+        case .cancelled(let item): [.imageFailed(index: item, reason: "it was cancelled")]
+        case .resultsDiffer(let item, let worker, let firstWorker):
+            [
+                .warning(
+                    """
+                    image \(item): \(worker) and \(firstWorker) computed different latents; the \
+                    first result was kept, and one of the two machines is faulty
+                    """)
+            ]
+        }
+    }
+}

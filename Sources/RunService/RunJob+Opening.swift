@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import Glibc
+package import Requests
+package import Runs
+import WireProtocol
+
+extension RunJob {
+    /// Takes a directory for a new run.
+    ///
+    /// - Parameter replaces: whether the run in it is to be replaced.
+    /// - Returns: the directory, and the files of the run that is replaced.
+    /// - Throws: `RunError`; nothing is changed then.
+    package static func claim(
+        _ path: String, for plan: RequestPlan, savesLatents: Bool, replaces: Bool
+    ) throws -> (RunDirectory, earlier: RunFiles?) {
+        let directory = try RunDirectory(preparing: path)
+        do {
+            let earlier = try files(in: directory, areNeeded: replaces)
+            try directory.claim(
+                for: RunFiles(requests: plan.requests, savesLatents: savesLatents),
+                earlier: earlier, replaces: replaces)
+            return (directory, earlier)
+        } catch {
+            directory.withdraw()
+            throw error
+        }
+    }
+
+    /// The files that the database of a directory names.
+    ///
+    /// - Parameter areNeeded: whether it has to be readable; to refuse a run it need not be.
+    private static func files(in directory: RunDirectory, areNeeded: Bool) throws -> RunFiles? {
+        do {
+            return try RunStore.peek(directory: directory.path).map(RunFiles.init)
+        } catch {
+            if areNeeded { throw error }
+            return RunFiles.unknown
+        }
+    }
+
+    /// Opens a run that was broken off, or whose latents are to be decoded.
+    ///
+    /// Pictures that are gone or damaged count as not written.
+    ///
+    /// - Parameters:
+    ///   - isForSampling: whether workers will sample. Then a run that was to replace the one in the
+    ///     directory is opened rather than that one, and results whose latents are gone or damaged
+    ///     are forgotten: their images are pending again.
+    ///   - retriesFailures: whether failed images are tried again.
+    ///   - model: opens the model, given what the run was begun with.
+    ///   - onWait: told when another program's lock on the database is waited for.
+    ///   - warn: receives what was found damaged.
+    ///   - check: looks at the run before anything is changed.
+    /// - Throws: `RunError`, and what `model` and `check` throw.
+    package static func opening(
+        _ path: String, isForSampling: Bool, retriesFailures: Bool = false,
+        model: (StoredRun) throws -> ChosenModel, onWait: @escaping @Sendable (String) -> Void,
+        warn: (String) -> Void = { _ in }, check: (StoredHistory) throws -> Void = { _ in }
+    ) throws -> RunJob {
+        guard access(path, F_OK) == 0 else { throw RunError.noRun(path: path) }
+        let directory = try RunDirectory(preparing: path)
+        let store: RunStore
+        do {
+            store = try RunStore.open(
+                directory: directory.path, prefersSuccessor: isForSampling, onWait: onWait)
+        } catch {
+            directory.withdraw()
+            throw error
+        }
+        var history = try store.history()
+        try check(history)
+        // Left by a coordinator that was killed.
+        directory.removeNow(RunFileName.status)
+        let damagedItems = try forgetPictures(of: &history, in: directory, store, warn: warn)
+        // On the disk only when it is known that this command resumes the run.
+        if retriesFailures { history.reopenFailures() }
+        if isForSampling {
+            try forgetResults(of: &history, store, warn: warn)
+            // A process that was killed may have left some that nobody will ask for.
+            try? store.removeUnnamedLatents()
+        }
+        let chosen = try model(history.run)
+        return RunJob(
+            plan: RequestPlan(
+                baseSeed: history.run.baseSeed, isBaseSeedRandom: history.run.isBaseSeedRandom,
+                requests: history.requests),
+            directory: directory, earlier: earlierFiles(of: store, warn: warn),
+            damagedItems: damagedItems, account: .stored(store, history),
+            model: chosen, reopensFailures: retriesFailures)
+    }
+
+    /// The files of the run that a successor replaces.
+    private static func earlierFiles(of store: RunStore, warn: (String) -> Void) -> RunFiles? {
+        guard store.isSuccessor else { return nil }
+        do {
+            return try store.peekAtEarlier().map(RunFiles.init) ?? .unknown
+        } catch {
+            warn("\(error); the pictures of that run stay")
+            return .unknown
+        }
+    }
+
+    /// Forgets pictures whose files are not as they were written.
+    ///
+    /// - Returns: images that have a damaged file.
+    private static func forgetPictures(
+        of history: inout StoredHistory, in directory: RunDirectory, _ store: RunStore,
+        warn: (String) -> Void
+    ) throws -> Set<Int> {
+        var damaged: Set<Int> = []
+        for item in history.pictures.keys.sorted() {
+            let condition = history.condition(ofPicture: item, in: directory)
+            guard condition != .whole else { continue }
+            if condition == .damaged {
+                damaged.insert(item)
+                warn("the picture of image \(item), or what is beside it, is damaged")
+            }
+            history.pictures[item] = nil
+            try store.forgetPicture(of: item)
+        }
+        return damaged
+    }
+
+    /// Forgets results without a picture whose latents are not as they were written.
+    private static func forgetResults(
+        of history: inout StoredHistory, _ store: RunStore, warn: (String) -> Void
+    ) throws {
+        for item in history.undecodedItems {
+            guard let result = history.results[item],
+                store.archive.read(result.facts, digest: \.sha256) == nil
+            else { continue }
+            warn("the latents of image \(item) are gone or damaged: it is sampled again")
+            history.results[item] = nil
+            try store.forgetResult(of: item)
+        }
+    }
+}
+
+extension StoredHistory {
+    /// The condition of a picture's files: the worst of them counts.
+    fileprivate func condition(
+        ofPicture item: Int, in directory: RunDirectory
+    ) -> RunDirectory.Condition {
+        guard let picture = pictures[item], let result = results[item] else { return .gone }
+        let condition = directory.condition(ofPicture: picture.file)
+        guard condition == .whole, let latentsFile = picture.latentsFile else { return condition }
+        return directory.condition(
+            ofLatents: latentsFile, valueCount: result.facts.valueCount,
+            sha256: result.facts.sha256)
+    }
+}
+
+extension RunFiles {
+    /// The files of a stored run.
+    fileprivate init(_ history: StoredHistory) {
+        self.init(requests: history.requests, savesLatents: history.run.savesLatents)
+    }
+
+    /// Those of a run whose database can't be read.
+    fileprivate static var unknown: RunFiles { RunFiles(requests: [], savesLatents: false) }
+}

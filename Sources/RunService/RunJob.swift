@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Coordinator
+import GenerationTypes
+package import Requests
+package import Runs
+import StableDiffusion
+
+/// A run that is to begin or to be resumed.
+package struct RunJob: Sendable {
+    /// Where the run's state is.
+    package enum Account: Sendable {
+        /// It is stored once the model is known; this is what it will say besides.
+        case new(batchCount: Int, settings: [String: String], savesLatents: Bool)
+        /// An earlier session stored it.
+        case stored(RunStore, StoredHistory)
+    }
+
+    /// The images.
+    package let plan: RequestPlan
+    /// Where the files go.
+    package let directory: RunDirectory
+    /// The files of the run that this one replaces; `nil` if there is none.
+    let earlier: RunFiles?
+    /// Images that have a damaged file.
+    let damagedItems: Set<Int>
+    /// Where the run's state is.
+    package let account: Account
+    /// The model, and how it was chosen.
+    package let model: ChosenModel
+    /// Whether images that an earlier session failed are tried again.
+    let reopensFailures: Bool
+
+    /// Joins a run with its directory and its model.
+    ///
+    /// - Parameters:
+    ///   - earlier: the files of the run that this one replaces; `nil` if there is none.
+    ///   - damagedItems: images that have a damaged file.
+    ///   - reopensFailures: whether images that an earlier session failed are tried again.
+    package init(
+        plan: RequestPlan, directory: RunDirectory, earlier: RunFiles? = nil,
+        damagedItems: Set<Int> = [], account: Account, model: ChosenModel,
+        reopensFailures: Bool = false
+    ) {
+        self.plan = plan
+        self.directory = directory
+        self.earlier = earlier
+        self.damagedItems = damagedItems
+        self.account = account
+        self.model = model
+        self.reopensFailures = reopensFailures
+    }
+
+    /// How earlier sessions computed.
+    package var settings: [String: String]? {
+        if case .stored(_, let history) = account { history.run.settings } else { nil }
+    }
+
+    /// Whether anything is left to be sampled.
+    package var hasOpenImages: Bool {
+        if case .stored(_, let history) = account { !history.openItems.isEmpty } else { true }
+    }
+
+    /// Reports that work begins, and the outcomes of earlier sessions.
+    package func announce(to report: (RunEvent) -> Void) {
+        report(
+            .runStarted(
+                stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
+        guard case .stored(_, let history) = account else { return }
+        for item in history.requests.indices {
+            if let outcome = history.outcome(of: item) {
+                report(.imageKept(index: item, outcome))
+            }
+        }
+    }
+
+    /// Begins this session: from here on nothing that was asked for is lost.
+    ///
+    /// - Parameters:
+    ///   - samples: whether images without an outcome are about to be sampled.
+    ///   - decodes: whether pictures are made; without, latents are enough to replace a run.
+    /// - Throws: `RunError`, `OtherModelError`.
+    package func begin(
+        with prepared: PreparedModel, samples: Bool = true, decodes: Bool = true,
+        report: @escaping @Sendable (RunEvent) -> Void
+    ) throws -> RunSession {
+        let fingerprint = prepared.fingerprint
+        let session = try RunSession(
+            try openedStore(fingerprint, onWait: { report(.warning($0)) }),
+            place: RunSession.Place(
+                directory: directory, earlier: earlier, damagedItems: damagedItems,
+                decodes: decodes),
+            model: ModelRecord(name: model.name, fingerprint: fingerprint),
+            decodeClass: prepared.decoder.kernelClass, encoding: .standard, report: report)
+        if samples {
+            report(
+                .runAccepted(
+                    imageCount: plan.requests.count, openCount: session.history.openItems.count))
+        }
+        return session
+    }
+
+    private func openedStore(
+        _ fingerprint: ModelFingerprint, onWait: @escaping @Sendable (String) -> Void
+    ) throws -> RunStore {
+        switch account {
+        case .new(let batchCount, let settings, let savesLatents):
+            return try RunStore.begin(
+                StoredRun(
+                    instance: Coordinator.makeInstance(), leaseKey: LeaseMint.makeKey(),
+                    modelDirectory: model.path, model: fingerprint, baseSeed: plan.baseSeed,
+                    isBaseSeedRandom: plan.isBaseSeedRandom, batchCount: batchCount,
+                    settings: settings, savesLatents: savesLatents),
+                requests: plan.requests, directory: directory.path, isSuccessor: earlier != nil,
+                onWait: onWait)
+        case .stored(let store, let history):
+            guard history.run.model == fingerprint else {
+                throw OtherModelError(
+                    path: directory.path, model: model.source.path,
+                    difference: fingerprint.difference(from: history.run.model))
+            }
+            if reopensFailures { try store.reopenFailures() }
+            store.tellWaits(onWait)
+            return store
+        }
+    }
+}
+
+extension StoredHistory {
+    /// The image's outcome; `nil` while pending.
+    fileprivate func outcome(of item: Int) -> KeptOutcome? {
+        if pictures[item] != nil { return .written }
+        if results[item] != nil { return .sampled }
+        return hasFailed(item) ? .failed : nil
+    }
+}
+
+/// A run can't be resumed with another model than it began with.
+package struct OtherModelError: Error, CustomStringConvertible {
+    let path: String
+    let model: String
+    let difference: String
+
+    /// Names both, and how they differ.
+    package var description: String {
+        """
+        the run in \(path) was begun with another model than \(model) (\(difference)); name the \
+        one it began with by --model
+        """
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Requests
+
+extension RunEvent {
+    /// The event as one line of JSON, for `--json` on standard output.
+    ///
+    /// Every object has `event` and `time` (seconds since the run's beginning); then, by event:
+    ///
+    /// | `event` | fields |
+    /// | --- | --- |
+    /// | `run_started` | `image_count`, `step_count` (of all images), `base_seed` |
+    /// | `run_accepted` | `image_count`, `open` (images without an outcome) |
+    /// | `image_kept` | `index`, `outcome` (`written`, `sampled` or `failed` in an earlier session) |
+    /// | `worker_connected` | `worker`, `kernel_class` |
+    /// | `worker_lost` | `worker`, `reason` |
+    /// | `image_started` | `index`, `worker`, `attempt` |
+    /// | `image_progress` | `index`, `worker`, `step` (done so far), `steps` |
+    /// | `image_resumed` | `index`, `worker`, `step` (of the checkpoint) |
+    /// | `image_sampled` | `index`, `worker` |
+    /// | `image_written` | `index`, `worker`, `file`, `seconds` |
+    /// | `image_retried` | `index`, `worker`, `reason` |
+    /// | `image_failed` | `index`, `reason` |
+    /// | `warning` | `message` |
+    /// | `run_finished` | `images_written`, `images_failed`, `images_kept` (of the written), `seconds` |
+    ///
+    /// - Parameter time: Seconds since the run's beginning.
+    package func jsonLine(time: Double) -> String {
+        var pairs = ["\"event\":\"\(name)\"", "\"time\":\(RunEvent.number(time))"]
+        for (key, value) in fields { pairs.append("\"\(key)\":\(value)") }
+        return "{" + pairs.joined(separator: ",") + "}"
+    }
+
+    private var name: String {
+        switch self {
+        case .runStarted: "run_started"
+        case .runAccepted: "run_accepted"
+        case .imageKept: "image_kept"
+        case .workerConnected: "worker_connected"
+        case .workerLost: "worker_lost"
+        case .imageStarted: "image_started"
+        case .imageProgress: "image_progress"
+        case .imageResumed: "image_resumed"
+        case .imageSampled: "image_sampled"
+        case .imageWritten: "image_written"
+        case .imageRetried: "image_retried"
+        case .imageFailed: "image_failed"
+        case .warning: "warning"
+        case .runFinished: "run_finished"
+        }
+    }
+
+    /// Keys with values that are JSON already.
+    private var fields: [(String, String)] {
+        func text(_ value: String) -> String { JSONText.quoted(value) }
+        return switch self {
+        case .runStarted(let stepCounts, let baseSeed):
+            [
+                ("image_count", "\(stepCounts.count)"),
+                ("step_count", "\(stepCounts.reduce(0, +))"), ("base_seed", "\(baseSeed)"),
+            ]
+        case .runAccepted(let imageCount, let openCount):
+            [("image_count", "\(imageCount)"), ("open", "\(openCount)")]
+        case .imageKept(let index, let outcome):
+            [("index", "\(index)"), ("outcome", text(outcome.rawValue))]
+        case .workerConnected(let worker, let kernelClass):
+            [("worker", text(worker)), ("kernel_class", text(kernelClass))]
+        case .workerLost(let worker, let reason):
+            [("worker", text(worker)), ("reason", text(reason))]
+        case .imageStarted(let index, let worker, let attempt):
+            [("index", "\(index)"), ("worker", text(worker)), ("attempt", "\(attempt)")]
+        case .imageProgress(let index, let worker, let step, let stepCount):
+            [
+                ("index", "\(index)"), ("worker", text(worker)), ("step", "\(step)"),
+                ("steps", "\(stepCount)"),
+            ]
+        case .imageResumed(let index, let worker, let step):
+            [("index", "\(index)"), ("worker", text(worker)), ("step", "\(step)")]
+        case .imageSampled(let index, let worker):
+            [("index", "\(index)"), ("worker", text(worker))]
+        case .imageWritten(let index, let worker, let file, let seconds):
+            [
+                ("index", "\(index)"), ("worker", text(worker)), ("file", text(file)),
+                ("seconds", RunEvent.number(seconds)),
+            ]
+        case .imageRetried(let index, let worker, let reason):
+            [("index", "\(index)"), ("worker", text(worker)), ("reason", text(reason))]
+        case .imageFailed(let index, let reason):
+            [("index", "\(index)"), ("reason", text(reason))]
+        case .warning(let message): [("message", text(message))]
+        case .runFinished(let written, let failed, let kept, let seconds):
+            [
+                ("images_written", "\(written)"), ("images_failed", "\(failed)"),
+                ("images_kept", "\(kept)"), ("seconds", RunEvent.number(seconds)),
+            ]
+        }
+    }
+
+    /// A finite number with three decimals at most.
+    private static func number(_ value: Double) -> String {
+        guard value.isFinite else { return "null" }
+        return String((value * 1000).rounded() / 1000)
+    }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What is known about a run in progress: a pure function of events and their times.
+package struct RunProgress: Sendable {
+    /// What a worker is doing.
+    package struct WorkerState: Sendable, Equatable {
+        /// Name in messages.
+        package var name: String
+        /// The image being sampled, if any.
+        package var imageIndex: Int?
+        /// Steps done of that image.
+        package var step = 0
+        /// Images finished.
+        package var imageCount = 0
+        /// Why it is gone; `nil` while it is there.
+        package var lostReason: String?
+        /// Seconds per step, smoothed; `nil` before the first was seen.
+        var secondsPerStep: Double?
+        /// When the last step ended, or the image began.
+        var lastStepTime: Double = 0
+    }
+
+    /// Steps of every image.
+    package private(set) var stepCounts: [Int] = []
+    /// Seed of image 0.
+    package private(set) var baseSeed: UInt64?
+    /// Pictures written.
+    package private(set) var writtenCount = 0
+    /// Images that failed.
+    package private(set) var failedCount = 0
+    /// Images sampled but not yet written.
+    package private(set) var decodingCount = 0
+    /// Workers in the order they came.
+    package private(set) var workers: [WorkerState] = []
+    /// When the run began.
+    package private(set) var startTime: Double = 0
+
+    private enum ImageState { case queued, sampling, sampled, written, failed }
+    private var imageStates: [ImageState] = []
+    // Running totals: a run may have a million images, and the display asks often.
+    private var totalStepCount = 0
+    private var finishedStepCount = 0
+    private(set) var queuedCount = 0
+    private var queuedStepCount = 0
+    /// Seconds from latents to picture, smoothed.
+    private var decodingSeconds: Double = 0
+    private var sampledTimes: [Int: Double] = [:]
+    private var remaining = RemainingTime()
+
+    /// A run that has not begun.
+    package init() {}
+
+    /// Images asked for.
+    package var imageCount: Int { stepCounts.count }
+    /// Images with an outcome.
+    package var finishedCount: Int { writtenCount + failedCount }
+
+    /// Steps done per step to do, 0 to 1; an image that failed counts as done.
+    package var fraction: Double {
+        guard totalStepCount > 0 else { return 0 }
+        let underWay = workers.reduce(0) { $0 + ($1.imageIndex == nil ? 0 : $1.step) }
+        return min(1, Double(finishedStepCount + underWay) / Double(totalStepCount))
+    }
+
+    /// Denoising steps per second of all workers that are at work, from their smoothed step times.
+    package var stepsPerSecond: Double {
+        workers.reduce(0) { sum, worker in
+            guard worker.imageIndex != nil, let seconds = worker.secondsPerStep, seconds > 0 else {
+                return sum
+            }
+            return sum + 1 / seconds
+        }
+    }
+
+    /// Applies an event.
+    ///
+    /// Times are seconds on a clock that never goes back.
+    package mutating func apply(_ event: RunEvent, at time: Double) {
+        if let index = event.imageIndex, !imageStates.indices.contains(index) { return }
+        switch event {
+        case .runStarted(let stepCounts, let baseSeed):
+            self.stepCounts = stepCounts
+            self.baseSeed = baseSeed
+            imageStates = Array(repeating: .queued, count: stepCounts.count)
+            totalStepCount = stepCounts.reduce(0, +)
+            (queuedCount, queuedStepCount) = (stepCounts.count, totalStepCount)
+            startTime = time
+        case .workerConnected(let worker, _):
+            update(worker) { $0.lostReason = nil }
+        case .workerLost(let worker, let reason):
+            if let index = state(of: worker)?.imageIndex { setState(of: index, to: .queued) }
+            update(worker) {
+                $0.lostReason = reason
+                $0.imageIndex = nil
+            }
+        case .imageStarted(let index, let worker, _):
+            // A worker may hold its next image while it samples another: that one is still queued.
+            if state(of: worker)?.imageIndex == nil { begin(index, on: worker, at: time) }
+        case .imageProgress(let index, let worker, let step, _):
+            noteStep(index: index, worker: worker, step: step, time: time)
+        case .imageResumed(let index, let worker, let step):
+            begin(index, on: worker, at: time)
+            let stepCount = stepCounts[index]
+            update(worker) { $0.step = min(step, stepCount) }
+        case .imageSampled(let index, let worker):
+            noteSampled(index: index, worker: worker, time: time)
+        case .imageWritten(let index, _, _, _):
+            noteWritten(index: index, time: time)
+        case .imageKept(let index, .written): setState(of: index, to: .written)
+        case .imageKept(let index, .sampled): setState(of: index, to: .sampled)
+        case .imageKept(let index, .failed): setState(of: index, to: .failed)
+        case .imageRetried(let index, let worker, _):
+            setState(of: index, to: .queued)
+            release(worker, from: index)
+        case .imageFailed(let index, _):
+            setState(of: index, to: .failed)
+            for worker in workers where worker.imageIndex == index {
+                release(worker.name, from: index)
+            }
+        case .warning, .runAccepted, .runFinished: break
+        }
+    }
+
+    /// Seconds until all images are finished; `nil` before a step was seen.
+    ///
+    /// Queued images go, in order, to whichever worker is free first, each worker at its own pace;
+    /// what is shown counts down steadily and follows the estimate without jumping.
+    package mutating func remainingSeconds(at time: Double) -> Double? {
+        guard let estimate = estimatedSeconds(at: time) else { return nil }
+        return remaining.shown(estimate: estimate, at: time)
+    }
+
+    private func estimatedSeconds(at time: Double) -> Double? {
+        let paces = workers.compactMap(\.secondsPerStep)
+        guard !paces.isEmpty else { return nil }
+        // A worker that has shown no step yet is taken for an average one.
+        let average = paces.reduce(0, +) / Double(paces.count)
+        var freeTimes: [(free: Double, pace: Double)] = []
+        for worker in workers where worker.lostReason == nil {
+            let pace = worker.secondsPerStep ?? average
+            guard let index = worker.imageIndex else {
+                freeTimes.append((0, pace))
+                continue
+            }
+            let left = Double(stepCounts[index] - worker.step) * pace
+            // The step under way has been going on for a while, but not for more than itself.
+            freeTimes.append((max(0, left - min(time - worker.lastStepTime, pace)), pace))
+        }
+        guard !freeTimes.isEmpty else { return nil }
+        // With very many images the order no longer matters, only the sum does.
+        if queuedCount * freeTimes.count > 20_000 {
+            let rate = freeTimes.reduce(0) { $0 + 1 / max($1.pace, 1e-9) }
+            let busy = freeTimes.map(\.free).max() ?? 0
+            return Double(queuedStepCount) / rate + busy / 2 + decodingSeconds
+        }
+        for index in imageStates.indices where imageStates[index] == .queued {
+            // As the coordinator does: it does not wait for a faster one.
+            let next = freeTimes.indices.min { freeTimes[$0].free < freeTimes[$1].free }
+            guard let next else { break }
+            freeTimes[next].free += Double(stepCounts[index]) * freeTimes[next].pace
+        }
+        return (freeTimes.map(\.free).max() ?? 0) + decodingSeconds
+    }
+
+    private mutating func begin(_ index: Int, on worker: String, at time: Double) {
+        if imageStates[index] == .queued { setState(of: index, to: .sampling) }
+        update(worker) {
+            $0.imageIndex = index
+            $0.step = 0
+            $0.lastStepTime = time
+        }
+    }
+
+    private mutating func noteStep(index: Int, worker: String, step: Int, time: Double) {
+        let isKnown = state(of: worker)?.imageIndex == index
+        let stepCount = stepCounts[index]
+        if !isKnown { begin(index, on: worker, at: time) }
+        update(worker) {
+            guard step > $0.step else { return }
+            let seconds = max(0, time - $0.lastStepTime) / Double(step - $0.step)
+            // An image's first step may include text encoding, and its beginning may have gone
+            // unnoticed: it counts only while nothing else is known, or where there is no second.
+            if let known = $0.secondsPerStep, $0.step > 0 || (stepCount == 1 && isKnown) {
+                $0.secondsPerStep = known + 0.1 * (seconds - known)
+            } else if $0.secondsPerStep == nil, isKnown, seconds > 0 {
+                $0.secondsPerStep = seconds
+            }
+            $0.step = min(step, stepCount)
+            $0.lastStepTime = time
+        }
+    }
+
+    private mutating func noteSampled(index: Int, worker: String, time: Double) {
+        setState(of: index, to: .sampled)
+        sampledTimes[index] = time
+        release(worker, from: index)
+        update(worker) { $0.imageCount += 1 }
+    }
+
+    private mutating func noteWritten(index: Int, time: Double) {
+        guard let sampledTime = sampledTimes.removeValue(forKey: index) else {
+            setState(of: index, to: .written)
+            return
+        }
+        let seconds = time - sampledTime
+        decodingSeconds =
+            writtenCount == 0
+            ? seconds : decodingSeconds + 0.2 * (seconds - decodingSeconds)
+        setState(of: index, to: .written)
+    }
+
+    private mutating func setState(of index: Int, to state: ImageState) {
+        let old = imageStates[index]
+        // What is on disk stays: a duplicate's late report changes nothing.
+        guard old != state, old != .written else { return }
+        count(old, by: -1, steps: stepCounts[index])
+        imageStates[index] = state
+        count(state, by: 1, steps: stepCounts[index])
+    }
+
+    private mutating func count(_ state: ImageState, by change: Int, steps: Int) {
+        switch state {
+        case .queued:
+            queuedCount += change
+            queuedStepCount += change * steps
+        case .sampling: break
+        case .sampled: decodingCount += change
+        case .written: writtenCount += change
+        case .failed: failedCount += change
+        }
+        if state != .queued && state != .sampling { finishedStepCount += change * steps }
+    }
+
+    private func state(of worker: String) -> WorkerState? { workers.first { $0.name == worker } }
+
+    private mutating func release(_ worker: String, from index: Int) {
+        update(worker) { if $0.imageIndex == index { $0.imageIndex = nil } }
+    }
+
+    private mutating func update(_ worker: String, _ change: (inout WorkerState) -> Void) {
+        if let position = workers.firstIndex(where: { $0.name == worker }) {
+            change(&workers[position])
+        } else {
+            var state = WorkerState(name: worker)
+            change(&state)
+            workers.append(state)
+        }
+    }
+}

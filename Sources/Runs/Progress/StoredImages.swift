@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The images of a stored run, counted by outcome.
+package struct StoredImages: Codable, Sendable, Equatable {
+    package var total: Int
+    package var written: Int
+    /// Latents are there, a picture is not.
+    package var sampled: Int
+    package var failed: Int
+    /// Without an outcome.
+    package var open: Int
+
+    /// Counts images.
+    package init(total: Int, written: Int, sampled: Int, failed: Int, open: Int) {
+        self.total = total
+        self.written = written
+        self.sampled = sampled
+        self.failed = failed
+        self.open = open
+    }
+
+    /// One line for people, and what can be done about the rest.
+    package var text: String {
+        let counts =
+            "\(written) of \(total) images written, \(failed) failed, \(sampled) to decode, "
+            + "\(open) open"
+        if open + sampled > 0 { return counts + "; --resume continues the run" }
+        return failed > 0 ? counts + "; --resume --retry-failed tries those again" : counts
+    }
+
+    /// Counts the images of a stored run.
+    package init(_ history: StoredHistory) {
+        let items = history.requests.indices
+        self.init(
+            total: items.count, written: history.pictures.count,
+            sampled: history.undecodedItems.count { !history.hasFailedToDecode($0) },
+            failed: items.count { history.hasFailed($0) || history.hasFailedToDecode($0) },
+            open: history.openItems.count)
+    }
+}

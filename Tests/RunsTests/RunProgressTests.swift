@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Runs
+import Testing
+
+@Suite struct RunProgressTests {
+    /// A run of `count` images of 10 steps on workers with the given seconds per step.
+    ///
+    /// Each image needs 0.5 s of decoding. Calls `observe` after every event.
+    private func simulate(
+        count: Int, paces: [String: Double], until end: Double = .infinity,
+        observe: (inout RunProgress, Double) -> Void = { _, _ in }
+    ) -> (progress: RunProgress, end: Double) {
+        var progress = RunProgress()
+        var now = 0.0
+        func send(_ event: RunEvent, _ time: Double) {
+            now = time
+            progress.apply(event, at: time)
+            observe(&progress, time)
+        }
+        send(.runStarted(stepCounts: Array(repeating: 10, count: count), baseSeed: 1), 0)
+        // (time, worker, image, step) of the next step of every worker.
+        var next: [(time: Double, worker: String, image: Int, step: Int)] = []
+        var queue = Array((0..<count).reversed())
+        var writes: [(time: Double, worker: String, image: Int)] = []
+        for (worker, pace) in paces.sorted(by: { $0.key < $1.key }) {
+            send(.workerConnected(worker: worker, kernelClass: "k"), 0)
+            guard let image = queue.popLast() else { continue }
+            send(.imageStarted(index: image, worker: worker, attempt: 1), 0)
+            next.append((pace, worker, image, 1))
+        }
+        while !next.isEmpty || !writes.isEmpty {
+            if let write = writes.first, write.time <= next.map(\.time).min() ?? .infinity {
+                guard write.time <= end else { break }
+                writes.removeFirst()
+                send(
+                    .imageWritten(index: write.image, worker: write.worker, file: "f", seconds: 1),
+                    write.time)
+                continue
+            }
+            guard let place = next.indices.min(by: { next[$0].time < next[$1].time }),
+                next[place].time <= end, let pace = paces[next[place].worker]
+            else { break }
+            let (time, worker, image, step) = next.remove(at: place)
+            send(.imageProgress(index: image, worker: worker, step: step, stepCount: 10), time)
+            if step < 10 {
+                next.append((time + pace, worker, image, step + 1))
+            } else {
+                send(.imageSampled(index: image, worker: worker), time)
+                writes.append((time + 0.5, worker, image))
+                writes.sort { $0.time < $1.time }
+                guard let image = queue.popLast() else { continue }
+                send(.imageStarted(index: image, worker: worker, attempt: 1), time)
+                next.append((time + pace, worker, image, 1))
+            }
+        }
+        return (progress, now)
+    }
+
+    /// Pictures, latents and failures of earlier lives are none of what waits for a worker.
+    @Test func whatEarlierLivesCameToIsNotQueued() {
+        let monitor = RunMonitor(seconds: { 0 })
+        monitor.note(.runStarted(stepCounts: [10, 10, 10, 10], baseSeed: 1))
+        monitor.note(.imageKept(index: 0, .written))
+        monitor.note(.imageKept(index: 1, .sampled))
+        monitor.note(.imageKept(index: 2, .failed))
+        var images = monitor.status.images
+        #expect([images.queued, images.decoding, images.written, images.failed] == [1, 1, 1, 1])
+        monitor.note(.imageWritten(index: 1, worker: "w", file: "f", seconds: 1))
+        images = monitor.status.images
+        #expect([images.queued, images.decoding, images.written, images.failed] == [1, 0, 2, 1])
+        #expect(images.sampling == 0)
+    }
+
+    @Test func everyImageIsCounted() {
+        let (progress, _) = simulate(count: 7, paces: ["a": 1, "b": 0.7])
+        #expect(progress.writtenCount == 7)
+        #expect(progress.finishedCount == 7)
+        #expect(progress.decodingCount == 0)
+        #expect(progress.fraction == 1)
+        #expect(progress.workers.map(\.imageCount).reduce(0, +) == 7)
+    }
+
+    /// The estimate knows the tail: at the end one slow worker decides, not the sum of speeds.
+    @Test(arguments: [
+        ["a": 1.0], ["a": 1.0, "b": 1.0], ["a": 1.0, "b": 2.9], ["a": 0.2, "b": 0.3, "c": 1.1],
+    ])
+    func theTimeLeftIsRightAndSteady(paces: [String: Double]) {
+        var shown: [(time: Double, left: Double)] = []
+        let (_, end) = simulate(count: 9, paces: paces) { progress, time in
+            if let left = progress.remainingSeconds(at: time) { shown.append((time, left)) }
+        }
+        // Judged after every worker has done some steps.
+        for (time, left) in shown where time > 4 * (paces.values.max() ?? 0) {
+            #expect(abs(left - (end - time)) < 0.08 * end + 1, "at \(time): \(left), end \(end)")
+        }
+        for (previous, current) in zip(shown, shown.dropFirst()) {
+            guard previous.time > 4 * (paces.values.max() ?? 0) else { continue }
+            let jump = current.left - (previous.left - (current.time - previous.time))
+            #expect(abs(jump) < 0.1 * end + 1, "at \(current.time)")
+        }
+    }
+
+    @Test func nothingIsSaidBeforeAStepWasSeen() {
+        var progress = RunProgress()
+        progress.apply(.runStarted(stepCounts: [5], baseSeed: 0), at: 0)
+        #expect(progress.remainingSeconds(at: 1) == nil)
+        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 1)
+        #expect(progress.remainingSeconds(at: 2) == nil)
+        progress.apply(.imageProgress(index: 0, worker: "a", step: 1, stepCount: 5), at: 3)
+        #expect(progress.remainingSeconds(at: 3) == 8)
+        #expect(progress.stepsPerSecond == 0.5)
+    }
+
+    @Test func theTimeLeftCountsDownDuringALongStep() {
+        var progress = RunProgress()
+        progress.apply(.runStarted(stepCounts: [5], baseSeed: 0), at: 0)
+        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageProgress(index: 0, worker: "a", step: 1, stepCount: 5), at: 20)
+        let first = progress.remainingSeconds(at: 20)
+        let later = progress.remainingSeconds(at: 30)
+        #expect(first == 80)
+        #expect(abs((later ?? 0) - 70) < 0.01)
+    }
+
+    @Test func aLostWorkersImageGoesBackToTheQueue() {
+        var (progress, _) = simulate(count: 4, paces: ["a": 1, "b": 1], until: 5)
+        let before = progress.fraction
+        progress.apply(.workerLost(worker: "b", reason: "killed"), at: 5)
+        #expect(progress.fraction < before)
+        #expect(progress.workers[1].lostReason == "killed")
+        #expect(progress.workers[1].imageIndex == nil)
+        #expect(progress.stepsPerSecond == 1)
+        // Images 1, 2 and 3 go to the worker that is left, five of whose steps are done.
+        #expect(progress.remainingSeconds(at: 5) == 35)
+    }
+
+    @Test func aWorkerMayHoldItsNextImageWhileItDraws() {
+        var progress = RunProgress()
+        progress.apply(.runStarted(stepCounts: [4, 4], baseSeed: 0), at: 0)
+        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageStarted(index: 1, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageProgress(index: 0, worker: "a", step: 1, stepCount: 4), at: 1)
+        #expect(progress.workers[0].imageIndex == 0)
+        #expect(progress.remainingSeconds(at: 1) == 7)
+        progress.apply(.imageSampled(index: 0, worker: "a"), at: 4)
+        progress.apply(.imageProgress(index: 1, worker: "a", step: 0, stepCount: 4), at: 4)
+        #expect(progress.workers[0].imageIndex == 1)
+        #expect(progress.fraction == 0.5)
+        #expect(progress.decodingCount == 1)
+    }
+
+    @Test func duplicatesAndStrangersChangeNothing() {
+        var (progress, end) = simulate(count: 2, paces: ["a": 1])
+        progress.apply(.imageWritten(index: 0, worker: "b", file: "f", seconds: 1), at: end)
+        progress.apply(.imageSampled(index: 1, worker: "b"), at: end)
+        progress.apply(.imageFailed(index: 1, reason: "late"), at: end)
+        progress.apply(.imageProgress(index: 99, worker: "b", step: 1, stepCount: 10), at: end)
+        progress.apply(.imageRetried(index: -1, worker: "b", reason: "x"), at: end)
+        #expect(progress.writtenCount == 2)
+        #expect(progress.failedCount == 0)
+        #expect(progress.fraction == 1)
+    }
+
+    @Test func failedImagesAreFinishedToo() {
+        var progress = RunProgress()
+        progress.apply(.runStarted(stepCounts: [4, 4], baseSeed: 0), at: 0)
+        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageFailed(index: 0, reason: "NaN"), at: 1)
+        #expect(progress.finishedCount == 1)
+        #expect(progress.fraction == 0.5)
+        #expect(progress.workers[0].imageIndex == nil)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aMillionImagesAreCheap() {
+        var progress = RunProgress()
+        progress.apply(
+            .runStarted(stepCounts: Array(repeating: 25, count: 1_000_000), baseSeed: 0), at: 0)
+        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageProgress(index: 0, worker: "a", step: 1, stepCount: 25), at: 1)
+        for frame in 0..<10_000 {
+            _ = progress.remainingSeconds(at: 1 + Double(frame) / 10)
+            _ = progress.fraction
+        }
+        #expect((progress.remainingSeconds(at: 1001) ?? 0) > 2e7)
+    }
+}
