@@ -24,6 +24,7 @@ package final class Coordinator: Sendable {
     private let input: AsyncStream<Event>.Continuation
     private let numbering: Mutex<BatchNumbering>
     private let counter = TrafficCounter()
+    private let isStarted = Mutex(false)
 
     /// Names the workers; nothing is connected yet.
     ///
@@ -129,6 +130,11 @@ package final class Coordinator: Sendable {
         consume: @escaping @Sendable (FinishedImage) async throws -> Void
     ) throws(CoordinatorError) -> RunningCoordinator {
         guard !workers.isEmpty else { throw .noWorkers }
+        let wasStarted = isStarted.withLock { isStarted in
+            defer { isStarted = true }
+            return isStarted
+        }
+        precondition(!wasStarted, "a coordinator is started once")
         let instance = resumed.instance ?? Self.makeInstance()
         var logger = logger
         logger[metadataKey: "job.id"] = "\(Hexadecimal.text(instance.prefix(8)))"

@@ -81,8 +81,7 @@ extension CoordinatorStateMachine {
 
     /// A worker computes wrong: nobody resumes from what it sampled.
     mutating func dropCheckpoints(madeBy worker: WorkerNumber) {
-        for image in images.numbers
-        where images[image].checkpoint?.makers.contains(worker) == true {
+        for image in images.numbers(where: { $0.checkpoint?.makers.contains(worker) == true }) {
             images[image].checkpoint = nil
         }
         for other in workers.numbers where other != worker {

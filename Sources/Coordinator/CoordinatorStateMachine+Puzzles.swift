@@ -26,7 +26,8 @@ extension CoordinatorStateMachine {
     mutating func forgetPuzzles(of worker: WorkerNumber) {
         guard workers[worker].lastPuzzle != nil else { return }
         workers[worker].lastPuzzle = nil
-        for image in images.numbers where images[image].puzzledWorkers.remove(worker) != nil {
+        for image in images.numbers(where: { $0.puzzledWorkers.contains(worker) }) {
+            images[image].puzzledWorkers.remove(worker)
             images[image].failedWorkers.remove(worker)
         }
     }

@@ -109,6 +109,17 @@ struct ImageTable {
     /// - Complexity: O(n log n).
     var numbers: [ImageNumber] { slots.keys.sorted() }
 
+    /// The images for which something is true, in no order.
+    ///
+    /// - Complexity: O(n), without a look-up per image.
+    func numbers(where isTrue: (borrowing Entry) -> Bool) -> [ImageNumber] {
+        var numbers: [ImageNumber] = []
+        for slot in entries.indices where isTrue(entries[slot]) {
+            numbers.append(entries[slot].number)
+        }
+        return numbers
+    }
+
     func contains(_ number: ImageNumber) -> Bool { slots[number] != nil }
 
     /// An image that is known; neither reading nor changing a part of it copies the rest.

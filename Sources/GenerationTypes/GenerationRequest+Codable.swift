@@ -21,7 +21,7 @@ extension GenerationRequest: Codable {
     /// - Throws: `DecodingError`, `TokenMergeConfigurationError`, and `UnknownRequestKeyError` where
     ///   the decoder refuses unknown keys.
     public init(from decoder: any Decoder) throws {
-        if decoder.userInfo[.refusesUnknownKeys] as? Bool == true { try Self.checkKeys(decoder) }
+        if decoder.refusesUnknownKeys { try Self.checkKeys(decoder) }
         let values = try decoder.container(keyedBy: Key.self)
         self.init(
             prompt: try values.decode(String.self, forKey: .prompt),
@@ -58,11 +58,8 @@ extension GenerationRequest: Codable {
     }
 
     private static func checkKeys(_ decoder: any Decoder) throws {
-        let known = Set(Key.allCases.map(\.rawValue))
-        let keys = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
-        if let key = keys.sorted().first(where: { !known.contains($0) }) {
-            throw UnknownRequestKeyError(key: key)
-        }
+        try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
+            .refuseUnknown(Key.allCases.map(\.rawValue))
     }
 
     private struct AnyKey: CodingKey {
@@ -86,6 +83,23 @@ package struct UnknownRequestKeyError: Error, Equatable {
 extension CodingUserInfoKey {
     /// Set to `true`, a request with a key that this version does not know is an error.
     package static let refusesUnknownKeys = CodingUserInfoKey(rawValue: "refusesUnknownKeys")!
+}
+
+extension Decoder {
+    /// Whether a key that this version does not know is an error.
+    var refusesUnknownKeys: Bool { userInfo[.refusesUnknownKeys] as? Bool == true }
+}
+
+extension [String] {
+    /// Checks the keys of an object.
+    ///
+    /// - Parameter place: what stands before a key in the error.
+    /// - Throws: `UnknownRequestKeyError` for the first one, in alphabetical order, that is not known.
+    func refuseUnknown(_ known: [String], _ place: String = "") throws {
+        if let key = sorted().first(where: { !known.contains($0) }) {
+            throw UnknownRequestKeyError(key: place + key)
+        }
+    }
 }
 
 extension KeyedDecodingContainer {

@@ -28,6 +28,9 @@ package struct SafeTensorsFile: Sendable {
     /// Names of all tensors, sorted.
     package var names: [String] { entries.keys.sorted() }
 
+    /// How many tensors it has.
+    package var tensorCount: Int { entries.count }
+
     /// All tensors by name.
     package var tensors: [String: StoredTensor] {
         var tensors: [String: StoredTensor] = [:]

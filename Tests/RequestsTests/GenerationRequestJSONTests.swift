@@ -54,6 +54,11 @@ import Testing
     @Test func aLaterVersionsSettingIsRefusedByName() throws {
         let json = #"{"prompt": "a", "seed": 1, "width": 8, "height": 8, "lora": ["x"]}"#
         #expect(throws: UnknownRequestKeyError(key: "lora")) { try GenerationRequest(json: json) }
+        let nested =
+            #"{"prompt": "a", "seed": 1, "width": 8, "height": 8, "token_merging": {"x": 1}}"#
+        #expect(throws: UnknownRequestKeyError(key: "token_merging.x")) {
+            try GenerationRequest(json: nested)
+        }
         // In reports and pictures it is only read.
         #expect(try JSONText.decode(GenerationRequest.self, from: json.utf8).prompt == "a")
     }

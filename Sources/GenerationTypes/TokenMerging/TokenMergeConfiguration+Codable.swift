@@ -16,9 +16,13 @@ extension TokenMergeConfiguration: Codable {
 
     /// Reads a configuration and checks its values; the method's name is `TokenMerger`'s to check.
     ///
-    /// - Throws: `TokenMergeConfigurationError`; `DecodingError` for what is not an object.
+    /// - Throws: `TokenMergeConfigurationError`; `DecodingError` for what is not an object;
+    ///   `UnknownRequestKeyError` where the decoder refuses unknown keys.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
+        if decoder.refusesUnknownKeys {
+            try container.allKeys.map(\.stringValue).refuseUnknown(Self.keys, "token_merging.")
+        }
         for option in TokenMergeOption.all {
             let value: TokenMergeValue?
             do {

@@ -31,7 +31,7 @@ package struct PromptDialect: Sendable {
             "do_not_save_samples", "do_not_save_grid", "send_images", "save_images",
             "override_settings_restore_afterwards", "force_task_id", "outpath_samples",
             "outpath_grids", "prompt_for_display", "comments", "infotext", "firstphase_width",
-            "firstphase_height", "CLIP_stop_at_last_layers",
+            "firstphase_height",
         ],
         unsupported: [
             "styles", "subseed", "subseed_strength", "seed_resize_from_h", "seed_resize_from_w",

@@ -7,6 +7,8 @@ struct RemainingTime: Sendable {
     private var shownTime: Double = 0
 
     /// The seconds to show now.
+    ///
+    /// - Parameter time: now; readers that are late with it do not turn the clock back.
     mutating func shown(estimate: Double, at time: Double) -> Double {
         guard let previous = shown else {
             shown = estimate
@@ -22,7 +24,7 @@ struct RemainingTime: Sendable {
         let pull = 0.2 + 1 / (1 + countdown)
         let next = isSurprise ? estimate : countdown + gap * min(1, pull * elapsed)
         shown = next
-        shownTime = time
+        shownTime = max(shownTime, time)
         return next
     }
 }

@@ -62,14 +62,20 @@ extension RunSession {
     }
 
     /// Removes an earlier run's files, if that is wanted, once there is something to replace them.
+    ///
+    /// - Throws: `RunError`.
     func takeDirectory() throws {
-        try state.withLock { state in
-            guard !state.isDirectoryOurs else { return }
-            if store.isSuccessor {
-                if let earlier = place.earlier { try directory.remove(earlier) }
-                try store.takePlace()
+        do {
+            try state.withLock { state in
+                guard !state.isDirectoryOurs else { return }
+                if store.isSuccessor {
+                    if let earlier = place.earlier { try directory.remove(earlier) }
+                    try store.takePlace()
+                }
+                state.isDirectoryOurs = true
             }
-            state.isDirectoryOurs = true
+        } catch let error as RunError {
+            throw error.in(.running)
         }
     }
 

@@ -53,7 +53,8 @@ package struct ComponentWeights: Sendable {
         for (name, source) in sources where name.hasSuffix(".weight") {
             let module = name.dropLast("weight".count)
             for scale in ["\(module)scale_weight", "\(module)weight_scale"] {
-                guard let factors = sources[scale],
+                // Of two scales one would be applied in vain.
+                guard let factors = sources[scale], !(result[name] is ScaledTensor),
                     let scaled = ScaledTensor(source, scale: factors)
                 else { continue }
                 result[name] = scaled

@@ -56,10 +56,6 @@ package final class UNet2DConditionModel: Sendable {
         }
     }
 
-    /// How often a side of the latents is halved; sides that are not multiples of 2 to this power
-    /// also work, as in diffusers, but the model was trained on multiples.
-    package var downsamplingCount: Int { configuration.blockOutputChannels.count - 1 }
-
     /// Channels of the text that the cross-attention layers attend to.
     package var textChannels: Int? {
         (try? configuration.levels())?.last?.crossAttentionDimension

@@ -313,6 +313,32 @@ import Testing
         #expect(text.hasPrefix(vae) && text.contains(word), "\(text)")
     }
 
+    /// An SDXL VAE has the same keys and shapes: its name or its author's word tells it apart.
+    @Test func sdxlVAEs() throws {
+        let folder = try TemporaryDirectory()
+        let path = try Self.base.get().write(to: folder.file("model.safetensors"))
+        let vae = try Self.base.get().write(to: folder.file("SDXL_vae.safetensors"))
+        #expect(try refusal(path, vae: vae).contains("a VAE of SDXL"))
+        var writer = SafeTensorsWriter(
+            metadata: ["modelspec.architecture": "stable-diffusion-xl-v1-base/vae"])
+        writer.add("decoder.conv_in.weight", shape: [1, 4, 1, 1], values: [1, 1, 1, 1])
+        try writer.write(to: folder.file("other.safetensors"))
+        let text = try refusal(path, vae: folder.file("other.safetensors"))
+        #expect(text.contains("a VAE of SDXL"), "\(text)")
+    }
+
+    /// More keys than any model has are refused before they are compared with anything.
+    @Test func tooManyTensors() throws {
+        let folder = try TemporaryDirectory()
+        let entries = (0...100_000).map {
+            "\"k\($0)\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}"
+        }
+        let header = Array("{\(entries.joined(separator: ","))}".utf8)
+        let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+        let path = try folder.write(length + header, to: "model.safetensors")
+        #expect(try refusal(path).contains("100001 tensors"))
+    }
+
     @Test func absentFilesAndOptionsForOthers() throws {
         let folder = try TemporaryDirectory()
         let absent = folder.file("absent.safetensors")

@@ -13,7 +13,8 @@ package struct ModelWithVAE: Sendable {
     ///
     /// - Throws: `SingleFileError`, `SafeTensorsError`, and what the model says of its U-Net.
     package init(_ model: any ModelSource, vae path: String) throws {
-        let tensors = try SingleFileModel.open(path, model.files)
+        let file = try SingleFileModel.open(path, model.files)
+        let tensors = file.tensors
         func refuse(_ kind: String, _ advice: String) -> SingleFileError {
             SingleFileError(path: path, problem: .otherKind(kind, advice: advice))
         }
@@ -22,6 +23,12 @@ package struct ModelWithVAE: Sendable {
             throw refuse(
                 isTiny ? "a tiny autoencoder (TAESD)" : "no VAE",
                 "give --vae the .safetensors file of a Stable Diffusion 1.x or 2.x VAE")
+        }
+        // Nothing in its keys or shapes tells it from Stable Diffusion's.
+        guard !Self.isForSDXL(path, file.metadata) else {
+            throw refuse(
+                "a VAE of SDXL by its name or metadata",
+                "SDXL's latents are others; rename it if it is not")
         }
         let unet = try model.unetConfiguration()
         let side = 8 * (unet.sampleGrid?.height ?? 64)
@@ -47,6 +54,12 @@ package struct ModelWithVAE: Sendable {
         self.vae = vae
         self.configuration = configuration
         vaePath = path
+    }
+
+    private static func isForSDXL(_ path: String, _ metadata: [String: String]) -> Bool {
+        let name = path.split(separator: "/").last?.lowercased() ?? ""
+        return name.contains("sdxl")
+            || metadata["modelspec.architecture"]?.contains("stable-diffusion-xl") == true
     }
 }
 
@@ -81,7 +94,19 @@ extension ModelWithVAE: ModelSource {
             path: vaePath, fitting: "the shape that its other keys describe", vae.weights)
     }
 
+    /// The VAE is known by its file's digest; what the model's own configuration says of it stands
+    /// with the text encoder, as what a single file leaves open does.
     package func digestParts(of component: ModelComponent) throws -> [DigestPart] {
-        component == .vae ? [.file(vaePath)] : try model.digestParts(of: component)
+        if component == .vae { return [.file(vaePath)] }
+        let parts = try model.digestParts(of: component)
+        guard component == .textEncoder else { return parts }
+        let shift = configuration.shiftFactor.map { "\($0)" } ?? "none"
+        return parts + [
+            .text(
+                """
+                vae \(configuration.scalingFactor) \(shift) \(configuration.normGroupCount) \
+                \(configuration.activationFunction)
+                """)
+        ]
     }
 }

@@ -115,9 +115,9 @@ extension SingleFileModel: ModelSource {
             parts += try ModelComponent.allCases.filter { describedPart($0) != nil }.map {
                 .file(try described.configurationPath(of: $0))
             }
-            if described.holds("tokenizer") {
-                parts += try described.tokenizerFiles().map(DigestPart.file)
-            }
+        }
+        if let described = options.configuration, described.holds("tokenizer") {
+            parts += try described.tokenizerFiles().map(DigestPart.file)
         } else {
             parts.append(.file(options.merges))
         }

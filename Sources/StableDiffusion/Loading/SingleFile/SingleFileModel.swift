@@ -49,7 +49,7 @@ package struct SingleFileModel: Sendable {
     /// - Throws: `SingleFileError`, `SafeTensorsError`, `ConfigurationError`.
     package init(path: String, options: Options) throws {
         let files = options.configuration?.files ?? ModelFileLedger()
-        let tensors = try Self.open(path, files)
+        let tensors = try Self.open(path, files).tensors
         do throws(SingleFileProblem) {
             unet = try Self.unet(in: tensors)
             guard let textEncoder = SingleFileTextEncoder(in: tensors) else {
@@ -75,16 +75,27 @@ package struct SingleFileModel: Sendable {
         self.options = options
     }
 
-    /// The tensors of a safetensors file that is used in one piece.
+    /// Tensors in a file at most, above any model with its moving averages; keys are compared with
+    /// many marks.
+    private static let tensorCountMax = 100_000
+
+    /// Opens a safetensors file that is used in one piece.
     ///
     /// - Throws: `SingleFileError` for other formats; `SafeTensorsError`, `ConfigurationError`.
-    static func open(_ path: String, _ files: ModelFileLedger) throws -> [String: StoredTensor] {
+    static func open(_ path: String, _ files: ModelFileLedger) throws -> SafeTensorsFile {
         if let problem = try otherFormat(path) {
             throw SingleFileError(path: path, problem: problem)
         }
         let file = try SafeTensorsFile(path: path)
         try files.note(path, file.identity)
-        return file.tensors
+        guard file.tensorCount <= tensorCountMax else {
+            throw SingleFileError(
+                path: path,
+                problem: .otherKind(
+                    "no model: it has \(file.tensorCount) tensors",
+                    advice: "no model has more than \(tensorCountMax)"))
+        }
+        return file
     }
 
     /// What else a file is by its name or its first bytes.
