@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// How much memory this process may still use before the system kills it.
-enum AvailableMemory {
+package enum AvailableMemory {
     /// Bytes left on the machine or, if less, in one of the process's control groups; `nil` if the
     /// system does not report it.
-    static func byteCount() -> Int? {
+    package static func byteCount() -> Int? {
         [machine(), ResourceLimits.ofProcess().freeByteCount].compactMap { $0 }.min()
     }
 

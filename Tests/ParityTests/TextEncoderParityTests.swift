@@ -33,18 +33,26 @@ import Testing
         let kept = try load("tiny2", machine)
         let deferred = try load("tiny2", machine, keptWeightCountMax: 0)
         let lane = try machine.makeLane(threadCount: threadCount)
-        func states(_ encoder: CLIPTextModel) throws -> [[Float]] {
+        func states(_ encoder: CLIPTextModel, keepsPacked: Bool = false) throws -> [[Float]] {
             let outputs = try (0..<2).map { _ in
                 try Tensor.make(encoder.outputShape(tokenCount: tokens.count))
             }
             try lane.run { lane in
-                try encoder.forward(sequences: [tokens, other], into: outputs, lane: lane)
+                try encoder.forward(
+                    sequences: [tokens, other], keepsPacked: keepsPacked, into: outputs,
+                    lane: lane)
             }
             return outputs.map(\.values)
         }
         let expected = try states(kept)
         #expect(expected[0] != expected[1])
         #expect(try states(deferred) == expected)
+        #expect(try states(deferred) == expected)
+        // Nor does it matter whether they stay packed, or are given back.
+        #expect(!deferred.releaseLayers())
+        for _ in 0..<2 { #expect(try states(deferred, keepsPacked: true) == expected) }
+        #expect(deferred.releaseLayers())
+        #expect(!deferred.releaseLayers())
         #expect(try states(deferred) == expected)
     }
 

@@ -49,7 +49,8 @@ package final class DenoisingRun {
         let first = lanes.lanes.lanes[0]
         // Another lane may have computed on this thread before, with another team.
         first.team.adopt()
-        let states = try prompts.encode(sources, clipSkip: request.clipSkip, lane: first)
+        let states = try prompts.encode(
+            sources, clipSkip: request.clipSkip, callCount: scheduler.timesteps.count, lane: first)
         let passes = lanes.passes(merging: merging)
         let texts =
             passes.passCount == states.count ? states : [try joined(states, lane: first)]

@@ -9,6 +9,8 @@ final class PromptEncoder {
     private let model: CLIPTextModel
     private var cache: [Key: Entry] = [:]
     private var clock = 0
+    /// How often prompts were encoded that were not remembered.
+    private var encodingCount = 0
 
     /// Prompts cached; SD 1.5 takes 231 KiB for each.
     private static let cachedCountMax = 64
@@ -51,8 +53,11 @@ final class PromptEncoder {
     ///
     /// New prompts are encoded together, so that a layer that must be packed for them is packed
     /// once.
+    /// - Parameter callCount: U-Net calls that the prompts are encoded for.
     /// - Throws: `TextEncoderError`, `TensorStorageError`, errors of packing.
-    func encode(_ texts: [String], clipSkip: Int?, lane: ComputeLane) throws -> [Tensor] {
+    func encode(
+        _ texts: [String], clipSkip: Int?, callCount: Int, lane: ComputeLane
+    ) throws -> [Tensor] {
         clock += 1
         let keys = texts.map { Key(text: $0, clipSkip: clipSkip ?? 1) }
         var states: [Key: Tensor] = [:]
@@ -70,9 +75,14 @@ final class PromptEncoder {
             let outputs = try new.map { _ in try Tensor(allocating: shape) }
             lane.team.adopt()
             // Layers packed now reuse the memory of the last image.
-            if !model.keepsLayers { lane.workspace.discard() }
+            if !model.hasPackedLayers(clipSkip: clipSkip) { lane.workspace.discard() }
+            let keepsPacked = PackedTextLayers.stay(
+                earlierEncodings: encodingCount, callCount: callCount,
+                byteCount: model.packedByteCount, available: AvailableMemory.byteCount())
             try model.forward(
-                sequences: sequences, clipSkip: clipSkip, into: outputs, lane: lane)
+                sequences: sequences, clipSkip: clipSkip, keepsPacked: keepsPacked, into: outputs,
+                lane: lane)
+            encodingCount += 1
             for (key, output) in zip(new, outputs) {
                 forgetOldest()
                 cache[key] = Entry(states: output, lastUse: clock)
@@ -81,6 +91,11 @@ final class PromptEncoder {
         }
         return keys.compactMap { states[$0] }
     }
+
+    /// Gives back the memory of layers that can be packed again.
+    ///
+    /// - Returns: whether there were any.
+    func releaseLayers() -> Bool { model.releaseLayers() }
 
     private func forgetOldest() {
         guard cache.count >= Self.cachedCountMax,

@@ -102,14 +102,23 @@ package final class StableDiffusionPipeline {
                 threadCount: threadCount, halves: halves, instructionSet: backend.instructionSet)
             lanes[halves] = planned
         }
-        try planned.plan(
-            for: grid.with(channels: unet.configuration.inputChannels), text: prompts.shape,
-            unet: unet, merging: merging, byteCountMax: scratchByteCountMax,
-            makeRoom: {
-                // One plan at a time: another would hold memory, and weights in other layouts.
-                for other in lanes.values where other !== planned { other.forgetPlan() }
-            },
-            measureMore: { try prompts.measure(promptCount: halves, lane: $0) })
+        func plan() throws {
+            try planned.plan(
+                for: grid.with(channels: unet.configuration.inputChannels), text: prompts.shape,
+                unet: unet, merging: merging, byteCountMax: scratchByteCountMax,
+                makeRoom: {
+                    // One plan at a time: another would hold memory, and weights in other layouts.
+                    for other in lanes.values where other !== planned { other.forgetPlan() }
+                },
+                measureMore: { try prompts.measure(promptCount: halves, lane: $0) })
+        }
+        do {
+            try plan()
+        } catch let error as TensorStorageError {
+            // The text encoder's layers can be packed again; this image needs the memory now.
+            guard prompts.releaseLayers() else { throw error }
+            try plan()
+        }
         return planned
     }
 }

@@ -57,8 +57,20 @@ package final class CLIPTextModel: Sendable {
         }
     }
 
-    /// Whether its layers stay in memory.
-    var keepsLayers: Bool { layers.areKept }
+    /// Bytes that all its layers take while they are packed.
+    var packedByteCount: Int { layers.packedByteCount }
+
+    /// Whether the layers that `forward` needs are in memory.
+    func hasPackedLayers(clipSkip: Int? = nil) -> Bool {
+        layers.arePacked(first: layerCount(clipSkip: clipSkip))
+    }
+
+    /// Gives back the memory of layers that can be packed again.
+    ///
+    /// - Returns: whether there were any.
+    package func releaseLayers() -> Bool { layers.releasePacked() }
+
+    private func layerCount(clipSkip: Int?) -> Int { layers.count - ((clipSkip ?? 1) - 1) }
 
     /// The shape of the hidden states of a sequence of tokens.
     package func outputShape(tokenCount: Int) -> TensorShape {
@@ -83,12 +95,13 @@ package final class CLIPTextModel: Sendable {
     /// - Parameters:
     ///   - clipSkip: layers left out at the end plus one, as A1111 counts: 1 skips none, 2 is
     ///     diffusers' `clip_skip=1`. The final norm always runs. `nil` is 1.
+    ///   - keepsPacked: whether layers that have to be packed stay so for the next prompt.
     ///   - outputs: one per sequence, `[1, tokens, hiddenSize]`, f32.
     ///   - observer: receives each layer's result by name; for tests.
     /// - Throws: errors of reading or packing weights that are not in memory.
     package func forward(
-        sequences: [[Int32]], clipSkip: Int? = nil, into outputs: [Tensor], lane: ComputeLane,
-        observer: ActivationObserver? = nil
+        sequences: [[Int32]], clipSkip: Int? = nil, keepsPacked: Bool = false,
+        into outputs: [Tensor], lane: ComputeLane, observer: ActivationObserver? = nil
     ) throws {
         precondition(sequences.count == outputs.count, "an output for every sequence")
         try lane.workspace.scope {
@@ -99,8 +112,9 @@ package final class CLIPTextModel: Sendable {
                 observer?("embeddings", hidden)
                 return hidden
             }
-            let count = layers.count - ((clipSkip ?? 1) - 1)
-            try layers.forEach(first: count, lane: lane) { index, layer in
+            try layers.forEach(
+                first: layerCount(clipSkip: clipSkip), keepsPacked: keepsPacked, lane: lane
+            ) { index, layer in
                 for sequence in hidden {
                     layer.forward(sequence, lane: lane)
                     observer?("encoder.layers.\(index)", sequence)
