@@ -28,7 +28,7 @@ extension CoordinatorStateMachine {
     /// How a worker is to generate an image.
     func preparation(of image: ImageNumber, for worker: WorkerNumber) -> Preparation {
         guard let node = workers[worker].node, node.knowsCheckpoints else { return Preparation() }
-        var preparation = Preparation(wantsPicture: configuration.wantsPictures)
+        var preparation = Preparation(wantsPicture: takesPictures(of: worker))
         guard !workers[worker].isOnProbation else { return preparation }
         preparation.checkpointInterval = configuration.checkpoints.interval(
             stepSeconds: workers[worker].pace.mean.map { $0 * images[image].stepWork })

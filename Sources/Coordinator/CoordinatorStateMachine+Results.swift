@@ -5,13 +5,18 @@ import WireProtocol
 
 /// Results: checked, stored, announced, decoded; an image is completed once.
 extension CoordinatorStateMachine {
+    /// Whether a worker makes the pictures that this run wants: it may have another decoder.
+    func takesPictures(of worker: WorkerNumber) -> Bool {
+        configuration.wantsPictures && workers[worker].node?.model.vae == node.model.vae
+    }
+
     /// A picture came; the result that it belongs to follows.
     ///
     /// One is kept per worker. Without one, or when it does not fit, the latents are decoded here.
     mutating func pictured(
         _ lease: Lease, _ picture: WorkerPicture, by worker: WorkerNumber, now: Duration
     ) {
-        guard configuration.wantsPictures, let image = images.number(onWire: lease.item) else {
+        guard takesPictures(of: worker), let image = images.number(onWire: lease.item) else {
             return
         }
         if let reason = picture.problem(for: images[image].request), !has(.takeAnySize) {

@@ -64,7 +64,7 @@ extension CoordinatorStateMachine {
         let twin = workers.numbers.first {
             $0 != worker && !workers[$0].isGone && workers[$0].node?.instance == peer.instance
         }
-        if peer.model != node.model {
+        if !peer.model.samplesLike(node.model) {
             let difference = peer.model.difference(from: node.model)
             let reason = "it has another model: \(difference); start it with this run's --model"
             turnAway(worker, on: id, .modelMismatch, reason, now: now)

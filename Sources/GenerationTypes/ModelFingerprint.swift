@@ -2,7 +2,8 @@
 
 /// Which model a node holds: one SHA-256 per component, over what decides how it computes.
 ///
-/// A coordinator and a worker work together only when all three agree.
+/// A coordinator and a worker work together only when they sample alike; a worker also decodes only
+/// when all three agree.
 public struct ModelFingerprint: Sendable, Hashable, Codable {
     /// SHA-256 of the U-Net, 32 bytes.
     public var unet: [UInt8]
@@ -20,5 +21,10 @@ public struct ModelFingerprint: Sendable, Hashable, Codable {
         self.unet = unet
         self.textEncoder = textEncoder
         self.vae = vae
+    }
+
+    /// Whether equal requests give the same latents: they do not depend on the VAE.
+    public func samplesLike(_ other: ModelFingerprint) -> Bool {
+        unet == other.unet && textEncoder == other.textEncoder
     }
 }

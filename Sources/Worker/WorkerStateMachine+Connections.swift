@@ -145,7 +145,7 @@ extension WorkerStateMachine {
 
     private func refusal(of coordinator: NodeDescription) -> WireReason? {
         if isDraining { return WireReason(.draining, "\(node.name) is stopping") }
-        guard coordinator.model == node.model else {
+        guard coordinator.model.samplesLike(node.model) else {
             let difference = node.model.difference(from: coordinator.model)
             return WireReason(
                 .modelMismatch,

@@ -91,7 +91,7 @@ import Worker
 
     @Test func workerWithAnotherModelIsRefusedByName() async throws {
         let stranger = TestWorker(HashChainGenerator(salt: 1)) {
-            $0.model.vae = [UInt8](repeating: 9, count: 32)
+            $0.model.unet = [UInt8](repeating: 9, count: 32)
         }
         let gate = Gate()
         let friend = TestWorker(HashChainGenerator(beforeStep: { _, _ in gate.wait() }))
@@ -105,7 +105,7 @@ import Worker
             if case .workerRefused(let worker, let reason) = event { worker + reason } else { nil }
         }
         #expect(refusals.count == 1)
-        #expect(refusals.first?.contains("VAE is 09090909, wanted 03030303") == true)
+        #expect(refusals.first?.contains("U-Net is 09090909, wanted 01010101") == true)
         #expect(Set(record.images.map(\.result.worker)).count == 1)
     }
 

@@ -72,6 +72,35 @@ import Worker
         #expect(decoded == [false])
     }
 
+    /// Latents do not depend on the decoder: a worker with another one samples, and is not asked for
+    /// pictures; one that it sends all the same is not taken.
+    @Test func workersWithAnotherDecoderOnlySample() throws {
+        var subject = CoordinatorSubject(workers: 2, images: 2) { $0.wantsPictures = true }
+        _ = subject(.start)
+        var model = TestCluster.model
+        model.vae[0] = 77
+        func wantsPicture(_ actions: [CoordinatorStateMachine.Action]) -> [Bool] {
+            CoordinatorSubject.sent(actions).compactMap { message -> Bool? in
+                if case .prepare(_, let preparation) = message {
+                    preparation.wantsPicture
+                } else {
+                    nil
+                }
+            }
+        }
+        let other = subject.join(1, model: model)
+        let lease = try #require(CoordinatorSubject.leases(other).first?.lease)
+        #expect(!wantsPicture(other).contains(true))
+        #expect(wantsPicture(subject.join(2)).contains(true))
+        let request = TestCluster.requests(1)[0]
+        let picture = try HashChainGenerator().picture(of: HashChainGenerator.latents(for: request))
+        #expect(subject.hear(1, .picture(lease, picture)).isEmpty)
+        let decoded = try subject.result(1, lease).compactMap { action -> Bool? in
+            if case .decode(_, _, _, let picture) = action { picture != nil } else { nil }
+        }
+        #expect(decoded == [false])
+    }
+
     /// What was not acknowledged is sent again with its picture.
     @Test func aResentResultBringsItsPicture() throws {
         var subject = WorkerStateMachineTests.Subject()
