@@ -64,6 +64,7 @@ package struct GenerationParametersText: Sendable, Equatable {
             Field("Version", version),
         ]
         if let hash = model.shortVAEHash { fields.append(Field("VAE hash", hash)) }
+        if let decoder = model.decoder { fields.append(Field("VAE Decoder", decoder)) }
         if let schedule = request.sigmaSchedule.displayName {
             fields.append(Field("Schedule type", schedule))
         }

@@ -10,22 +10,25 @@ package struct ModelRecord: Sendable, Equatable, Codable {
     package var unetSHA256: String
     /// SHA-256 of the text encoder and its tokenizer, in hexadecimal.
     package var textEncoderSHA256: String
-    /// SHA-256 of the VAE, in hexadecimal.
+    /// SHA-256 of the VAE, or of the TAESD that stands in for it, in hexadecimal.
     package var vaeSHA256: String
+    /// `TAESD` where that makes the pictures; `nil` where a full VAE does.
+    package var decoder: String?
 
     private enum CodingKeys: String, CodingKey {
-        case name
+        case name, decoder
         case unetSHA256 = "unet_sha256"
         case textEncoderSHA256 = "text_encoder_sha256"
         case vaeSHA256 = "vae_sha256"
     }
 
     /// Names a model by its fingerprint.
-    package init(name: String, fingerprint: ModelFingerprint) {
+    package init(name: String, fingerprint: ModelFingerprint, decoder: String? = nil) {
         self.name = name
         unetSHA256 = Hexadecimal.text(fingerprint.unet)
         textEncoderSHA256 = Hexadecimal.text(fingerprint.textEncoder)
         vaeSHA256 = Hexadecimal.text(fingerprint.vae)
+        self.decoder = decoder
     }
 
     /// What A1111 calls `Model hash`, ten hexadecimal digits.

@@ -77,6 +77,7 @@ package enum RunMessage {
         case .imageRetried(let index, let worker, let reason):
             "image \(index) goes to another worker: \(worker): \(reason)"
         case .imageFailed(let index, let reason): "image \(index) failed: \(reason)"
+        case .notice(let message): message
         case .warning(let message): "warning: \(message)"
         case .runFinished(let written, let failed, let kept, let seconds):
             finished(written: written, failed: failed, kept: kept, seconds: seconds)

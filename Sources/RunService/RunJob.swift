@@ -90,7 +90,9 @@ package struct RunJob: Sendable {
             place: RunSession.Place(
                 directory: directory, earlier: earlier, damagedItems: damagedItems,
                 decodes: decodes),
-            model: ModelRecord(name: model.name, fingerprint: fingerprint),
+            model: ModelRecord(
+                name: model.name, fingerprint: fingerprint,
+                decoder: try model.source.autoencoderConfiguration().recordedName),
             decodeClass: prepared.decoder.kernelClass, encoding: .standard, report: report)
         if samples {
             report(

@@ -89,6 +89,7 @@ struct RetomCoord: AsyncParsableCommand {
                 warnings += try TruncationWarnings.of(
                     job.plan.requests, model: job.model.source)
             }
+            for notice in try ModelNotices.of(job.model) { progress.report(.notice(notice)) }
             for warning in warnings { progress.report(.warning(warning)) }
             let decodeThreadCount =
                 job.hasOpenImages

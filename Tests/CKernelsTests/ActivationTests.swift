@@ -9,6 +9,7 @@ import Testing
 struct ActivationTests {
     static let activations = [
         RT_ACTIVATION_NONE, RT_ACTIVATION_SILU, RT_ACTIVATION_GELU, RT_ACTIVATION_QUICK_GELU,
+        RT_ACTIVATION_RELU,
     ]
 
     private func expected(_ x: Double, _ activation: rt_activation) -> Double {
@@ -16,6 +17,7 @@ struct ActivationTests {
         case RT_ACTIVATION_SILU: x / (1 + exp(-x))
         case RT_ACTIVATION_GELU: 0.5 * x * erfc(-x * 0.5.squareRoot())
         case RT_ACTIVATION_QUICK_GELU: x / (1 + exp(-1.702 * x))
+        case RT_ACTIVATION_RELU: max(x, 0)
         default: x
         }
     }

@@ -34,6 +34,7 @@ struct WinogradCase {
     let bias: [Float]
     var activation = RT_ACTIVATION_NONE
     var addsResidual = false
+    var activatesSum = false
 
     init(_ shape: WinogradShape, _ element: rt_element, output: rt_element = RT_ELEMENT_F32) {
         self.shape = shape
@@ -61,7 +62,8 @@ struct WinogradCase {
                     var call = rt_winograd(
                         input: input.source, output: output.target, weights: output.target.data,
                         bias: bias.baseAddress!, residual: addsResidual ? residual : nil,
-                        activation: activation, batch: Int64(shape.batch),
+                        activation: activation, activates_sum: activatesSum ? 1 : 0,
+                        batch: Int64(shape.batch),
                         height: Int64(shape.height), width: Int64(shape.width),
                         vertical_padding: Int64(shape.verticalPadding),
                         input_channels: Int64(shape.inputs),
@@ -111,8 +113,16 @@ struct WinogradCase {
                 sum += Double(input[source, channel]) * Double(weight)
             }
         }
-        if activation == RT_ACTIVATION_SILU { sum /= 1 + exp(-sum) }
-        return sum + (addsResidual ? Double(residual[pixel, output]) : 0)
+        let addend = addsResidual ? Double(residual[pixel, output]) : 0
+        return activatesSum ? activated(sum + addend) : activated(sum) + addend
+    }
+
+    private func activated(_ value: Double) -> Double {
+        switch activation {
+        case RT_ACTIVATION_SILU: value / (1 + exp(-value))
+        case RT_ACTIVATION_RELU: max(value, 0)
+        default: value
+        }
     }
 }
 
@@ -147,12 +157,17 @@ struct WinogradCase {
     @Test(arguments: KernelSet.available)
     func biasActivationAndResidualFollow(_ set: KernelSet) {
         for output in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
-            var test = WinogradCase(Self.shapes[2], RT_ELEMENT_F32, output: output)
-            test.activation = RT_ACTIVATION_SILU
-            test.addsResidual = true
-            test.run(set)
-            let deviation = Deviation(test.output.values, from: test.exact())
-            #expect(deviation.relative < (output == RT_ELEMENT_F32 ? 1e-6 : 3e-3))
+            for activation in [RT_ACTIVATION_SILU, RT_ACTIVATION_RELU] {
+                for activatesSum in [false, true] {
+                    var test = WinogradCase(Self.shapes[2], RT_ELEMENT_F32, output: output)
+                    test.activation = activation
+                    test.addsResidual = true
+                    test.activatesSum = activatesSum
+                    test.run(set)
+                    let deviation = Deviation(test.output.values, from: test.exact())
+                    #expect(deviation.relative < (output == RT_ELEMENT_F32 ? 1e-6 : 3e-3))
+                }
+            }
         }
     }
 

@@ -96,7 +96,7 @@ import Worker
         let picture = try HashChainGenerator().picture(of: HashChainGenerator.latents(for: request))
         #expect(subject.hear(1, .picture(lease, picture)).isEmpty)
         let decoded = try subject.result(1, lease).compactMap { action -> Bool? in
-            if case .decode(_, _, _, let picture) = action { picture != nil } else { nil }
+            if case .decode(let stored) = action { stored.picture != nil } else { nil }
         }
         #expect(decoded == [false])
     }

@@ -112,7 +112,7 @@ import TokenMerging
         }
         for part in [
             "\"unet\": [\"my_unet\", \"UNet2DConditionModel\"]",
-            "\"vae\": [\"diffusers\", \"AutoencoderTiny\"]",
+            "\"vae\": [\"diffusers\", \"AsymmetricAutoencoderKL\"]",
             "\"tokenizer\": [\"transformers\", \"BertTokenizer\"]",
             "\"text_encoder\": [\"transformers\", \"T5EncoderModel\"]",
         ] {

@@ -72,7 +72,8 @@ import Testing
             layer(32, 640, 640), layer(32, 1920, 640), layer(32, 640, 640, stride: 2),
             layer(16, 1280, 1280), layer(16, 2560, 1280), layer(16, 1280, 1280, stride: 2),
             layer(8, 1280, 1280), layer(8, 2560, 1280), layer(32, 960, 640, size: 1),
-            layer(64, 512, 512), layer(512, 128, 128), layer(512, 128, 3), layer(256, 512, 256),
+            layer(64, 512, 512), layer(64, 4, 64), layer(256, 64, 64), layer(512, 64, 3),
+            layer(512, 128, 128), layer(512, 128, 3), layer(256, 512, 256),
             linear(4096, 320, 320), linear(4096, 320, 2560), linear(4096, 1280, 320),
             linear(1024, 640, 640), linear(256, 1280, 10240), linear(64, 5120, 1280),
             linear(77, 768, 320), linear(77, 768, 3072), linear(1, 320, 1280),
@@ -89,12 +90,16 @@ import Testing
         #expect(backend.accumulatesAfterActivation || !isNew)
         for (geometry, input) in Self.stableDiffusion {
             for outputType in Set([ElementType.float32, backend.activationType]) {
-                for activation in [nil, Activation.silu, .gelu, .quickGELU] {
-                    for accumulates in [false, true]
-                    where !accumulates || activation == nil || backend.accumulatesAfterActivation {
+                for activation in [nil, Activation.silu, .gelu, .quickGELU, .relu] {
+                    let sums = [(false, false), (true, true), (true, false)]
+                    for (accumulates, activatesSum) in sums
+                    where !accumulates || activation == nil || activatesSum
+                        || backend.accumulatesAfterActivation
+                    {
                         let implementation = try backend.implementation(
                             of: geometry, input: input, outputType: outputType,
-                            activation: activation, accumulates: accumulates, team: team)
+                            activation: activation, accumulates: accumulates,
+                            activatesSum: activatesSum, team: team)
                         let slow = ["ref", "gemm"].contains { implementation.hasPrefix($0) }
                         #expect(!slow, "\(geometry) on \(input): \(implementation)")
                         #expect(implementation.hasPrefix("brgconv") || !isNew)

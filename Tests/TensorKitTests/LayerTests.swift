@@ -34,13 +34,32 @@ import Testing
         .convolution(16, 32, size: 1, height: 4, width: 6, verticalPadding: 1),
     ]
 
-    /// Every epilogue on a few shapes, with and without gaps between rows.
-    static let epilogues: [LayerCase] = [
-        LayerCase.linear(rows: 19, 24, 40),
+    private static let epilogueShapes: [LayerCase] = [
+        .linear(rows: 19, 24, 40),
         .convolution(8, 17, size: 3, batch: 2, height: 5, width: 6),
         .convolution(16, 32, size: 1, height: 6, width: 6),
         .convolution(32, 32, size: 3, height: 9, width: 8),
-    ].flatMap { shape in
+    ]
+
+    /// Activations of sums with a residual, and of products alone where there is none.
+    static let sums: [LayerCase] = epilogueShapes.flatMap { shape in
+        [Activation.relu, .silu].flatMap { activation in
+            [LayerCase.Residual.none, .other, .inPlace].flatMap { residual in
+                [(0, 0), (5, 0), (0, 7)].map { inputGap, outputGap in
+                    shape.with {
+                        $0.activation = activation
+                        $0.residual = residual
+                        $0.activatesSum = true
+                        $0.inputGap = inputGap
+                        $0.outputGap = outputGap
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every epilogue on a few shapes, with and without gaps between rows.
+    static let epilogues: [LayerCase] = epilogueShapes.flatMap { shape in
         [nil, Activation.silu, .gelu, .quickGELU].flatMap { activation in
             [LayerCase.Residual.none, .other, .inPlace].flatMap { residual in
                 [(false, true), (true, true), (true, false)].flatMap { replacesBias, hasBias in
@@ -73,9 +92,10 @@ import Testing
 
     @Test(arguments: BackendUnderTest.availableBothWays)
     func everyEpilogue(_ backend: BackendUnderTest) throws {
-        for layerCase in Self.epilogues { try check(layerCase, backend) }
+        let cases = Self.epilogues + Self.sums
+        for layerCase in cases { try check(layerCase, backend) }
         if backend.precision == .bfloat16 {
-            for layerCase in Self.epilogues {
+            for layerCase in cases {
                 try check(layerCase.with { $0.outputType = .bfloat16 }, backend)
             }
         }

@@ -10,6 +10,7 @@ float rt_activation_scalar(float x, rt_activation activation) {
     case RT_ACTIVATION_SILU: return x / (1.0f + expf(-x));
     case RT_ACTIVATION_GELU: return (float)(0.5 * (double)x * erfc(-(double)x * M_SQRT1_2));
     case RT_ACTIVATION_QUICK_GELU: return x / (1.0f + expf(-1.702f * x));
+    case RT_ACTIVATION_RELU: return x < 0 ? 0 : x;
     }
     return x;
 }

@@ -27,6 +27,9 @@ static void activate_row(rt_element from, rt_element to, rt_activation activatio
     case RT_ACTIVATION_QUICK_GELU:
         RT_BY_ELEMENTS(from, to, activate_run, RT_ACTIVATION_QUICK_GELU, source, target, count);
         return;
+    case RT_ACTIVATION_RELU:
+        RT_BY_ELEMENTS(from, to, activate_run, RT_ACTIVATION_RELU, source, target, count);
+        return;
     }
 }
 

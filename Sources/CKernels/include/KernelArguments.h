@@ -26,6 +26,8 @@ typedef enum rt_activation {
     RT_ACTIVATION_GELU = 2,
     /// x / (1 + exp(-1.702 x))
     RT_ACTIVATION_QUICK_GELU = 3,
+    /// max(x, 0); NaN stays NaN
+    RT_ACTIVATION_RELU = 4,
 } rt_activation;
 
 /// Input rows.
@@ -190,8 +192,9 @@ typedef struct rt_winograd_pack {
     void *_Nonnull packed;
 } rt_winograd_pack;
 
-/// Arguments of `winograd_run`: output = activation(convolution + bias) + residual, 3 x 3 pixels,
-/// stride 1, a column of zeros on either side of each picture; rows are pixels.
+/// Arguments of `winograd_run`: output = activation(convolution + bias) + residual, or
+/// activation(convolution + bias + residual), 3 x 3 pixels, stride 1, a column of zeros on either
+/// side of each picture; rows are pixels.
 typedef struct rt_winograd {
     /// `[batch, height + 2 - 2 * vertical_padding, width, input_channels]`
     rt_source input;
@@ -204,6 +207,8 @@ typedef struct rt_winograd {
     /// Rows like the output's, possibly the same; NULL for none.
     const rt_source *_Nullable residual;
     rt_activation activation;
+    /// Not 0: the activation follows the residual.
+    int32_t activates_sum;
     int64_t batch;
     int64_t height;
     int64_t width;

@@ -177,5 +177,6 @@ void RT_NAME(rt_group_norm_apply)(const void *arguments, int64_t begin, int64_t 
     case RT_ACTIVATION_SILU: GROUP_NORM_ROWS(RT_ACTIVATION_SILU); return;
     case RT_ACTIVATION_GELU: GROUP_NORM_ROWS(RT_ACTIVATION_GELU); return;
     case RT_ACTIVATION_QUICK_GELU: GROUP_NORM_ROWS(RT_ACTIVATION_QUICK_GELU); return;
+    case RT_ACTIVATION_RELU: GROUP_NORM_ROWS(RT_ACTIVATION_RELU); return;
     }
 }

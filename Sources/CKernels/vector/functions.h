@@ -54,6 +54,8 @@ RT_INLINE vf vf_activation(vf x, rt_activation activation) {
     case RT_ACTIVATION_SILU: return vf_swish(x, 1.0f);
     case RT_ACTIVATION_GELU: return vf_gelu(x);
     case RT_ACTIVATION_QUICK_GELU: return vf_swish(x, 1.702f);
+    // In this order NaN stays NaN.
+    case RT_ACTIVATION_RELU: return vf_max(vf_set(0.0f), x);
     }
     return x;
 }

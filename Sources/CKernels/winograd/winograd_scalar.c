@@ -78,8 +78,10 @@ static void transform_patch(const rt_winograd *a, int64_t item, int64_t y, int64
 }
 
 static void store(const rt_winograd *a, int64_t row, int64_t channel, float value) {
-    value = rt_activation_scalar(value + a->bias[channel], a->activation);
+    value += a->bias[channel];
+    if (!a->activates_sum) value = rt_activation_scalar(value, a->activation);
     if (a->residual) value += rt_at(a->residual, row, channel);
+    if (a->activates_sum) value = rt_activation_scalar(value, a->activation);
     rt_set(&a->output, row, channel, value);
 }
 

@@ -217,17 +217,19 @@ typedef struct finish {
     int64_t columns;
 } finish;
 
-/// Stores activation(value + bias) + residual for n columns.
+/// Stores activation(value + bias) + residual, or activation(value + bias + residual), for n columns.
 RT_INLINE void finish_vector(const finish *f, rt_activation activation, int64_t row, int64_t i,
                              int64_t n, vf value) {
     const rt_winograd *a = f->a;
     const int64_t column = f->column + i;
-    value = vf_activation(value + vf_get(a->bias, RT_ELEMENT_F32, column, n), activation);
+    value += vf_get(a->bias, RT_ELEMENT_F32, column, n);
+    if (!a->activates_sum) value = vf_activation(value, activation);
     if (a->residual) {
         const void *line = rt_row(a->residual, row);
         value += a->residual->element == RT_ELEMENT_F32 ? vf_get(line, RT_ELEMENT_F32, column, n)
                                                         : vf_get(line, RT_ELEMENT_BF16, column, n);
     }
+    if (a->activates_sum) value = vf_activation(value, activation);
     if (a->output.element == RT_ELEMENT_F32)
         vf_put(rt_target_row(&a->output, row), RT_ELEMENT_F32, column, n, value);
     else vf_put(rt_target_row(&a->output, row), RT_ELEMENT_BF16, column, n, value);
@@ -272,6 +274,7 @@ static void finish_block(const finish *f, geometry g, int64_t first, int64_t cou
     case RT_ACTIVATION_NONE: finish_patches(f, RT_ACTIVATION_NONE, g, first, count, products); break;
     case RT_ACTIVATION_SILU: finish_patches(f, RT_ACTIVATION_SILU, g, first, count, products); break;
     case RT_ACTIVATION_GELU: finish_patches(f, RT_ACTIVATION_GELU, g, first, count, products); break;
+    case RT_ACTIVATION_RELU: finish_patches(f, RT_ACTIVATION_RELU, g, first, count, products); break;
     case RT_ACTIVATION_QUICK_GELU:
         finish_patches(f, RT_ACTIVATION_QUICK_GELU, g, first, count, products);
         break;

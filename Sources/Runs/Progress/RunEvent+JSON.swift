@@ -21,6 +21,7 @@ extension RunEvent {
     /// | `image_written` | `index`, `worker`, `file`, `seconds` |
     /// | `image_retried` | `index`, `worker`, `reason` |
     /// | `image_failed` | `index`, `reason` |
+    /// | `notice` | `message` |
     /// | `warning` | `message` |
     /// | `run_finished` | `images_written`, `images_failed`, `images_kept` (of the written), `seconds` |
     ///
@@ -45,6 +46,7 @@ extension RunEvent {
         case .imageWritten: "image_written"
         case .imageRetried: "image_retried"
         case .imageFailed: "image_failed"
+        case .notice: "notice"
         case .warning: "warning"
         case .runFinished: "run_finished"
         }
@@ -87,7 +89,7 @@ extension RunEvent {
             [("index", "\(index)"), ("worker", text(worker)), ("reason", text(reason))]
         case .imageFailed(let index, let reason):
             [("index", "\(index)"), ("reason", text(reason))]
-        case .warning(let message): [("message", text(message))]
+        case .notice(let message), .warning(let message): [("message", text(message))]
         case .runFinished(let written, let failed, let kept, let seconds):
             [
                 ("images_written", "\(written)"), ("images_failed", "\(failed)"),

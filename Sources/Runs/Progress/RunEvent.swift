@@ -38,6 +38,8 @@ package enum RunEvent: Sendable, Equatable {
     case imageRetried(index: Int, worker: String, reason: String)
     /// An image has failed.
     case imageFailed(index: Int, reason: String)
+    /// How this run is done, where that differs from other models' runs.
+    case notice(String)
     /// Something the user should know.
     case warning(String)
     /// All images are written or failed; `kept` of the written ones are from an earlier session.
@@ -61,7 +63,9 @@ extension RunEvent {
             .imageRetried(let index, _, _), .imageFailed(let index, _), .imageKept(let index, _),
             .imageResumed(let index, _, _):
             index
-        case .runStarted, .runAccepted, .workerConnected, .workerLost, .warning, .runFinished: nil
+        case .runStarted, .runAccepted, .workerConnected, .workerLost, .notice, .warning,
+            .runFinished:
+            nil
         }
     }
 }

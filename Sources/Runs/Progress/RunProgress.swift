@@ -117,7 +117,7 @@ package struct RunProgress: Sendable {
             for worker in workers where worker.imageIndex == index {
                 release(worker.name, from: index)
             }
-        case .warning, .runAccepted, .runFinished: break
+        case .notice, .warning, .runAccepted, .runFinished: break
         }
     }
 

@@ -23,6 +23,10 @@ extension ModelDirectory: ModelSource {
         try configuration(of: .vae)
     }
 
+    package func autoencoderConfiguration() throws -> AutoencoderConfiguration {
+        try configuration(of: .vae)
+    }
+
     private func configuration<Configuration: ComponentConfiguration>(
         of component: ModelComponent
     ) throws -> Configuration {

@@ -39,7 +39,7 @@ package struct ModelIndex: Sendable, Equatable {
     /// Classes of the parts that are read here; others would compute something else.
     private static let classes: [String: [String]] = [
         "unet": ["UNet2DConditionModel"],
-        "vae": ["AutoencoderKL"],
+        "vae": ["AutoencoderKL", AutoencoderTinyConfiguration.className],
         "text_encoder": ["CLIPTextModel"],
         "tokenizer": ["CLIPTokenizer", "CLIPTokenizerFast"],
     ]

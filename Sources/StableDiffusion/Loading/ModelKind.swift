@@ -25,7 +25,7 @@ package struct ModelKind: Sendable, Equatable, CustomStringConvertible {
             words.append("v-prediction")
         }
         do {
-            _ = try model.vaeConfiguration()
+            _ = try model.autoencoderConfiguration()
         } catch let error as SingleFileError where error.problem == .noVAE {
             words.append("needs --vae")
         }

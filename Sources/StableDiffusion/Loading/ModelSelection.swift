@@ -8,6 +8,8 @@ package struct ModelSelection: Sendable, Equatable {
     package var path: String
     /// A file whose VAE takes the place of the model's.
     package var vae: String?
+    /// A file whose TAESD decodes in place of the model's VAE.
+    package var taesd: String?
     /// A directory of JSON files that describe a model in one file.
     package var configuration: String?
     /// What the U-Net of a model in one file predicts.
@@ -20,7 +22,7 @@ package struct ModelSelection: Sendable, Equatable {
     ///
     /// - Parameter merges: where CLIP's merges are; asked for only where they are needed.
     /// - Throws: `ConfigurationError`, `SingleFileError`, `SafeTensorsError`,
-    ///   `ModelSelectionError`, and what `merges` throws.
+    ///   `ModelSelectionError`, `TinyAutoencoderFileError`, and what `merges` throws.
     package func open(merges: () throws -> String) throws -> any ModelSource {
         var isDirectory = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
@@ -37,7 +39,8 @@ package struct ModelSelection: Sendable, Equatable {
                 throw ModelSelectionError(path: path)
             }
         }
-        return try vae.map { try ModelWithVAE(model, vae: $0) } ?? model
+        let whole = try vae.map { try ModelWithVAE(model, vae: $0) } ?? model
+        return try taesd.map { try ModelWithTAESD(whole, taesd: $0) } ?? whole
     }
 }
 

@@ -20,6 +20,8 @@ package protocol ModelSource: Sendable {
     func textEncoderConfiguration() throws -> TextEncoderConfiguration
     /// The VAE's shape.
     func vaeConfiguration() throws -> VAEConfiguration
+    /// The shape of what decodes: the VAE, or an `AutoencoderTiny` in its place.
+    func autoencoderConfiguration() throws -> AutoencoderConfiguration
     /// How the model was trained, as diffusers' `StableDiffusionPipeline` reads it.
     func schedulerConfiguration() throws -> SchedulerConfiguration
     /// What turns prompts into tokens.
@@ -30,6 +32,12 @@ package protocol ModelSource: Sendable {
     func weights(of component: ModelComponent) throws -> ComponentWeights
     /// What decides how a part computes, in the order in which it is hashed.
     func digestParts(of component: ModelComponent) throws -> [DigestPart]
+}
+
+extension ModelSource {
+    package func autoencoderConfiguration() throws -> AutoencoderConfiguration {
+        .kl(try vaeConfiguration())
+    }
 }
 
 /// One thing that a part's digest covers.

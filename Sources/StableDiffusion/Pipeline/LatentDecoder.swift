@@ -3,17 +3,17 @@
 package import GenerationTypes
 package import TensorKit
 
-/// Latents to pictures: the VAE's decoder with its own memory.
+/// Latents to pictures: the decoder of a VAE, or TAESD, with its own memory.
 ///
 /// Used by one thread at a time.
 package final class LatentDecoder {
     /// The backend of its products.
     package let kernelClass: String
     /// Channels of the latents it decodes.
-    package var latentChannels: Int { vae.configuration.latentChannels }
+    package var latentChannels: Int { vae.latentChannels }
     /// Picture pixels per latent and side.
-    package var scaleFactor: Int { vae.configuration.scaleFactor }
-    private let vae: AutoencoderKL
+    package var scaleFactor: Int { vae.scaleFactor }
+    private let vae: any AutoencoderDecoding
     private let lanes: ComputeLanes
     private let byteCountMax: Int?
     private var plannedShape: TensorShape?
@@ -23,7 +23,7 @@ package final class LatentDecoder {
     /// Scratch memory for a picture of the last size.
     package var workspaceByteCount: Int { lanes.lanes[0].workspace.peakByteCount }
 
-    /// Loads the VAE of a model.
+    /// Loads the VAE of a model, or what stands in for it.
     ///
     /// - Parameter byteCountMax: limit of its scratch memory; `nil` for most of the memory left on
     ///   the machine.
@@ -37,8 +37,8 @@ package final class LatentDecoder {
         self.byteCountMax = byteCountMax
         plan = DecodingPlan(threadCount: resolved.threadCount)
         kernelClass = backend.kernelClass(threadCount: resolved.threadCount)
-        vae = try AutoencoderKL.load(
-            from: model, backend: backend, team: ThreadTeam(threadCount: resolved.threadCount))
+        let team = ThreadTeam(threadCount: resolved.threadCount)
+        vae = try model.autoencoder(backend: backend, team: team)
         lanes = try ComputeLanes(
             split: LaneSplit(threadCount: resolved.threadCount), kernels: backend.kernels)
     }
@@ -62,9 +62,8 @@ package final class LatentDecoder {
     }
 
     private func decoded(_ latents: GeneratedLatents) throws -> Tensor {
-        guard latents.channels == vae.configuration.latentChannels else {
-            throw LatentShapeError(
-                found: latents.channels, expected: vae.configuration.latentChannels)
+        guard latents.channels == latentChannels else {
+            throw LatentShapeError(found: latents.channels, expected: latentChannels)
         }
         let shape = TensorShape(
             height: latents.height, width: latents.width, channels: latents.channels)
@@ -73,7 +72,7 @@ package final class LatentDecoder {
         fill(input, from: latents)
         let image = try Tensor(allocating: vae.outputShape(for: shape))
         lanes.run { [vae, plan] lane, _ in
-            vae.decode(input, into: image, plan: plan, lane: lane)
+            vae.decode(input, into: image, plan: plan, lane: lane, observer: nil)
         }
         return image
     }
@@ -104,7 +103,7 @@ package final class LatentDecoder {
             storage: .unbacked, shape: vae.outputShape(for: shape), elementType: .float32)
         try lane.measure {
             lane.work = WorkCount()
-            vae.decode(input, into: image, plan: plan, lane: lane)
+            vae.decode(input, into: image, plan: plan, lane: lane, observer: nil)
         }
         workPerPicture = lane.work
     }

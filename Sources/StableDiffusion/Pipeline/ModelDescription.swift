@@ -32,7 +32,7 @@ package struct ModelDescription: Sendable {
     package init(of model: any ModelSource) throws {
         let index = try model.index()
         let unet = try model.unetConfiguration()
-        let vae = try model.vaeConfiguration()
+        let vae = try model.autoencoderConfiguration()
         let text = try model.textEncoderConfiguration()
         if let problem = Self.mismatch(unet: unet, vae: vae, text: text) {
             throw ConfigurationError(
@@ -59,7 +59,7 @@ package struct ModelDescription: Sendable {
 
     /// Checks that the components work together.
     private static func mismatch(
-        unet: UNetConfiguration, vae: VAEConfiguration, text: TextEncoderConfiguration
+        unet: UNetConfiguration, vae: AutoencoderConfiguration, text: TextEncoderConfiguration
     ) -> ConfigurationProblem? {
         let channels = vae.latentChannels
         for (key, value) in [
@@ -83,7 +83,7 @@ package struct ModelDescription: Sendable {
     }
 
     private init(
-        unet: UNetConfiguration, vae: VAEConfiguration, index: ModelIndex?
+        unet: UNetConfiguration, vae: AutoencoderConfiguration, index: ModelIndex?
     ) throws(ConfigurationProblem) {
         recipe = ModelRecipe(index?.pipeline ?? .stableDiffusion)
         leftOutWarning = index?.leftOutWarning

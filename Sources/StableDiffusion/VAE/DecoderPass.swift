@@ -55,7 +55,8 @@ struct DecoderPass {
         return band
     }
 
-    private func zero(_ band: Tensor, _ lines: Range<Int>) {
+    /// Clears lines of a band.
+    func zero(_ band: Tensor, _ lines: Range<Int>) {
         if lines.isEmpty || lane.isMeasuring { return }
         let target = band.lines(lines)
         memset(target.rawPointer, 0, target.shape.elementCount * target.elementType.byteCount)

@@ -61,7 +61,9 @@ extension VAEConfiguration: ComponentConfiguration {
 
     package func validate() throws(ConfigurationProblem) {
         guard className == "AutoencoderKL" else {
-            throw .unsupported(key: "_class_name", value: className, supported: ["AutoencoderKL"])
+            throw .unsupported(
+                key: "_class_name", value: className,
+                supported: ["AutoencoderKL", AutoencoderTinyConfiguration.className])
         }
         guard outputChannels == 3 else {
             throw .unsupported(key: "out_channels", value: "\(outputChannels)", supported: ["3"])

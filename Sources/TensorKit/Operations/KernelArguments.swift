@@ -37,6 +37,7 @@ extension Optional<Activation> {
         case .silu: RT_ACTIVATION_SILU
         case .gelu: RT_ACTIVATION_GELU
         case .quickGELU: RT_ACTIVATION_QUICK_GELU
+        case .relu: RT_ACTIVATION_RELU
         }
     }
 }

@@ -4,7 +4,7 @@
 // tensor that the caller took from the workspace; nothing here allocates.
 
 extension ComputeLane {
-    /// `output = activation(input · Wᵀ + bias) + residual`; see `PackedLinear.apply`.
+    /// `output = activation(input · Wᵀ + bias) + residual`; see `PackedLinear` and `Epilogue`.
     package func linear(
         _ layer: any PackedLinear, _ input: Tensor, into output: Tensor,
         epilogue: Epilogue = Epilogue()

@@ -26,8 +26,10 @@ struct Studio {
         preparations: String? = nil
     ) throws -> RunningProgram {
         try RunningProgram(
-            "retom-coord", ["-s", "100"] + Self.quick + ["-o", out] + arguments, in: directory,
-            input: input, preparations: preparations)
+            "retom-coord",
+            // With so few steps workers would decode by default.
+            ["-s", "100"] + Self.quick + ["--decode-on", "coordinator", "-o", out] + arguments,
+            in: directory, input: input, preparations: preparations)
     }
 
     /// Runs `retom-coord` to its end.

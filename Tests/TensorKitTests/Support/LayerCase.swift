@@ -16,6 +16,7 @@ struct LayerCase: Sendable, CustomTestStringConvertible {
     var outputGap = 0
     var activation: Activation?
     var residual = Residual.none
+    var activatesSum = false
     var hasBias = true
     var replacesBias = false
     var outputType: ElementType?
@@ -52,6 +53,7 @@ struct LayerCase: Sendable, CustomTestStringConvertible {
         if inputGap + outputGap > 0 { parts.append("gaps \(inputGap)/\(outputGap)") }
         if let activation { parts.append("\(activation)") }
         if residual != .none { parts.append("residual \(residual)") }
+        if activatesSum { parts.append("activation last") }
         if !hasBias { parts.append("no bias") }
         if replacesBias { parts.append("bias replaced") }
         if let outputType { parts.append("to \(outputType)") }
@@ -102,7 +104,8 @@ struct PreparedLayer {
         let isInPlace = layerCase.residual == .inPlace
         output = try .make(
             outputShape, outputType, gap: layerCase.outputGap, values: isInPlace ? addend : nil)
-        var epilogue = Epilogue(activation: layerCase.activation)
+        var epilogue = Epilogue(
+            activation: layerCase.activation, activatesSum: layerCase.activatesSum)
         if isInPlace { epilogue.residual = output }
         if layerCase.residual == .other {
             epilogue.residual = try .make(
@@ -138,9 +141,13 @@ struct PreparedLayer {
             : LayerReference.convolution(
                 operands.input, shape: layerCase.input, weight: operands.weight,
                 bias: operands.bias, geometry: geometry)
-        let hasResidual = layerCase.residual != .none
-        return zip(product, operands.addend).map {
-            LayerReference.activation(layerCase.activation, $0) + (hasResidual ? Double($1) : 0)
+        return zip(product, operands.addend).map { product, addend in
+            func activated(_ value: Double) -> Double {
+                LayerReference.activation(layerCase.activation, value)
+            }
+            guard layerCase.residual != .none else { return activated(product) }
+            return layerCase.activatesSum
+                ? activated(product + Double(addend)) : activated(product) + Double(addend)
         }
     }
 

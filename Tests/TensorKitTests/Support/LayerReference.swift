@@ -11,6 +11,7 @@ enum LayerReference {
         case .silu: x / (1 + exp(-x))
         case .gelu: x * 0.5 * erfc(-x * 0.5.squareRoot())
         case .quickGELU: x / (1 + exp(-1.702 * x))
+        case .relu: max(x, 0)
         }
     }
 

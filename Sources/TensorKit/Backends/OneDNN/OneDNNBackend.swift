@@ -81,12 +81,14 @@ extension OneDNNBackend {
     /// For example `brgconv:avx512_core`; `ref:any` and `gemm:…` are the slow ones.
     package func implementation(
         of geometry: ConvolutionGeometry, input: TensorShape, outputType: ElementType,
-        activation: Activation? = nil, accumulates: Bool = false, team: ThreadTeam
+        activation: Activation? = nil, accumulates: Bool = false, activatesSum: Bool = false,
+        team: ThreadTeam
     ) throws(OneDNNError) -> String {
         team.adopt()
         let key = OneDNNPrimitiveKey(
             geometry: geometry, input: input, inputType: activationType, outputType: outputType,
-            activation: activation, accumulates: accumulates, threadCount: team.threadCount)
+            activation: activation, accumulates: accumulates, activatesSum: activatesSum,
+            threadCount: team.threadCount)
         return try OneDNNPlan(key, library: library).implementation
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension OneDNNLayer {
-    /// Computes `output = activation(convolution(input) + bias) + residual`.
+    /// Computes `output = activation(convolution(input) + bias) + residual`; see `Epilogue`.
     ///
     /// The library's fast code requires dense tensors and adds only in place; other cases go
     /// through scratch memory:
@@ -15,7 +15,7 @@ extension OneDNNLayer {
         let residual = epilogue.residual
         let hasOtherType = residual.map { $0.elementType != output.elementType } ?? false
         let isSplit =
-            residual != nil && epilogue.activation != nil && !accumulatesAfterActivation
+            residual != nil && epilogue.productActivation != nil && !accumulatesAfterActivation
         let goesThroughScratch = !output.isContiguous || hasOtherType || isSplit
         lane.workspace.scope {
             var source = input
@@ -35,7 +35,7 @@ extension OneDNNLayer {
                 source, into: product, epilogue: epilogue,
                 accumulates: residual != nil && !goesThroughScratch, lane: lane)
             if goesThroughScratch {
-                combine(product, residual, into: output, lane: lane)
+                combine(product, epilogue, into: output, lane: lane)
             }
         }
     }
@@ -47,8 +47,11 @@ extension OneDNNLayer {
     ) {
         let key = OneDNNPrimitiveKey(
             geometry: geometry, input: input.shape, inputType: inputType,
-            outputType: output.elementType, activation: epilogue.activation,
-            accumulates: accumulates, threadCount: lane.team.threadCount)
+            outputType: output.elementType,
+            activation: accumulates ? epilogue.activation : epilogue.productActivation,
+            accumulates: accumulates,
+            activatesSum: accumulates && epilogue.sumActivation != nil,
+            threadCount: lane.team.threadCount)
         do {
             if lane.isMeasuring {
                 _ = lane.workspace.bytes(try scratchByteCount(for: key))
@@ -69,17 +72,22 @@ extension OneDNNLayer {
         }
     }
 
-    /// `output = product + residual`, rounded to the output's type once; overwrites the product.
+    /// `output = product + residual`, activated where the epilogue says so and rounded to the
+    /// output's type once; overwrites the product.
     private func combine(
-        _ product: Tensor, _ residual: Tensor?, into output: Tensor, lane: ComputeLane
+        _ product: Tensor, _ epilogue: Epilogue, into output: Tensor, lane: ComputeLane
     ) {
-        if let residual {
+        if let residual = epilogue.residual {
             let isInPlace = residual.rawPointer == output.rawPointer
-            if isInPlace && output.elementType == .float32 {
+            if isInPlace && output.elementType == .float32 && epilogue.sumActivation == nil {
                 return lane.add(product, into: output)
             }
             lane.add(residual, into: product)
         }
-        lane.copy(product, into: output)
+        if let activation = epilogue.sumActivation {
+            lane.activate(activation, product, into: output)
+        } else {
+            lane.copy(product, into: output)
+        }
     }
 }

@@ -12,6 +12,8 @@ struct OneDNNPrimitiveKey: Hashable, Sendable {
     var activation: Activation?
     /// Whether it adds to its output instead of replacing it.
     var accumulates: Bool
+    /// Whether it adds before the activation.
+    var activatesSum = false
     /// Loops are split for this many threads on creation.
     var threadCount: Int
 }
@@ -48,7 +50,7 @@ struct OneDNNPlan: ~Copyable {
 
     deinit { dnnl_primitive_desc_destroy(handle) }
 
-    /// Scratch memory supplied by the caller; then activation, then accumulation.
+    /// Scratch memory supplied by the caller; then activation and accumulation in the key's order.
     private static func attributes(_ key: OneDNNPrimitiveKey) throws(OneDNNError)
         -> dnnl_primitive_attr_t?
     {
@@ -57,19 +59,22 @@ struct OneDNNPlan: ~Copyable {
         var operations: dnnl_post_ops_t?
         try OneDNNError.check(dnnl_post_ops_create(&operations), "create post-ops")
         defer { dnnl_post_ops_destroy(operations) }
+        func appendSum() throws(OneDNNError) {
+            try OneDNNError.check(rt_dnnl_append_sum(operations), "add a sum")
+        }
+        if key.accumulates, key.activatesSum { try appendSum() }
         if let activation = key.activation {
             let (algorithm, alpha): (dnnl_alg_kind_t, Float) =
                 switch activation {
                 case .silu: (dnnl_eltwise_swish, 1)
                 case .quickGELU: (dnnl_eltwise_swish, 1.702)
                 case .gelu: (dnnl_eltwise_gelu_erf, 0)
+                case .relu: (dnnl_eltwise_relu, 0)
                 }
             try OneDNNError.check(
                 rt_dnnl_append_activation(operations, algorithm, alpha), "add an activation")
         }
-        if key.accumulates {
-            try OneDNNError.check(rt_dnnl_append_sum(operations), "add a sum")
-        }
+        if key.accumulates, !key.activatesSum { try appendSum() }
         try OneDNNError.check(
             dnnl_primitive_attr_set_post_ops(attributes, operations), "set post-ops")
         try OneDNNError.check(

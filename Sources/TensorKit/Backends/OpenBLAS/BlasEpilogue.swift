@@ -4,7 +4,8 @@ internal import CKernels
 
 /// The operations on each block of a product while it is in cache.
 struct BlasEpilogue {
-    private let activation: Activation?
+    private let productActivation: Activation?
+    private let sumActivation: Activation?
     private let bias: UnsafePointer<Float>
     private let output: MutableMatrix
     /// `nil` if the product itself accumulates.
@@ -22,14 +23,15 @@ struct BlasEpilogue {
     init(
         _ epilogue: Epilogue, ownBias: UnsafePointer<Float>, output: Tensor, lane: ComputeLane
     ) {
-        activation = epilogue.activation
+        productActivation = epilogue.productActivation
+        sumActivation = epilogue.sumActivation
         bias = epilogue.bias.map { UnsafePointer($0.floats) } ?? ownBias
         kernels = lane.kernels
         self.output = MutableMatrix(
             base: output.floats, rows: output.shape.rowCount, columns: output.shape.channels,
             stride: output.rowStride)
         let isInPlace = epilogue.residual?.rawPointer == output.rawPointer
-        accumulates = isInPlace && epilogue.activation == nil
+        accumulates = isInPlace && productActivation == nil
         residual =
             accumulates
             ? nil
@@ -56,7 +58,7 @@ struct BlasEpilogue {
             stride: columns.count)
     }
 
-    /// `output = activation(product + bias) + residual` on a block.
+    /// `output = activation(product + bias) + residual` on a block; see `Epilogue`.
     func finish(_ product: MutableMatrix, rows: Range<Int>, columns: Range<Int>) {
         let chunk = max(1, Self.chunkCount / columns.count)
         for first in stride(from: 0, to: product.rows, by: chunk) {
@@ -67,7 +69,7 @@ struct BlasEpilogue {
                 Matrix(
                     base: bias + columns.lowerBound, rows: inner.count, columns: columns.count,
                     stride: 0), into: values)
-            if let activation { activate(activation, values) }
+            if let productActivation { activate(productActivation, values) }
             let outer = rows.lowerBound + inner.lowerBound..<rows.lowerBound + inner.upperBound
             if scratch != nil {
                 // The residual is still in the output.
@@ -75,6 +77,8 @@ struct BlasEpilogue {
             } else if let residual {
                 add(residual.part(rows: outer, columns: columns), into: values)
             }
+            // A residual that is still in the output has a product that is activated before.
+            if let sumActivation { activate(sumActivation, values) }
         }
     }
 

@@ -64,6 +64,7 @@ final class WinogradConvolution: PackedConvolution {
         let biasPointer = epilogue.bias?.rawPointer ?? bias.base
         call.bias = UnsafePointer(biasPointer.assumingMemoryBound(to: Float.self))
         call.activation = epilogue.activation.kernelActivation
+        call.activates_sum = epilogue.activatesSum ? 1 : 0
         call.share_count = Int64(lane.team.threadCount)
         lane.workspace.scope {
             let plan = kernels.winograd_plan(&call)
@@ -93,7 +94,7 @@ final class WinogradConvolution: PackedConvolution {
                 data: memory, row_stride: Int64(geometry.outputChannels),
                 element: RT_ELEMENT_F32),
             weights: memory, bias: memory.assumingMemoryBound(to: Float.self), residual: nil,
-            activation: RT_ACTIVATION_NONE, batch: Int64(output.batch),
+            activation: RT_ACTIVATION_NONE, activates_sum: 0, batch: Int64(output.batch),
             height: Int64(output.height), width: Int64(output.width),
             vertical_padding: Int64(geometry.verticalPadding),
             input_channels: Int64(geometry.inputChannels),
