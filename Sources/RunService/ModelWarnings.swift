@@ -13,7 +13,7 @@ package enum ModelWarnings {
     {
         let description = try ModelDescription(of: model)
         return try [description.leftOutWarning, idleMerging(requests, description)]
-            .compactMap { $0 }
+            .compactMap { $0 } + description.recipe.warnings(for: requests)
     }
 
     /// What decides whether tokens merge.

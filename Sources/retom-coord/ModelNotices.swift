@@ -10,6 +10,7 @@ enum ModelNotices {
         let decoder = try model.autoencoderConfiguration().recordedName.map { name in
             "pictures are decoded by \(name) (\(path)), which is softer than a full VAE"
         }
-        return [decoder].compactMap { $0 }
+        let recipe = try ModelDescription(of: model).recipe
+        return [recipe.notice, recipe.proposal(forFile: model.path), decoder].compactMap { $0 }
     }
 }

@@ -35,7 +35,10 @@ extension RetomCoord {
             plan: plan, directory: output, earlier: earlier,
             account: .new(
                 batchCount: generation.batchCount,
-                settings: settings.merging(try model.withAbsolutePaths().settings) { $1 },
+                settings: settings.merging(try model.withAbsolutePaths().settings) { $1 }
+                    .merging(["recipe": try ModelDescription(of: chosen.source).recipe.summary]) {
+                        $1
+                    },
                 savesLatents: self.output.saveLatents),
             model: chosen)
     }

@@ -277,6 +277,9 @@ def main(out_dir: str) -> None:
         add(f"{name}-by-tcd", config, "tcd", 25, 0.3)
     for method in CLASSES:
         add(f"tcd-file-by-{method}", TCD_FILE, method, 25, 0.3 if method == "tcd" else 0)
+    # Every step count of models that were distilled to trailing timesteps.
+    for method, steps in itertools.product(("euler", "euler_a", "ddim"), (1, 2, 3, 4, 8)):
+        add(f"sd-turbo-{steps}-steps-by-{method}", PUBLISHED["sd-turbo"], method, steps)
     cases = [case for case in cases if case is not None]
     path = pathlib.Path(out_dir) / "schedulers.json"
     text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)

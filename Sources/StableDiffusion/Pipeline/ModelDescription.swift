@@ -49,8 +49,10 @@ package struct ModelDescription: Sendable {
                         --sampling-method lcm, or
                         """))
         }
+        // Where samplers are made of it, an unusable scheduler is an error.
+        let scheduler = try? model.schedulerConfiguration()
         do throws(ConfigurationProblem) {
-            try self.init(unet: unet, vae: vae, index: index)
+            try self.init(unet: unet, vae: vae, index: index, scheduler: scheduler)
         } catch {
             throw ConfigurationError(
                 path: try model.configurationPath(of: .unet), problem: error)
@@ -83,9 +85,12 @@ package struct ModelDescription: Sendable {
     }
 
     private init(
-        unet: UNetConfiguration, vae: AutoencoderConfiguration, index: ModelIndex?
+        unet: UNetConfiguration, vae: AutoencoderConfiguration, index: ModelIndex?,
+        scheduler: SchedulerConfiguration?
     ) throws(ConfigurationProblem) {
-        recipe = ModelRecipe(index?.pipeline ?? .stableDiffusion)
+        recipe = ModelRecipe(
+            pipeline: index?.pipeline ?? .stableDiffusion, scheduler: scheduler,
+            takesGuidance: unet.timeConditionProjectionDimension != nil)
         leftOutWarning = index?.leftOutWarning
         transformers = try unet.transformerShapes()
         isGuidanceDistilled = unet.timeConditionProjectionDimension != nil

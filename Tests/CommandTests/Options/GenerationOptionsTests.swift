@@ -12,7 +12,7 @@ import Testing
         _ arguments: [String], _ pipeline: ModelIndex.Pipeline
     ) throws -> GenerationSettings {
         try GenerationOptions.parse(arguments).settings(
-            defaultWidth: 64, defaultHeight: 64, recipe: ModelRecipe(pipeline),
+            defaultWidth: 64, defaultHeight: 64, recipe: ModelRecipe(pipeline: pipeline),
             tokenMerging: .none)
     }
 
