@@ -8,11 +8,15 @@ weights suffice. Every engine does the same work: one U-Net call on both halves 
 2), one decode of one image; medians of calls after one warm-up. retom is timed before and after its
 peer, and the mean of both medians counts, because machines drift. The result is the ratio.
 
-Rows: `unet`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`;
-`--only` picks some. Needs scripts/requirements.txt and a release build.
+Rows: `unet`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`,
+`turbo`, `lcm`; `--only` picks some. `turbo` and `lcm` time pictures in few steps, from a new prompt to
+RGB, with TAESD and with the full VAE: SD-Turbo's shape (SD 2.1, one step of Euler, trailing, no
+guidance) and SD 1.5's with four steps of LCM without guidance. Needs scripts/requirements.txt and a
+release build.
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import platform
@@ -22,7 +26,9 @@ import tempfile
 import time
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL, AutoencoderTiny, DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPipeline,
+    UNet2DConditionModel)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
@@ -65,6 +71,38 @@ class Decode(torch.nn.Module):
         return [torch.randn(1, 4, size // 8, size // 8)]
 
 
+class HalfCall(UNetCall):
+    """The same for an image without guidance."""
+
+    def inputs(self, size):
+        sample, timestep, context = super().inputs(size)
+        return [sample[:1], timestep, context[:1]]
+
+
+class TinyDecode(Decode):
+    """TAESD as a function of latents, with random weights of the published shape."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        self.vae = AutoencoderTiny().eval()
+
+
+class Encode(torch.nn.Module):
+    """The text encoder as a function of tokens."""
+
+    def __init__(self, model):
+        super().__init__()
+        from transformers import CLIPTextModel
+
+        self.text = CLIPTextModel.from_pretrained(model / "text_encoder").eval()
+
+    def forward(self, tokens):
+        return self.text(tokens, return_dict=False)[0]
+
+    def inputs(self, size):
+        return [torch.randint(0, 1000, (1, 77))]
+
+
 def median_seconds(call, runs):
     """Median of `runs` calls after one warm-up call."""
     call()
@@ -93,6 +131,12 @@ def openvino_seconds(module, size, precision, options):
     request = openvino.Core().compile_model(converted, "CPU", settings).create_infer_request()
     arrays = [value.numpy() for value in inputs]
     return median_seconds(lambda: request.infer(arrays), options.runs)
+
+
+def openvino_picture_seconds(model, steps, decoder, precision, options):
+    """From a prompt to RGB with every part in OpenVINO; nothing beside the parts is counted."""
+    seconds = lambda module: openvino_seconds(module, 512, precision, options)
+    return seconds(Encode(model)) + steps * seconds(HalfCall(model)) + seconds(decoder)
 
 
 def torch_seconds(module, size, precision, options, tome=0.0):
@@ -157,6 +201,33 @@ def draw(options, *arguments):
         if process.returncode:
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
         return json.loads((out / "report.json").read_text()), first
+
+
+@contextlib.contextmanager
+def few_step_model(model):
+    """The model with the scheduler of SD-Turbo, and TAESD with random weights of its shape."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for part in ["unet", "vae", "text_encoder", "tokenizer", "model_index.json"]:
+            if (model / part).exists():
+                (folder / part).symlink_to((model / part).resolve())
+        EulerDiscreteScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1,
+            timestep_spacing="trailing").save_pretrained(folder / "scheduler")
+        torch.manual_seed(0)
+        AutoencoderTiny().save_pretrained(folder / "taesd")
+        yield folder, folder / "taesd/diffusion_pytorch_model.safetensors"
+
+
+def picture_seconds(model, steps, options, *more):
+    """Median seconds from a new prompt to RGB on a worker that has drawn two pictures before."""
+    prompts = [word for i in range(options.runs + 2) for word in ("-p", f"{PROMPT}, number {i}")]
+    report, _ = draw(
+        options, "--model", str(model), *prompts, "--steps", str(steps), "--cfg-scale", "1", "-W",
+        "512", "-H", "512", "--precision", options.precisions[0], "--decode-on", "workers",
+        "--local-workers", "1", "--threads", str(options.threads), "--merge", "none", *more)
+    return statistics.median(
+        sum(image["timings"].values()) for image in report["images"][2:])
 
 
 def worker_peak_gigabytes(model, size, precision, options):
@@ -294,10 +365,28 @@ def rows(options):
         one, two = (one + rate(1, options.threads)) / 2, (two + rate(2, half)) / 2
         print(f"| images per hour, embedded model: 2 workers × {half} against 1 × {options.threads} | {two:.0f} | {one:.0f} | {two / one:.2f} | |", flush=True)
 
+    def pictures(name, model, steps, *more):
+        with few_step_model(model) as (folder, taesd):
+            for decoder, peer, target, extra in [
+                ("TAESD", TinyDecode, 0.65, ["--taesd", str(taesd)]),
+                ("the full VAE", lambda: Decode(model), 0.60, []),
+            ]:
+                compare(
+                    f"{name}, {steps} step{'s' * (steps > 1)} 512², {fast}, {decoder}", target,
+                    lambda: picture_seconds(folder, steps, options, *more, *extra),
+                    lambda: openvino_picture_seconds(model, steps, peer(), fast, options),
+                    "OpenVINO")
+
+    def turbo():
+        pictures("SD-Turbo's shape", sd21, 1)
+
+    def lcm():
+        pictures("SD 1.5's shape, LCM", sd15, 4, "--sampling-method", "lcm")
+
     return [
         ("unet", unet), ("merged", merged), ("large", large), ("vae", vae), ("sd21", second),
         ("image", image), ("text", text), ("start", start), ("memory", memory),
-        ("workers", workers),
+        ("workers", workers), ("turbo", turbo), ("lcm", lcm),
     ]
 
 
@@ -325,7 +414,7 @@ def main():
     print("| work | retom, s | peer, s | ratio | target |")
     print("| --- | ---: | ---: | ---: | ---: |", flush=True)
     for name, row in rows(options):
-        if options.only and name not in options.only or name == "sd21" and not options.sd21:
+        if options.only and name not in options.only or name in ("sd21", "turbo") and not options.sd21:
             continue
         row()
 

@@ -26,6 +26,14 @@ package enum WorkerPool: Sendable {
         }
     }
 
+    /// Workers that sample while the coordinator decodes; those of one machine share its cores.
+    package var samplingWorkerCount: Int {
+        switch self {
+        case .local: 1
+        case .hosts(let addresses, _): addresses.count
+        }
+    }
+
     /// Threads for decoding while workers sample: local workers need the cores more.
     ///
     /// - Parameter threadCount: as many as this process may use.

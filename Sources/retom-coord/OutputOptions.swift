@@ -38,9 +38,10 @@ struct OutputOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Who makes pictures of latents: workers spare the coordinator the work, with none they \
-            wait for 'retom-coord decode'.
+            wait for 'retom-coord decode' (default: the coordinator, or workers where its decoding \
+            would hold them up).
             """, valueName: "coordinator|workers|none"))
-    var decodeOn = DecodePlace.coordinator
+    var decodeOn: DecodePlace?
 
     @Flag(help: "Also write the latents of each picture as .safetensors.")
     var saveLatents = false

@@ -89,7 +89,7 @@ struct RetomCoord: AsyncParsableCommand {
                 warnings += try TruncationWarnings.of(
                     job.plan.requests, model: job.model.source)
             }
-            for notice in try ModelNotices.of(job.model) { progress.report(.notice(notice)) }
+            for notice in try ModelNotices.of(job.model.source) { progress.report(.notice(notice)) }
             for warning in warnings { progress.report(.warning(warning)) }
             let decodeThreadCount =
                 job.hasOpenImages
@@ -99,7 +99,7 @@ struct RetomCoord: AsyncParsableCommand {
                 ClusterRun.Configuration(
                     checkpoints: workers.checkpoints,
                     decoding: compute.configuration(threadCount: decodeThreadCount),
-                    decodePlace: output.decodeOn),
+                    decodePlace: try output.decodeOn ?? job.decodePlace(on: pool)),
                 stop, RunMetrics(monitor: monitor), progress)
             status.finish()
         } catch {

@@ -47,6 +47,17 @@ package struct WeightLoader {
         return try build(loader(.handingOut(packer, queue)))
     }
 
+    /// Builds a component without weights: in dry runs its layers count their work, no more.
+    ///
+    /// - Parameter build: makes the layers; it runs once.
+    package static func withoutWeights<Component>(
+        activationType: ElementType, _ build: (WeightLoader) throws -> Component
+    ) rethrows -> Component {
+        try build(
+            WeightLoader(
+                mode: .checking(WeightInventory()), prefix: "", activationType: activationType))
+    }
+
     /// The loader for a part: its names follow `name.`.
     package func scoped(_ name: String) -> WeightLoader {
         WeightLoader(mode: mode, prefix: path(name) + ".", activationType: activationType)
@@ -174,7 +185,7 @@ package struct DeferredPart<Part: Sendable>: Sendable {
     package func make(team: ThreadTeam) throws -> Part { try build(team) }
 }
 
-/// Stands for a product while names are checked; it never computes.
+/// Stands for a product while names are checked; it never computes, but counts in a dry run.
 private final class PlaceholderLinear: PackedLinear {
     let inputChannels: Int
     let outputChannels: Int
@@ -185,17 +196,19 @@ private final class PlaceholderLinear: PackedLinear {
     }
 
     func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane) {
-        preconditionFailure("a layer without weights")
+        precondition(lane.isMeasuring, "a layer without weights")
+        lane.work.linearFLOPs += 2 * input.shape.rowCount * inputChannels * outputChannels
     }
 }
 
-/// Stands for a convolution while names are checked; it never computes.
+/// Stands for a convolution while names are checked; it never computes, but counts in a dry run.
 private final class PlaceholderConvolution: PackedConvolution {
     let geometry: ConvolutionGeometry
 
     init(geometry: ConvolutionGeometry) { self.geometry = geometry }
 
     func apply(_ input: Tensor, into output: Tensor, epilogue: Epilogue, lane: ComputeLane) {
-        preconditionFailure("a layer without weights")
+        precondition(lane.isMeasuring, "a layer without weights")
+        lane.work.convolutionFLOPs += geometry.operationCount(output: output.shape)
     }
 }

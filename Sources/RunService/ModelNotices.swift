@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import StableDiffusion
+package import StableDiffusion
 
 /// How a model generates, where that differs from other models; reported once, at the start.
-enum ModelNotices {
+package enum ModelNotices {
+    /// One sentence per finding.
+    ///
     /// - Throws: `ConfigurationError`, and what a file of another kind throws.
-    static func of(_ model: any ModelSource) throws -> [String] {
+    package static func of(_ model: any ModelSource) throws -> [String] {
         let path = try model.configurationPath(of: .vae)
         let decoder = try model.autoencoderConfiguration().recordedName.map { name in
             "pictures are decoded by \(name) (\(path)), which is softer than a full VAE"
