@@ -31,7 +31,7 @@ extension CoordinatorError: CustomStringConvertible {
         case .noUsableWorker(let reasons, let summary):
             """
             no usable worker is left, and \(summary.failures.count) of \
-            \(summary.completedCount + summary.failures.count) images are not drawn:
+            \(summary.completedCount + summary.failures.count) images were not generated:
             \(reasons.map { "  " + $0 }.joined(separator: "\n"))
             """
         }

@@ -96,7 +96,7 @@ extension CoordinatorStateMachine {
     mutating func failIfPoisonous(_ image: ImageNumber) {
         guard images[image].status == .pending, !has(.noPoisonBreaker) else { return }
         guard let count = convicts(images[image].kills) else { return }
-        let reason = "given up: \(count) workers ended at the same step of it"
+        let reason = "failed: \(count) workers died at the same step"
         fail(image, FailedAttempt(reason: reason))
     }
 

@@ -71,7 +71,7 @@ extension CoordinatorStateMachine {
             return
         }
         if let twin {
-            let reason = "it is \(workers[twin].name) once more"
+            let reason = "it is the same process as \(workers[twin].name)"
             turnAway(worker, on: id, .unexpectedMessage, reason, now: now)
             return
         }

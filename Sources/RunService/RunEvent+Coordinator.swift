@@ -19,7 +19,7 @@ extension RunEvent {
             [
                 .warning(
                     """
-                    \(worker) fails too often and rests for \(Int(seconds.rounded(.up))) s: \
+                    \(worker) failed too often; quarantined for \(Int(seconds.rounded(.up))) s: \
                     \(reason)
                     """)
             ]
@@ -36,12 +36,12 @@ extension RunEvent {
             [
                 .warning(
                     """
-                    \(worker) took image \(item) and did nothing about it for \
-                    \(Int(seconds)) s: it is drawn elsewhere
+                    \(worker) took image \(item) but did not start it within \
+                    \(Int(seconds)) s; it is also sampled elsewhere
                     """)
             ]
         case .notUnderstood(let item, let worker, let reason):
-            [.warning("\(worker) cannot draw image \(item), others may: \(reason)")]
+            [.warning("\(worker) cannot generate image \(item); others may: \(reason)")]
         case .retried(let item, let failure):
             [.imageRetried(index: item, worker: failure.worker, reason: failure.reason)]
         case .completed(let result):

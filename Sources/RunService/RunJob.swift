@@ -146,8 +146,8 @@ package struct OtherModelError: Error, CustomStringConvertible {
     /// Names both, and how they differ.
     package var description: String {
         """
-        the run in \(path) was begun with another model than \(model) (\(difference)); name the \
-        one it began with by --model
+        the run in \(path) was started with a different model from \(model) (\(difference)); \
+        pass the original with --model
         """
     }
 }

@@ -52,7 +52,7 @@ package final class RunMetrics: Sendable {
         page.add("retom_step_seconds", "Time of one denoising step.", state.stepSeconds)
         page.add(
             "retom_sampling_seconds_total", .counter,
-            "Workers' time for the pictures that are here.",
+            "Workers' time spent on received images.",
             state.samplingSeconds)
         page.add(
             "retom_decode_seconds_total", .counter, "Time for decoding them, here or at workers.",

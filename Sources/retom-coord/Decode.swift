@@ -12,13 +12,13 @@ import Runs
 struct Decode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retom-coord decode",
-        abstract: "Makes pictures of the latents that a run has stored.",
+        abstract: "Decodes the stored latents of a run.",
         discussion: """
               retom-coord decode out
               retom-coord decode out --all --precision f32
 
             Every run keeps the latents of its images. This makes the pictures that are missing, \
-            because the run was broken off or sampled with --decode-on none, and then contact \
+            because the run was interrupted or sampled with --decode-on none, and then contact \
             sheets, gallery and report. Nothing is sampled. The model is the run's own; --model \
             says where it is now.
 

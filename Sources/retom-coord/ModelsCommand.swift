@@ -17,8 +17,8 @@ struct ModelsCommand: AsyncParsableCommand {
               retom-coord --model-dir ~/models --model NAME -p "a house"
 
             Models are .safetensors checkpoints and directories in the diffusers layout. The hash is \
-            what pictures carry as Model hash: of a checkpoint A1111's. Files that are no models say \
-            what they are.
+            what pictures carry as Model hash: of a checkpoint A1111's. Other files are listed \
+            with what they are.
 
             Exit codes: 0 listed; 2 wrong usage or no such directory.
             """,

@@ -19,27 +19,27 @@ struct OutputOptions: ParsableArguments {
 
     @Flag(
         help: """
-            Go on with the run that the directory holds, with its own prompts and settings, on \
-            these workers or others.
+            Resume the run that the directory holds, with its own prompts and settings, on these \
+            workers or others.
             """)
     var resume = false
 
     @Flag(
         help: """
-            Begin the run, or go on with it where the directory holds it already: for services and \
-            batch systems that start a command again.
+            Begin the run, or resume it if the directory holds it already: for services and batch \
+            systems that start a command again.
             """)
     var beginOrResume = false
 
-    @Flag(help: "With --resume or --begin-or-resume: try images again that have failed.")
+    @Flag(help: "With --resume or --begin-or-resume: retry failed images.")
     var retryFailed = false
 
     @Option(
         help: ArgumentHelp(
             """
-            Who makes pictures of latents: workers spare the coordinator the work, with none they \
-            wait for 'retom-coord decode' (default: the coordinator, or workers where its decoding \
-            would hold them up).
+            Who decodes latents: workers relieve the coordinator; with none, pictures wait for \
+            'retom-coord decode' (default: the coordinator, or workers where its decoding would \
+            hold them up).
             """, valueName: "coordinator|workers|none"))
     var decodeOn: DecodePlace?
 
@@ -58,7 +58,7 @@ struct OutputOptions: ParsableArguments {
         }
         if beginOrResume, resume || overwrite {
             throw ValidationError(
-                "--begin-or-resume is one of three: it goes with neither --resume nor --overwrite")
+                "--begin-or-resume cannot be combined with --resume or --overwrite")
         }
         if retryFailed, !resume, !beginOrResume {
             throw ValidationError("--retry-failed goes with --resume or --begin-or-resume")

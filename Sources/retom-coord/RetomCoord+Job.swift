@@ -51,7 +51,7 @@ extension RetomCoord {
         guard isSettled else {
             throw ValidationError(
                 """
-                --resume goes on with the prompts and picture settings that the run began with; \
+                --resume uses the prompts and picture settings that the run began with; \
                 leave them out, or begin another run in another directory
                 """)
         }
@@ -103,8 +103,8 @@ struct OtherRunError: Error, CustomStringConvertible {
 
     var description: String {
         """
-        the run in \(path) was begun with other prompts or picture settings; --resume alone goes on \
-        with it, --overwrite replaces it, and another directory holds both
+        the run in \(path) was begun with other prompts or picture settings; --resume alone \
+        continues it, --overwrite replaces it; or choose another directory
         """
     }
 }

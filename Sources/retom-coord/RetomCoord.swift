@@ -10,24 +10,24 @@ import RunDisplay
 import RunService
 import Runs
 
-/// Draws prompts on a cluster of workers and writes the pictures.
+/// Generates images from prompts on a cluster of workers and writes the pictures.
 @main
 struct RetomCoord: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retom-coord",
-        abstract: "Draws pictures from prompts on workers of this and other machines.",
+        abstract: "Generates images from prompts on workers of this and other machines.",
         usage: "retom-coord -p <text> ... [-b <count>] [-o <directory>] [<options>]",
         discussion: """
               retom-coord -p "a red house in the snow" -b 4 -o out
               retom-coord --resume -o out
               retom-coord decode out
 
-            Without --workers it starts a worker on this machine; without --model it draws with \
-            the small embedded model. The output directory receives the pictures \
+            Without --workers it starts a worker on this machine; without --model it uses the \
+            small embedded model. The output directory receives the pictures \
             (00000-SEED.png, …), contact sheets (grid-0000.png), a gallery to open in a browser \
-            (index.html) and report.json. Ctrl-C ends a run in order and keeps what is drawn; \
-            --resume goes on with it, also after a crash. 'retom-coord status DIRECTORY' tells how \
-            a run is getting on, 'retom-coord decode DIRECTORY' decodes its latents again, \
+            (index.html) and report.json. Ctrl-C stops a run gracefully and keeps finished \
+            images; --resume continues it, also after a crash. 'retom-coord status DIRECTORY' \
+            shows a run's progress, 'retom-coord decode DIRECTORY' decodes its latents again, \
             'retom-coord models DIRECTORY' lists models.
 
             A text or number may begin with a hyphen (-s -1, -n "-blurry"). One that looks like an \

@@ -7,17 +7,17 @@ import GenerationTypes
 import Requests
 import Runs
 
-/// Tells what the run of a directory is doing.
+/// Shows the progress of the run in a directory.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retom-coord status",
-        abstract: "Tells what the run of a directory is doing: workers, speed, queue, time left.",
+        abstract: "Shows the progress of the run in a directory: workers, speed, queue, time left.",
         discussion: """
             It reads status.json, which a running coordinator replaces every second, and looks \
             whether a coordinator holds the directory. Where none does it counts the images in \
             run.sqlite.
 
-            Exit codes: 0 a run is going on or has ended; 1 its coordinator is gone; 2 there is none.
+            Exit codes: 0 a run is active or has ended; 1 its coordinator is gone; 2 there is none.
             """,
         version: ProgramVersion.text)
 

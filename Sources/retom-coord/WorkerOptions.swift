@@ -13,7 +13,7 @@ struct WorkerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Draw on the workers in this file: one host[:port] per line, # begins a comment \
+            Use the workers listed in this file: one host[:port] per line, # begins a comment \
             (default port: \(WorkerAddress.defaultPort)); also a pipe, as <(scontrol show hostnames).
             """, valueName: "file"))
     var workers: String?
@@ -27,8 +27,8 @@ struct WorkerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Let workers save every image after so many steps, so that another one can go on with \
-            it; 0 for never (default: about every ten seconds).
+            Let workers save every image after so many steps, so that another can resume it; \
+            0 for never (default: about every ten seconds).
             """, valueName: "steps"))
     var checkpointEvery: Int?
 

@@ -115,7 +115,7 @@ extension SimulatedCluster {
         let attempts = failures.count { !$0.worker.isEmpty }
         let isExhausted = attempts >= scenario.configuration.tolerance.attemptCountMax
         let isForsaken = failures.last?.reason == "no usable worker is left"
-        let isPoisonous = failures.last?.reason.hasPrefix("given up") == true
+        let isPoisonous = failures.last?.reason.hasPrefix("failed: ") == true
         let isHopeless = scenario.hopeless.contains(item)
         let isPuzzling =
             failures.last?.reason.hasPrefix("no worker can draw it") == true

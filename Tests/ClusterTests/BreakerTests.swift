@@ -92,7 +92,7 @@ import WireProtocol
             return
         }
         #expect(failures.map(\.worker) == ["w0:7400", "w1:7400", ""])
-        #expect(failures.last?.reason == "given up: 2 workers ended at the same step of it")
+        #expect(failures.last?.reason == "failed: 2 workers died at the same step")
     }
 
     /// It ends them so soon that they don't even say that they begin.
@@ -111,7 +111,7 @@ import WireProtocol
             Issue.record("\(actions)")
             return
         }
-        #expect(failures.map(\.reason) == ["given up: 2 workers ended at the same step of it"])
+        #expect(failures.map(\.reason) == ["failed: 2 workers died at the same step"])
     }
 
     /// A worker that ends at the last step of an image may have begun the next one: the first is
@@ -164,7 +164,7 @@ import WireProtocol
         }
         #expect(
             subject.machine.failures[0]?.last?.reason
-                == "given up: 3 workers ended at the same step of it")
+                == "failed: 3 workers died at the same step")
     }
 
     @Test func workersThatEndAnywhereAreNotTheImagesFault() throws {

@@ -9,7 +9,7 @@ extension EndToEndTests {
     @Suite struct BadInputTests {
         /// Command lines, with what the message must contain.
         static let usage: [(arguments: [String], parts: [String])] = [
-            ([], ["nothing to draw", "-p"]),
+            ([], ["nothing to generate", "-p"]),
             (["-p", "a", "--steps", "0"], ["0 steps", "--steps"]),
             (["-p", "a", "-W", "100"], ["100×64", "multiples of 8", "-W 104"]),
             (["-p", "a", "-H", "8000"], ["64×8000", "4096"]),

@@ -92,7 +92,7 @@ extension EndToEndTests {
         @Test(
             arguments: [
                 (["compare", "-p", "a"], "nothing to compare"),
-                (["compare", "--setting", "a: --merge tome"], "nothing to draw"),
+                (["compare", "--setting", "a: --merge tome"], "nothing to generate"),
                 (["compare", "-p", "a", "--setting=--merge tome"], "has no name"),
                 (["compare", "-p", "a", "--setting", "a: --merge magic"], "setting a: "),
                 (

@@ -63,7 +63,7 @@ import Testing
         entries[1].negativePrompt = "((ugly))"
         #expect(
             PromptSyntaxNotice.warning(entries, negativePrompt: "[a|b]") == """
-                drawn as plain text, for prompts have no weights, editing, wildcards or BREAK here: \
+                treated as plain text: retom has no prompt weights, editing, wildcards or BREAK: \
                 [a|b] in --negative-prompt; (red:1.4) in -p 1 and 1 more; \
                 ((ugly)) in the negative prompt of -p 2; BREAK in -p 3
                 """)

@@ -61,7 +61,8 @@ import Testing
         try FileManager.default.createSymbolicLink(
             atPath: "\(path)/run.lock", withDestinationPath: temporary.file("victim"))
         #expect(
-            throws: RunError.foreignLock(path: "\(path)/run.lock", reason: "it is no file")
+            throws: RunError.foreignLock(
+                path: "\(path)/run.lock", reason: "it is not a regular file")
         ) { try RunDirectory(preparing: path) }
         #expect(temporary.text(of: "victim") == "precious")
     }

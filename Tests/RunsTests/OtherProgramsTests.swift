@@ -93,7 +93,7 @@ import Testing
             { _ = try RunStore.peek(directory: temporary.file("out")) },
         ] as [() throws -> Void] {
             #expect(
-                throws: RunError.damaged(path: link, reason: "it is no file of its own")
+                throws: RunError.damaged(path: link, reason: "it is not a regular file")
             ) { try read() }
         }
         #expect(temporary.text(of: "victim") == "precious")

@@ -65,11 +65,11 @@ import Testing
         #expect(gone.state == .gone)
         let text = gone.text(now: status.updatedAt + 7)
         #expect(
-            text.hasPrefix("the coordinator is gone without a report; its last word was 7 s ago"))
+            text.hasPrefix("the coordinator is gone without a report; last status 7 s ago"))
         for part in [
-            "1 of 3 images written, 0 failed, 1 drawn now, 0 to decode, 1 queued",
+            "1 of 3 images written, 0 failed, 1 sampling, 0 to decode, 1 queued",
             "1.0 steps/s, 1 of 3 attempts retried, 0:20 left",
-            "  a: 1 images, 1.0 s per step; draws image 1, step 0 of 10",
+            "  a: 1 images, 1.0 s per step; samples image 1, step 0 of 10",
             "  b: 0 images; is lost: it was stopped",
         ] { #expect(text.contains(part), "\(text)") }
         // A file that is none says nothing, and the directory may be used again.

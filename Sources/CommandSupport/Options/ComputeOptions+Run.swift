@@ -56,7 +56,7 @@ package struct ComputeConflict: Error, Equatable, CustomStringConvertible {
     package var description: String {
         """
         \(flag) \(asked): the run began with \(before), and its other images would be computed \
-        otherwise; leave \(flag) out, or begin another run in another directory
+        differently; leave \(flag) out, or begin another run in another directory
         """
     }
 }

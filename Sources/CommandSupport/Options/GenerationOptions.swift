@@ -64,7 +64,7 @@ package struct GenerationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Share of the noise drawn anew: \(SamplerName.etaDefaults); 0 is deterministic.",
+            "Share of fresh noise per step: \(SamplerName.etaDefaults); 0 is deterministic.",
             valueName: "0…1"))
     package var eta: Float?
 

@@ -26,7 +26,8 @@ package struct PromptOptions: ParsableArguments {
     /// - Throws: `ValidationError` when there is no prompt.
     package func requireSome() throws {
         guard !isEmpty else {
-            throw ValidationError("nothing to draw: give a prompt with -p or a file with --prompts")
+            throw ValidationError(
+                "nothing to generate: give a prompt with -p or a file with --prompts")
         }
     }
 

@@ -17,16 +17,16 @@ extension LocalWorkersError: CustomStringConvertible {
             name running workers with --workers
             """
         case .exitedEarly(let exit, let lastLines):
-            "a local worker \(exit) before it listened" + Self.quote(lastLines, as: "it said")
+            "a local worker \(exit) before it listened" + Self.quote(lastLines, as: "its output")
         case .silent(let seconds, let lastLines):
             "a local worker did not listen within \(seconds) s"
-                + Self.quote(lastLines, as: "it said")
+                + Self.quote(lastLines, as: "its output")
         case .unexpectedFirstLine(let line):
             "a local worker said '\(line)' where it should say which port it listens on"
         }
     }
 
-    static func quote(_ lines: [String], as introduction: String = "its last words") -> String {
+    static func quote(_ lines: [String], as introduction: String = "its last output") -> String {
         guard !lines.isEmpty else { return "" }
         return "; \(introduction):\n" + lines.map { "  " + $0 }.joined(separator: "\n")
     }

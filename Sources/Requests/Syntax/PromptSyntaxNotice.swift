@@ -37,7 +37,7 @@ package enum PromptSyntaxNotice {
             return (first[kind] ?? "") + (more > 0 ? " and \(more) more" : "")
         }
         return """
-            drawn as plain text, for prompts have no weights, editing, wildcards or BREAK here: \
+            treated as plain text: retom has no prompt weights, editing, wildcards or BREAK: \
             \(places.joined(separator: "; "))
             """
     }

@@ -149,7 +149,7 @@ final class DirectoryLock: Sendable {
         let reason = String(cString: strerror(code))
         return switch code {
         case ENOSPC, EDQUOT: .disk(DiskError(path: directory, .full))
-        case ELOOP, EISDIR: .foreignLock(path: path, reason: "it is no file")
+        case ELOOP, EISDIR: .foreignLock(path: path, reason: "it is not a regular file")
         case EACCES,
             EPERM where wasThere:
             .foreignLock(path: path, reason: "it belongs to another user")

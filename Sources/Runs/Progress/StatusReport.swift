@@ -61,7 +61,7 @@ package struct StatusReport: Sendable, Equatable {
         guard let status else {
             return switch state {
             case .running: "a coordinator holds the directory: it is starting, ending or decoding\n"
-            case .ended: "the run has ended: report.json has its account\n" + account
+            case .ended: "the run has ended: see report.json\n" + account
             case .gone: "the coordinator is gone without a report\n" + account
             case .none: "no run is or was here\n"
             }
@@ -70,16 +70,17 @@ package struct StatusReport: Sendable, Equatable {
         let age = Int(now.timeIntervalSince(status.updatedAt))
         if state == .gone {
             lines.append(
-                "the coordinator is gone without a report; its last word was \(age) s ago:")
+                "the coordinator is gone without a report; last status \(age) s ago:")
         } else if Double(age) > Self.silenceMax {
             lines.append(
-                "the coordinator (process \(status.processIdentifier)) is silent for \(age) s:")
+                "the coordinator (process \(status.processIdentifier)) has not reported for "
+                    + "\(age) s:")
         }
         let images = status.images
         lines.append(
             "\(images.written) of \(images.total) images written, \(images.failed) failed, "
-                + "\(images.sampling) drawn now, \(images.decoding) to decode, \(images.queued) queued"
-        )
+                + "\(images.sampling) sampling, \(images.decoding) to decode, "
+                + "\(images.queued) queued")
         let left =
             status.remainingSeconds.map { "\(TerminalText.duration($0)) left" }
             ?? "time left unknown"
@@ -96,7 +97,8 @@ package struct StatusReport: Sendable, Equatable {
         let doing =
             switch worker.state {
             case .drawing:
-                "draws image \(worker.image ?? 0), step \(worker.step ?? 0) of \(worker.steps ?? 0)"
+                "samples image \(worker.image ?? 0), step \(worker.step ?? 0) "
+                    + "of \(worker.steps ?? 0)"
             case .idle: "is idle"
             case .lost: "is lost: \(worker.reason ?? "")"
             }

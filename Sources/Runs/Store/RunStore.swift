@@ -304,7 +304,7 @@ extension RunStore {
         for file in ["", "-wal", "-shm", "-journal"].map({ path + $0 }) {
             var status = stat()
             guard lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { continue }
-            throw .damaged(path: file, reason: "it is no file of its own")
+            throw .damaged(path: file, reason: "it is not a regular file")
         }
     }
 }
