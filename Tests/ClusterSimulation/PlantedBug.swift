@@ -3,11 +3,11 @@
 package import Coordinator
 package import Worker
 
-/// A deliberate mistake of whoever computes.
+/// A deliberate mistake of the generator.
 package enum GeneratorBug: String, Sendable, CaseIterable {
-    /// A run goes on without what its sampler remembers of earlier steps.
+    /// A run continues without what its sampler remembers of earlier steps.
     case forgetHistory
-    /// A run goes on from a checkpoint that is not whole.
+    /// A run continues from a checkpoint that is not whole.
     case takeDamaged
 }
 

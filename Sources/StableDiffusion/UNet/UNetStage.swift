@@ -7,7 +7,26 @@ internal import TensorKit
 ///
 /// Everything deeper in the network runs between the two, so a U-Net is its stages nested in each
 /// other. The skip and the result from below are halves of one tensor, and both are written in
-/// place: nothing is concatenated.
+/// place: nothing is concatenated. With four levels of two layers, as in Stable Diffusion:
+///
+/// ```
+/// step down                              skip     layer up
+/// conv_in ──────────────────────────────────────► up_blocks.3.2
+/// ├ down_blocks.0.0 ────────────────────────────► up_blocks.3.1
+/// ├ down_blocks.0.1 ────────────────────────────► up_blocks.3.0
+/// └─┬ down_blocks.0.downsamplers.0 ─────────────► up_blocks.2.2, up_blocks.2.upsamplers.0
+///   ├ down_blocks.1.0 ──────────────────────────► up_blocks.2.1
+///   ├ down_blocks.1.1 ──────────────────────────► up_blocks.2.0
+///   └─┬ down_blocks.1.downsamplers.0 ───────────► up_blocks.1.2, up_blocks.1.upsamplers.0
+///     ├ down_blocks.2.0 ────────────────────────► up_blocks.1.1
+///     ├ down_blocks.2.1 ────────────────────────► up_blocks.1.0
+///     └─┬ down_blocks.2.downsamplers.0 ─────────► up_blocks.0.2, up_blocks.0.upsamplers.0
+///       ├ down_blocks.3.0 ──────────────────────► up_blocks.0.1
+///       └ down_blocks.3.1 ──────────────────────► up_blocks.0.0
+///         mid_block, whose result arrives at the innermost
+/// ```
+///
+/// The left side runs from top to bottom, then the right side from bottom to top.
 final class UNetStage: Sendable {
     /// The step on the way down.
     enum Encoder: Sendable {
