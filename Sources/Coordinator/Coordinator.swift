@@ -79,10 +79,10 @@ package final class Coordinator: Sendable {
         input.yield(.drain)
     }
 
-    /// Gives everything up: workers are told goodbye, and `wait` and `run` throw
+    /// Cancels everything: workers are sent GOODBYE, and `wait` and `run` throw
     /// `CoordinatorError.cancelled`.
     ///
-    /// Cancelling the task of `wait` or `run` instead cuts all connections without a word.
+    /// Cancelling the task of `wait` or `run` instead closes all connections without GOODBYE.
     package func cancel() {
         input.yield(.cancel)
     }

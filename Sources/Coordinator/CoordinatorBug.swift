@@ -32,7 +32,7 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case leakCredits
     /// Of two equal workers each leaves the last image to the other.
     case deferToEquals
-    /// Work goes on after the user gave up.
+    /// Work continues after the user cancelled.
     case grantAfterCancel
     /// Images are leased however many results wait for the decoder.
     case ignoreBacklog

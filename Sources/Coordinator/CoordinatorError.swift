@@ -6,7 +6,7 @@ package enum CoordinatorError: Error {
     case noWorkers
     /// No worker was usable, or all were lost. What could be finished was: see the summary.
     case noUsableWorker(reasons: [String], summary: CoordinatorSummary)
-    /// The user gave up, or the task was cancelled.
+    /// The user cancelled, or the task was cancelled.
     case cancelled(CoordinatorSummary)
     /// The store or the consumer of pictures threw this, and the run ended.
     case consumerFailed(any Error, CoordinatorSummary)

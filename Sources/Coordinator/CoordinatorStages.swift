@@ -53,7 +53,7 @@ struct CoordinatorStages: Sendable {
         }
     }
 
-    /// Lets the engine hear an event later.
+    /// Delivers an event to the engine later.
     func emit(_ event: Coordinator.Event) { input.yield(event) }
 
     /// Ends all streams; what the threads have is still finished.
@@ -63,7 +63,7 @@ struct CoordinatorStages: Sendable {
         input.finish()
     }
 
-    /// Waits until everything is on the disk and every event has been told; ends the threads.
+    /// Waits until everything is on the disk and every event has been delivered; ends the threads.
     ///
     /// - Returns: the store's own error, if something could not be stored.
     func shutDown() async -> (any Error)? {

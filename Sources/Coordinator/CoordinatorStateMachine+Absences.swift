@@ -11,7 +11,7 @@ extension CoordinatorStateMachine {
     /// - Parameters:
     ///   - isOrderly: it was stopped and may be started again; nothing it held is to blame.
     ///   - staysAway: it does not accept this coordinator any more.
-    ///   - isBreach: it was let go for what it sent: its own failure, whatever it held.
+    ///   - isBreach: it was disconnected for a breach: its own failure, whatever it held.
     mutating func lose(
         _ worker: WorkerNumber, reason: String, isOrderly: Bool = false, staysAway: Bool = false,
         isBreach: Bool = false, now: Duration

@@ -73,12 +73,12 @@ extension CoordinatorStateMachine {
     func hasOther(for image: ImageNumber) -> Bool {
         workers.numbers.contains {
             workers[$0].isPresent && !images[image].chargedWorkers.contains($0)
-                && !images[image].puzzledWorkers.contains($0)
+                && !images[image].notUnderstoodBy.contains($0)
         }
     }
 
-    /// A lease ended through nobody's fault; without another one the image waits again.
-    mutating func letGo(_ image: ImageNumber) {
+    /// A lease ended without a fault; without another one the image waits again.
+    mutating func requeueIfUnleased(_ image: ImageNumber) {
         guard images[image].status == .leased, images.endLease(of: image) else { return }
         images.requeue(image)
         failIfPoisonous(image)

@@ -17,7 +17,7 @@ extension CoordinatorStateMachine {
             if let problem = brokenLease(of: worker, &tokens, &holders) { return problem }
         }
         if wasCancelled { return nil }
-        // Whoever refers to a settled image keeps it from being forgotten.
+        // Anything that refers to a settled image keeps it from being forgotten.
         let referenceCount = workers.numbers.reduce(tokens.count) {
             $0 + (workers[$1].disputedImage == nil ? 0 : 1)
         }

@@ -77,7 +77,7 @@ extension CoordinatorStateMachine {
                     seconds: report.seconds)))
     }
 
-    /// A worker that came back still samples under an old lease: lease it anew or stop it.
+    /// A worker that came back still samples under an old lease: lease it again or stop it.
     private mutating func takeUp(
         _ old: Lease, from worker: WorkerNumber, on id: ConnectionID, now: Duration
     ) {
@@ -100,7 +100,7 @@ extension CoordinatorStateMachine {
         workers[worker].lossCount = 0
     }
 
-    /// Asks for a lease back.
+    /// Recalls a lease.
     mutating func recall(_ lease: Lease, of worker: WorkerNumber, _ reason: HeldLease.Recall) {
         guard let id = workers[worker].connection else { return }
         if workers[worker].recall(lease, reason, now: lastNow) {
@@ -108,7 +108,7 @@ extension CoordinatorStateMachine {
         }
     }
 
-    /// The image needs no result any more: its workers are told to stop.
+    /// The image needs no result any more: its leases are recalled.
     mutating func voidLeases(of image: ImageNumber) {
         for worker in workers.numbers {
             for held in workers[worker].leases where held.image == image && held.isLive {
@@ -132,7 +132,7 @@ extension CoordinatorStateMachine {
             if held.lease == running.lease, held.isStarted, held.recall == nil {
                 attemptFailed(held, by: worker, reason: reason, now: now)
             } else {
-                letGo(held.image)
+                requeueIfUnleased(held.image)
             }
         }
         strike(worker, reason: reason, now: now)
@@ -146,7 +146,7 @@ extension CoordinatorStateMachine {
             recall(held.lease, of: worker, .expired)
             guard held.isLive else { continue }
             reportOverdue(held, of: worker, since: held.recalledAt, now: now)
-            letGo(held.image)
+            requeueIfUnleased(held.image)
         }
     }
 
@@ -177,13 +177,13 @@ extension CoordinatorStateMachine {
             pause(worker, until: now + .seconds(1))
             // Full of something that nobody here knows of.
             if workers[worker].leases.isEmpty { strike(worker, reason: reason.text, now: now) }
-        case .notUnderstood where !held.isCheck: puzzled(worker, by: held, reason.text)
+        case .notUnderstood where !held.isCheck: notUnderstood(held, by: worker, reason.text)
         default:
             if held.isLive { attemptFailed(held, by: worker, reason: reason.text, now: now) }
             strike(worker, reason: reason.text, now: now)
             return
         }
-        if held.isLive { letGo(held.image) }
+        if held.isLive { requeueIfUnleased(held.image) }
     }
 
     mutating func terminated(
@@ -191,7 +191,7 @@ extension CoordinatorStateMachine {
     ) {
         guard let held = release(lease, of: worker, now: now), held.isLive else { return }
         if reason.code == .nonFiniteLatents, held.offeredStep > 0 {
-            // The checkpoint may be at fault: the whole image is tried before it is given up.
+            // The checkpoint may be the cause: the whole image is tried before the image fails.
             images[held.image].checkpoint = nil
             attemptFailed(held, by: worker, reason: reason.text, now: now)
             return
@@ -206,7 +206,7 @@ extension CoordinatorStateMachine {
         _ lease: Lease, of worker: WorkerNumber, now: Duration
     ) -> HeldLease? {
         guard let held = workers[worker].held(lease) else { return nil }
-        // What waited behind a step says nothing of the step.
+        // What waited behind a step is no evidence about the step.
         if held.isStarted { movedOn(worker, now: now) }
         if has(.leakCredits), held.recall != nil { return nil }
         return workers[worker].release { $0.lease == lease }

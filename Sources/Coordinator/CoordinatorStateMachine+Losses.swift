@@ -4,7 +4,7 @@ import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
-/// Losses of workers: what becomes of their leases, and which image may have ended them.
+/// Losses of workers: what happens to their leases, and which image may have killed them.
 extension CoordinatorStateMachine {
     /// Ends a worker's connection and takes back what it held.
     ///
@@ -27,7 +27,7 @@ extension CoordinatorStateMachine {
             if has(.chargeInnocent) {
                 attemptFailed(held, by: worker, reason: reason, isLoss: true, now: now)
             } else if !has(.forgetWaiting) {
-                letGo(held.image)
+                requeueIfUnleased(held.image)
             }
         }
     }
@@ -92,7 +92,7 @@ extension CoordinatorStateMachine {
         }
     }
 
-    /// Gives an image up that ended too many workers.
+    /// Fails an image that killed too many workers.
     mutating func failIfPoisonous(_ image: ImageNumber) {
         guard images[image].status == .pending, !has(.noPoisonBreaker) else { return }
         guard let count = convicts(images[image].kills) else { return }
@@ -107,7 +107,7 @@ extension CoordinatorStateMachine {
         return now + min(tolerance.retryPause * (1 << doublings), tolerance.retryPauseMax)
     }
 
-    /// How many losses at about the same step there are, if they are enough to give an image up.
+    /// How many losses at about the same step there are, if they are enough to fail an image.
     private func convicts(_ losses: [SampledLoss]) -> Int? {
         let count = losses.likeness
         let isExact = losses.allSatisfy(\.isExact)

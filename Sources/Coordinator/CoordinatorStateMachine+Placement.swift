@@ -4,7 +4,10 @@ import ClusterTransport
 import GenerationTypes
 import WireProtocol
 
-/// Who gets which image: always the worker that will finish it first.
+/// Who gets which image: of the workers that are worthwhile, the one expected to finish first.
+///
+/// A worker that does not understand an image, or that failed it while a better one is there, is
+/// skipped; one whose results are disputed samples only the disputed image.
 ///
 /// Towards the end of a batch a slow worker gets nothing that the others would finish sooner, what
 /// waits behind another image moves to an idle worker, and the slowest images are generated twice.
@@ -13,7 +16,7 @@ extension CoordinatorStateMachine {
     mutating func grant(now: Duration) {
         guard images.undecodedCount < configuration.decodeBacklogMax || has(.ignoreBacklog)
         else { return }
-        // Most events free no worker, and then there is nothing to think about.
+        // Most events free no worker; then nothing can be leased.
         var free = workers.numbers.filter { isFree($0, now: now) }
         guard !free.isEmpty else { return }
         noteUsualPace()
@@ -48,11 +51,11 @@ extension CoordinatorStateMachine {
 
     private func firstDue(among free: [WorkerNumber], now: Duration) -> ImageNumber? {
         images.queue.next { image in
-            images[image].notBefore <= now && !images[image].puzzledWorkers.isSuperset(of: free)
+            images[image].notBefore <= now && !images[image].notUnderstoodBy.isSuperset(of: free)
         }
     }
 
-    /// The next image and its worker: of those that would be worth it, the first to be done.
+    /// The next image and its worker: the earliest to finish among worthwhile workers.
     private func place(
         like next: ImageNumber, among free: [WorkerNumber], now: Duration
     ) -> (image: ImageNumber, worker: WorkerNumber)? {
@@ -88,11 +91,10 @@ extension CoordinatorStateMachine {
         }
     }
 
-    /// How little a worker is to be trusted with an image: 0 if it never failed it, 1 if it was
-    /// lost with it, 2 if its failures may have been its own fault; `nil` if it does not understand
-    /// it.
+    /// Reasons against leasing an image to a worker: 0 if it never failed it, 1 if it was lost with
+    /// it, 2 if its failures may have been its own fault; `nil` if it does not understand it.
     private func doubt(of worker: WorkerNumber, with image: ImageNumber) -> Int? {
-        if images[image].puzzledWorkers.contains(worker) { return nil }
+        if images[image].notUnderstoodBy.contains(worker) { return nil }
         if images[image].chargedWorkers.contains(worker) { return 2 }
         return images[image].failedWorkers.contains(worker) ? 1 : 0
     }

@@ -28,13 +28,13 @@ extension CoordinatorStateMachine {
         let fastestFirst = idle.sorted {
             (unitSeconds(of: $0), $0) < (unitSeconds(of: $1), $1)
         }
-        // The same for all thieves until one of them takes something.
+        // The same for all idle workers until one of them takes something.
         var reliefs: (waiting: [Relief], running: [Relief])?
-        for thief in fastestFirst.dropFirst(moving) {
+        for idleWorker in fastestFirst.dropFirst(moving) {
             let latest = reliefs ?? (waitingLeases(now: now), runningLeases(now: now))
             let hasTaken =
-                askForWaiting(latest.waiting, thief)
-                || copySlowest(latest.running, to: thief, now: now)
+                askForWaiting(latest.waiting, idleWorker)
+                || copySlowest(latest.running, to: idleWorker, now: now)
             reliefs = hasTaken ? nil : latest
         }
     }
@@ -74,10 +74,10 @@ extension CoordinatorStateMachine {
     }
 
     /// Asks for the image that would otherwise be done last of those that have not begun.
-    private mutating func askForWaiting(_ latest: [Relief], _ thief: WorkerNumber) -> Bool {
+    private mutating func askForWaiting(_ latest: [Relief], _ idleWorker: WorkerNumber) -> Bool {
         let choice = latest.first { relief in
-            isGain(relief, for: thief)
-                && !images[relief.held.image].failedWorkers.contains(thief)
+            isGain(relief, for: idleWorker)
+                && !images[relief.held.image].failedWorkers.contains(idleWorker)
         }
         guard let choice else { return false }
         recall(choice.held.lease, of: choice.worker, .moved)
@@ -86,33 +86,33 @@ extension CoordinatorStateMachine {
 
     /// Generates the image a second time that would otherwise be done last.
     private mutating func copySlowest(
-        _ latest: [Relief], to thief: WorkerNumber, now: Duration
+        _ latest: [Relief], to idleWorker: WorkerNumber, now: Duration
     ) -> Bool {
-        guard !workers[thief].isOnProbation else { return false }
+        guard !workers[idleWorker].isOnProbation else { return false }
         let choice = latest.first { relief in
-            isGain(relief, for: thief) && mayCopy(relief.held.image, to: thief)
+            isGain(relief, for: idleWorker) && mayCopy(relief.held.image, to: idleWorker)
         }
         guard let choice else { return false }
         if choice.seconds == .infinity {
             let since = workers[choice.worker].lastProgress
             reportOverdue(choice.held, of: choice.worker, since: since, now: now)
         }
-        lease(choice.held.image, to: thief, now: now)
+        lease(choice.held.image, to: idleWorker, now: now)
         return true
     }
 
-    private func isGain(_ relief: Relief, for thief: WorkerNumber) -> Bool {
+    private func isGain(_ relief: Relief, for idleWorker: WorkerNumber) -> Bool {
         relief.seconds > 0
-            && restSeconds(relief.held.image, by: thief) < relief.seconds * Self.gainMin
+            && restSeconds(relief.held.image, by: idleWorker) < relief.seconds * Self.gainMin
     }
 
     /// Copies are attempts too: no image gets more of them than may fail.
-    private func mayCopy(_ image: ImageNumber, to thief: WorkerNumber) -> Bool {
+    private func mayCopy(_ image: ImageNumber, to idleWorker: WorkerNumber) -> Bool {
         let entry = images[image]
         return entry.status == .leased && (entry.liveCount == 1 || has(.copyWithoutEnd))
             && entry.chargedCount + 2 <= tolerance.attemptCountMax
             && entry.kills.isEmpty && entry.openLosses.isEmpty
-            && !entry.failedWorkers.contains(thief)
+            && !entry.failedWorkers.contains(idleWorker)
     }
 
     // MARK: Estimates

@@ -49,7 +49,7 @@ extension CoordinatorStateMachine {
         guard !images[image].undecodable.contains(where: { $0.lease == lease }) else {
             // The same lease once more: its latents could not be decoded.
             actions.append(.send(id, .resultAck(lease)))
-            if let held, held.isLive { letGo(image) }
+            if let held, held.isLive { requeueIfUnleased(image) }
             return
         }
         switch images[image].status {

@@ -77,7 +77,7 @@ extension CoordinatorStateMachine {
         }
         let isSameProcess = workers[worker].node?.instance == peer.instance
         settleLosses(of: worker, hasEnded: !isSameProcess, now: now)
-        if !isSameProcess { forgetPuzzles(of: worker) }
+        if !isSameProcess { forgetNotUnderstood(of: worker) }
         workers[worker].welcome(peer, timeouts: timeouts, now: now)
         let description = WorkerDescription(
             name: peer.name, build: peer.build, kernelClass: peer.kernelClass,

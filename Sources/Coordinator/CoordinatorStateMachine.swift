@@ -43,7 +43,7 @@ package struct CoordinatorStateMachine {
         /// - Parameter isDecoderSound: whether the decoder makes a picture of other latents of that
         ///   size, so that these are to blame.
         case decodeFailed(item: ImageNumber, reason: String, isDecoderSound: Bool)
-        /// The user gives up: the end comes at once.
+        /// The user cancelled: the coordinator ends at once.
         case cancel
         case tick
     }
@@ -88,7 +88,7 @@ package struct CoordinatorStateMachine {
     private var isDrained = false
     /// Whether nothing is left to do.
     package private(set) var hasEnded = false
-    /// The user gave up.
+    /// The user cancelled.
     package private(set) var wasCancelled = false
     /// Images failed because no worker was left.
     package private(set) var ranOutOfWorkers = false
@@ -189,7 +189,7 @@ package struct CoordinatorStateMachine {
         defer { forgetSettled() }
         tailCheck = nil
         releaseDrained(now: now)
-        failPuzzles(now: now)
+        failNotUnderstood(now: now)
         if images.openCount > 0, workers.areGone { failAllOpen() }
         if images.openCount > 0 {
             grant(now: now)

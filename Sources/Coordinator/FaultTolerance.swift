@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How often and how long a coordinator bears with failing images and workers.
+/// How often and how long a coordinator tolerates failing images and workers.
 package struct FaultTolerance: Sendable {
     /// Attempts that may fail before an image does.
     package var attemptCountMax = 3
@@ -11,9 +11,9 @@ package struct FaultTolerance: Sendable {
     /// Longest such pause.
     package var retryPauseMax: Duration = .seconds(30)
     /// Workers that end at the same step of an image before it fails without another attempt; one
-    /// more where steps are too quick to be told of one by one.
+    /// more where steps are too fast to be reported one by one.
     package var killCountMax = 2
-    /// How long an image that lost its last worker but one waits for word of what became of them.
+    /// How long an image that lost its last worker but one waits to learn whether they died.
     package var verdictPause: Duration = .seconds(10)
     /// Failures within `strikeWindow` after which a worker is quarantined.
     package var strikeCountMax = 3
@@ -21,11 +21,11 @@ package struct FaultTolerance: Sendable {
     package var strikeWindow: Duration = .seconds(300)
     /// First quarantine of a worker; doubled each time its probe fails.
     package var quarantine: Duration = .seconds(5)
-    /// Failed probes after which a worker is given up.
+    /// Failed probes after which a worker is excluded.
     package var probeCountMax = 3
-    /// Attempts to reach a worker before it may be given up.
+    /// Attempts to reach a worker before it may be excluded.
     package var connectCountMax = 3
-    /// How long a worker that was there once is tried again, whatever becomes of the others.
+    /// How long a worker that was there once is tried again, regardless of the others.
     package var reconnectWindow: Duration = .seconds(120)
     /// Whether workers that can't be reached are tried for as long as others work.
     package var triesWhileOthersWork = true

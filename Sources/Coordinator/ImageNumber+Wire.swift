@@ -6,7 +6,7 @@ package import GenerationTypes
 extension ImageNumber {
     private static let wireCount = Int(UInt32.max)
 
-    /// What the wire calls the image; after four billion images their names begin anew.
+    /// What the wire calls the image; after four billion images their names wrap.
     package var onWire: UInt32 { UInt32(rawValue % Self.wireCount) }
 
     /// The newest image that the wire calls so, of those before `next`.

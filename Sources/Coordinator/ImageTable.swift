@@ -46,9 +46,9 @@ struct ImageTable {
         /// Those of them with failures that may be the image's own fault.
         var chargedWorkers: Set<WorkerNumber> = []
         /// Those of them that do not understand its request: they do not get it again.
-        var puzzledWorkers: Set<WorkerNumber> = []
+        var notUnderstoodBy: Set<WorkerNumber> = []
         /// What it fails with when no worker is left that understands it.
-        var puzzle: FailedAttempt?
+        var notUnderstood: FailedAttempt?
         /// Not leased again before this.
         var notBefore = Duration.zero
         /// Ends of workers that sampled it.

@@ -8,6 +8,6 @@ package import GenerationTypes
 package protocol LatentDecoding: Sendable {
     /// Decodes one image with the VAE.
     ///
-    /// - Throws: the image's slot fails with the error's description; other images go on.
+    /// - Throws: the image's slot fails with the error's description; other images continue.
     func decode(_ latents: GeneratedLatents) throws -> RGBImage
 }

@@ -26,9 +26,9 @@ package struct LatentFormat: Sendable, Equatable {
             """
     }
 
-    /// Why latents can't be anybody's; `nil` if they can.
+    /// Why latents are invalid for any model; `nil` if they are not.
     ///
-    /// How large a finite value may be depends on the model: the decoder has the last word.
+    /// How large a finite value may be depends on the model: the decoder decides.
     func valueProblem(of latents: GeneratedLatents) -> String? {
         let count = latents.values.count { !$0.isFinite }
         guard count > 0 else { return nil }

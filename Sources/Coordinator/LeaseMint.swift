@@ -3,7 +3,7 @@
 import Digests
 package import WireProtocol
 
-/// Makes leases, and knows its own again without a list of them.
+/// Makes leases, and recognises its own without a list of them.
 ///
 /// A fencing token ends in a tag: the first bits of an HMAC over the rest of the token, the image,
 /// the attempt and the process that got the lease. So no worker can name a lease that it was not
@@ -14,7 +14,7 @@ package struct LeaseMint: Sendable {
 
     /// One guess in 16 million is right, and each wrong one ends the connection.
     private static let tagBitCount: UInt64 = 24
-    /// Leases of a session before their numbers begin anew; only one of the same image and attempt
+    /// Leases of a session before their numbers wrap; only one of the same image and attempt
     /// could then be taken for another.
     private static let numberBitCount: UInt64 = 20
     private static let label = Array("retom-lease-1".utf8)

@@ -29,7 +29,7 @@ struct RegisteredWorker {
     private(set) var node: NodeDescription?
     /// What it holds, in the order in which it was given.
     private(set) var leases: [HeldLease] = []
-    /// No image needed it, so that it was told goodbye; it may be needed again.
+    /// No image needed it, so that it was sent GOODBYE; it may be needed again.
     private(set) var isDismissed = false
     var watch: PeerWatch
     /// When it was last seen to advance an image.
@@ -40,7 +40,7 @@ struct RegisteredWorker {
     /// When the first of them was.
     var lostSince = Duration.zero
     /// Why it last gave an image back whose request it does not understand.
-    var lastPuzzle: String?
+    var lastNotUnderstood: String?
     /// Whether its absence was reported.
     var isLossReported = false
     /// Images it was sampling when it was lost, until it is known whether it ended.

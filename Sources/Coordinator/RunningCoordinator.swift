@@ -63,7 +63,7 @@ package struct RunningCoordinator: Sendable {
 
     /// Waits for the end.
     ///
-    /// When the waiting task is cancelled, all connections are cut without a word.
+    /// When the waiting task is cancelled, all connections are closed without GOODBYE.
     ///
     /// - Returns: what was done; failed images only of a coordinator that ends when it is empty.
     /// - Throws: `CoordinatorError`.

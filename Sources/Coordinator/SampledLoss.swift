@@ -6,10 +6,11 @@ struct SampledLoss: Equatable {
     var step: Int
     /// Whether it can have been no other image.
     ///
-    /// A worker at the last step of one may have begun the next already: word of that is lost with
+    /// A worker at the last step of one may have begun the next already: that report is lost with
     /// the worker.
     var isCertain = true
-    /// Whether its steps take long enough to be told of one by one, so that it is known where it ended.
+    /// Whether its steps take long enough to be reported individually, so that it is known where it
+    /// ended.
     var isExact = true
 }
 
@@ -17,7 +18,7 @@ extension [SampledLoss] {
     /// How many workers were lost at about the same step, at least one of them for certain.
     ///
     /// Images are pure functions, so what ends one worker ends the next at the same place, whereas
-    /// machines that are switched off are in the middle of anything. The last word of a step may
+    /// machines that are switched off are in the middle of anything. The last step report may
     /// be lost with the worker, hence "about".
     var likeness: Int {
         filter(\.isCertain).map { loss in count { abs($0.step - loss.step) <= 1 } }.max() ?? 0

@@ -26,7 +26,7 @@ package struct FailedAttempt: Sendable, Equatable, CustomStringConvertible {
 
     /// Every worker that is left has given the image back for one reason.
     package static func notUnderstood(by worker: String, reason: String) -> FailedAttempt {
-        FailedAttempt(reason: "no worker can draw it; \(worker) says: \(reason)")
+        FailedAttempt(reason: "no worker can generate it; \(worker) says: \(reason)")
     }
 
     /// With the attempt's number, for logs: `host:7400, attempt 2: no step progress for 60 s`.

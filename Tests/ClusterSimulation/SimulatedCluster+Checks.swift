@@ -117,14 +117,16 @@ extension SimulatedCluster {
         let isForsaken = failures.last?.reason == "no usable worker is left"
         let isPoisonous = failures.last?.reason.hasPrefix("failed: ") == true
         let isHopeless = scenario.hopeless.contains(item)
-        let isPuzzling =
-            failures.last?.reason.hasPrefix("no worker can draw it") == true
+        let isNotUnderstood =
+            failures.last?.reason.hasPrefix("no worker can generate it") == true
             && scenario.novel.contains(item)
-        if isPuzzling, let immortal = scenario.immortal, !scenario.outdated.contains(immortal) {
-            note("image \(item) is given up though a worker understands it")
+        if isNotUnderstood, let immortal = scenario.immortal,
+            !scenario.outdated.contains(immortal)
+        {
+            note("image \(item) failed though a worker understands it")
         }
         if isForsaken, scenario.immortal != nil { note("image \(item) was forsaken") }
-        if !isExhausted, !isForsaken, !isPoisonous, !isHopeless, !isPuzzling {
+        if !isExhausted, !isForsaken, !isPoisonous, !isHopeless, !isNotUnderstood {
             note("image \(item) failed early: \(failures)")
         }
         let tolerance = scenario.configuration.tolerance

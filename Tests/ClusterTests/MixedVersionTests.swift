@@ -37,7 +37,7 @@ import Worker
         #expect(subject.machine.heldCount == 1)
     }
 
-    /// An image whose preparation is not understood is not drawn either; one answer is enough.
+    /// An image whose preparation is not understood is not sampled either; one answer is enough.
     @Test func aPreparationIsNotHalfUnderstood() {
         for isAssignUnderstood in [true, false] {
             var subject = WorkerSubject()
@@ -103,7 +103,7 @@ import Worker
         let end = subject.hear(2, .nak(second.lease, Self.sampler))
         let failure = FailedAttempt(
             worker: "", attempt: 0,
-            reason: "no worker can draw it; w1:7400 says: \(Self.sampler.text)")
+            reason: "no worker can generate it; w1:7400 says: \(Self.sampler.text)")
         #expect(Subject.reports(end).contains(.failed(item: 0, failures: [failure])))
         #expect(end.last == .end)
     }
@@ -131,8 +131,8 @@ import Worker
     @Test func aNewerProcessAtTheSameAddressIsAskedAgain() throws {
         var subject = Subject(workers: 2, images: 2)
         _ = subject(.start)
-        let puzzling = try #require(Subject.leases(subject.join(1)).first?.lease)
-        let next = Subject.leases(subject.hear(1, .nak(puzzling, Self.sampler)))
+        let refused = try #require(Subject.leases(subject.join(1)).first?.lease)
+        let next = Subject.leases(subject.hear(1, .nak(refused, Self.sampler)))
         #expect(next.map(\.lease.item) == [1])
         _ = try subject.result(1, try #require(next.first?.lease))
         _ = subject(.disconnected(1, reason: "restarted"))

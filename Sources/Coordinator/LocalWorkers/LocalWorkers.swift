@@ -18,7 +18,7 @@ package final class LocalWorkers: Sendable {
     ///     for command lines are public.
     ///   - environment: `KEY=value` strings.
     ///   - startTimeout: how long loading the model may take.
-    ///   - onExit: called with an obituary when one ends without being told to.
+    ///   - onExit: called with an exit report when one ends unexpectedly.
     /// - Throws: `LocalWorkersError`; whatever was started is ended first.
     package static func start(
         count: Int, executable: String, arguments: [String], input: [UInt8] = [],

@@ -6,9 +6,10 @@ import Synchronization
 
 /// A child process whose standard streams are pipes of ours.
 ///
-/// Its standard input holds a few bytes and stays open for as long as we live: the kernel closes it
-/// however we end, and the child takes that as its sign to go. It gets a process group of its own, so
-/// that a Ctrl-C at the terminal reaches only us and we can end it in order.
+/// Its standard input holds a few bytes and stays open while this process runs: the kernel closes it
+/// however this process ends, and the child takes that as its signal to exit. It gets a process group
+/// of its own, so that a Ctrl-C at the terminal reaches only this process, which can stop it
+/// gracefully.
 final class SpawnedProcess: Sendable {
     private struct State {
         var input: Int32?
@@ -19,7 +20,7 @@ final class SpawnedProcess: Sendable {
     private static let inputByteCountMax = 4096
 
     let processIdentifier: pid_t
-    /// Read ends of standard output and standard error; whoever reads them closes them.
+    /// Read ends of standard output and standard error; the reader closes them.
     let output: Int32
     let errorOutput: Int32
     private let state: Mutex<State>

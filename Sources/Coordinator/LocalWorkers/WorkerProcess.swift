@@ -11,7 +11,7 @@ import Synchronization
 ///
 /// The worker's first line on standard output must be `listening on HOST:PORT`.
 final class WorkerProcess: Sendable {
-    /// Lines that are kept for an obituary.
+    /// Lines that are kept for an exit report.
     static let lastLineCount = 20
     /// Lines that are kept of a worker that does not start: its error begins with what matters.
     static let firstLineCount = 100
@@ -30,7 +30,7 @@ final class WorkerProcess: Sendable {
 
     /// Starts the program and a thread that listens to it.
     ///
-    /// - Parameter onExit: called with an obituary if it ends without being told to.
+    /// - Parameter onExit: called with an exit report if it ends unexpectedly.
     init(
         executable: String, arguments: [String], input: [UInt8], environment: [String],
         loop: any EventLoop,
@@ -68,7 +68,7 @@ final class WorkerProcess: Sendable {
         return try await limited.futureResult.get()
     }
 
-    /// Asks it to end, then insists: end of input, SIGTERM, SIGKILL, `grace` apart.
+    /// Stops it with increasing force: end of input, SIGTERM, SIGKILL, `grace` apart.
     func stop(grace: Duration) async {
         state.withLock { $0.isExpectedToEnd = true }
         process.closeInput()
