@@ -40,7 +40,7 @@ package struct GenerationParametersText: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - request: The image's request.
-    ///   - model: The model that drew it.
+    ///   - model: The model that generated it.
     ///   - version: This program's version, e.g. `retom 0.1.0`.
     ///   - mergeMethod: A merge method's name for people, by its name in requests.
     ///   - extra: More pairs, e.g. `Token merging ratio`; they take A1111's places, unknown ones

@@ -43,7 +43,7 @@ package struct ClusterRun: Sendable {
     /// Joins a run with its workers.
     ///
     /// - Parameters:
-    ///   - stop: asks the session to end in order.
+    ///   - stop: asks the session to end gracefully.
     ///   - metrics: follow the session.
     ///   - report: receives what happens, on any thread.
     package init(
@@ -169,7 +169,7 @@ package struct ClusterRun: Sendable {
         return late == .complete && !summary.failures.isEmpty ? .someImagesFailed : late
     }
 
-    /// Ends a session that was broken off, with a report of what was done nevertheless.
+    /// Ends a session that was interrupted, with a report of what was done nevertheless.
     private func finish(_ session: RunSession, after error: CoordinatorError) throws -> RunOutcome {
         switch error {
         case .noWorkers: throw error

@@ -40,7 +40,7 @@ extension RunJob {
         }
     }
 
-    /// Opens a run that was broken off, or whose latents are to be decoded.
+    /// Opens a run that was interrupted, or whose latents are to be decoded.
     ///
     /// Pictures that are gone or damaged count as not written.
     ///
@@ -50,7 +50,7 @@ extension RunJob {
     ///     are forgotten: their images are pending again.
     ///   - retriesFailures: whether failed images are tried again.
     ///   - model: opens the model, given what the run was begun with.
-    ///   - onWait: told when another program's lock on the database is waited for.
+    ///   - onWait: called while waiting for another program's lock on the database.
     ///   - warn: receives what was found damaged.
     ///   - check: looks at the run before anything is changed.
     /// - Throws: `RunError`, and what `model` and `check` throw.
@@ -78,7 +78,7 @@ extension RunJob {
         if retriesFailures { history.reopenFailures() }
         if isForSampling {
             try forgetResults(of: &history, store, warn: warn)
-            // A process that was killed may have left some that nobody will ask for.
+            // A process that was killed may have left some that are unreferenced.
             try? store.removeUnnamedLatents()
         }
         let chosen = try model(history.run)
@@ -87,7 +87,7 @@ extension RunJob {
                 baseSeed: history.run.baseSeed, isBaseSeedRandom: history.run.isBaseSeedRandom,
                 requests: history.requests),
             directory: directory, earlier: earlierFiles(of: store, warn: warn),
-            damagedItems: damagedItems, account: .stored(store, history),
+            damagedItems: damagedItems, record: .stored(store, history),
             model: chosen, reopensFailures: retriesFailures)
     }
 

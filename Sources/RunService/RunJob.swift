@@ -9,7 +9,7 @@ import StableDiffusion
 /// A run that is to begin or to be resumed.
 package struct RunJob: Sendable {
     /// Where the run's state is.
-    package enum Account: Sendable {
+    package enum Record: Sendable {
         /// It is stored once the model is known; this is what it will say besides.
         case new(batchCount: Int, settings: [String: String], savesLatents: Bool)
         /// An earlier session stored it.
@@ -25,7 +25,7 @@ package struct RunJob: Sendable {
     /// Images that have a damaged file.
     let damagedItems: Set<Int>
     /// Where the run's state is.
-    package let account: Account
+    package let record: Record
     /// The model, and how it was chosen.
     package let model: ChosenModel
     /// Whether images that an earlier session failed are tried again.
@@ -39,26 +39,26 @@ package struct RunJob: Sendable {
     ///   - reopensFailures: whether images that an earlier session failed are tried again.
     package init(
         plan: RequestPlan, directory: RunDirectory, earlier: RunFiles? = nil,
-        damagedItems: Set<Int> = [], account: Account, model: ChosenModel,
+        damagedItems: Set<Int> = [], record: Record, model: ChosenModel,
         reopensFailures: Bool = false
     ) {
         self.plan = plan
         self.directory = directory
         self.earlier = earlier
         self.damagedItems = damagedItems
-        self.account = account
+        self.record = record
         self.model = model
         self.reopensFailures = reopensFailures
     }
 
     /// How earlier sessions computed.
     package var settings: [String: String]? {
-        if case .stored(_, let history) = account { history.run.settings } else { nil }
+        if case .stored(_, let history) = record { history.run.settings } else { nil }
     }
 
     /// Whether anything is left to be sampled.
     package var hasOpenImages: Bool {
-        if case .stored(_, let history) = account { !history.openItems.isEmpty } else { true }
+        if case .stored(_, let history) = record { !history.openItems.isEmpty } else { true }
     }
 
     /// Reports that work begins, and the outcomes of earlier sessions.
@@ -66,7 +66,7 @@ package struct RunJob: Sendable {
         report(
             .runStarted(
                 stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
-        guard case .stored(_, let history) = account else { return }
+        guard case .stored(_, let history) = record else { return }
         for item in history.requests.indices {
             if let outcome = history.outcome(of: item) {
                 report(.imageKept(index: item, outcome))
@@ -105,7 +105,7 @@ package struct RunJob: Sendable {
     private func openedStore(
         _ fingerprint: ModelFingerprint, onWait: @escaping @Sendable (String) -> Void
     ) throws -> RunStore {
-        switch account {
+        switch record {
         case .new(let batchCount, let settings, let savesLatents):
             return try RunStore.begin(
                 StoredRun(
@@ -137,7 +137,7 @@ extension StoredHistory {
     }
 }
 
-/// A run can't be resumed with another model than it began with.
+/// A run can't be resumed with a different model from the one it began with.
 package struct OtherModelError: Error, CustomStringConvertible {
     let path: String
     let model: String

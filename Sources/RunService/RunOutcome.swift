@@ -6,6 +6,6 @@ package enum RunOutcome: Sendable, Equatable {
     case complete
     /// Some images failed; each was reported with its reason.
     case someImagesFailed
-    /// Somebody asked it to stop; the run can be resumed.
+    /// It was asked to stop; the run can be resumed.
     case interrupted
 }

@@ -5,7 +5,7 @@ package protocol RunStopping: Sendable {
     /// Whether the run was asked to stop.
     var isStopRequested: Bool { get }
 
-    /// Says how to stop in order; called at most once, on any thread.
+    /// Says how to stop gracefully; called at most once, on any thread.
     ///
     /// A later call replaces an earlier one.
     func onRequest(_ finish: @escaping @Sendable () -> Void)

@@ -11,11 +11,11 @@ import StableDiffusion
 
 /// Which run a command line means.
 extension RetomCoord {
-    /// The run to draw: a new one, or one that an earlier process began.
+    /// The run to generate: a new one, or one that an earlier process began.
     ///
     /// - Parameter warn: called with what was found damaged in an earlier one, and with what of a
-    ///   new one is not drawn as it may be meant.
-    /// - Throws: what makes the run impossible; nothing was drawn then.
+    ///   new one is not generated as it may be meant.
+    /// - Throws: what makes the run impossible; nothing was generated then.
     func job(warn: (String) -> Void) throws -> RunJob {
         if output.resume { return try resumedJob(warn: warn) }
         if output.beginOrResume, let begun = try begunJob(warn: warn) { return begun }
@@ -33,7 +33,7 @@ extension RetomCoord {
             replaces: output.overwrite)
         return RunJob(
             plan: plan, directory: output, earlier: earlier,
-            account: .new(
+            record: .new(
                 batchCount: generation.batchCount,
                 settings: settings.merging(try model.withAbsolutePaths().settings) { $1 }
                     .merging(["recipe": try ModelDescription(of: chosen.source).recipe.summary]) {
@@ -58,7 +58,7 @@ extension RetomCoord {
         return try opening(warn: warn)
     }
 
-    /// - Throws: also when options are given that would change what is left to be drawn.
+    /// - Throws: also when options are given that would change what is left to be generated.
     private func opening(warn: (String) -> Void) throws -> RunJob {
         try RunJob.opening(
             output.output, isForSampling: true, retriesFailures: output.retryFailed,
@@ -82,7 +82,7 @@ extension RetomCoord {
             return nil
         }
         var asked = generation
-        // The same random numbers would not be drawn again.
+        // The same random seed would not be generated again.
         if job.plan.isBaseSeedRandom, asked.seedChoice == .random {
             asked.seed = "\(job.plan.baseSeed)"
         }
@@ -90,7 +90,7 @@ extension RetomCoord {
         let plan = try asked.plan(
             prompts.entries { _ in }, for: RequestCheck(of: job.model.source),
             tokenMerging: merging.configuration, warn: { _ in })
-        guard case .stored(_, let history) = job.account, plan.requests == job.plan.requests,
+        guard case .stored(_, let history) = job.record, plan.requests == job.plan.requests,
             history.run.savesLatents == output.saveLatents
         else { throw OtherRunError(path: output.output) }
         return job

@@ -77,7 +77,7 @@ import Testing
         #expect(reason(at: 5000)?.contains("more") == false)
     }
 
-    @Test func loopbackIsToldFromOtherMachines() {
+    @Test func loopbackIsDistinguishedFromOtherMachines() {
         for host in ["127.0.0.1", "127.8.9.1", "::1", "localhost", "LocalHost"] {
             #expect(ClusterSecurity.isLoopback(host), "\(host)")
         }

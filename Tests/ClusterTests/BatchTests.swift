@@ -167,7 +167,7 @@ import WireProtocol
         #expect(Subject.types(try subject.result(1, forged)) == [.goodbye])
     }
 
-    @Test func numbersOnTheWireBeginAnewAfterFourBillionImages() {
+    @Test func numbersOnTheWireWrapAfterFourBillionImages() {
         let last = Int(UInt32.max) - 1
         for (number, item) in [(0, 0), (last, UInt32(last)), (last + 1, 0), (3 * last + 5, 2)] {
             let image = ImageNumber(number)

@@ -70,7 +70,7 @@ import WireProtocol
         #expect(subject.machine.failures.isEmpty)
     }
 
-    @Test func anImageThatEndedTwoWorkersIsGivenUp() throws {
+    @Test func anImageThatKilledTwoWorkersFails() throws {
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
         var actions = subject.join(1) + subject.join(2) + subject.join(3)
@@ -96,7 +96,7 @@ import WireProtocol
     }
 
     /// It ends them so soon that they don't even say that they begin.
-    @Test func anImageThatEndsWorkersAtOnceIsGivenUpToo() throws {
+    @Test func anImageThatKillsWorkersAtOnceFailsToo() throws {
         var subject = Subject(workers: 2, images: 2)
         _ = subject(.start)
         var actions = subject.join(1)
@@ -117,7 +117,7 @@ import WireProtocol
     /// A worker that ends at the last step of an image may have begun the next one: the first is
     /// drawn again with nothing behind it, which tells the two apart.
     @Test(arguments: [0, 1])
-    func oneOfTwoThatMayHaveEndedAWorkerIsFound(culprit: UInt32) throws {
+    func oneOfTwoThatMayHaveKilledAWorkerIsFound(culprit: UInt32) throws {
         var subject = Subject(workers: 1, images: 3)
         _ = subject(.start)
         let first = Subject.leases(subject.join(1, credits: 2)).map(\.lease)
@@ -145,7 +145,7 @@ import WireProtocol
     }
 
     /// Of quick steps not every one is told of: chance alone may make two ends look alike.
-    @Test func endsOfFastWorkersHaveToBeThree() throws {
+    @Test func imagesOfFastWorkersFailAfterThreeLosses() throws {
         var subject = Subject(workers: 1, images: 1) { $0.tolerance.strikeCountMax = 100 }
         _ = subject(.start)
         var actions = subject.join(1)
@@ -167,7 +167,7 @@ import WireProtocol
                 == "failed: 3 workers died at the same step")
     }
 
-    @Test func workersThatEndAnywhereAreNotTheImagesFault() throws {
+    @Test func lossesAtDifferentStepsDoNotFailTheImage() throws {
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
         var actions = subject.join(1) + subject.join(2) + subject.join(3)
@@ -181,7 +181,7 @@ import WireProtocol
         #expect(Subject.leases(actions).first?.id == 3)
     }
 
-    @Test func lostConnectionsAreNoMurder() throws {
+    @Test func lostConnectionsAreNoEvidenceAgainstAnImage() throws {
         var subject = Subject(workers: 3, images: 1)
         _ = subject(.start)
         var actions = subject.join(1) + subject.join(2) + subject.join(3)
@@ -199,7 +199,7 @@ import WireProtocol
         #expect(Subject.leases(subject(.tick)).first?.id == 3)
     }
 
-    @Test func whoeverDiffersDrawsTheSameImageAgain() throws {
+    @Test func aWorkerWithADifferentResultSamplesTheImageAgain() throws {
         var subject = Subject(workers: 2, images: 9)
         _ = subject(.start)
         let first = try #require(Subject.leases(subject.join(1)).first?.lease)
@@ -245,7 +245,7 @@ import WireProtocol
         #expect(!actions.contains { if case .store = $0 { true } else { false } })
     }
 
-    @Test func resumedRunsTakeResultsOfTheirEarlierLives() throws {
+    @Test func resumedRunsAcceptResultsOfEarlierSessions() throws {
         let resumed = ResumedRun(completed: [0: [1]], session: 2)
         var subject = Subject(workers: 1, images: 2, resumed: resumed)
         _ = subject(.start)

@@ -38,7 +38,7 @@ import Worker
         return (subject, lease, actions)
     }
 
-    @Test func theNextWorkerGoesOnWhereTheLastOneWas() throws {
+    @Test func theNextWorkerResumesFromTheCheckpoint() throws {
         var (subject, lease, kept) = try Self.begun()
         #expect(kept == [.keep(item: 0, Self.checkpoint(2))])
         // An older one, one of no lease, and one of steps that were not done change nothing.
@@ -62,7 +62,7 @@ import Worker
         #expect(Subject.reports(subject.progress(2, second, 3)).count == 1)
     }
 
-    @Test func otherKernelsAndOlderProtocolsBeginAnew() throws {
+    @Test func otherKernelsAndOlderProtocolsRestartTheImage() throws {
         var (subject, _, _) = try Self.begun(workers: 3)
         _ = subject(.disconnected(1, reason: "reset"))
         subject.now = .milliseconds(500)
@@ -101,7 +101,7 @@ import Worker
     }
 
     /// NaN ends an image at once, unless it may have come from a checkpoint.
-    @Test func notANumberFromACheckpointIsDrawnFromTheBeginning() throws {
+    @Test func notANumberFromACheckpointRestartsTheImage() throws {
         var (subject, _, _) = try Self.begun(workers: 3)
         _ = subject(.disconnected(1, reason: "reset"))
         subject.now = .milliseconds(500)
@@ -120,7 +120,7 @@ import Worker
         #expect(subject.machine.failures.keys.sorted() == [0])
     }
 
-    @Test func aResumedRunGoesOnFromWhatItsEarlierLifeKept() throws {
+    @Test func aResumedRunResumesFromStoredCheckpoints() throws {
         let resumed = ResumedRun(session: 2, checkpoints: [0: Self.checkpoint(3)])
         var subject = Subject(workers: 1, images: 1, resumed: resumed)
         _ = subject(.start)
@@ -190,7 +190,7 @@ import Worker
         return subject(.received(1, .assign(lease, request)))
     }
 
-    @Test func aPreparedImageGoesOnAndSaysSo() {
+    @Test func aPreparedImageResumesAndReportsIt() {
         var subject = Subject()
         let preparation = Preparation(checkpointInterval: 2, checkpoint: Self.checkpoint)
         let actions = Self.begun(&subject, preparation)
@@ -212,7 +212,7 @@ import Worker
     }
 
     /// The coordinator believes no checkpoint beyond the last step that it was told of.
-    @Test func theStepOfACheckpointIsToldFirst() {
+    @Test func theStepOfACheckpointIsReportedFirst() {
         var subject = Subject()
         subject.greet(1)
         let request = TestCluster.requests(1, steps: 40)[0]

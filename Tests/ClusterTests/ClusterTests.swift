@@ -12,7 +12,7 @@ import Worker
 
 /// Whole runs over loopback sockets.
 @Suite(.timeLimit(.minutes(1))) struct ClusterTests {
-    @Test func oneWorkerDrawsEverythingInPromptOrder() async throws {
+    @Test func oneWorkerGeneratesEverythingInPromptOrder() async throws {
         let requests = TestCluster.requests(5)
         let worker = TestWorker()
         let record = try await withWorkers([worker]) { addresses in
@@ -109,7 +109,7 @@ import Worker
         #expect(Set(record.images.map(\.result.worker)).count == 1)
     }
 
-    @Test func unreachableHostsAreNamedAndTheRestGoesOn() async throws {
+    @Test func unreachableHostsAreNamedAndTheOthersContinue() async throws {
         let dead = DeadPort()
         let unknown = WorkerAddress(host: "no-such-host.invalid", port: 1)
         let gate = Gate(locks: 2)

@@ -111,7 +111,7 @@ import Worker
         #expect(failures.first?.reason == "no step progress for 1.0 s")
     }
 
-    @Test func hungWorkersImageIsDrawnElsewhereMeanwhile() async throws {
+    @Test func hungWorkersImageIsSampledElsewhereMeanwhile() async throws {
         let gate = Gate()
         let hung = TestWorker(
             HashChainGenerator(beforeStep: { _, step in if step == 2 { gate.wait() } }))

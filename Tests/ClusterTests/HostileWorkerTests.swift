@@ -148,7 +148,7 @@ import WireProtocol
         #expect(subject.machine.failures.isEmpty)
     }
 
-    @Test func aWorkerThatLiesAgainAndAgainIsGivenUp() throws {
+    @Test func aWorkerThatLiesRepeatedlyIsExcluded() throws {
         var subject = Subject(workers: 2, images: 9)
         _ = subject(.start)
         _ = subject.join(2)
@@ -174,7 +174,7 @@ import WireProtocol
     }
 
     /// It would get the same image again at once, for ever.
-    @Test func whatNobodyAskedBackIsNotGivenBackForNothing() throws {
+    @Test func returningAnImageThatWasNotRecalledIsAFailedAttempt() throws {
         var subject = Subject(workers: 1, images: 3)
         _ = subject(.start)
         var actions = subject.join(1)
@@ -189,7 +189,7 @@ import WireProtocol
 
     // MARK: Silence
 
-    @Test func anImageThatIsNotBegunIsDrawnElsewhereToo() throws {
+    @Test func anImageThatIsNotStartedIsSampledElsewhereToo() throws {
         var subject = Subject(workers: 2, images: 2)
         _ = subject(.start)
         let silent = try #require(Subject.leases(subject.join(1)).first?.lease)
@@ -222,7 +222,7 @@ import WireProtocol
     }
 
     /// What waits behind another image is asked back; without an answer it goes elsewhere anyway.
-    @Test func anImageThatIsNotGivenBackIsDrawnElsewhere() throws {
+    @Test func aRecalledImageThatIsNotReturnedIsSampledElsewhere() throws {
         var subject = Subject(workers: 2, images: 3)
         _ = subject(.start)
         let silent = Subject.leases(subject.join(1, credits: 2)).map(\.lease)

@@ -26,7 +26,7 @@ import Testing
         #expect(obituaries.all.isEmpty)
     }
 
-    @Test func earlyDeathIsReportedWithItsLastWords() async throws {
+    @Test func anEarlyExitIsReportedWithItsLastOutput() async throws {
         let error = await #expect(throws: LocalWorkersError.self) {
             _ = try await start("echo no such model >&2; echo sorry >&2; exit 3")
         }

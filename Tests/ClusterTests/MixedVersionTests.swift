@@ -155,7 +155,7 @@ import Worker
     // MARK: Both
 
     @Test(arguments: NewerAssigns.Novelty.allCases)
-    func anOlderWorkerDrawsTheRest(_ novelty: NewerAssigns.Novelty) async throws {
+    func anOlderWorkerSamplesTheRest(_ novelty: NewerAssigns.Novelty) async throws {
         let worker = TestWorker()
         try await withWorkers([worker]) { addresses in
             let assigns = NewerAssigns(novelty, items: [1, 3])
@@ -183,7 +183,7 @@ import Worker
     }
 
     @Test(arguments: NewerAssigns.Novelty.allCases)
-    func aNewerWorkerDrawsWhatTheOlderOneCannot(_ novelty: NewerAssigns.Novelty) async throws {
+    func aNewerWorkerSamplesWhatTheOlderOneCannot(_ novelty: NewerAssigns.Novelty) async throws {
         let requests = TestCluster.requests(6)
         try await withWorkers([TestWorker(), TestWorker()]) { addresses in
             let assigns = NewerAssigns(novelty, items: Set(0..<6))

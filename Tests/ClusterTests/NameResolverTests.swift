@@ -162,7 +162,7 @@ import Testing
 
     /// The run does not wait for names, neither while it draws nor when it is done.
     @Test(arguments: ["127.0.0.1", "worker"])
-    func aRunBesideDeadAndSilentNamesDrawsEverything(_ host: String) async throws {
+    func aRunBesideDeadAndSilentNamesGeneratesEverything(_ host: String) async throws {
         let server = try NameServer()
         defer { server.gate.open() }
         let told = Gate()

@@ -48,7 +48,7 @@ import WireProtocol
         #expect(seconds < ideal * 1.05, "\(seconds) s instead of \(ideal) s")
     }
 
-    @Test func theLastImageGoesToWhoeverIsDoneFirst() throws {
+    @Test func theLastImageGoesToTheWorkerThatFinishesFirst() throws {
         var subject = Subject(workers: 2, images: 3)
         _ = subject(.start)
         let slow = try #require(Subject.leases(subject.join(1)).first?.lease)
@@ -66,7 +66,7 @@ import WireProtocol
         #expect(Subject.leases(try subject.result(2, fast)).first?.id == 2)
     }
 
-    @Test func theSlowestImageIsDrawnTwiceAndTheFirstResultCounts() throws {
+    @Test func theSlowestImageIsSampledTwiceAndTheFirstResultCounts() throws {
         var subject = Subject(workers: 2, images: 2)
         _ = subject(.start)
         let slow = try #require(Subject.leases(subject.join(1)).first?.lease)

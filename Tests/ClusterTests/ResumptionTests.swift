@@ -74,7 +74,7 @@ import Worker
     }
 
     @Test(arguments: [(["hash", "other"], false), (["hash", "hash"], true)])
-    func otherKernelsAndDamagedCheckpointsBeginAnew(
+    func otherKernelsAndDamagedCheckpointsRestartTheImage(
         _ classes: [String], _ spoils: Bool
     ) async throws {
         let outcome = try await Self.run(classes: classes, spoils: spoils)

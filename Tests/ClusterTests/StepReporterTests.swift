@@ -46,7 +46,7 @@ import Worker
         #expect(reported(jitter).map(\.step) == [1, 4, 8, 12, 16, 20, 24, 25])
     }
 
-    @Test func whatIsToldOutOfTurnIsNotToldTwice() {
+    @Test func whatIsReportedOutOfTurnIsNotReportedTwice() {
         var reporter = StepReporter(interval: 0.2, stepCount: 40)
         #expect(reporter.flush() == nil)
         #expect(reporter.report(step: 1, isLast: false, seconds: 0.01) == 0.01)

@@ -113,7 +113,7 @@ import WireProtocol
     }
 
     /// A decoder that decodes nothing is no worker's fault, and no attempt would help.
-    @Test func aBrokenDecoderBlamesNobody() throws {
+    @Test func aBrokenDecoderBlamesNoWorker() throws {
         var subject = Subject(workers: 1, images: 2)
         _ = subject(.start)
         let first = try #require(Subject.leases(subject.join(1)).first?.lease)
@@ -125,7 +125,7 @@ import WireProtocol
     }
 
     /// Whoever differed from latents that were worth nothing was right.
-    @Test func whoeverDifferedIsVindicated() throws {
+    @Test func aWorkerWithADifferentResultIsCleared() throws {
         var subject = Subject(workers: 2, images: 9)
         _ = subject(.start)
         let first = try #require(Subject.leases(subject.join(1)).first?.lease)
@@ -146,7 +146,7 @@ import WireProtocol
     }
 
     /// It looks free, for what it holds is void; it would never be given what it holds already.
-    @Test func nobodyWaitsForAWorkerThatKeepsWhatIsVoid() throws {
+    @Test func theRunDoesNotWaitForAWorkerThatKeepsAVoidLease() throws {
         var subject = Subject(workers: 3, images: 4)
         _ = subject(.start)
         // How fast it is, is known.

@@ -248,7 +248,7 @@ import Worker
         #expect(Self.types(subject.greet(2, instance: 2)) == [.welcome])
     }
 
-    @Test func silenceIsAskedAboutThenPunished() throws {
+    @Test func aSilentPeerIsPingedThenDisconnected() throws {
         var subject = Subject()
         subject.greet(1)
         let timeouts = ClusterTimeouts()

@@ -82,7 +82,7 @@ import Testing
     }
 
     /// One bit of the layout's number: an account with tables is never taken for an empty file.
-    @Test func anAccountWithoutALayoutIsDamagedAndStays() throws {
+    @Test func aDatabaseWithoutALayoutIsDamagedAndStays() throws {
         let queue = try DatabaseQueue(path: "\(path)/\(RunFileName.database)")
         try queue.write { try $0.execute(sql: "PRAGMA user_version = 0") }
         try queue.close()

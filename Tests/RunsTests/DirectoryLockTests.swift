@@ -46,7 +46,7 @@ import Testing
         #expect(locked == 0)
     }
 
-    @Test func anyLockOfTheDirectoryItselfIsInNobodysWay() throws {
+    @Test func aLockOfTheDirectoryItselfDisturbsNoRun() throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         defer { close(descriptor) }
@@ -67,7 +67,7 @@ import Testing
         #expect(temporary.text(of: "victim") == "precious")
     }
 
-    @Test func whoeverIsRefusedLeavesNothing() throws {
+    @Test func aRefusedProcessLeavesNothing() throws {
         let first = try RunDirectory(preparing: path)
         first.withdraw()
         #expect(temporary.contents == ["out"])
@@ -83,7 +83,7 @@ import Testing
 
     /// A machine that shares the file system and not its locks, or a version that locked otherwise.
     @Test(arguments: ["7 elsewhere\n", nil])
-    func aStatusThatChangesIsSomebodysWhoIsAtWork(_ holder: String?) throws {
+    func aStatusThatChangesBelongsToARunningCoordinator(_ holder: String?) throws {
         if let holder { try temporary.write(holder, to: "out/run.lock") }
         try temporary.write("0", to: "out/status.json")
         let isOver = DispatchSemaphore(value: 0)

@@ -16,7 +16,7 @@ import Testing
 
     init() throws { temporary = try TemporaryDirectory() }
 
-    @Test func aLockIsWaitedForWithAWord() {
+    @Test func aLockIsWaitedForWithAMessage() {
         #expect(LockedDatabase.step(tries: 0) == .wait)
         #expect(LockedDatabase.step(tries: 39) == .wait)
         #expect(LockedDatabase.step(tries: 40) == .say(seconds: 2))

@@ -36,7 +36,7 @@ import Testing
         ]
     }
 
-    @Test func anAccountNamesWhatItsRunWrites() {
+    @Test func aDatabaseNamesWhatItsRunWrites() {
         #expect(
             files.names == [
                 "00000-7.png", "00000-7.safetensors", "00001-8.png", "00001-8.safetensors",
@@ -44,7 +44,7 @@ import Testing
             ])
     }
 
-    @Test func whatTheseProgramsWriteIsTold() throws {
+    @Test func whatTheseProgramsWriteIsRecognised() throws {
         for (name, bytes) in try Self.ours() {
             #expect(RunFiles.isOurs(name, head: bytes), "\(name)")
         }
@@ -90,7 +90,7 @@ import Testing
 
     /// A1111 gives its pictures such names, and everybody has an `index.html`.
     @Test(arguments: [true, false])
-    func filesWithoutAnAccountAreNobodysToReplace(_ replaces: Bool) throws {
+    func filesWithoutADatabaseAreNotReplaced(_ replaces: Bool) throws {
         try temporary.write("mine", to: "out/index.html")
         let directory = try RunDirectory(preparing: path)
         #expect(
@@ -148,7 +148,7 @@ import Testing
         #expect(try directory.read("status.json") == [1])
     }
 
-    @Test func damageIsTold() throws {
+    @Test func damageIsReported() throws {
         let directory = try RunDirectory(preparing: path)
         let whole = try PNG.encode(RGBImage(width: 9, height: 9), texts: [])
         func condition(_ bytes: [UInt8]) throws -> RunDirectory.Condition {

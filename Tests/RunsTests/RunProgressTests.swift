@@ -58,7 +58,7 @@ import Testing
     }
 
     /// Pictures, latents and failures of earlier lives are none of what waits for a worker.
-    @Test func whatEarlierLivesCameToIsNotQueued() {
+    @Test func outcomesOfEarlierSessionsAreNotQueued() {
         let monitor = RunMonitor(seconds: { 0 })
         monitor.note(.runStarted(stepCounts: [10, 10, 10, 10], baseSeed: 1))
         monitor.note(.imageKept(index: 0, .written))
@@ -135,7 +135,7 @@ import Testing
         #expect(progress.remainingSeconds(at: 5) == 35)
     }
 
-    @Test func aWorkerMayHoldItsNextImageWhileItDraws() {
+    @Test func aWorkerMayHoldItsNextImageWhileItSamples() {
         var progress = RunProgress()
         progress.apply(.runStarted(stepCounts: [4, 4], baseSeed: 0), at: 0)
         progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)

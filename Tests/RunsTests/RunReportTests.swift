@@ -27,7 +27,7 @@ import Testing
     }
 
     /// Merging that was asked for and did nothing is told; merging that did something is not.
-    @Test func idleMergingIsTold() {
+    @Test func idleMergingIsReported() {
         var images = SampleRun.images()
         #expect(SampleRun.report(images).run.mergedNothing == nil)
         for index in images.indices {

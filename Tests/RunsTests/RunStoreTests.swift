@@ -46,7 +46,7 @@ import WireProtocol
         #expect(history.hasFailed(2) && !history.hasFailed(1))
     }
 
-    @Test func livesAreNumbered() throws {
+    @Test func sessionsAreNumbered() throws {
         let store = try Samples.begin(2, in: path)
         let first = try store.beginSession()
         let second = try RunStore.open(directory: path).beginSession()
@@ -120,7 +120,7 @@ import WireProtocol
         #expect(history.results.keys.sorted() == [4])
     }
 
-    @Test func aRunKilledWhileItTakesItsPlaceGoesOn() throws {
+    @Test func aRunKilledWhileItTakesItsPlaceIsResumed() throws {
         _ = try Samples.begin(2, in: path)
         _ = try RunStore.begin(
             Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
@@ -131,7 +131,7 @@ import WireProtocol
         #expect(try RunStore.open(directory: path).history().requests.count == 5)
     }
 
-    @Test func aSuccessorThatCameToNothingLeavesNothing() throws {
+    @Test func aSuccessorWithoutResultsLeavesNothing() throws {
         _ = try Samples.begin(2, in: path)
         let next = try RunStore.begin(
             Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
@@ -171,7 +171,7 @@ import WireProtocol
         }
     }
 
-    @Test func latentsThatNobodyNamesAreRemoved() throws {
+    @Test func latentsThatNoRowNamesAreRemoved() throws {
         let store = try Samples.begin(3, in: path)
         let kept = try Samples.store(item: 0, in: store)
         let unbooked = Samples.latents(1)

@@ -54,7 +54,7 @@ import Testing
         #expect(addresses.count == 1)
     }
 
-    @Test func anotherShapeIsMeasuredAnew() throws {
+    @Test func anotherShapeIsMeasuredAgain() throws {
         let workspace = Workspace()
         workspace.scope { _ = workspace.bytes(1000) }
         try workspace.allocate()

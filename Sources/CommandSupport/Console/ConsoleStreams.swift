@@ -51,7 +51,7 @@ package struct ConsoleStreams: Sendable {
         return (Int(size.ws_col), max(1, Int(size.ws_row)))
     }
 
-    /// Writes all of a text; nobody to read it is no reason to stop the run.
+    /// Writes all of a text; a missing reader does not stop the run.
     private static func write(_ text: String, to descriptor: Int32) {
         let bytes = Array(text.utf8)
         var position = 0

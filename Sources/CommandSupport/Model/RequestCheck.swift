@@ -4,7 +4,7 @@ package import GenerationTypes
 package import StableDiffusion
 internal import TokenMerging
 
-/// What a model says of requests before any weights are loaded: what no worker could draw is
+/// What a model says of requests before any weights are loaded: what no worker could generate is
 /// refused here, once.
 package final class RequestCheck {
     private struct Sampling: Hashable {

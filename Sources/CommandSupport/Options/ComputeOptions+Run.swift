@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a run has settled about computing, by the names in its account and report.
+/// What a run has settled about computing, by the names in its database and report.
 extension ComputeOptions {
     private typealias Choice = (name: String, flag: String, key: WritableKeyPath<Self, String>)
 
@@ -11,7 +11,7 @@ extension ComputeOptions {
         ]
     }
 
-    /// The choices for the account of a new run.
+    /// The choices for the database of a new run.
     package var settings: [String: String] {
         Dictionary(uniqueKeysWithValues: Self.settled.map { ($0.name, self[keyPath: $0.key]) })
     }
@@ -25,7 +25,7 @@ extension ComputeOptions {
 
     /// The first choice that contradicts the run's: images of one run would be computed in two ways.
     ///
-    /// - Parameter settings: of the run's account; where it left a choice open, any will do.
+    /// - Parameter settings: of the run's database; where it left a choice open, any will do.
     package func conflict(with settings: [String: String]) -> ComputeConflict? {
         for (name, flag, key) in Self.settled {
             let asked = self[keyPath: key]

@@ -11,8 +11,8 @@ extension GenerationOptions {
     ///   - entries: the prompts.
     ///   - model: what the model says of requests.
     ///   - tokenMerging: which tokens merge unless a prompt says otherwise.
-    ///   - alternatives: other ways to merge that every picture will be drawn with, too.
-    ///   - warn: called with what will not be drawn as it may be meant.
+    ///   - alternatives: other ways to merge that every picture will be generated with, too.
+    ///   - warn: called with what will not be generated as it may be meant.
     ///   - check: what else must hold of a request.
     /// - Throws: `PromptListError`.
     package func plan(

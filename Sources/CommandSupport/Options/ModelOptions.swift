@@ -153,7 +153,7 @@ extension ModelOptions {
         set { prediction = newValue.flatMap(PredictionType.init(rawValue:)) }
     }
 
-    /// The choices besides the model's path, for the account of a new run.
+    /// The choices besides the model's path, for the database of a new run.
     package var settings: [String: String] {
         Dictionary(
             uniqueKeysWithValues: Self.settled.compactMap { name, key in
@@ -165,7 +165,7 @@ extension ModelOptions {
     ///
     /// - Parameters:
     ///   - path: of the run's model; `nil` for the embedded one.
-    ///   - settings: of the run's account.
+    ///   - settings: of the run's database.
     package mutating func follow(path: String?, _ settings: [String: String]) {
         model = model ?? path
         for (name, key) in Self.settled {

@@ -14,7 +14,7 @@ package enum ProgramExit: Int32, Sendable {
     case unusableInput = 2
     /// No worker could be used.
     case noUsableWorker = 3
-    /// Ended by SIGHUP, in order or at once; as for the two below, `--resume` goes on.
+    /// Ended by SIGHUP, gracefully or at once; as for the two below, `--resume` continues.
     case hungUp = 129
     /// Ended by SIGINT.
     case interrupted = 130
@@ -36,14 +36,14 @@ package enum ProgramExit: Int32, Sendable {
     package var code: ExitCode { ExitCode(rawValue) }
 }
 
-/// An error after which the program ends otherwise than with 2.
+/// An error after which the exit code is not 2.
 package protocol ProgramExitChoosing: Error {
     /// How the program ends.
     var programExit: ProgramExit { get }
 }
 
 extension ParsableCommand {
-    /// The synchronous `main` of a program that ends in order when a signal asks it to.
+    /// The synchronous `main` of a program that ends gracefully when a signal asks it to.
     ///
     /// It blocks the signals while there is one thread only; the command's `run` makes a
     /// `StopRequest`. The command itself runs on the cooperative pool.

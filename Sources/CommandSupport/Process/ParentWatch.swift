@@ -10,7 +10,7 @@ internal import Glibc
 package enum ParentWatch {
     /// Calls back once, on a thread of its own, when standard input ends.
     ///
-    /// The callback should end the process: nobody wants its work any more.
+    /// The callback should end the process: its work is no longer needed.
     package static func onStandardInputEnd(_ action: @escaping @Sendable () -> Void) {
         let thread = Thread {
             var byte: UInt8 = 0

@@ -36,8 +36,7 @@ package enum SignalWatcher {
         }
     }
 
-    /// All signals but those that whoever started this program wants ignored (`nohup`, `&` in a
-    /// script).
+    /// All signals but those that the parent process ignores (`nohup`, `&` in a script).
     private static var signalSet: sigset_t {
         var signals = sigset_t()
         sigemptyset(&signals)

@@ -3,7 +3,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// What termination signals ask of a program: first to finish in order, then to end at once.
+/// What termination signals ask of a program: first to finish gracefully, then to end at once.
 package final class StopRequest: Sendable {
     private struct State {
         var signal: TerminationSignal?
@@ -26,7 +26,7 @@ package final class StopRequest: Sendable {
         state.withLock(\.signal).map(ProgramExit.init(endedBy:))
     }
 
-    /// Says how to finish in order; the second request ends the program whatever it does.
+    /// Says how to finish gracefully; the second request ends the program whatever it does.
     package func onRequest(_ finish: @escaping @Sendable () -> Void) {
         state.withLock { $0.finish = finish }
     }

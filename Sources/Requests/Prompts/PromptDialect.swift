@@ -2,7 +2,7 @@
 
 /// How the keys of a JSON prompt or an option line are judged.
 ///
-/// All dialects share the keys that have an effect here; they differ in what happens to the others.
+/// A dialect says which keys without an effect here are ignored and which are refused.
 package struct PromptDialect: Sendable {
     /// Keys that decide how a picture looks.
     static let known: Set<String> = [
@@ -17,7 +17,7 @@ package struct PromptDialect: Sendable {
     /// Keys that are refused unless their value asks for nothing.
     private let unsupported: Set<String>
 
-    /// What becomes of a key that has no effect here.
+    /// How a key is handled that has no effect here.
     enum Verdict {
         case ignored
         case refused

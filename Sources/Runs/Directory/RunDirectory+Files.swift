@@ -15,7 +15,7 @@ extension RunDirectory {
         try file.commit(replacing: false)
     }
 
-    /// Writes a file in place of one of that name, whosever it is.
+    /// Writes a file in place of one of that name, regardless of its owner.
     package func replace(_ name: String, bytes: [UInt8]) throws(RunError) {
         let file = try AtomicFile(name: name, directory: path)
         try file.append(bytes)

@@ -99,7 +99,7 @@ package final class RunDirectory: Sendable {
         }
     }
 
-    /// Names here that a run may write, accounts apart, sorted.
+    /// Names here that a run may write, without databases, sorted.
     package func existingRunFiles() throws(RunError) -> [String] {
         try Self.names(in: path).filter(RunFileName.isOutput).sorted()
     }

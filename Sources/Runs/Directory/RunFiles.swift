@@ -18,7 +18,7 @@ package struct RunFiles: Sendable, Equatable {
             guard savesLatents else { continue }
             names.insert(RunFileName.latents(index: index, seed: request.seed))
         }
-        // A run that was broken off may have fewer.
+        // A run that was interrupted may have fewer.
         for page in 0..<RunSheets.pageCount(of: requests) {
             names.insert(RunFileName.sheet(page: page))
         }

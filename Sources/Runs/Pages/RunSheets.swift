@@ -62,7 +62,7 @@ package enum RunSheets {
 
     private static func picture(of image: ImageRecord, in directory: RunDirectory) -> RGBImage? {
         guard image.status == .written, let file = image.file else { return nil }
-        // A sheet with a hole is worth more than no sheet; the file itself is the user's to mend.
+        // A sheet with a hole is better than none; the file itself is the user's to mend.
         guard let bytes = try? directory.read(file) else { return nil }
         return try? PNG.decode(bytes).image
     }

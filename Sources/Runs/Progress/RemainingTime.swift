@@ -18,7 +18,7 @@ struct RemainingTime: Sendable {
         let elapsed = max(0, time - shownTime)
         let countdown = max(0, previous - elapsed)
         let gap = estimate - countdown
-        // A worker lost or found changes everything: no use in pretending otherwise.
+        // A worker lost or found changes everything: jump to the new estimate.
         let isSurprise = abs(gap) > max(0.5 * countdown, 3)
         // The fraction of the gap that closes per second: all of it before the end comes.
         let pull = 0.2 + 1 / (1 + countdown)

@@ -143,7 +143,7 @@ package struct RunProgress: Sendable {
                 continue
             }
             let left = Double(stepCounts[index] - worker.step) * pace
-            // The step under way has been going on for a while, but not for more than itself.
+            // The step under way is partly done.
             freeTimes.append((max(0, left - min(time - worker.lastStepTime, pace)), pace))
         }
         guard !freeTimes.isEmpty else { return nil }
@@ -154,7 +154,8 @@ package struct RunProgress: Sendable {
             return Double(queuedStepCount) / rate + busy / 2 + decodingSeconds
         }
         for index in imageStates.indices where imageStates[index] == .queued {
-            // As the coordinator does: it does not wait for a faster one.
+            // The next worker to be free takes it. The coordinator passes over a slow one where the
+            // others would be done sooner; this estimate does not.
             let next = freeTimes.indices.min { freeTimes[$0].free < freeTimes[$1].free }
             guard let next else { break }
             freeTimes[next].free += Double(stepCounts[index]) * freeTimes[next].pace

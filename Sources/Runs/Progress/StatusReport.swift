@@ -10,7 +10,7 @@ package struct StatusReport: Sendable, Equatable {
     package enum State: String, Codable, Sendable {
         /// A coordinator holds the directory.
         case running
-        /// It ended in order: `report.json` is there.
+        /// It ended gracefully: `report.json` is there.
         case ended
         /// It ended without a report: it was killed, or its disk was full.
         case gone
@@ -31,7 +31,7 @@ package struct StatusReport: Sendable, Equatable {
     /// Looks at a directory.
     ///
     /// - Parameters:
-    ///   - now: for judging how old the last word is.
+    ///   - now: for judging how old the last status is.
     ///   - account: reads the database; called when nobody writes it.
     package init(
         directory path: String, now: Date = Date(),
@@ -55,7 +55,7 @@ package struct StatusReport: Sendable, Equatable {
 
     /// Lines for people.
     ///
-    /// - Parameter now: for how long nothing was heard.
+    /// - Parameter now: for how long no status arrived.
     package func text(now: Date) -> String {
         let account = images.map { "run.sqlite: \($0.text)\n" } ?? ""
         guard let status else {

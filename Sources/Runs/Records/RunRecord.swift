@@ -22,7 +22,7 @@ package struct RunRecord: Sendable, Equatable, Codable {
     package var finishedAt: Date
     /// Every worker that took part.
     package var workers: [WorkerRecord]
-    /// What fell on the wire.
+    /// Bytes on the wire.
     package var wire: ByteCounts
     /// Contact sheets in the same directory.
     package var sheets: [String]

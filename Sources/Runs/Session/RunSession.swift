@@ -142,7 +142,7 @@ package final class RunSession: Sendable {
         state.withLock { $0.update(worker) { $0.lostReason = reason } }
     }
 
-    /// Reports that a worker computes otherwise than those that sampled the rest of the run.
+    /// Reports that a worker computes differently from those that sampled the rest of the run.
     private func reportOtherKernels(_ kernelClass: String, of worker: String) {
         let before = classesBefore.sampling
         guard !before.isEmpty, !before.contains(kernelClass),
@@ -157,7 +157,7 @@ package final class RunSession: Sendable {
                 """))
     }
 
-    /// Reports that pictures are decoded otherwise than the existing ones.
+    /// Reports that pictures are decoded differently from the existing ones.
     private func reportOtherDecoding(_ decodeClass: String, replacing: Bool) {
         let before = classesBefore.decoding
         let decodeClass = Self.withoutThreads(decodeClass)

@@ -41,7 +41,7 @@ extension RunStore {
         guard access(path, F_OK) == 0 else { return nil }
         do {
             try refuseLinks(path)
-            let copy = try AccountCopy(of: path)
+            let copy = try DatabaseCopy(of: path)
             return try withExtendedLifetime(copy) {
                 try DatabaseQueue(path: copy.path).read {
                     try $0.knownLayout(path) == 0 ? nil : StoredHistory($0)

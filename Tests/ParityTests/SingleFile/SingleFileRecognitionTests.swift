@@ -265,7 +265,7 @@ import Testing
     }
 
     /// What is in the file besides the model, and does nothing, is told.
-    @Test func whatIsLeftOutIsTold() throws {
+    @Test func whatIsLeftOutIsReported() throws {
         let folder = try TemporaryDirectory()
         var file = try Self.base.get()
         file["embedding_manager.embedder.weight"] = Self.ones

@@ -5,7 +5,7 @@ internal import Glibc
 /// A copy of a run's database to read, in a temporary directory that is removed with it.
 ///
 /// Reading a database with a log writes beside it, if only an index.
-final class AccountCopy {
+final class DatabaseCopy {
     /// Where the copy is.
     let path: String
     private let directory: String
