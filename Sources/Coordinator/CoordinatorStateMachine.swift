@@ -219,7 +219,7 @@ package struct CoordinatorStateMachine {
     private mutating func withWorker(
         _ id: ConnectionID, _ body: (inout CoordinatorStateMachine, WorkerNumber) -> Void
     ) {
-        // Events of connections that were given up already are of no interest.
+        // Events of connections that were closed already do not matter.
         guard let worker = workers.owner(of: id) else { return }
         body(&self, worker)
     }

@@ -6,7 +6,7 @@ package import GenerationTypes
 package struct ResumedRun: Sendable {
     /// Images with a stored result, and its SHA-256.
     package var completed: [Int: [UInt8]]
-    /// Images that were given up, with their reasons.
+    /// Images that failed, with their reasons.
     package var failed: [Int: [FailedAttempt]]
     /// Which session of the run this is, from 1.
     package var session: Int

@@ -38,7 +38,7 @@ struct WorkerTable {
         return id
     }
 
-    /// The worker of a connection; `nil` once it was given up.
+    /// The worker of a connection; `nil` once it was closed.
     func owner(of id: ConnectionID) -> WorkerNumber? {
         owners[id].flatMap { self[$0].connection == id ? $0 : nil }
     }

@@ -12,7 +12,7 @@ package struct Campaign {
         }
     }
 
-    /// What the runs came to.
+    /// The outcome of the runs.
     package struct Tally: Sendable {
         package var runCount = 0
         package var eventCount = 0

@@ -6,7 +6,7 @@ import GenerationTypes
 enum Lie: Sendable, CaseIterable {
     /// Takes an image and says nothing of it any more.
     case silence
-    /// Gives an image back as cancelled though nobody asked for it.
+    /// Gives an image back as cancelled though it was not recalled.
     case quitting
     /// Latents of another shape.
     case shape
@@ -18,7 +18,7 @@ enum Lie: Sendable, CaseIterable {
     case pictureSize
     /// A picture under another lease of its own than that of the result behind it.
     case pictureLease
-    /// A result under a lease that nobody was given.
+    /// A result under a lease that was never granted.
     case token
     /// A result under another worker's lease.
     case othersLease
@@ -44,7 +44,7 @@ extension Scenario {
     /// Whether any machine tells a lie of this kind.
     func hasLiar(_ lie: Lie) -> Bool { machines.contains { $0.lies.contains(lie) } }
 
-    /// More than a run among liars can take: the honest draw everything, after the liars have done
+    /// More than a run among liars can take: honest ones sample everything, after the liars have done
     /// so in vain, and every result is stored and decoded twice.
     var honestLimit: Duration {
         let slowest = machines.map(\.stepTime).max() ?? .zero

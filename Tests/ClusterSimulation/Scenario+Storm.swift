@@ -4,7 +4,7 @@
 struct Faults: Sendable {
     /// Per message: the connection is reset; what is under way is lost.
     var cut = 0
-    /// Per message: nothing arrives any more in one direction, and nobody is told.
+    /// Per message: nothing arrives any more in one direction, and neither end is notified.
     var halfOpen = 0
     /// Per message: it takes up to 90 s.
     var stall = 0

@@ -8,9 +8,9 @@ package import GenerationTypes
 package struct Scenario: Sendable {
     /// What kind of day it is.
     package enum Weather: Sendable, CaseIterable {
-        /// No faults at all: everything is drawn at the first attempt.
+        /// No faults at all: everything is sampled at the first attempt.
         case calm
-        /// Some images end every worker that draws them; nothing else goes wrong.
+        /// Some images kill every worker that samples them; nothing else goes wrong.
         case poison
         /// Everything at once.
         case storm
@@ -58,7 +58,7 @@ package struct Scenario: Sendable {
     var addresses: [Int]
     var faults = Faults()
     var episodes: [(time: Duration, episode: Episode)] = []
-    /// Images that end every worker that draws them.
+    /// Images that kill every worker that samples them.
     var poisonous: Set<Int> = []
     /// Images that become NaN everywhere.
     var hopeless: Set<Int> = []

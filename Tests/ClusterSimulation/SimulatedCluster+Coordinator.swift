@@ -27,7 +27,7 @@ extension SimulatedCluster {
         }
     }
 
-    /// While too many results wait nobody gets more to do, but for what a worker is at already.
+    /// While too many results wait no worker gets another image than it samples already.
     private mutating func checkBacklog(
         grants actions: [CoordinatorStateMachine.Action], after event: CoordinatorStateMachine.Event
     ) {

@@ -17,7 +17,7 @@ extension SimulatedCluster {
         var isGivenUp = false
         /// That end sends nothing any more.
         var isFinished = [false, false]
-        /// Bytes vanish, and neither end is told.
+        /// Bytes vanish, and neither end is notified.
         var isBlackHole = [false, false]
         /// The receiver does not read any more.
         var isDeaf = [false, false]
@@ -114,7 +114,7 @@ extension SimulatedCluster {
         let direction = toWorker ? 1 : 0
         guard !links[link].isDeaf[direction] else { return }
         if links[link].isBlackHole[direction] {
-            // The end of a connection that was reset is told; that of a half-open one is not.
+            // The end of a connection that was reset is reported; that of a half-open one is not.
             guard case .end = parcel, links[link].isFinished[direction] else { return }
         }
         let (worker, id) = (links[link].worker, links[link].connection)

@@ -22,7 +22,7 @@ extension SimulatedCluster {
         var runningCount = 0
         /// Events that wait while the process is stopped.
         var frozen: [WorkerStateMachine.Event]?
-        /// The image that the coordinator heard it begin or go on with.
+        /// The image that the coordinator heard it begin or resume.
         var announced: Int?
         /// What it last said about its image, and on which connection.
         var lastReport: (link: Int, ProgressReport)?
@@ -89,7 +89,7 @@ extension SimulatedCluster {
         }
     }
 
-    /// The thread takes up a checkpoint, or begins anew where it can't.
+    /// The thread takes up a checkpoint, or restarts where it can't.
     mutating func began(_ index: Int, _ job: UInt64, _ checkpoint: SamplingCheckpoint?) {
         guard let checkpoint, var sampling = nodes[index].samplings[job]?.sampling else { return }
         let bug = scenario.bug?.generator
@@ -224,7 +224,7 @@ extension SimulatedCluster {
     }
 
     private mutating func kill(_ index: Int, by item: Int) {
-        // A worker that is gone before word of its beginning arrives can't be counted by anybody.
+        // A worker that is gone before the report of its beginning arrives can't be counted.
         if nodes[index].announced == item { observed.kills[item, default: 0] += 1 }
         // Fast workers tell of every second or every fourth step, so that one place has several names.
         let isExact = scenario.machines.allSatisfy { $0.stepTime > .milliseconds(100) }

@@ -26,7 +26,7 @@ package struct SimulatedCluster {
         case deliver(link: Int, Parcel, toWorker: Bool)
         case began(worker: Int, epoch: Int, job: UInt64, SamplingCheckpoint?)
         case step(worker: Int, epoch: Int, job: UInt64, item: Int)
-        /// A worker whose thread hangs says once more how far it is.
+        /// A worker whose thread hangs repeats how far it is.
         case parrot(Int, epoch: Int, link: Int, ProgressReport)
         case stored(item: Int, life: Int)
         case decoded(item: Int, life: Int)
@@ -204,7 +204,7 @@ package struct SimulatedCluster {
             && random.oneIn(chance)
     }
 
-    /// Even the unluckiest run is over by then: hung workers are given up after some such hours.
+    /// Even the unluckiest run is over by then: hung workers are excluded after some such hours.
     static let limit = Duration.seconds(8 * 3600)
     /// Nor does any run take so many events, unless something spins.
     static let eventCountMax = 1_000_000

@@ -62,7 +62,7 @@ struct SimulatedSampling {
     /// Whether a poisonous image ends its worker at this step.
     func isPoisonous(_ item: Int) -> Bool { step >= min(stepCount, 1 + item % 3) }
 
-    /// The same bytes with a digest that fits: what reading them without a look at it comes to.
+    /// The same bytes with a digest that fits: what a reader that does not check it gets.
     static func mended(_ checkpoint: [UInt8]) -> [UInt8] {
         var writer = WordWriter()
         writer.write(

@@ -236,7 +236,7 @@ import Worker
             let worker = TestWorker(security: security)
             try await withWorkers([worker]) { addresses in
                 let peer = try #require(RawPeer(addresses[0]))
-                // A second one, as whoever is confused might send, changes nothing.
+                // A second one, as a faulty client might send, changes nothing.
                 peer.say(challenge + challenge)
                 guard case .refuse(let reason) = try await peer.hear() else {
                     Issue.record("not refused")

@@ -115,7 +115,7 @@ import WireProtocol
     }
 
     /// A worker that ends at the last step of an image may have begun the next one: the first is
-    /// drawn again with nothing behind it, which tells the two apart.
+    /// sampled again with nothing behind it, which tells the two apart.
     @Test(arguments: [0, 1])
     func oneOfTwoThatMayHaveKilledAWorkerIsFound(culprit: UInt32) throws {
         var subject = Subject(workers: 1, images: 3)
@@ -144,7 +144,7 @@ import WireProtocol
         #expect(subject.machine.failures.keys.map { UInt32($0.rawValue) } == [culprit])
     }
 
-    /// Of quick steps not every one is told of: chance alone may make two ends look alike.
+    /// Of fast steps not every one is reported: chance alone may make two ends look alike.
     @Test func imagesOfFastWorkersFailAfterThreeLosses() throws {
         var subject = Subject(workers: 1, images: 1) { $0.tolerance.strikeCountMax = 100 }
         _ = subject(.start)

@@ -9,7 +9,7 @@ import Worker
 
 /// Names, kinds of keys and ages of certificates, and the script that makes them.
 @Suite(.timeLimit(.minutes(1))) struct CertificateTests {
-    /// What a coordinator that calls a worker by `host` comes to.
+    /// The outcome for a coordinator that calls a worker by `host`.
     private func call(
         _ host: String, _ coordinator: ClusterSecurity, _ worker: ClusterSecurity
     ) async throws -> (completed: Int, reasons: String) {

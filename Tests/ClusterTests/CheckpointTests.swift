@@ -128,7 +128,7 @@ import Worker
             Self.preparations(subject.join(1)) == [Preparation(checkpoint: Self.checkpoint(3))])
     }
 
-    /// Images whose bytes differ between two workers: nobody goes on with what either began.
+    /// Images whose bytes differ between two workers: no worker resumes what either began.
     @Test func checkpointsOfASuspectAreDropped() throws {
         var subject = Subject(workers: 3, images: 3) { $0.checkpoints = .every(1) }
         _ = subject(.start)
@@ -211,7 +211,7 @@ import Worker
         #expect(result.sampled.facts.resumedStep == 2)
     }
 
-    /// The coordinator believes no checkpoint beyond the last step that it was told of.
+    /// The coordinator believes no checkpoint beyond the last step that was reported to it.
     @Test func theStepOfACheckpointIsReportedFirst() {
         var subject = Subject()
         subject.greet(1)

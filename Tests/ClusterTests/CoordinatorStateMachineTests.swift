@@ -159,7 +159,7 @@ import WireProtocol
         _ = subject(.start)
         let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
         _ = subject.progress(1, lease, 1)
-        // Heartbeats go on, steps do not: 1 s a step, so the floor of 60 s counts.
+        // Heartbeats continue, steps do not: 1 s a step, so the floor of 60 s counts.
         for second in stride(from: 5, through: 55, by: 5) {
             subject.now = .seconds(second)
             _ = subject.hear(1, .pong(1))
@@ -325,7 +325,7 @@ import WireProtocol
         }
         let losses = reports.filter { if case .workerLost = $0 { true } else { false } }
         #expect(losses == [.workerLost(worker: "w1:7400", reason: "no route", willRetry: true)])
-        // When the other one does not come back either, nobody is left to wait with.
+        // When the other one does not come back either, no worker is left.
         _ = subject(.disconnected(1, reason: "no route"))
         var gone: [CoordinatorEvent] = []
         while gone.count < 2, subject.now < .seconds(1000) {

@@ -141,7 +141,7 @@ import Worker
                 return
             }
             #expect(summary.completedCount == consumed.all.count && summary.completedCount >= 3)
-            #expect(summary.failures.isEmpty, "what was not drawn did not fail")
+            #expect(summary.failures.isEmpty, "what was not generated did not fail")
             #expect(summary.traffic.latents > 0 && summary.seconds > 0)
             let record = try await TestCluster.coordinator(addresses)
                 .record(TestCluster.requests(2))

@@ -96,7 +96,7 @@ import Worker
         #expect(losses > 0, "the fault must be felt")
     }
 
-    /// What breaks behind the handshake of a key; damage within it is told as another key.
+    /// What breaks behind the handshake of a key; damage within it is reported as another key.
     @Test(arguments: Fault.allCases)
     func badNetworksBetweenKeysChangeNoByte(_ fault: Fault) async throws {
         let security = ClusterSecurity(key: ClusterKey.random().key)

@@ -215,7 +215,7 @@ import WireProtocol
                     false
                 }
             })
-        // It is not to blame for more than that.
+        // Nothing more is charged to it.
         let end = try subject.result(2, copies[0].lease)
         #expect(Subject.sent(end).contains(.cancel(silent)))
         #expect(subject.machine.failures.isEmpty)

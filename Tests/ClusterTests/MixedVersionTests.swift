@@ -10,7 +10,7 @@ import WireFuzzing
 import WireProtocol
 import Worker
 
-/// A newer coordinator and workers of which some are older: they draw what they understand whole.
+/// A newer coordinator and workers of which some are older: they sample what they understand whole.
 @Suite(.timeLimit(.minutes(1))) struct MixedVersionTests {
     typealias Subject = CoordinatorSubject
     typealias WorkerSubject = WorkerStateMachineTests.Subject
@@ -67,7 +67,7 @@ import Worker
 
     // MARK: The coordinator
 
-    /// Nobody is to blame: no strike, no pause, no attempt spent.
+    /// It is no fault: no strike, no pause, no attempt spent.
     @Test func theImageGoesToAWorkerThatUnderstandsIt() throws {
         var subject = Subject(workers: 2, images: 8)
         _ = subject(.start)
@@ -142,7 +142,7 @@ import Worker
         #expect(Subject.leases(subject.join(3, instance: 77)).map(\.lease.item) == [0])
     }
 
-    /// A newer worker's checkpoint is not gone on from, and costs nothing else.
+    /// A newer worker's checkpoint is not resumed from, and costs nothing else.
     @Test func checkpointsThatAreNotUnderstoodAreDropped() throws {
         var subject = Subject(workers: 1, images: 1)
         _ = subject(.start)

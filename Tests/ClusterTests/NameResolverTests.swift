@@ -160,7 +160,7 @@ import Testing
         }
     }
 
-    /// The run does not wait for names, neither while it draws nor when it is done.
+    /// The run does not wait for names, neither while it samples nor when it is done.
     @Test(arguments: ["127.0.0.1", "worker"])
     func aRunBesideDeadAndSilentNamesGeneratesEverything(_ host: String) async throws {
         let server = try NameServer()

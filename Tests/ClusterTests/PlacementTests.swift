@@ -9,7 +9,7 @@ import WireProtocol
 @Suite struct PlacementTests {
     typealias Subject = CoordinatorSubject
 
-    /// Seconds that a batch takes on machines with these step times, and images drawn by each.
+    /// Seconds that a batch takes on machines with these step times, and images sampled by each.
     private func batch(
         _ count: Int, steps: Int = 10, stepSeconds: [Double]
     ) -> (seconds: Double, images: [Int]) {

@@ -8,10 +8,10 @@ import Testing
 import WireProtocol
 import Worker
 
-/// Both ends of checkpoints over real sockets: the worker that draws image 0 is killed after step 7
-/// of 10, and the other one, which draws image 1 until then, takes it over.
+/// Both ends of checkpoints over real sockets: the worker that samples image 0 is killed after
+/// step 7 of 10, and the other one, which samples image 1 until then, takes it over.
 ///
-/// Each has one image and no room for another, so that nobody draws a copy.
+/// Each has one image and no room for another, so that no worker samples a copy.
 @Suite(.timeLimit(.minutes(1))) struct ResumptionTests {
     private struct Outcome {
         var image: FinishedImage

@@ -60,7 +60,7 @@ import Worker
         #expect(losses >= 2 * Self.connectionCount, "both storms were felt by all")
     }
 
-    /// Peers that say nothing: 64 are borne for a while, everyone else is told at once to go.
+    /// Peers that say nothing: 64 are held for a while, all others are refused at once.
     @Test func twoHundredStrangersAreTurnedAwayByName() async throws {
         try await withWorkers([TestWorker { $0.timeouts.handshake = .seconds(2) }]) { addresses in
             let limit = TestCluster.workerConfiguration().connectionCountMax

@@ -42,7 +42,7 @@ import WireProtocol
         }
     }
 
-    /// A key that fitted once is not told to be another one for a byte that the network spoiled.
+    /// A key that fitted once is not reported as another one for a byte that the network spoiled.
     @Test func damageOnTheWayMayPass() {
         for layer in TLSLayer.Kind.allCases {
             for word in ["DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "SSLV3_ALERT_BAD_RECORD_MAC"] {

@@ -202,7 +202,7 @@ import Worker
         #expect(running.contains(.cancel(1)))
         #expect(Self.types(running).isEmpty)
         let stopped = subject(.failed(1, WireReason(.cancelled, "cancelled")))
-        // No trouble of anybody's: it is told as what it is.
+        // It is no fault: it is reported as what it is.
         #expect(stopped.contains(.report(.imageCancelled(item: 0, attempt: 1))))
         #expect(Self.types(stopped) == [.nak])
         // An unknown lease is answered too, so that the coordinator gets its credit back.

@@ -12,7 +12,7 @@ import WireProtocol
 /// A store on a disk that fails at every single write, synchronisation and rename in turn, SQLite's
 /// included, and that then loses what was not synchronised.
 @Suite struct DiskFaultTests {
-    /// One life of a coordinator that goes on whatever happens, and what it was promised.
+    /// One session of a coordinator that continues whatever happens, and what it was promised.
     private struct Life {
         var wasAccepted = false
         /// Images of which the store said that they are on the disk.

@@ -40,7 +40,7 @@ import Testing
         let other = try DatabaseQueue(
             path: "\(path)/\(RunFileName.database)", configuration: configuration)
         try other.inDatabase { try $0.execute(sql: "BEGIN IMMEDIATE") }
-        // Its last word lets the other program go on.
+        // The other program ends its transaction after the store's message.
         Thread.detachNewThread {
             said.wait()
             try? other.inDatabase { try $0.execute(sql: "ROLLBACK") }

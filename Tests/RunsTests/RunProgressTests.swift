@@ -57,7 +57,7 @@ import Testing
         return (progress, now)
     }
 
-    /// Pictures, latents and failures of earlier lives are none of what waits for a worker.
+    /// Pictures, latents and failures of earlier sessions do not wait for a worker.
     @Test func outcomesOfEarlierSessionsAreNotQueued() {
         let monitor = RunMonitor(seconds: { 0 })
         monitor.note(.runStarted(stepCounts: [10, 10, 10, 10], baseSeed: 1))

@@ -26,7 +26,7 @@ import Testing
         #expect(again.run.imagesPerSecond == 0)
     }
 
-    /// Merging that was asked for and did nothing is told; merging that did something is not.
+    /// Merging that was asked for and did nothing is reported; merging that did something is not.
     @Test func idleMergingIsReported() {
         var images = SampleRun.images()
         #expect(SampleRun.report(images).run.mergedNothing == nil)

@@ -50,7 +50,7 @@ import Testing
         try Samples.store(item: 1, in: earlier)
         let next = try RunStore.begin(
             Samples.run, requests: Samples.requests(5), directory: path, isSuccessor: true)
-        // A copy is what a killed process leaves: nobody closes anything in it.
+        // A copy is what a killed process leaves: nothing in it is closed.
         let killed = try TemporaryDirectory()
         try withExtendedLifetime((earlier, next)) {
             for name in temporary.contents { _ = try killed.copy(temporary.file(name), as: name) }

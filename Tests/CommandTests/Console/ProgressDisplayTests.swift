@@ -235,7 +235,7 @@ import Testing
         #expect(objects[9]["images_failed"] as? Int == 3)
     }
 
-    /// The pace is that of what was drawn now.
+    /// The pace is that of this session.
     @Test func picturesFromBeforeCostNoTime() {
         #expect(
             RunMessage.text(for: .runFinished(written: 4, failed: 0, kept: 1, seconds: 9))

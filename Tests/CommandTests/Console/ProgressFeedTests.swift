@@ -7,7 +7,7 @@ import Runs
 import Synchronization
 import Testing
 
-/// The display's own thread: whoever reports never waits for a terminal.
+/// The display's own thread: reporting never waits for a terminal.
 @Suite struct ProgressFeedTests {
     /// Streams whose reader has gone for coffee until the gate opens.
     private final class SlowReader: Sendable {

@@ -4,7 +4,7 @@ import ArgumentParser
 import CommandSupport
 import Testing
 
-/// How a run that goes on computes.
+/// How a resumed run computes.
 @Suite struct ComputeOptionsRunTests {
     static let settled = [
         "precision": "f32", "backend": "auto", "instruction_set": "avx2", "merge": "none",

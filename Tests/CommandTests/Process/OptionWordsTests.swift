@@ -58,7 +58,7 @@ import Testing
         #expect(sample.rest == ["rest"])
     }
 
-    /// A forgotten value is told, not drawn.
+    /// A forgotten value is reported, not used as a prompt.
     @Test(arguments: [
         ["-p", "--steps", "5"], ["-p", "-q"], ["-o", "--quiet"], ["-p", "--stepz", "5"],
         ["-p", "--seed=5"], ["-n", "-b4"], ["-o", "-qs", "5"], ["-p"], ["-o", "--no-merge-attn"],
