@@ -44,8 +44,8 @@ extension Scenario {
     /// Whether any machine tells a lie of this kind.
     func hasLiar(_ lie: Lie) -> Bool { machines.contains { $0.lies.contains(lie) } }
 
-    /// More than a run among liars can take: honest ones sample everything, after the liars have done
-    /// so in vain, and every result is stored and decoded twice.
+    /// More than a run among liars can take: honest ones sample everything, after the liars have
+    /// done so in vain, and every result is stored and decoded twice.
     var honestLimit: Duration {
         let slowest = machines.map(\.stepTime).max() ?? .zero
         let steps = requests.reduce(0) { $0 + $1.inferenceStepCount }

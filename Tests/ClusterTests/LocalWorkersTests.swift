@@ -17,13 +17,13 @@ import Testing
     }
 
     @Test func portsAreReadAndInputEndsTheProcess() async throws {
-        let obituaries = Recorder<String>()
+        let exitReports = Recorder<String>()
         let workers = try await start(
             "echo listening on 127.0.0.1:12345; echo more; cat >/dev/null", count: 2
-        ) { obituaries.record($0) }
+        ) { exitReports.record($0) }
         #expect(workers.addresses == [WorkerAddress(host: "127.0.0.1", port: 12345)] * 2)
         await workers.stop()
-        #expect(obituaries.all.isEmpty)
+        #expect(exitReports.all.isEmpty)
     }
 
     @Test func anEarlyExitIsReportedWithItsLastOutput() async throws {
@@ -47,15 +47,15 @@ import Testing
     }
 
     @Test func laterDeathIsReportedOnce() async throws {
-        let obituaries = Recorder<String>()
+        let exitReports = Recorder<String>()
         let workers = try await start(
             "echo listening on 127.0.0.1:1; echo out of memory >&2; kill -9 $$"
-        ) { obituaries.record($0) }
-        let obituary = await obituaries.first { $0 }
-        #expect(obituary.contains("was ended by signal 9"))
-        #expect(obituary.contains("out of memory"))
+        ) { exitReports.record($0) }
+        let exitReport = await exitReports.first { $0 }
+        #expect(exitReport.contains("was ended by signal 9"))
+        #expect(exitReport.contains("out of memory"))
         await workers.stop()
-        #expect(obituaries.all.count == 1)
+        #expect(exitReports.all.count == 1)
     }
 
     @Test func silenceEndsWithAnError() async throws {
