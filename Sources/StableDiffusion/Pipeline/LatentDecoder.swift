@@ -65,6 +65,8 @@ package final class LatentDecoder {
         guard latents.channels == latentChannels else {
             throw LatentShapeError(found: latents.channels, expected: latentChannels)
         }
+        // TAESD's ReLU would make zeros of NaN.
+        guard latents.values.allSatisfy(\.isFinite) else { throw NonFinitePictureError() }
         let shape = TensorShape(
             height: latents.height, width: latents.width, channels: latents.channels)
         try prepare(for: shape)

@@ -94,19 +94,7 @@ extension ModelWithVAE: ModelSource {
             path: vaePath, fitting: "the shape that its other keys describe", vae.weights)
     }
 
-    /// The VAE is known by its file's digest; what the model's own configuration says of it stands
-    /// with the text encoder, as what a single file leaves open does.
     package func digestParts(of component: ModelComponent) throws -> [DigestPart] {
-        if component == .vae { return [.file(vaePath)] }
-        let parts = try model.digestParts(of: component)
-        guard component == .textEncoder else { return parts }
-        let shift = configuration.shiftFactor.map { "\($0)" } ?? "none"
-        return parts + [
-            .text(
-                """
-                vae \(configuration.scalingFactor) \(shift) \(configuration.normGroupCount) \
-                \(configuration.activationFunction)
-                """)
-        ]
+        component == .vae ? [.file(vaePath)] : try model.digestParts(of: component)
     }
 }

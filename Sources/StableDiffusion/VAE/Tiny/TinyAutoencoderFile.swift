@@ -19,7 +19,7 @@ struct TinyAutoencoderFile: Sendable {
     /// - Throws: `SafeTensorsError`, `SingleFileError`, `ConfigurationError`,
     ///   `TinyAutoencoderFileError`.
     init(path: String, noting files: ModelFileLedger) throws {
-        let tensors = try SingleFileModel.open(path, files)
+        let tensors = try SingleFileModel.open(path, files).tensors
         guard let layout = TinyAutoencoderLayout(keys: tensors.keys) else {
             throw TinyAutoencoderFileError(path: path, problem: .otherContent)
         }
