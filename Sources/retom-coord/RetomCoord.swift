@@ -86,8 +86,7 @@ struct RetomCoord: AsyncParsableCommand {
             warnings += pool.warnings
             if job.hasOpenImages {
                 warnings += try ModelWarnings.of(job.plan.requests, model: job.model.source)
-                warnings += try TruncationWarnings.of(
-                    job.plan.requests, model: job.model.source)
+                warnings += try TruncationWarnings.of(job.plan.requests, model: job.model.source)
             }
             for notice in try ModelNotices.of(job.model.source) { progress.report(.notice(notice)) }
             for warning in warnings { progress.report(.warning(warning)) }
