@@ -27,7 +27,7 @@ package struct ClusterTimeouts: Sendable {
     /// Maximum of that pause.
     package var reconnectMax: Duration = .seconds(10)
     /// Retry interval that a worker busy with one coordinator gives to another; the coordinator
-    /// does not retry sooner, whatever it is told.
+    /// does not retry sooner, whatever interval a worker gives.
     package var busyRetry: Duration = .seconds(1)
     /// How long a coordinator waits for workers that are busy with another coordinator.
     package var busyMax: Duration = .seconds(600)

@@ -11,7 +11,9 @@ package struct SHA256: ~Copyable {
 
     /// Starts with no bytes.
     package init() {
-        guard let context = EVP_MD_CTX_new() else { fatalError("no memory for a digest") }
+        guard let context = EVP_MD_CTX_new() else {
+            preconditionFailure("no memory for a digest")
+        }
         self.context = context
         Self.require(EVP_DigestInit_ex(context, EVP_sha256(), nil))
     }

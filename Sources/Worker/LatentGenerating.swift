@@ -12,8 +12,8 @@ package protocol LatentGenerating: Sendable {
     /// - Parameter checkpoint: saved by a run of an equal request under this kernel class.
     /// - Throws: `UnusableCheckpointError` for an invalid checkpoint: the image restarts without
     ///   it. Otherwise the error that makes the request impossible on every worker
-    ///   (`GenerationRequestError`, a size this U-Net cannot generate): the coordinator is told not
-    ///   to retry, with the error's description as reason. Throw `RetryableGenerationError` for
+    ///   (`GenerationRequestError`, a size this U-Net cannot generate): the coordinator must not
+    ///   retry it, and gets the error's description as reason. Throw `RetryableGenerationError` for
     ///   problems of this machine, and `NotUnderstoodError` for requests that a newer build may
     ///   support.
     func beginRun(

@@ -2,8 +2,8 @@
 
 /// A model whose pictures are made by the TAESD of a file of its own.
 package struct ModelWithTAESD: Sendable {
-    private let model: any ModelSource
-    private let taesdPath: String
+    package let model: any ModelSource
+    package let decoderPath: String
     private let taesd: TinyAutoencoderFile
 
     /// Opens the TAESD and compares its latents with the model's.
@@ -24,44 +24,16 @@ package struct ModelWithTAESD: Sendable {
                     modelChannels: channels, modelScale: scale))
         }
         self.model = model
-        taesdPath = path
+        decoderPath = path
     }
 }
 
-extension ModelWithTAESD: ModelSource {
-    package var path: String { model.path }
-    package var files: ModelFileLedger { model.files }
-    package var indexPath: String { model.indexPath }
-
-    package func index() throws -> ModelIndex? { try model.index() }
-
-    package func unetConfiguration() throws -> UNetConfiguration { try model.unetConfiguration() }
-
-    package func textEncoderConfiguration() throws -> TextEncoderConfiguration {
-        try model.textEncoderConfiguration()
-    }
+extension ModelWithTAESD: ModelWithOtherDecoder {
+    package var decoderWeights: ComponentWeights { taesd.weights }
 
     package func vaeConfiguration() throws -> VAEConfiguration { try model.vaeConfiguration() }
 
     package func autoencoderConfiguration() throws -> AutoencoderConfiguration {
         .tiny(taesd.configuration)
-    }
-
-    package func schedulerConfiguration() throws -> SchedulerConfiguration {
-        try model.schedulerConfiguration()
-    }
-
-    package func tokenizer() throws -> CLIPTokenizer { try model.tokenizer() }
-
-    package func configurationPath(of component: ModelComponent) throws -> String {
-        component == .vae ? taesdPath : try model.configurationPath(of: component)
-    }
-
-    package func weights(of component: ModelComponent) throws -> ComponentWeights {
-        component == .vae ? taesd.weights : try model.weights(of: component)
-    }
-
-    package func digestParts(of component: ModelComponent) throws -> [DigestPart] {
-        component == .vae ? [.file(taesdPath)] : try model.digestParts(of: component)
     }
 }

@@ -4,8 +4,8 @@ internal import SafeTensors
 
 /// A model whose VAE is replaced by one of a file of its own.
 package struct ModelWithVAE: Sendable {
-    private let model: any ModelSource
-    private let vaePath: String
+    package let model: any ModelSource
+    package let decoderPath: String
     private let vae: SingleFileVAE
     private let configuration: VAEConfiguration
 
@@ -53,7 +53,7 @@ package struct ModelWithVAE: Sendable {
         self.model = model
         self.vae = vae
         self.configuration = configuration
-        vaePath = path
+        decoderPath = path
     }
 
     private static func isForSDXL(_ path: String, _ metadata: [String: String]) -> Bool {
@@ -63,38 +63,11 @@ package struct ModelWithVAE: Sendable {
     }
 }
 
-extension ModelWithVAE: ModelSource {
-    package var path: String { model.path }
-    package var files: ModelFileLedger { model.files }
-    package var indexPath: String { model.indexPath }
-
-    package func index() throws -> ModelIndex? { try model.index() }
-
-    package func unetConfiguration() throws -> UNetConfiguration { try model.unetConfiguration() }
-
-    package func textEncoderConfiguration() throws -> TextEncoderConfiguration {
-        try model.textEncoderConfiguration()
+extension ModelWithVAE: ModelWithOtherDecoder {
+    package var decoderWeights: ComponentWeights {
+        ComponentWeights(
+            path: decoderPath, fitting: "the shape that its other keys describe", vae.weights)
     }
 
     package func vaeConfiguration() throws -> VAEConfiguration { configuration }
-
-    package func schedulerConfiguration() throws -> SchedulerConfiguration {
-        try model.schedulerConfiguration()
-    }
-
-    package func tokenizer() throws -> CLIPTokenizer { try model.tokenizer() }
-
-    package func configurationPath(of component: ModelComponent) throws -> String {
-        component == .vae ? vaePath : try model.configurationPath(of: component)
-    }
-
-    package func weights(of component: ModelComponent) throws -> ComponentWeights {
-        guard component == .vae else { return try model.weights(of: component) }
-        return ComponentWeights(
-            path: vaePath, fitting: "the shape that its other keys describe", vae.weights)
-    }
-
-    package func digestParts(of component: ModelComponent) throws -> [DigestPart] {
-        component == .vae ? [.file(vaePath)] : try model.digestParts(of: component)
-    }
 }
