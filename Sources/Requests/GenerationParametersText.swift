@@ -52,11 +52,7 @@ package struct GenerationParametersText: Sendable, Equatable {
         prompt = request.prompt
         negativePrompt = request.negativePrompt
         var fields = [
-            Field("Steps", String(request.inferenceStepCount)),
-            Field("Sampler", request.samplingMethod.displayName),
-            Field("CFG scale", GenerationParametersText.number(request.guidanceScale)),
             Field("Seed", String(request.seed)),
-            Field("Size", "\(request.width)x\(request.height)"),
             Field("Model hash", model.shortHash),
             Field("Model", model.name),
             // Without it readers assume noise from a GPU, and cannot make the picture again.
@@ -65,21 +61,9 @@ package struct GenerationParametersText: Sendable, Equatable {
         ]
         if let hash = model.shortVAEHash { fields.append(Field("VAE hash", hash)) }
         if let decoder = model.decoder { fields.append(Field("VAE Decoder", decoder)) }
-        if let schedule = request.sigmaSchedule.displayName {
-            fields.append(Field("Schedule type", schedule))
-        }
-        if let clipSkip = request.clipSkip, clipSkip > 1 {
-            fields.append(Field("Clip skip", String(clipSkip)))
-        }
-        if let eta = request.samplingMethod.traits.eta, request.eta > 0 || eta.standard > 0 {
-            fields.append(
-                Field(eta.displayName, GenerationParametersText.number(request.eta)))
-        }
+        fields += RequestSetting.all.flatMap { $0.fields(request) }
         if request.tokenMerging.isOn {
-            let merging = request.tokenMerging
-            let ratio = GenerationParametersText.number(Float(merging.ratio))
-            fields.append(Field("Token merging ratio", ratio))
-            fields.append(Field("Token merging method", mergeMethod(merging.method)))
+            fields.append(Field("Token merging method", mergeMethod(request.tokenMerging.method)))
         }
         self.fields = GenerationParametersText.ordered(fields + extra)
     }
@@ -110,11 +94,6 @@ package struct GenerationParametersText: Sendable, Equatable {
         return fields.enumerated().sorted { first, second in
             (place(first.element), first.offset) < (place(second.element), second.offset)
         }.map(\.element)
-    }
-
-    /// `7` rather than `7.0`, as A1111's own pictures have it.
-    private static func number(_ value: Float) -> String {
-        Int(exactly: value).map(String.init) ?? String(value)
     }
 
     /// A value in JSON's quotes when it contains what separates pairs.

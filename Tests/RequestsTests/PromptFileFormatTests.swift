@@ -56,7 +56,7 @@ import Testing
             """)
         #expect(file.entries.map(\.prompt) == ["a red house", "a blue\nboat", "[cat|dog]"])
         #expect(file.entries[1].seed == .fixed(.max))
-        #expect(file.entries[1].inferenceStepCount == 3)
+        #expect(file.entries[1].settings.inferenceStepCount == 3)
         #expect(file.entries.map(\.origin).last == "list.json, entry 3")
         #expect(try parse("[\"a\",\"b\"]").entries.map(\.prompt) == ["a", "b"])
         #expect(try parse("\u{FEFF}[{\"prompt\": \"a\"}]").entries.map(\.prompt) == ["a"])
@@ -70,7 +70,7 @@ import Testing
         ] {
             let entry = try #require(try parse(text).entries.first)
             #expect(entry.prompt == "a house")
-            #expect(entry.inferenceStepCount == 3)
+            #expect(entry.settings.inferenceStepCount == 3)
         }
     }
 

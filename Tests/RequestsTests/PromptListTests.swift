@@ -51,17 +51,17 @@ import Testing
             """
         let entry = try #require(try parse(line).first)
         var expected = PromptEntry(prompt: "a red house", origin: "list.txt:1")
-        expected.negativePrompt = "blur"
+        expected.settings.negativePrompt = "blur"
         expected.seed = .fixed(.max)
-        expected.inferenceStepCount = 30
-        expected.guidanceScale = 6.5
-        expected.width = 320
-        expected.height = 256
-        expected.samplingMethod = .eulerAncestral
-        expected.sigmaSchedule = .karras
+        expected.settings.inferenceStepCount = 30
+        expected.settings.guidanceScale = 6.5
+        expected.settings.width = 320
+        expected.settings.height = 256
+        expected.settings.samplingMethod = .eulerAncestral
+        expected.settings.sigmaSchedule = .karras
         expected.imageCount = 6
-        expected.clipSkip = 2
-        expected.eta = 0.25
+        expected.settings.clipSkip = 2
+        expected.settings.eta = 0.25
         #expect(entry == expected)
     }
 
@@ -71,9 +71,9 @@ import Testing
             """#
         let entry = try #require(try parse(line).first)
         #expect(entry.seed == .random)
-        #expect(entry.inferenceStepCount == 50)
-        #expect(entry.clipSkip == 2)
-        #expect(entry.samplingMethod == nil)
+        #expect(entry.settings.inferenceStepCount == 50)
+        #expect(entry.settings.clipSkip == 2)
+        #expect(entry.settings.samplingMethod == nil)
     }
 
     @Test func optionLinesAreSplitAsShlexDoes() throws {
@@ -82,20 +82,20 @@ import Testing
             """#
         let entry = try #require(try parse(line).first)
         #expect(entry.prompt == #"a "red" house"#)
-        #expect(entry.negativePrompt == "low quality")
-        #expect(entry.samplingMethod == .dpmPlusPlus2M)
-        #expect(entry.sigmaSchedule == .karras)
+        #expect(entry.settings.negativePrompt == "low quality")
+        #expect(entry.settings.samplingMethod == .dpmPlusPlus2M)
+        #expect(entry.settings.sigmaSchedule == .karras)
         #expect(entry.seed == .fixed(5))
         #expect(entry.imageCount == 2)
-        #expect(entry.height == 768)
+        #expect(entry.settings.height == 768)
     }
 
     @Test func unquotedPromptsGoOnToTheNextOption() throws {
         let entry = try #require(
             try parse("--prompt a red house --negative-prompt low quality --steps 5").first)
         #expect(entry.prompt == "a red house")
-        #expect(entry.negativePrompt == "low quality")
-        #expect(entry.inferenceStepCount == 5)
+        #expect(entry.settings.negativePrompt == "low quality")
+        #expect(entry.settings.inferenceStepCount == 5)
     }
 
     @Test func anExplicitScheduleWinsOverTheSamplersOldName() throws {

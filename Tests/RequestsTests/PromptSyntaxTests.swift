@@ -60,7 +60,7 @@ import Testing
         var entries = PromptList.entries(arguments: [
             "a (red:1.4) house", "plain", "a (b:2) BREAK c",
         ])
-        entries[1].negativePrompt = "((ugly))"
+        entries[1].settings.negativePrompt = "((ugly))"
         #expect(
             PromptSyntaxNotice.warning(entries, negativePrompt: "[a|b]") == """
                 treated as plain text: retom has no prompt weights, editing, wildcards or BREAK: \
@@ -80,7 +80,7 @@ import Testing
     @Test func whatNeedsFilesIsRefusedInEveryPrompt() {
         var generator = SystemRandomNumberGenerator()
         var entries = PromptList.entries(arguments: ["a <lora:x:1>", "b", "(c:1.2)"])
-        entries[1].negativePrompt = "embedding:bad"
+        entries[1].settings.negativePrompt = "embedding:bad"
         let settings = GenerationSettings(width: 64, height: 64)
         let error = #expect(throws: PromptListError.self) {
             try RequestPlan(
@@ -91,8 +91,8 @@ import Testing
         #expect(lines.count == 2)
         #expect(lines[0].hasPrefix("-p 1: <lora:x:1>: LoRAs and hypernetworks don't work here"))
         #expect(lines[1].hasPrefix("-p 2: embedding:bad: embeddings don't work here"))
-        let shared = GenerationSettings(
-            negativePrompt: "<hypernet:x:1>", width: 64, height: 64)
+        var shared = settings
+        shared.negativePrompt = "<hypernet:x:1>"
         #expect(throws: PromptListError.self) {
             try RequestPlan(
                 entries: [entries[2]], settings: shared, seed: .random, batchCount: 1,

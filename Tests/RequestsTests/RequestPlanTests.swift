@@ -7,9 +7,17 @@ import Testing
 import TokenMerging
 
 @Suite struct RequestPlanTests {
-    private let settings = GenerationSettings(
-        negativePrompt: "blur", width: 64, height: 32, inferenceStepCount: 7, guidanceScale: 3,
-        samplingMethod: .heun, sigmaSchedule: .karras, eta: 0, clipSkip: 2)
+    private let settings = {
+        var settings = GenerationSettings(width: 64, height: 32)
+        settings.negativePrompt = "blur"
+        settings.inferenceStepCount = 7
+        settings.guidanceScale = 3
+        settings.samplingMethod = .heun
+        settings.sigmaSchedule = .karras
+        settings.eta = 0
+        settings.clipSkip = 2
+        return settings
+    }()
 
     private func plan(
         _ entries: [PromptEntry], seed: SeedChoice = .fixed(42), batchCount: Int = 1
@@ -38,9 +46,9 @@ import TokenMerging
 
     @Test func settingsFillWhatPromptsLeaveOpen() throws {
         var entries = PromptList.entries(arguments: ["A", "B"])
-        entries[1].negativePrompt = ""
-        entries[1].width = 128
-        entries[1].samplingMethod = .ddim
+        entries[1].settings.negativePrompt = ""
+        entries[1].settings.width = 128
+        entries[1].settings.samplingMethod = .ddim
         let plan = try plan(entries)
         #expect(
             plan.requests[0]
@@ -57,10 +65,10 @@ import TokenMerging
     /// η is the prompt's, the run's, or the sampler's own, in this order.
     @Test func etaFollowsTheSamplerUnlessGiven() throws {
         var entries = PromptList.entries(arguments: ["A", "B", "C"])
-        entries[0].samplingMethod = .tcd
-        entries[1].samplingMethod = .tcd
-        entries[1].eta = 0
-        entries[2].samplingMethod = .ddim
+        entries[0].settings.samplingMethod = .tcd
+        entries[1].settings.samplingMethod = .tcd
+        entries[1].settings.eta = 0
+        entries[2].settings.samplingMethod = .ddim
         func etas(_ eta: Float?) -> [Float] {
             var settings = settings
             settings.eta = eta
@@ -115,8 +123,8 @@ import TokenMerging
 
     @Test func everyUndrawablePromptIsReported() {
         var entries = PromptList.entries(arguments: ["A", "B", "C", "D"])
-        entries[0].inferenceStepCount = 0
-        entries[2].width = 5
+        entries[0].settings.inferenceStepCount = 0
+        entries[2].settings.width = 5
         entries[3].seed = .fixed(.max)
         entries[3].imageCount = 2
         do {

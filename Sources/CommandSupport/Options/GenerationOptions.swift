@@ -114,18 +114,21 @@ package struct GenerationOptions: ParsableArguments {
         defaultWidth: Int, defaultHeight: Int, recipe: ModelRecipe,
         tokenMerging: TokenMergeConfiguration
     ) -> GenerationSettings {
+        var settings = GenerationSettings(
+            width: width ?? defaultWidth, height: height ?? defaultHeight)
+        settings.negativePrompt = negativePrompt
+        settings.inferenceStepCount = steps ?? recipe.inferenceStepCount
+        settings.guidanceScale = cfgScale ?? recipe.guidanceScale
         let sampler = samplingMethod.flatMap { SamplerName($0) }
+        settings.samplingMethod = sampler?.samplingMethod ?? recipe.samplingMethod
+        // A schedule that is part of the sampler's name ("DPM++ 2M Karras") counts where no other
+        // was asked for.
         let schedule = SamplerName.sigmaSchedule(scheduler) ?? .modelDefault
-        return GenerationSettings(
-            negativePrompt: negativePrompt, width: width ?? defaultWidth,
-            height: height ?? defaultHeight,
-            inferenceStepCount: steps ?? recipe.inferenceStepCount,
-            guidanceScale: cfgScale ?? recipe.guidanceScale,
-            samplingMethod: sampler?.samplingMethod ?? recipe.samplingMethod,
-            // A schedule that is part of the sampler's name ("DPM++ 2M Karras") counts where no
-            // other was asked for.
-            sigmaSchedule: schedule == .modelDefault
-                ? sampler?.sigmaSchedule ?? .modelDefault : schedule,
-            eta: eta, clipSkip: clipSkip, tokenMerging: tokenMerging)
+        settings.sigmaSchedule =
+            schedule == .modelDefault ? sampler?.sigmaSchedule ?? .modelDefault : schedule
+        settings.eta = eta
+        settings.clipSkip = clipSkip
+        settings.tokenMerging = tokenMerging
+        return settings
     }
 }

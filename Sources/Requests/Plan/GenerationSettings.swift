@@ -2,45 +2,82 @@
 
 package import GenerationTypes
 
-/// What a run's pictures share unless a prompt says otherwise.
+/// What a run, or one of its prompts, asks for; `nil` leaves a setting open.
 package struct GenerationSettings: Sendable, Equatable {
     /// What pictures must not show.
-    package var negativePrompt: String
+    package var negativePrompt: String?
     /// Picture width in pixels.
-    package var width: Int
+    package var width: Int?
     /// Picture height in pixels.
-    package var height: Int
+    package var height: Int?
     /// Denoising steps.
-    package var inferenceStepCount: Int
+    package var inferenceStepCount: Int?
     /// Classifier-free guidance scale.
-    package var guidanceScale: Float
+    package var guidanceScale: Float?
     /// The solver.
-    package var samplingMethod: SamplingMethod
+    package var samplingMethod: SamplingMethod?
     /// How noise levels are spaced.
-    package var sigmaSchedule: SigmaSchedule
-    /// η; `nil` means the sampler's own.
+    package var sigmaSchedule: SigmaSchedule?
+    /// Share of fresh noise; open, it is the sampler's own.
     package var eta: Float?
     /// Text encoder layers left out, as A1111 counts.
     package var clipSkip: Int?
     /// Which tokens merge.
-    package var tokenMerging: TokenMergeConfiguration
+    package var tokenMerging: TokenMergeConfiguration?
+    /// The same with another ratio.
+    package var tokenMergingRatio: Double?
 
-    /// Makes settings; all but the size default to `GenerationRequest`'s defaults.
-    package init(
-        negativePrompt: String = "", width: Int, height: Int, inferenceStepCount: Int = 25,
-        guidanceScale: Float = 7.5, samplingMethod: SamplingMethod = .ddim,
-        sigmaSchedule: SigmaSchedule = .modelDefault, eta: Float? = nil, clipSkip: Int? = nil,
-        tokenMerging: TokenMergeConfiguration = TokenMergeConfiguration()
-    ) {
-        self.negativePrompt = negativePrompt
+    /// Makes settings that leave everything open.
+    package init() {}
+
+    /// Makes settings that decide the size.
+    package init(width: Int, height: Int) {
         self.width = width
         self.height = height
-        self.inferenceStepCount = inferenceStepCount
-        self.guidanceScale = guidanceScale
-        self.samplingMethod = samplingMethod
-        self.sigmaSchedule = sigmaSchedule
-        self.eta = eta
-        self.clipSkip = clipSkip
-        self.tokenMerging = tokenMerging
+    }
+
+    /// These settings; what they leave open is as in others.
+    package func filled(from others: GenerationSettings) -> GenerationSettings {
+        var result = others
+        func fill<Value>(_ setting: WritableKeyPath<GenerationSettings, Value?>) {
+            if let own = self[keyPath: setting] { result[keyPath: setting] = own }
+        }
+        fill(\.negativePrompt)
+        fill(\.width)
+        fill(\.height)
+        fill(\.inferenceStepCount)
+        fill(\.guidanceScale)
+        fill(\.samplingMethod)
+        fill(\.sigmaSchedule)
+        fill(\.eta)
+        fill(\.clipSkip)
+        fill(\.tokenMerging)
+        fill(\.tokenMergingRatio)
+        return result
+    }
+
+    /// The request of one image; what is still open has `GenerationRequest`'s default.
+    ///
+    /// - Precondition: the size is decided.
+    package func request(prompt: String, seed: UInt64) -> GenerationRequest {
+        guard let width, let height else { preconditionFailure("a request without a size") }
+        var request = GenerationRequest(
+            prompt: prompt, seed: seed, width: width, height: height,
+            samplingMethod: samplingMethod ?? .ddim, eta: eta, clipSkip: clipSkip)
+        if let negativePrompt { request.negativePrompt = negativePrompt }
+        if let inferenceStepCount { request.inferenceStepCount = inferenceStepCount }
+        if let guidanceScale { request.guidanceScale = guidanceScale }
+        if let sigmaSchedule { request.sigmaSchedule = sigmaSchedule }
+        if let tokenMerging { request.tokenMerging = tokenMerging }
+        if let tokenMergingRatio { request.tokenMerging.setRatio(tokenMergingRatio) }
+        return request
+    }
+}
+
+extension TokenMergeConfiguration {
+    /// A ratio alone changes what is on, or switches the default on.
+    fileprivate mutating func setRatio(_ ratio: Double) {
+        if !isOn, ratio > 0 { self = TokenMergeConfiguration() }
+        self.ratio = ratio
     }
 }

@@ -4,14 +4,6 @@
 ///
 /// A dialect says which keys without an effect here are ignored and which are refused.
 package struct PromptDialect: Sendable {
-    /// Keys that decide how a picture looks.
-    static let known: Set<String> = [
-        "prompt", "negative_prompt", "seed", "steps", "num_inference_steps", "cfg_scale",
-        "guidance_scale", "width", "height", "sampler_name", "sampler_index", "sampling_method",
-        "scheduler", "batch_size", "n_iter", "batch_count", "clip_skip", "eta",
-        "override_settings", "token_merging", "token_merging_ratio",
-    ]
-
     /// Keys that are ignored: they say where pictures go, not what they show.
     private let ignored: Set<String>
     /// Keys that are refused unless their value asks for nothing.
@@ -41,7 +33,7 @@ package struct PromptDialect: Sendable {
             "alwayson_scripts", "sd_model",
         ])
 
-    /// Judges a key that is not in `known`.
+    /// Judges a key that decides nothing about a picture here.
     func verdict(on key: String, _ value: JSONValue) -> Verdict {
         // Settings of the second pass of hires fix, which `enable_hr` switches on.
         if ignored.contains(key) || key.hasPrefix("hr_") { return .ignored }

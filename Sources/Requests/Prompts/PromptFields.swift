@@ -31,7 +31,7 @@ struct PromptFields {
 
     /// Whether a word is an option of a prompt line.
     static func isOption(_ word: String) -> Bool {
-        word.hasPrefix("--") && PromptDialect.known.contains(key(of: word.dropFirst(2)))
+        word.hasPrefix("--") && table[key(of: word.dropFirst(2))] != nil
     }
 
     private static func key(of name: some StringProtocol) -> String {
@@ -57,29 +57,49 @@ struct PromptFields {
     mutating func set(_ name: String, to value: JSONValue) {
         let key = PromptFields.key(of: name)
         // A1111 writes null for what the caller left open.
-        if value == .null, PromptDialect.known.contains(key) { return }
-        switch key {
-        case "prompt":
-            hasPrompt = true
-            if let text = text(key, value) { entry.prompt = text }
-        case "negative_prompt": entry.negativePrompt = text(key, value)
-        case "seed": setSeed(value)
-        case "steps", "num_inference_steps": entry.inferenceStepCount = integer(key, value)
-        case "cfg_scale", "guidance_scale": entry.guidanceScale = number(key, value)
-        case "width": entry.width = integer(key, value)
-        case "height": entry.height = integer(key, value)
-        case "sampler_name", "sampler_index", "sampling_method": setSampler(key, value)
-        case "scheduler": setSchedule(value)
-        case "batch_size": batchSize = integer(key, value, from: 1)
-        case "n_iter", "batch_count": iterationCount = integer(key, value, from: 1)
-        case "clip_skip", "CLIP_stop_at_last_layers": entry.clipSkip = integer(key, value)
-        case "eta": entry.eta = number(key, value)
-        case "token_merging_ratio": entry.tokenMergingRatio = number(key, value).map(Double.init)
-        case "token_merging": setTokenMerging(value)
-        case "override_settings": setOverrides(value)
-        default: setOther(name, key, value)
+        if value == .null, PromptFields.table[key] != nil { return }
+        if let field = PromptFields.table[key] {
+            field(&self, key, value)
+        } else {
+            setOther(name, key, value)
         }
     }
+
+    /// Keys that decide how a picture looks.
+    static var known: some Sequence<String> { table.keys }
+
+    private typealias Field = @Sendable (inout PromptFields, _ key: String, JSONValue) -> Void
+
+    private static let table: [String: Field] = [
+        "prompt": { fields, key, value in
+            fields.hasPrompt = true
+            if let text = fields.text(key, value) { fields.entry.prompt = text }
+        },
+        "negative_prompt": { $0.entry.settings.negativePrompt = $0.text($1, $2) },
+        "seed": { fields, _, value in fields.setSeed(value) },
+        "steps": { $0.entry.settings.inferenceStepCount = $0.integer($1, $2) },
+        "num_inference_steps": { $0.entry.settings.inferenceStepCount = $0.integer($1, $2) },
+        "cfg_scale": { $0.entry.settings.guidanceScale = $0.number($1, $2) },
+        "guidance_scale": { $0.entry.settings.guidanceScale = $0.number($1, $2) },
+        "width": { $0.entry.settings.width = $0.integer($1, $2) },
+        "height": { $0.entry.settings.height = $0.integer($1, $2) },
+        "sampler_name": { $0.setSampler($1, $2) },
+        "sampler_index": { $0.setSampler($1, $2) },
+        "sampling_method": { $0.setSampler($1, $2) },
+        "scheduler": { fields, _, value in fields.setSchedule(value) },
+        "batch_size": { $0.batchSize = $0.integer($1, $2, from: 1) },
+        "n_iter": { $0.iterationCount = $0.integer($1, $2, from: 1) },
+        "batch_count": { $0.iterationCount = $0.integer($1, $2, from: 1) },
+        "clip_skip": { $0.entry.settings.clipSkip = $0.integer($1, $2) },
+        // As `override_settings` has it.
+        "CLIP_stop_at_last_layers": { $0.entry.settings.clipSkip = $0.integer($1, $2) },
+        "eta": { $0.entry.settings.eta = $0.number($1, $2) },
+        "token_merging_ratio": {
+            $0.entry.settings.tokenMergingRatio = $0.number($1, $2).map(Double.init)
+        },
+        "token_merging": { fields, _, value in fields.setTokenMerging(value) },
+        "override_settings": { fields, _, value in fields.setOverrides(value) },
+    ]
 
     private mutating func setSeed(_ value: JSONValue) {
         if let text = value.scalarText, let seed = SeedChoice(text) {
@@ -95,9 +115,9 @@ struct PromptFields {
             report("no sampler '\(name)'; choose from \(SamplerName.samplerChoices)")
             return
         }
-        entry.samplingMethod = sampler.samplingMethod
+        entry.settings.samplingMethod = sampler.samplingMethod
         // An explicit scheduler, before or after, says more than the sampler's old name.
-        entry.sigmaSchedule = entry.sigmaSchedule ?? sampler.sigmaSchedule
+        entry.settings.sigmaSchedule = entry.settings.sigmaSchedule ?? sampler.sigmaSchedule
     }
 
     private mutating func setSchedule(_ value: JSONValue) {
@@ -106,7 +126,7 @@ struct PromptFields {
             report("no scheduler '\(name)'; choose from \(SamplerName.scheduleChoices)")
             return
         }
-        entry.sigmaSchedule = schedule
+        entry.settings.sigmaSchedule = schedule
     }
 
     private mutating func setOverrides(_ value: JSONValue) {
@@ -133,7 +153,7 @@ struct PromptFields {
         }
         do {
             let data = try JSONEncoder().encode(value)
-            entry.tokenMerging = try JSONDecoder().decode(TokenMergeConfiguration.self, from: data)
+            entry.settings.tokenMerging = try JSONDecoder().decode(TokenMergeConfiguration.self, from: data)
         } catch let error as TokenMergeConfigurationError {
             report("token_merging: \(error)")
         } catch {
@@ -146,7 +166,7 @@ struct PromptFields {
         switch dialect.verdict(on: key, value) {
         case .ignored: break
         case .refused: report("'\(name)' is not supported; leave it out")
-        case .unknown: reportUnknown(name, key, among: PromptDialect.known)
+        case .unknown: reportUnknown(name, key, among: PromptFields.known)
         }
     }
 

@@ -27,7 +27,7 @@ package enum PromptSyntaxNotice {
         look(at: negativePrompt, "--negative-prompt")
         for entry in entries {
             look(at: entry.prompt, entry.origin)
-            if let text = entry.negativePrompt {
+            if let text = entry.settings.negativePrompt {
                 look(at: text, "the negative prompt of \(entry.origin)")
             }
         }

@@ -67,18 +67,21 @@ final class DenoisingBuffers {
         }
     }
 
-    /// Reorders the outputs into `prediction`, with classifier-free guidance if there are two:
-    /// ε = ε_uncond + s · (ε_text − ε_uncond).
-    func combine(guidanceScale: Float) {
+    /// Reorders the outputs into `prediction`, guided if there are two.
+    func combine(_ guidance: ClassifierFreeGuidance) {
+        if halves.count == 2 {
+            guidance.combine(uncond: halves[0], text: halves[1], into: prediction)
+        } else {
+            fillPrediction()
+        }
+    }
+
+    private func fillPrediction() {
         let pixels = grid.tokenCount
-        let first = halves[0].floats
-        let second = halves[halves.count - 1].floats
+        let output = halves[0].floats
         for channel in 0..<grid.channels {
             for pixel in 0..<pixels {
-                let source = pixel * grid.channels + channel
-                let base = first[source]
-                prediction[channel * pixels + pixel] =
-                    halves.count == 1 ? base : base + guidanceScale * (second[source] - base)
+                prediction[channel * pixels + pixel] = output[pixel * grid.channels + channel]
             }
         }
     }

@@ -14,6 +14,7 @@ package final class DenoisingRun {
     /// U-Net calls made by another run, from whose checkpoint this one resumed.
     package private(set) var resumedCallIndex = 0
     private let request: GenerationRequest
+    private let guidance: ClassifierFreeGuidance
     private let unet: UNet2DConditionModel
     private let lanes: PlannedLanes
     /// One per pass.
@@ -33,6 +34,7 @@ package final class DenoisingRun {
         grid: TensorShape, scheduler: any NoiseScheduler, merging: TokenMergeRun?
     ) throws {
         self.request = request
+        guidance = ClassifierFreeGuidance(request)
         self.lanes = lanes
         self.scheduler = scheduler
         self.merging = merging
@@ -54,11 +56,11 @@ package final class DenoisingRun {
         let passes = lanes.passes(merging: merging)
         let texts =
             passes.passCount == states.count ? states : [try joined(states, lane: first)]
-        let guidance = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
-            try Self.guidance(request.guidanceScale, channels: $0)
+        let scaleInput = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
+            try Self.scaleInput(request.guidanceScale, channels: $0)
         }
         conditioning = try texts.map {
-            try pipeline.unet.prepare(text: $0, guidance: guidance, lane: first)
+            try pipeline.unet.prepare(text: $0, guidance: scaleInput, lane: first)
         }
         textEncodingSeconds = wasCached ? 0 : (clock.now - start).seconds
         buffers = try DenoisingBuffers(grid: grid, passes: passes)
@@ -71,7 +73,7 @@ package final class DenoisingRun {
     }
 
     /// The guidance scale as an input, `[1, 1, 1, channels]`, f32.
-    private static func guidance(_ scale: Float, channels: Int) throws -> Tensor {
+    private static func scaleInput(_ scale: Float, channels: Int) throws -> Tensor {
         let tensor = try Tensor(allocating: TensorShape(tokens: 1, channels: channels))
         for (index, value) in guidanceScaleEmbedding(scale - 1, dimension: channels).enumerated() {
             tensor.floats[index] = value
@@ -101,7 +103,7 @@ package final class DenoisingRun {
         if buffers.halves.count == 2 {
             merging?.end(uncond: buffers.halves[0], text: buffers.halves[1])
         }
-        buffers.combine(guidanceScale: request.guidanceScale)
+        buffers.combine(guidance)
         scheduler.step(
             modelOutput: UnsafeBufferPointer(buffers.prediction), at: callIndex,
             sample: buffers.latents, noise: &noise.sampling)

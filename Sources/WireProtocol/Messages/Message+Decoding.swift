@@ -45,7 +45,7 @@ extension Message {
 }
 
 extension ByteReader {
-    fileprivate mutating func readLease(_ item: UInt32) throws(WireError) -> Lease {
+    mutating func readLease(_ item: UInt32) throws(WireError) -> Lease {
         let attempt = try read(UInt16.self, "attempt", in: 1...WireLimits.attemptMax)
         try readZeros(6, "lease")
         let lease = Lease(item: item, attempt: attempt, token: try read(UInt64.self, "token"))
@@ -88,36 +88,6 @@ extension ByteReader {
             kernelClass: try readShortText("kernel class", max: max), coreCount: coreCount,
             memoryByteCount: memory, model: model, credits: credits,
             payloadByteCountMax: payloadMax, protocolMinor: minor)
-    }
-
-    fileprivate mutating func readRequest() throws(WireError) -> GenerationRequest {
-        let seed = try read(UInt64.self, "seed")
-        let width = Int(try read(UInt32.self, "width"))
-        let height = Int(try read(UInt32.self, "height"))
-        let stepCount = Int(try read(UInt32.self, "steps"))
-        let guidanceScale = try readFloat("guidance scale")
-        let eta = try readFloat("eta")
-        let methodByte = try read(UInt8.self, "sampling method")
-        guard let method = SamplingMethod(wireNumber: methodByte) else {
-            throw unknown("sampling method", "\(methodByte)")
-        }
-        let scheduleByte = try read(UInt8.self, "sigma schedule")
-        guard let schedule = SigmaSchedule(wireNumber: scheduleByte) else {
-            throw unknown("sigma schedule", "\(scheduleByte)")
-        }
-        let clipSkip = Int(try read(UInt8.self, "clip skip"))
-        let layout = try read(UInt8.self, "request layout")
-        guard layout == 0 else { throw unknown("request layout", "\(layout)") }
-        let promptMax = GenerationLimits.promptByteCountMax
-        // Sizes and counts are not validated here: the worker answers a bad request with TERM and a
-        // reason, which is better than dropping the connection with everything that runs on it.
-        return GenerationRequest(
-            prompt: try readText("prompt", max: promptMax),
-            negativePrompt: try readText("negative prompt", max: promptMax), seed: seed,
-            width: width, height: height, inferenceStepCount: stepCount,
-            guidanceScale: guidanceScale, samplingMethod: method, sigmaSchedule: schedule,
-            eta: eta, clipSkip: clipSkip == 0 ? nil : clipSkip,
-            tokenMerging: try readTokenMerging())
     }
 
     fileprivate mutating func readPreparation() throws(WireError) -> Preparation {
@@ -165,37 +135,5 @@ extension ByteReader {
         }
         return ProgressReport(
             lease: lease, step: step, stepCount: stepCount, seconds: try readSeconds("seconds"))
-    }
-
-    fileprivate mutating func readResult(_ item: UInt32) throws(WireError) -> LatentResult {
-        let lease = try readLease(item)
-        let sides = 1...WireLimits.latentSideMax
-        let channels = try read(
-            UInt32.self, "channels", in: 1...WireLimits.latentChannelCountMax)
-        let height = try read(UInt32.self, "height", in: sides)
-        let width = try read(UInt32.self, "width", in: sides)
-        let stepMax = 2 * GenerationLimits.inferenceStepCountMax
-        let resumedStep = try read(UInt32.self, "resumed step", in: 0...stepMax)
-        let timings = GenerationTimings(
-            textEncodingSeconds: try readSeconds("text encoding seconds"),
-            samplingSeconds: try readSeconds("sampling seconds"))
-        var merging = TokenMergeStatistics()
-        let countMax = Int(Int64.max)
-        merging.computedPlanCount = Int(try read(UInt32.self, "plans computed"))
-        merging.reusedPlanCount = Int(try read(UInt32.self, "plans reused"))
-        merging.tokenCountBefore = try read(UInt64.self, "tokens before", in: 0...countMax)
-        merging.tokenCountAfter = try read(UInt64.self, "tokens after", in: 0...countMax)
-        merging.byteCount = try read(UInt64.self, "plan bytes", in: 0...countMax)
-        merging.scratchByteCount = try read(UInt64.self, "scratch bytes", in: 0...countMax)
-        let digest = try readBytes(32, "SHA-256")
-        let planes = try readBytes(channels * height * width * 4, "latents")
-        let latents = GeneratedLatents(
-            channels: channels, height: height, width: width, values: BytePlanes.unshuffle(planes))
-        guard latents.sha256 == digest else { throw .digestMismatch(item: item) }
-        return LatentResult(
-            lease: lease,
-            sampled: SampledImage(
-                latents: latents, sha256: digest, timings: timings, tokenMerging: merging,
-                resumedStep: resumedStep))
     }
 }

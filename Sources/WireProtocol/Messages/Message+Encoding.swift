@@ -69,7 +69,7 @@ extension Message {
 }
 
 extension ByteWriter {
-    fileprivate mutating func write(_ lease: Lease) {
+    mutating func write(_ lease: Lease) {
         write(UInt16(lease.attempt))
         writeZeros(6)
         write(lease.token)
@@ -99,23 +99,6 @@ extension ByteWriter {
         }
     }
 
-    fileprivate mutating func write(_ request: GenerationRequest) {
-        write(request.seed)
-        write(UInt32(request.width))
-        write(UInt32(request.height))
-        write(UInt32(request.inferenceStepCount))
-        write(request.guidanceScale)
-        write(request.eta)
-        write(request.samplingMethod.traits.wireNumber)
-        write(request.sigmaSchedule.traits.wireNumber)
-        write(UInt8(request.clipSkip ?? 0))
-        // The layout: the lowest that can represent the whole request.
-        write(UInt8(0))
-        writeText(request.prompt)
-        writeText(request.negativePrompt)
-        write(request.tokenMerging)
-    }
-
     fileprivate mutating func write(_ preparation: Preparation) {
         write(UInt32(clamping: preparation.checkpointInterval))
         write(UInt8(preparation.checkpoint == nil ? 0 : 1))
@@ -137,25 +120,5 @@ extension ByteWriter {
         writeShortText(checkpoint.kernelClass, max: WireLimits.nameByteCountMax)
         write(UInt32(clamping: checkpoint.bytes.count))
         write(BytePlanes.shuffle(checkpoint.bytes))
-    }
-
-    fileprivate mutating func write(_ result: LatentResult) {
-        let facts = result.sampled.facts
-        write(result.lease)
-        write(UInt32(facts.channels))
-        write(UInt32(facts.height))
-        write(UInt32(facts.width))
-        write(UInt32(clamping: facts.resumedStep))
-        write(facts.timings.textEncodingSeconds)
-        write(facts.timings.samplingSeconds)
-        let merging = facts.tokenMerging
-        write(UInt32(clamping: merging.computedPlanCount))
-        write(UInt32(clamping: merging.reusedPlanCount))
-        write(UInt64(clamping: merging.tokenCountBefore))
-        write(UInt64(clamping: merging.tokenCountAfter))
-        write(UInt64(clamping: merging.byteCount))
-        write(UInt64(clamping: merging.scratchByteCount))
-        write(facts.sha256)
-        write(BytePlanes.shuffle(result.latents.values))
     }
 }
