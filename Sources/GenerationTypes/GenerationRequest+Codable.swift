@@ -11,6 +11,7 @@ extension GenerationRequest: Codable {
         case prompt, seed, width, height, steps, scheduler, eta
         case negativePrompt = "negative_prompt"
         case cfgScale = "cfg_scale"
+        case guidanceRescale = "guidance_rescale"
         case samplerName = "sampler_name"
         case clipSkip = "clip_skip"
         case tokenMerging = "token_merging"
@@ -33,13 +34,15 @@ extension GenerationRequest: Codable {
         try values.read(.negativePrompt, into: &negativePrompt)
         try values.read(.steps, into: &inferenceStepCount)
         try values.read(.cfgScale, into: &guidanceScale)
+        try values.read(.guidanceRescale, into: &guidanceRescale)
         try values.read(.scheduler, into: &sigmaSchedule)
         try values.read(.eta, into: &eta)
         clipSkip = try values.decodeIfPresent(Int.self, forKey: .clipSkip)
         try values.read(.tokenMerging, into: &tokenMerging)
     }
 
-    /// Writes every value in force; a clip skip that follows the model stays out.
+    /// Writes every value in force; a clip skip that follows the model and a guidance that is not
+    /// rescaled stay out.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: Key.self)
         try values.encode(prompt, forKey: .prompt)
@@ -49,6 +52,7 @@ extension GenerationRequest: Codable {
         try values.encode(height, forKey: .height)
         try values.encode(inferenceStepCount, forKey: .steps)
         try values.encode(guidanceScale, forKey: .cfgScale)
+        if guidanceRescale != 0 { try values.encode(guidanceRescale, forKey: .guidanceRescale) }
         try values.encode(samplingMethod, forKey: .samplerName)
         try values.encode(sigmaSchedule, forKey: .scheduler)
         try values.encode(eta, forKey: .eta)

@@ -6,6 +6,7 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
     case sizeOutOfRange(width: Int, height: Int)
     case stepCountOutOfRange(Int)
     case guidanceScaleOutOfRange(Float)
+    case guidanceRescaleOutOfRange(Float)
     case etaOutOfRange(Float)
     case clipSkipOutOfRange(Int)
     case tokenMerging(TokenMergeConfigurationError)
@@ -30,6 +31,8 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
             a guidance scale of \(scale): choose from 0 to \(GenerationLimits.guidanceScaleMax) \
             with --cfg-scale
             """
+        case .guidanceRescaleOutOfRange(let rescale):
+            "a guidance rescale of \(rescale): choose from 0 to 1 with --guidance-rescale"
         case .etaOutOfRange(let eta): "an eta of \(eta): choose from 0 to 1 with --eta"
         case .clipSkipOutOfRange(let skip):
             "a clip skip of \(skip): choose from 1 to 12 with --clip-skip"
@@ -54,6 +57,9 @@ extension GenerationRequest {
         }
         guard guidanceScale >= 0, guidanceScale <= GenerationLimits.guidanceScaleMax else {
             throw .guidanceScaleOutOfRange(guidanceScale)
+        }
+        guard guidanceRescale >= 0, guidanceRescale <= 1 else {
+            throw .guidanceRescaleOutOfRange(guidanceRescale)
         }
         guard eta >= 0, eta <= 1 else { throw .etaOutOfRange(eta) }
         if let clipSkip, !(1...12).contains(clipSkip) { throw .clipSkipOutOfRange(clipSkip) }

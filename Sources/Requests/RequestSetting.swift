@@ -31,6 +31,14 @@ package struct RequestSetting: Sendable {
             fields: { [.init("CFG scale", number($0.guidanceScale))] },
             phrase: { "CFG \(number($0.guidanceScale))" }),
         RequestSetting(
+            // The key of A1111's extension for it.
+            fields: {
+                $0.guidanceRescale == 0 ? [] : [.init("CFG Rescale", number($0.guidanceRescale))]
+            },
+            phrase: {
+                $0.guidanceRescale == 0 ? nil : "CFG rescale \(number($0.guidanceRescale))"
+            }),
+        RequestSetting(
             fields: { request in
                 guard let eta = request.samplingMethod.traits.eta,
                     request.eta > 0 || eta.standard > 0

@@ -50,11 +50,16 @@ struct PipelineParityTests {
             Bundle.module.path(forResource: "Goldens/pipeline", ofType: "safetensors"))
         let goldens = try SafeTensorsFile(path: path)
         let pipeline = try Self.pipeline(backend)
-        var cases = SamplingMethod.allCases.map { ($0.rawValue, $0, SigmaSchedule.modelDefault) }
-        cases.append(("dpm++2m/karras", .dpmPlusPlus2M, .karras))
-        for (name, method, schedule) in cases {
+        var cases = SamplingMethod.allCases.map {
+            ($0.rawValue, Self.request($0, .modelDefault))
+        }
+        cases.append(("dpm++2m/karras", Self.request(.dpmPlusPlus2M, .karras)))
+        var rescaled = Self.request(.ddim, .modelDefault)
+        rescaled.guidanceRescale = 0.7
+        cases.append(("ddim/rescaled", rescaled))
+        for (name, request) in cases {
             let expected = try #require(goldens[name], "no golden for \(name)").floats()
-            let found = try Self.latents(Self.request(method, schedule), pipeline).values
+            let found = try Self.latents(request, pipeline).values
             let distance = relativeL2(found, expected)
             #expect(distance <= Self.latentsDistanceMax, "\(name): \(distance)")
         }

@@ -70,6 +70,13 @@ import TokenMerging
                 """)
     }
 
+    @Test func aRescaledGuidanceIsWritten() {
+        var request = GenerationRequest(prompt: "a", seed: 1, width: 64, height: 64)
+        #expect(text(request)["CFG Rescale"] == nil)
+        request.guidanceRescale = 0.7
+        #expect(text(request)["CFG Rescale"] == "0.7")
+    }
+
     @Test func etaIsWrittenForSamplersThatReadIt() {
         var request = GenerationRequest(prompt: "a", seed: 1, width: 64, height: 64, eta: 0.5)
         #expect(text(request)["Eta DDIM"] == "0.5")

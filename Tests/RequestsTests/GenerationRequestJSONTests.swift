@@ -35,7 +35,16 @@ import Testing
         return try String(contentsOf: url, encoding: .utf8)
     }
 
-    @Test(arguments: [("request.json", usual), ("request-unusual.json", unusual)])
+    /// As above, with the settings that the first versions did not have.
+    private static let later: GenerationRequest = {
+        var request = unusual
+        request.guidanceRescale = 0.7
+        return request
+    }()
+
+    @Test(arguments: [
+        ("request.json", usual), ("request-unusual.json", unusual), ("request-later.json", later),
+    ])
     func theBytesStay(_ name: String, _ request: GenerationRequest) throws {
         let golden = try Self.golden(name)
         #expect(request.json + "\n" == golden)

@@ -47,7 +47,7 @@ import Testing
             {"prompt": "a red house", "negative_prompt": "blur", "seed": 18446744073709551615, \
             "steps": 30, "cfg_scale": 6.5, "width": 320, "height": 256, "sampler_name": \
             "Euler a", "scheduler": "karras", "batch_size": 2, "n_iter": 3, "clip_skip": 2, \
-            "eta": 0.25}
+            "eta": 0.25, "guidance_rescale": 0.5}
             """
         let entry = try #require(try parse(line).first)
         var expected = PromptEntry(prompt: "a red house", origin: "list.txt:1")
@@ -62,6 +62,7 @@ import Testing
         expected.imageCount = 6
         expected.settings.clipSkip = 2
         expected.settings.eta = 0.25
+        expected.settings.guidanceRescale = 0.5
         #expect(entry == expected)
     }
 
@@ -103,7 +104,7 @@ import Testing
             --prompt a --sampler_name "DPM++ 2M Karras" --scheduler exponential
             --prompt a --scheduler exponential --sampler_name "DPM++ 2M Karras"
             """
-        #expect(try parse(lines).map(\.sigmaSchedule) == [.exponential, .exponential])
+        #expect(try parse(lines).map(\.settings.sigmaSchedule) == [.exponential, .exponential])
     }
 
     @Test func everythingWrongIsReportedAtOnceWithItsLine() {

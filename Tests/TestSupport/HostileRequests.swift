@@ -75,7 +75,7 @@ package enum HostileRequests {
             return Float(value)
         }
         let clipSkip = Bool.random(using: &generator) ? nil : whole(1...2)
-        return GenerationRequest(
+        var request = GenerationRequest(
             prompt: isHostile() ? "\u{0}\u{FFFF}e\u{301}" : "a red house",
             negativePrompt: isHostile() ? "🏠" : "",
             seed: UInt64.random(in: 0...UInt64.max, using: &generator), width: side(),
@@ -84,5 +84,7 @@ package enum HostileRequests {
             sigmaSchedule: SigmaSchedule.allCases.randomElement(using: &generator)
                 ?? .modelDefault, eta: number(0...1), clipSkip: clipSkip,
             tokenMerging: merging(methods, using: &generator))
+        request.guidanceRescale = number(0...1)
+        return request
     }
 }

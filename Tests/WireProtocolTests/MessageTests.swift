@@ -47,9 +47,23 @@ import WireProtocol
 
     /// A field added to the request must be added to ASSIGN as well.
     @Test func everyRequestFieldIsSent() {
-        #expect(Mirror(reflecting: Samples.request).children.count == 12)
+        #expect(Mirror(reflecting: Samples.request).children.count == 13)
         #expect(Mirror(reflecting: Samples.merging).children.count == 25)
         #expect(Mirror(reflecting: Samples.statistics).children.count == 6)
+    }
+
+    /// Layout 1 is layout 0 with the guidance rescale at its end.
+    @Test func aLaterLayoutIsSentOnlyWhenNeeded() throws {
+        var request = Samples.request
+        let plain = Message.assign(Samples.lease, request).frame(compressionLevel: nil).payload
+        request.guidanceRescale = 0.75
+        let message = Message.assign(Samples.lease, request)
+        let later = message.frame(compressionLevel: nil).payload
+        let layout = 16 + 31
+        #expect(plain[layout] == 0 && later[layout] == 1)
+        #expect(later.prefix(layout) == plain.prefix(layout))
+        #expect(later.dropFirst(layout + 1) == plain.dropFirst(layout + 1) + [0, 0, 0x40, 0x3F])
+        #expect(try decode(message.frame().encoded(), receiver: .worker) == message)
     }
 
     /// An option with neither a tag nor a fixed place would not reach the worker.

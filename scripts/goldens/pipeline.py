@@ -29,6 +29,9 @@ SCHEDULERS = {
     "lcm": ("LCMScheduler", {}),
     "tcd": ("TCDScheduler", {}),
 }
+# A row by DDIM with diffusers' `guidance_rescale`.
+RESCALED = "ddim/rescaled"
+GUIDANCE_RESCALE = 0.7
 # diffusers' pipeline passes η = 0 by default; TCD's own default is 0.3.
 ETA = {"tcd": 0.3}
 
@@ -40,11 +43,13 @@ def main(out_dir):
     pipeline.set_progress_bar_config(disable=True)
     config = pipeline.scheduler.config
     tensors = {}
-    for name, (scheduler, options) in SCHEDULERS.items():
+    rescaled = {RESCALED: SCHEDULERS["ddim"]}
+    for name, (scheduler, options) in {**SCHEDULERS, **rescaled}.items():
         pipeline.scheduler = getattr(diffusers, scheduler).from_config(config, **options)
         tensors[name] = pipeline(
             prompt=PROMPT, negative_prompt=NEGATIVE, num_inference_steps=25, guidance_scale=5.0,
             height=64, width=64, generator=torch.Generator().manual_seed(42),
+            guidance_rescale=GUIDANCE_RESCALE if name == RESCALED else 0.0,
             eta=ETA.get(name, 0.0), output_type="latent").images.contiguous()
     path = pathlib.Path(out_dir) / "pipeline.safetensors"
     save_file(tensors, path, metadata={"diffusers": diffusers.__version__, "seed": "42"})

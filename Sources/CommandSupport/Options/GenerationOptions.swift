@@ -39,6 +39,14 @@ package struct GenerationOptions: ParsableArguments {
     package var cfgScale: Float?
 
     @Option(
+        help: ArgumentHelp(
+            """
+            How far guidance gets the contrast of an unguided picture back; 0.7 suits models with \
+            v-prediction and zero terminal SNR (default: 0).
+            """, valueName: "0…1"))
+    package var guidanceRescale: Float?
+
+    @Option(
         name: [.customShort("W"), .long],
         help: ArgumentHelp("Picture width (default: the model's).", valueName: "pixels"))
     package var width: Int?
@@ -119,6 +127,7 @@ package struct GenerationOptions: ParsableArguments {
         settings.negativePrompt = negativePrompt
         settings.inferenceStepCount = steps ?? recipe.inferenceStepCount
         settings.guidanceScale = cfgScale ?? recipe.guidanceScale
+        settings.guidanceRescale = guidanceRescale
         let sampler = samplingMethod.flatMap { SamplerName($0) }
         settings.samplingMethod = sampler?.samplingMethod ?? recipe.samplingMethod
         // A schedule that is part of the sampler's name ("DPM++ 2M Karras") counts where no other

@@ -14,6 +14,8 @@ package struct GenerationSettings: Sendable, Equatable {
     package var inferenceStepCount: Int?
     /// Classifier-free guidance scale.
     package var guidanceScale: Float?
+    /// How far guidance gets the prompt's own spread back.
+    package var guidanceRescale: Float?
     /// The solver.
     package var samplingMethod: SamplingMethod?
     /// How noise levels are spaced.
@@ -47,6 +49,7 @@ package struct GenerationSettings: Sendable, Equatable {
         fill(\.height)
         fill(\.inferenceStepCount)
         fill(\.guidanceScale)
+        fill(\.guidanceRescale)
         fill(\.samplingMethod)
         fill(\.sigmaSchedule)
         fill(\.eta)
@@ -67,6 +70,7 @@ package struct GenerationSettings: Sendable, Equatable {
         if let negativePrompt { request.negativePrompt = negativePrompt }
         if let inferenceStepCount { request.inferenceStepCount = inferenceStepCount }
         if let guidanceScale { request.guidanceScale = guidanceScale }
+        if let guidanceRescale { request.guidanceRescale = guidanceRescale }
         if let sigmaSchedule { request.sigmaSchedule = sigmaSchedule }
         if let tokenMerging { request.tokenMerging = tokenMerging }
         if let tokenMergingRatio { request.tokenMerging.setRatio(tokenMergingRatio) }

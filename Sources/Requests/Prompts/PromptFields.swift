@@ -81,6 +81,7 @@ struct PromptFields {
         "num_inference_steps": { $0.entry.settings.inferenceStepCount = $0.integer($1, $2) },
         "cfg_scale": { $0.entry.settings.guidanceScale = $0.number($1, $2) },
         "guidance_scale": { $0.entry.settings.guidanceScale = $0.number($1, $2) },
+        "guidance_rescale": { $0.entry.settings.guidanceRescale = $0.number($1, $2) },
         "width": { $0.entry.settings.width = $0.integer($1, $2) },
         "height": { $0.entry.settings.height = $0.integer($1, $2) },
         "sampler_name": { $0.setSampler($1, $2) },

@@ -15,11 +15,12 @@ extension ByteWriter {
         write(request.samplingMethod.traits.wireNumber)
         write(request.sigmaSchedule.traits.wireNumber)
         write(UInt8(request.clipSkip ?? 0))
-        // The layout: the lowest that can represent the whole request.
-        write(UInt8(0))
+        let layout = request.wireLayout
+        write(layout)
         writeText(request.prompt)
         writeText(request.negativePrompt)
         write(request.tokenMerging)
+        if layout >= 1 { write(request.guidanceRescale) }
     }
 }
 
@@ -41,16 +42,24 @@ extension ByteReader {
         }
         let clipSkip = Int(try read(UInt8.self, "clip skip"))
         let layout = try read(UInt8.self, "request layout")
-        guard layout == 0 else { throw unknown("request layout", "\(layout)") }
+        guard layout <= 1 else { throw unknown("request layout", "\(layout)") }
         let promptMax = GenerationLimits.promptByteCountMax
         // Sizes and counts are not validated here: the worker answers a bad request with TERM and a
         // reason, which is better than dropping the connection with everything that runs on it.
-        return GenerationRequest(
+        var request = GenerationRequest(
             prompt: try readText("prompt", max: promptMax),
             negativePrompt: try readText("negative prompt", max: promptMax), seed: seed,
             width: width, height: height, inferenceStepCount: stepCount,
             guidanceScale: guidanceScale, samplingMethod: method, sigmaSchedule: schedule,
             eta: eta, clipSkip: clipSkip == 0 ? nil : clipSkip,
             tokenMerging: try readTokenMerging())
+        if layout >= 1 { request.guidanceRescale = try readFloat("guidance rescale") }
+        return request
     }
+}
+
+extension GenerationRequest {
+    /// The lowest layout that can represent the whole request, so that older workers generate what
+    /// they can.
+    fileprivate var wireLayout: UInt8 { guidanceRescale == 0 ? 0 : 1 }
 }
