@@ -19,8 +19,9 @@ public struct GenerationRequest: Sendable, Hashable {
     public var inferenceStepCount: Int
     /// Classifier-free guidance scale; guidance is on only above 1.
     public var guidanceScale: Float
-    /// How far guided predictions get the spread of the prompt's own back, 0…1: diffusers'
-    /// `guidance_rescale`, φ of Lin et al. 2023 (arXiv 2305.08891), equation 16.
+    /// How far guided predictions get the spread of the prompt's own back, 0…1.
+    ///
+    /// diffusers' `guidance_rescale`; φ in equation 16 of Lin et al. 2023, arXiv 2305.08891.
     public var guidanceRescale: Float = 0
     /// The solver of the reverse process.
     public var samplingMethod: SamplingMethod

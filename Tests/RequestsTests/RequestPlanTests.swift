@@ -82,7 +82,8 @@ import TokenMerging
     @Test func hostileLinesAreRefusedOrPlanned() throws {
         let fields =
             [
-                "seed", "steps", "cfg_scale", "guidance_rescale", "width", "height", "batch_size", "n_iter",
+                "seed", "steps", "cfg_scale", "guidance_rescale", "width", "height", "batch_size",
+                "n_iter",
                 "clip_skip", "eta", "token_merging_ratio",
             ] + TokenMergeConfiguration.keys.map { "token_merging.\($0)" }
         let values =

@@ -154,7 +154,8 @@ struct PromptFields {
         }
         do {
             let data = try JSONEncoder().encode(value)
-            entry.settings.tokenMerging = try JSONDecoder().decode(TokenMergeConfiguration.self, from: data)
+            entry.settings.tokenMerging = try JSONDecoder().decode(
+                TokenMergeConfiguration.self, from: data)
         } catch let error as TokenMergeConfigurationError {
             report("token_merging: \(error)")
         } catch {

@@ -43,7 +43,7 @@ struct ClassifierFreeGuidance {
 }
 
 extension UnsafeBufferPointer<Float> {
-    /// Of a sample, as `torch.std` has it; summed in f64, so that the order does not matter.
+    /// Of a sample, as `torch.std` has it, summed in f64.
     fileprivate var standardDeviation: Float {
         let mean = reduce(0.0) { $0 + Double($1) } / Double(count)
         let squares = reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
