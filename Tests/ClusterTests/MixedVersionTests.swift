@@ -254,7 +254,7 @@ final class NewerAssigns: Sendable {
         switch novelty {
         case .sampler: frame[request + 28] = 99
         case .schedule: frame[request + 29] = 99
-        case .layout: frame[request + 31] = 1
+        case .layout: frame[request + 31] = 200
         case .appendedField:
             frame[FrameHeader.typeOffset - 1] = ProtocolVersion.current.minor + 1
             frame += [1, 0, 0, 0]

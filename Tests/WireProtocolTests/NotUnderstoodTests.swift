@@ -42,7 +42,7 @@ import WireProtocol
         }
         expect("sampling method", at: Self.request + 28, 200)
         expect("sigma schedule", at: Self.request + 29, 0)
-        expect("request layout", at: Self.request + 31, 2)
+        expect("request layout", at: Self.request + 31, 200)
         expect("merge features", at: Self.mergeFields + 1, 3)
         expect("merge scope", at: Self.mergeFields + 2, 3)
         expect("merge sharing", at: Self.mergeFields + 3, 3)
