@@ -50,7 +50,7 @@ extension CoordinatorStateMachine {
     /// Steps that a worker would have to do for an image.
     func stepsToDo(_ image: ImageNumber, by worker: WorkerNumber) -> Int {
         let done = usableCheckpoint(of: image, for: worker)?.checkpoint.step ?? 0
-        return max(1, images[image].request.inferenceStepCount - done)
+        return max(1, images[image].request.modelCallCount - done)
     }
 
     /// Notes from the first step that a worker reports whether it resumed from its checkpoint.

@@ -129,7 +129,7 @@ extension CoordinatorStateMachine {
 
     func imageSeconds(_ image: ImageNumber, by worker: WorkerNumber) -> Double {
         unitSeconds(of: worker) * images[image].stepWork
-            * Double(images[image].request.inferenceStepCount)
+            * Double(images[image].request.modelCallCount)
     }
 
     func finish(of image: ImageNumber, by worker: WorkerNumber, now: Duration) -> Double {

@@ -46,7 +46,7 @@ struct HeldLease: Equatable {
         self.lease = lease
         self.image = image
         stepWork = entry.stepWork
-        stepCount = max(1, entry.request.inferenceStepCount)
+        stepCount = max(1, entry.request.modelCallCount)
     }
 
     /// Whether the image counts on it.

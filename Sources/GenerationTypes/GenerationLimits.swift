@@ -10,6 +10,8 @@ public enum GenerationLimits {
     public static let sideMin = 8
     /// Most denoising steps.
     public static let inferenceStepCountMax = 1000
+    /// Most steps per call of the U-Net where steps are forecast.
+    public static let forecastIntervalMax = 4
     /// Largest guidance scale.
     public static let guidanceScaleMax: Float = 1000
     /// Most images in one run.

@@ -8,7 +8,7 @@
 /// the requests that they would get wrong (`refusesUnknownKeys`).
 extension GenerationRequest: Codable {
     private enum Key: String, CodingKey, CaseIterable {
-        case prompt, seed, width, height, steps, scheduler, eta
+        case prompt, seed, width, height, steps, scheduler, eta, forecast
         case negativePrompt = "negative_prompt"
         case cfgScale = "cfg_scale"
         case guidanceRescale = "guidance_rescale"
@@ -37,12 +37,13 @@ extension GenerationRequest: Codable {
         try values.read(.guidanceRescale, into: &guidanceRescale)
         try values.read(.scheduler, into: &sigmaSchedule)
         try values.read(.eta, into: &eta)
+        try values.read(.forecast, into: &forecastInterval)
         clipSkip = try values.decodeIfPresent(Int.self, forKey: .clipSkip)
         try values.read(.tokenMerging, into: &tokenMerging)
     }
 
-    /// Writes every value in force; a clip skip that follows the model and a guidance that is not
-    /// rescaled stay out.
+    /// Writes every value in force; a clip skip that follows the model, a guidance that is not rescaled
+    /// and steps that are not forecast stay out.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: Key.self)
         try values.encode(prompt, forKey: .prompt)
@@ -56,6 +57,7 @@ extension GenerationRequest: Codable {
         try values.encode(samplingMethod, forKey: .samplerName)
         try values.encode(sigmaSchedule, forKey: .scheduler)
         try values.encode(eta, forKey: .eta)
+        if forecastInterval != 1 { try values.encode(forecastInterval, forKey: .forecast) }
         try values.encodeIfPresent(clipSkip, forKey: .clipSkip)
         // Also where nothing merges: a prompt line without it merges as the run does.
         try values.encode(tokenMerging, forKey: .tokenMerging)

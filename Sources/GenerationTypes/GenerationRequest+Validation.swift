@@ -8,6 +8,10 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
     case guidanceScaleOutOfRange(Float)
     case guidanceRescaleOutOfRange(Float)
     case etaOutOfRange(Float)
+    case forecastIntervalOutOfRange(Int)
+    case forecastOfFewSteps(Int)
+    case forecastOfSampler(SamplingMethod)
+    case forecastWithEta(Float)
     case clipSkipOutOfRange(Int)
     case tokenMerging(TokenMergeConfigurationError)
 
@@ -34,6 +38,26 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
         case .guidanceRescaleOutOfRange(let rescale):
             "a guidance rescale of \(rescale): choose from 0 to 1 with --guidance-rescale"
         case .etaOutOfRange(let eta): "an eta of \(eta): choose from 0 to 1 with --eta"
+        case .forecastIntervalOutOfRange(let interval):
+            """
+            a forecast of \(interval): choose from 1 (off) to \
+            \(GenerationLimits.forecastIntervalMax) with --forecast
+            """
+        case .forecastOfFewSteps(let count):
+            """
+            of \(count) steps none can be forecast well; leave --forecast out, or give at least \
+            \(ForecastSchedule.stepCountMin) with --steps
+            """
+        case .forecastOfSampler(let method):
+            """
+            the outputs of \(method.rawValue) can't be forecast; leave --forecast out, or choose \
+            \(SamplingMethod.forecastable) with --sampling-method
+            """
+        case .forecastWithEta(let eta):
+            """
+            fresh noise in every step (eta \(eta)) can't be forecast; leave --forecast out, or give \
+            --eta 0
+            """
         case .clipSkipOutOfRange(let skip):
             "a clip skip of \(skip): choose from 1 to 12 with --clip-skip"
         case .tokenMerging(let error): error.description
@@ -62,11 +86,30 @@ extension GenerationRequest {
             throw .guidanceRescaleOutOfRange(guidanceRescale)
         }
         guard eta >= 0, eta <= 1 else { throw .etaOutOfRange(eta) }
+        try validateForecast()
         if let clipSkip, !(1...12).contains(clipSkip) { throw .clipSkipOutOfRange(clipSkip) }
         do {
             try tokenMerging.validateRanges()
         } catch {
             throw .tokenMerging(error)
         }
+    }
+    private func validateForecast() throws(GenerationRequestError) {
+        guard (1...GenerationLimits.forecastIntervalMax).contains(forecastInterval) else {
+            throw .forecastIntervalOutOfRange(forecastInterval)
+        }
+        guard forecastInterval > 1 else { return }
+        guard samplingMethod.traits.canForecast else { throw .forecastOfSampler(samplingMethod) }
+        guard inferenceStepCount >= ForecastSchedule.stepCountMin else {
+            throw .forecastOfFewSteps(inferenceStepCount)
+        }
+        guard eta == 0 || samplingMethod.traits.eta == nil else { throw .forecastWithEta(eta) }
+    }
+}
+
+extension SamplingMethod {
+    /// Samplers whose steps may be forecast, for people.
+    fileprivate static var forecastable: String {
+        allCases.filter(\.traits.canForecast).map(\.rawValue).joined(separator: ", ")
     }
 }

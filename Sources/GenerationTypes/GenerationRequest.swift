@@ -29,6 +29,9 @@ public struct GenerationRequest: Sendable, Hashable {
     public var sigmaSchedule: SigmaSchedule
     /// Share of the noise that is drawn anew, 0…1: DDIM's η, TCD's γ; others don't read it.
     public var eta: Float
+    /// After the first five steps one in so many calls the U-Net, the others forecast its output from
+    /// the last two calls (`ForecastSchedule`); 1 forecasts nothing.
+    public var forecastInterval: Int = 1
     /// Layers of the text encoder left out at its end, counted as A1111 does (1 = none left out);
     /// `nil` follows the model's configuration.
     public var clipSkip: Int?

@@ -12,16 +12,19 @@ public struct SamplerTraits: Sendable, Hashable {
     public let className: String
     /// What η does; `nil` where the sampler has no use for it.
     public let eta: SamplerEta?
+    /// Whether steps may be forecast: one call a step, no fresh noise, and measured to be sound.
+    public let canForecast: Bool
 
     init(
         wireNumber: UInt8, displayName: String, aliases: [String] = [], className: String,
-        eta: SamplerEta? = nil
+        eta: SamplerEta? = nil, canForecast: Bool = false
     ) {
         self.wireNumber = wireNumber
         self.displayName = displayName
         self.aliases = aliases
         self.className = className
         self.eta = eta
+        self.canForecast = canForecast
     }
 }
 

@@ -22,27 +22,32 @@ public enum SamplingMethod: String, Sendable, Hashable, Codable, CaseIterable {
         case .ddim:
             SamplerTraits(
                 wireNumber: 1, displayName: "DDIM", className: "DDIMScheduler",
-                eta: SamplerEta(standard: 0, displayName: "Eta DDIM"))
+                eta: SamplerEta(standard: 0, displayName: "Eta DDIM"), canForecast: true)
         case .pndm:
             SamplerTraits(wireNumber: 2, displayName: "PLMS", className: "PNDMScheduler")
         case .euler:
-            SamplerTraits(wireNumber: 3, displayName: "Euler", className: "EulerDiscreteScheduler")
+            SamplerTraits(
+                wireNumber: 3, displayName: "Euler", className: "EulerDiscreteScheduler",
+                canForecast: true)
         case .eulerAncestral:
             SamplerTraits(
                 wireNumber: 4, displayName: "Euler a", aliases: ["euler_ancestral"],
                 className: "EulerAncestralDiscreteScheduler")
         case .lms:
-            SamplerTraits(wireNumber: 5, displayName: "LMS", className: "LMSDiscreteScheduler")
+            SamplerTraits(
+                wireNumber: 5, displayName: "LMS", className: "LMSDiscreteScheduler",
+                canForecast: true)
         case .heun:
             SamplerTraits(wireNumber: 6, displayName: "Heun", className: "HeunDiscreteScheduler")
         case .dpmPlusPlus2M:
             SamplerTraits(
                 wireNumber: 7, displayName: "DPM++ 2M",
                 aliases: ["dpm++", "dpmsolver++", "dpmsolver_multistep"],
-                className: "DPMSolverMultistepScheduler")
+                className: "DPMSolverMultistepScheduler", canForecast: true)
         case .uniPC:
             SamplerTraits(
-                wireNumber: 8, displayName: "UniPC", className: "UniPCMultistepScheduler")
+                wireNumber: 8, displayName: "UniPC", className: "UniPCMultistepScheduler",
+                canForecast: true)
         case .lcm:
             SamplerTraits(wireNumber: 9, displayName: "LCM", className: "LCMScheduler")
         case .tcd:

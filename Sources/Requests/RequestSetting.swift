@@ -47,6 +47,11 @@ package struct RequestSetting: Sendable {
             },
             phrase: { $0.eta == $0.samplingMethod.standardEta ? nil : "eta \($0.eta)" }),
         RequestSetting(
+            fields: {
+                $0.forecastInterval == 1 ? [] : [.init("Forecast", "\($0.forecastInterval)")]
+            },
+            phrase: { $0.forecastInterval == 1 ? nil : "forecast \($0.forecastInterval)" }),
+        RequestSetting(
             fields: { request in
                 guard let clipSkip = request.clipSkip, clipSkip > 1 else { return [] }
                 return [.init("Clip skip", "\(clipSkip)")]

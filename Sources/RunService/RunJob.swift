@@ -65,7 +65,7 @@ package struct RunJob: Sendable {
     package func announce(to report: (RunEvent) -> Void) {
         report(
             .runStarted(
-                stepCounts: plan.requests.map(\.inferenceStepCount), baseSeed: plan.baseSeed))
+                stepCounts: plan.requests.map(\.modelCallCount), baseSeed: plan.baseSeed))
         guard case .stored(_, let history) = record else { return }
         for item in history.requests.indices {
             if let outcome = history.outcome(of: item) {

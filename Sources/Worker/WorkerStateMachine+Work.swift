@@ -31,10 +31,10 @@ extension WorkerStateMachine {
         queue.append(
             Job(
                 id: nextJob, lease: lease, request: request, preparation: preparation,
-                owner: owner, stepCount: request.inferenceStepCount,
+                owner: owner, stepCount: request.modelCallCount,
                 reporter: StepReporter(
                     interval: timeouts.progressInterval.seconds,
-                    stepCount: request.inferenceStepCount)))
+                    stepCount: request.modelCallCount)))
         nextJob += 1
     }
 

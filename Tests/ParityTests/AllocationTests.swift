@@ -66,5 +66,13 @@ import Testing
                 #expect(count == 0, "\(method.rawValue), \(schedule.rawValue), scale \(scale)")
             }
         }
+        var request = GenerationRequest(
+            prompt: "a red house", seed: 1, width: 64, height: 64, inferenceStepCount: 12)
+        request.forecastInterval = 2
+        let run = try pipeline.begin(request)
+        _ = try run.next()
+        rt_count_allocations()
+        while try run.next() != nil {}
+        #expect(rt_counted_own_allocations() == 0)
     }
 }

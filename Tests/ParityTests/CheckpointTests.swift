@@ -73,6 +73,34 @@ import Testing
         }
     }
 
+    /// Also between steps that are forecast, from outputs that the checkpoint holds.
+    @Test func forecastsResumeToTheSameBits() throws {
+        let (first, second) = (try Self.pipeline(.float32), try Self.pipeline(.float32))
+        for method in SamplingMethod.allCases where method.traits.canForecast {
+            var request = Self.request(method, Self.merging("retom"), steps: 14)
+            request.eta = 0
+            request.forecastInterval = 3
+            let whole = try Self.draw(request, by: first)
+            #expect(whole.checkpoints.count == request.modelCallCount)
+            for (index, checkpoint) in whole.checkpoints.enumerated() {
+                let rest = try Self.draw(request, by: second, from: checkpoint)
+                #expect(rest.latents == whole.latents, "\(method), after call \(index + 1)")
+                #expect(rest.checkpoints == Array(whole.checkpoints[(index + 1)...]))
+            }
+            // Of another call count, outputs to forecast from may be missing.
+            let seven = whole.checkpoints[6]
+            var words = 0
+            for word in stride(from: 0, to: seven.count / 4 - 2, by: 3) {
+                var damaged = seven
+                damaged[4 * word] ^= 3
+                if let rest = try? Self.draw(request, by: second, from: Self.sealed(damaged)) {
+                    words += rest.latents == whole.latents ? 0 : 1
+                }
+            }
+            #expect(words > 0)
+        }
+    }
+
     /// Checkpoints of anything else are refused, and so are damaged ones; nothing traps.
     @Test func foreignAndDamagedCheckpointsAreRefused() throws {
         let pipeline = try Self.pipeline(.float32)

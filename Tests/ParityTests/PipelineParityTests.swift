@@ -65,6 +65,25 @@ struct PipelineParityTests {
         }
     }
 
+    /// Against the loop of `scripts/goldens/forecast.py`, around diffusers' U-Net and schedulers.
+    @Test func forecastImagesMatchTheReference() throws {
+        let path = try #require(
+            Bundle.module.path(forResource: "Goldens/forecast", ofType: "safetensors"))
+        let goldens = try SafeTensorsFile(path: path)
+        let pipeline = try Self.pipeline(.onednn)
+        for method in SamplingMethod.allCases where method.traits.canForecast {
+            for interval in [2, 3] {
+                var request = Self.request(method, .modelDefault)
+                request.inferenceStepCount = 20
+                request.forecastInterval = interval
+                let name = "\(method.rawValue)/\(interval)"
+                let expected = try #require(goldens[name], "no golden for \(name)").floats()
+                let distance = relativeL2(try Self.latents(request, pipeline).values, expected)
+                #expect(distance <= Self.latentsDistanceMax, "\(name): \(distance)")
+            }
+        }
+    }
+
     /// Unguided images use other lanes than guided ones; neither may affect the other.
     @Test
     func imagesDoNotDependOnWhatRanBefore() throws {

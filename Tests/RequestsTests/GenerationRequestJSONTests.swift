@@ -39,6 +39,7 @@ import Testing
     private static let later: GenerationRequest = {
         var request = unusual
         request.guidanceRescale = 0.7
+        request.forecastInterval = 2
         return request
     }()
 

@@ -47,7 +47,7 @@ import Testing
             {"prompt": "a red house", "negative_prompt": "blur", "seed": 18446744073709551615, \
             "steps": 30, "cfg_scale": 6.5, "width": 320, "height": 256, "sampler_name": \
             "Euler a", "scheduler": "karras", "batch_size": 2, "n_iter": 3, "clip_skip": 2, \
-            "eta": 0.25, "guidance_rescale": 0.5}
+            "eta": 0.25, "guidance_rescale": 0.5, "forecast": 3}
             """
         let entry = try #require(try parse(line).first)
         var expected = PromptEntry(prompt: "a red house", origin: "list.txt:1")
@@ -63,6 +63,7 @@ import Testing
         expected.settings.clipSkip = 2
         expected.settings.eta = 0.25
         expected.settings.guidanceRescale = 0.5
+        expected.settings.forecastInterval = 3
         #expect(entry == expected)
     }
 

@@ -84,7 +84,7 @@ import TokenMerging
             [
                 "seed", "steps", "cfg_scale", "guidance_rescale", "width", "height", "batch_size",
                 "n_iter",
-                "clip_skip", "eta", "token_merging_ratio",
+                "clip_skip", "eta", "forecast", "token_merging_ratio",
             ] + TokenMergeConfiguration.keys.map { "token_merging.\($0)" }
         let values =
             HostileRequests.numbers.filter(\.isFinite).map { "\($0)" }

@@ -85,6 +85,8 @@ package enum HostileRequests {
                 ?? .modelDefault, eta: number(0...1), clipSkip: clipSkip,
             tokenMerging: merging(methods, using: &generator))
         request.guidanceRescale = number(0...1)
+        request.forecastInterval =
+            isHostile() ? [-1, 0, 2, 9, .max].randomElement(using: &generator)! : 1
         return request
     }
 }

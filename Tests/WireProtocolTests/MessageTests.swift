@@ -47,12 +47,12 @@ import WireProtocol
 
     /// A field added to the request must be added to ASSIGN as well.
     @Test func everyRequestFieldIsSent() {
-        #expect(Mirror(reflecting: Samples.request).children.count == 13)
+        #expect(Mirror(reflecting: Samples.request).children.count == 14)
         #expect(Mirror(reflecting: Samples.merging).children.count == 25)
         #expect(Mirror(reflecting: Samples.statistics).children.count == 6)
     }
 
-    /// Layout 1 is layout 0 with the guidance rescale at its end.
+    /// Layout 1 is layout 0 with the guidance rescale at its end, 2 has the forecast too.
     @Test func aLaterLayoutIsSentOnlyWhenNeeded() throws {
         var request = Samples.request
         let plain = Message.assign(Samples.lease, request).frame(compressionLevel: nil).payload
@@ -64,6 +64,12 @@ import WireProtocol
         #expect(later.prefix(layout) == plain.prefix(layout))
         #expect(later.dropFirst(layout + 1) == plain.dropFirst(layout + 1) + [0, 0, 0x40, 0x3F])
         #expect(try decode(message.frame().encoded(), receiver: .worker) == message)
+        request.forecastInterval = 3
+        let last = Message.assign(Samples.lease, request)
+        let bytes = last.frame(compressionLevel: nil).payload
+        #expect(bytes[layout] == 2)
+        #expect(bytes.dropFirst(layout + 1) == later.dropFirst(layout + 1) + [3])
+        #expect(try decode(last.frame().encoded(), receiver: .worker) == last)
     }
 
     /// An option with neither a tag nor a fixed place would not reach the worker.

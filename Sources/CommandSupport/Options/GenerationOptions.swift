@@ -78,6 +78,14 @@ package struct GenerationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            """
+            Call the U-Net in one of so many steps after the first five and forecast its output in \
+            the others: 2 takes about 0.65 of the time, 3 half of it (default: 1, every step).
+            """, valueName: "1…\(GenerationLimits.forecastIntervalMax)"))
+    package var forecast: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "Text encoder layers to stop before the end, as A1111 counts: 1 skips none (default: 1).",
             valueName: "1…12"))
     package var clipSkip: Int?
@@ -136,6 +144,7 @@ package struct GenerationOptions: ParsableArguments {
         settings.sigmaSchedule =
             schedule == .modelDefault ? sampler?.sigmaSchedule ?? .modelDefault : schedule
         settings.eta = eta
+        settings.forecastInterval = forecast
         settings.clipSkip = clipSkip
         settings.tokenMerging = tokenMerging
         return settings

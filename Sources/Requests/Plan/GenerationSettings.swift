@@ -22,6 +22,8 @@ package struct GenerationSettings: Sendable, Equatable {
     package var sigmaSchedule: SigmaSchedule?
     /// Share of fresh noise; open, it is the sampler's own.
     package var eta: Float?
+    /// Steps per call of the U-Net after the first ones.
+    package var forecastInterval: Int?
     /// Text encoder layers left out, as A1111 counts.
     package var clipSkip: Int?
     /// Which tokens merge.
@@ -53,6 +55,7 @@ package struct GenerationSettings: Sendable, Equatable {
         fill(\.samplingMethod)
         fill(\.sigmaSchedule)
         fill(\.eta)
+        fill(\.forecastInterval)
         fill(\.clipSkip)
         fill(\.tokenMerging)
         fill(\.tokenMergingRatio)
@@ -72,6 +75,7 @@ package struct GenerationSettings: Sendable, Equatable {
         if let guidanceScale { request.guidanceScale = guidanceScale }
         if let guidanceRescale { request.guidanceRescale = guidanceRescale }
         if let sigmaSchedule { request.sigmaSchedule = sigmaSchedule }
+        if let forecastInterval { request.forecastInterval = forecastInterval }
         if let tokenMerging { request.tokenMerging = tokenMerging }
         if let tokenMergingRatio { request.tokenMerging.setRatio(tokenMergingRatio) }
         return request

@@ -94,6 +94,7 @@ struct PromptFields {
         "clip_skip": { $0.entry.settings.clipSkip = $0.integer($1, $2) },
         // As `override_settings` has it.
         "CLIP_stop_at_last_layers": { $0.entry.settings.clipSkip = $0.integer($1, $2) },
+        "forecast": { $0.entry.settings.forecastInterval = $0.integer($1, $2) },
         "eta": { $0.entry.settings.eta = $0.number($1, $2) },
         "token_merging_ratio": {
             $0.entry.settings.tokenMergingRatio = $0.number($1, $2).map(Double.init)

@@ -27,7 +27,11 @@ package final class DenoisingRun {
     ///
     /// Its saved form: a copy would share its words, which the first use would have to copy.
     private let initialNoise: [UInt8]
+    private let schedule: ForecastSchedule
+    private var forecast: OutputForecast?
     private var callIndex = 0
+    /// Steps done: calls, and forecasts between them.
+    private var stepIndex = 0
 
     init(
         _ request: GenerationRequest, pipeline: StableDiffusionPipeline, lanes: PlannedLanes,
@@ -37,6 +41,9 @@ package final class DenoisingRun {
         guidance = ClassifierFreeGuidance(request)
         self.lanes = lanes
         self.scheduler = scheduler
+        let schedule = ForecastSchedule(
+            stepCount: scheduler.timesteps.count, interval: request.forecastInterval)
+        self.schedule = schedule
         self.merging = merging
         unet = pipeline.unet
         let clock = ContinuousClock()
@@ -52,7 +59,7 @@ package final class DenoisingRun {
         // Another lane may have computed on this thread before, with another team.
         first.team.adopt()
         let states = try prompts.encode(
-            sources, clipSkip: request.clipSkip, callCount: scheduler.timesteps.count, lane: first)
+            sources, clipSkip: request.clipSkip, callCount: schedule.callCount, lane: first)
         let passes = lanes.passes(merging: merging)
         let texts =
             passes.passCount == states.count ? states : [try joined(states, lane: first)]
@@ -64,6 +71,9 @@ package final class DenoisingRun {
         }
         textEncodingSeconds = wasCached ? 0 : (clock.now - start).seconds
         buffers = try DenoisingBuffers(grid: grid, passes: passes)
+        if schedule.callCount < schedule.stepCount {
+            forecast = OutputForecast(valueCount: grid.elementCount)
+        }
         noise = ImageNoise(seed: request.seed)
         let initial = noise.initialLatents(
             channels: buffers.grid.channels, height: buffers.grid.height,
@@ -81,35 +91,51 @@ package final class DenoisingRun {
         return tensor
     }
 
-    /// Total U-Net calls; some samplers make more than one per step.
-    package var callCount: Int { scheduler.timesteps.count }
+    /// Total U-Net calls; some samplers make more than one per step, and steps that are forecast
+    /// make none.
+    package var callCount: Int { schedule.callCount }
 
     /// The timestep of each U-Net call.
-    package var timesteps: [Float] { scheduler.timesteps }
+    package var timesteps: [Float] {
+        scheduler.timesteps.indices.filter { !schedule.isForecast($0) }
+            .map { scheduler.timesteps[$0] }
+    }
 
-    /// Makes one U-Net call on every half and advances the latents.
+    /// Makes one U-Net call on every half and advances the latents, through the forecast steps that
+    /// follow it.
     ///
     /// - Returns: calls made so far, or `nil` if none is left.
     /// - Throws: `NonFiniteLatentsError`.
     package func next() throws -> Int? {
         guard callIndex < callCount else { return nil }
         scheduler.scaleModelInput(
-            UnsafeBufferPointer(buffers.latents), into: buffers.scaled, at: callIndex)
+            UnsafeBufferPointer(buffers.latents), into: buffers.scaled, at: stepIndex)
         buffers.fillSample()
         merging?.begin(callIndex: callIndex)
         lanes.predict(
-            unet, sample: buffers.sample, timestep: scheduler.timesteps[callIndex],
+            unet, sample: buffers.sample, timestep: scheduler.timesteps[stepIndex],
             conditioning: conditioning, merging: merging, outputs: buffers.outputs)
         if buffers.halves.count == 2 {
             merging?.end(uncond: buffers.halves[0], text: buffers.halves[1])
         }
         buffers.combine(guidance)
-        scheduler.step(
-            modelOutput: UnsafeBufferPointer(buffers.prediction), at: callIndex,
-            sample: buffers.latents, noise: &noise.sampling)
+        forecast?.record(buffers.prediction, at: scheduler.timesteps[stepIndex])
+        advance()
+        while schedule.isForecast(stepIndex) {
+            forecast?.write(buffers.prediction, at: scheduler.timesteps[stepIndex])
+            advance()
+        }
         callIndex += 1
         guard buffers.isFinite else { throw NonFiniteLatentsError(callIndex: callIndex) }
         return callIndex
+    }
+
+    /// Applies the prediction of a step.
+    private func advance() {
+        scheduler.step(
+            modelOutput: UnsafeBufferPointer(buffers.prediction), at: stepIndex,
+            sample: buffers.latents, noise: &noise.sampling)
+        stepIndex += 1
     }
 
     /// Statistics of token merging so far.
@@ -122,8 +148,8 @@ package final class DenoisingRun {
     ///
     /// Read it between two calls of `next`. Words, little-endian: the format's version, a digest of
     /// the request, the index of the next call, the latents' sizes and values, the scheduler's
-    /// history, the generator's state if the sampler used it, merging's counts and plans; then a
-    /// digest of all these.
+    /// history, the generator's state if the sampler used it, merging's counts and plans, the
+    /// outputs to forecast from; then a digest of all these.
     package func checkpoint() -> [UInt8] {
         var writer = WordWriter()
         writer.write(Self.checkpointVersion)
@@ -138,6 +164,7 @@ package final class DenoisingRun {
         writer.write(hasDrawn ? 1 : 0)
         if hasDrawn { noise.sampling.save(to: &writer) }
         merging?.save(to: &writer, callIndex: callIndex)
+        forecast?.save(to: &writer)
         return writer.finish()
     }
 
@@ -149,16 +176,18 @@ package final class DenoisingRun {
         guard try reader.read() == Self.checkpointVersion else { throw .foreign("version") }
         guard try reader.readWide() == request.digest else { throw .foreign("request") }
         callIndex = try reader.read(in: 0...callCount)
+        stepIndex = schedule.step(afterCalls: callIndex)
         for size in [buffers.grid.channels, buffers.grid.height, buffers.grid.width] {
             guard try reader.read() == UInt32(size) else { throw .foreign("size") }
         }
         _ = buffers.latents.update(from: try reader.readFloats(buffers.latents.count))
-        try scheduler.history.restore(from: &reader, stepCount: callCount)
-        guard scheduler.history.stepIndex == callIndex else { throw .damaged }
+        try scheduler.history.restore(from: &reader, stepCount: schedule.stepCount)
+        guard scheduler.history.stepIndex == stepIndex else { throw .damaged }
         if try reader.read(in: 0...1) == 1 {
             noise.sampling = try TorchGenerator(from: &reader)
         }
         try merging?.restore(from: &reader, callIndex: callIndex)
+        try forecast?.restore(from: &reader, callCount: callIndex)
         try reader.finish()
         guard buffers.isFinite else { throw .damaged }
         resumedCallIndex = callIndex

@@ -48,7 +48,7 @@ package final class ModelCost {
         let shape = description.latentsShape(of: request)
         let call = try perCall[shape] ?? callFLOPs(shape)
         perCall[shape] = call
-        return request.inferenceStepCount * description.halves(of: request) * call
+        return request.modelCallCount * description.halves(of: request) * call
     }
 
     /// Decoding of an image.

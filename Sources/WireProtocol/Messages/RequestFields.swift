@@ -21,6 +21,7 @@ extension ByteWriter {
         writeText(request.negativePrompt)
         write(request.tokenMerging)
         if layout >= 1 { write(request.guidanceRescale) }
+        if layout >= 2 { write(UInt8(request.forecastInterval)) }
     }
 }
 
@@ -42,7 +43,7 @@ extension ByteReader {
         }
         let clipSkip = Int(try read(UInt8.self, "clip skip"))
         let layout = try read(UInt8.self, "request layout")
-        guard layout <= 1 else { throw unknown("request layout", "\(layout)") }
+        guard layout <= 2 else { throw unknown("request layout", "\(layout)") }
         let promptMax = GenerationLimits.promptByteCountMax
         // Sizes and counts are not validated here: the worker answers a bad request with TERM and a
         // reason, which is better than dropping the connection with everything that runs on it.
@@ -54,6 +55,9 @@ extension ByteReader {
             eta: eta, clipSkip: clipSkip == 0 ? nil : clipSkip,
             tokenMerging: try readTokenMerging())
         if layout >= 1 { request.guidanceRescale = try readFloat("guidance rescale") }
+        if layout >= 2 {
+            request.forecastInterval = try read(UInt8.self, "forecast", in: 0...Int(UInt8.max))
+        }
         return request
     }
 }
@@ -61,5 +65,7 @@ extension ByteReader {
 extension GenerationRequest {
     /// The lowest layout that can represent the whole request, so that older workers generate what
     /// they can.
-    fileprivate var wireLayout: UInt8 { guidanceRescale == 0 ? 0 : 1 }
+    fileprivate var wireLayout: UInt8 {
+        forecastInterval != 1 ? 2 : guidanceRescale != 0 ? 1 : 0
+    }
 }
