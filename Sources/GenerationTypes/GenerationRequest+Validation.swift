@@ -11,6 +11,7 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
     case forecastIntervalOutOfRange(Int)
     case forecastOfFewSteps(Int)
     case forecastOfSampler(SamplingMethod)
+    case forecastOfSchedule(SigmaSchedule)
     case forecastWithEta(Float)
     case clipSkipOutOfRange(Int)
     case tokenMerging(TokenMergeConfigurationError)
@@ -52,6 +53,11 @@ public enum GenerationRequestError: Error, Equatable, CustomStringConvertible {
             """
             the outputs of \(method.rawValue) can't be forecast; leave --forecast out, or choose \
             \(SamplingMethod.forecastable) with --sampling-method
+            """
+        case .forecastOfSchedule(let schedule):
+            """
+            with noise levels spaced as \(schedule.rawValue) forecasts are worse than fewer steps; \
+            leave --forecast out, or choose --scheduler default
             """
         case .forecastWithEta(let eta):
             """
@@ -100,6 +106,9 @@ extension GenerationRequest {
         }
         guard forecastInterval > 1 else { return }
         guard samplingMethod.traits.canForecast else { throw .forecastOfSampler(samplingMethod) }
+        guard sigmaSchedule == .modelDefault || sigmaSchedule == .sgmUniform else {
+            throw .forecastOfSchedule(sigmaSchedule)
+        }
         guard inferenceStepCount >= ForecastSchedule.stepCountMin else {
             throw .forecastOfFewSteps(inferenceStepCount)
         }

@@ -34,9 +34,7 @@ public enum SamplingMethod: String, Sendable, Hashable, Codable, CaseIterable {
                 wireNumber: 4, displayName: "Euler a", aliases: ["euler_ancestral"],
                 className: "EulerAncestralDiscreteScheduler")
         case .lms:
-            SamplerTraits(
-                wireNumber: 5, displayName: "LMS", className: "LMSDiscreteScheduler",
-                canForecast: true)
+            SamplerTraits(wireNumber: 5, displayName: "LMS", className: "LMSDiscreteScheduler")
         case .heun:
             SamplerTraits(wireNumber: 6, displayName: "Heun", className: "HeunDiscreteScheduler")
         case .dpmPlusPlus2M:

@@ -63,6 +63,7 @@ import Testing
         for method in SamplingMethod.allCases where !method.traits.canForecast {
             #expect(error { $0.samplingMethod = method } == .forecastOfSampler(method))
         }
+        #expect(error { $0.sigmaSchedule = .karras } == .forecastOfSchedule(.karras))
         // Samplers that do not read it.
         #expect(
             error {

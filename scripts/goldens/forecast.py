@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 import pipeline as whole
 
 OUT_DIR = whole.OUT_DIR
-SAMPLERS = ["ddim", "euler", "lms", "dpm++2m", "unipc"]
+SAMPLERS = ["ddim", "euler", "dpm++2m", "unipc"]
 STEPS, GUIDANCE, WARM_UP = 20, 5.0, 5
 
 
