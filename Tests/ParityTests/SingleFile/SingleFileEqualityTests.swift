@@ -56,6 +56,15 @@ struct SingleFileEqualityTests {
         try expectEqual(openSingleFile(path), ModelDirectory(path: model.directory))
     }
 
+    /// A directory's parts in one file, under their own names with the parts' names before them.
+    @Test(arguments: ["sd1", "sd2", "bk"])
+    func diffusersNames(_ kind: String) throws {
+        let folder = try TemporaryDirectory()
+        let model = try SyntheticModel(kind, in: folder)
+        let path = try model.wholeFile().write(to: folder.file("model.safetensors"))
+        try expectEqual(openSingleFile(path), ModelDirectory(path: model.directory))
+    }
+
     /// A U-Net with the guidance scale as an input brings the recipe of latent consistency.
     @Test(arguments: ["time_embedding.cond_proj.weight", "time_embed.cond_proj.weight"])
     func latentConsistency(_ key: String) throws {

@@ -84,6 +84,15 @@ struct SyntheticModel {
     /// The same model in one file.
     func singleFile() throws -> TensorFile { try names().singleFile(of: directory) }
 
+    /// The same model in one file under diffusers' names, behind the names of the parts.
+    func wholeFile() throws -> TensorFile {
+        var file = TensorFile()
+        for part in ["unet", "vae", "text_encoder"] {
+            file.add(try TensorFile(folder: "\(directory)/\(part)"), prefix: "\(part).")
+        }
+        return file
+    }
+
     /// Tables of tokens, which take longer to compute than all the rest and are the same in several
     /// kinds.
     private static let tables = Mutex<[String: TensorFile.Content]>([:])

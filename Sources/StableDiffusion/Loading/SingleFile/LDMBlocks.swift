@@ -9,7 +9,18 @@ struct LDMBlocks {
         case input = "input_blocks"
         case output = "output_blocks"
 
-        fileprivate var name: String { self == .input ? "down_blocks" : "up_blocks" }
+        /// diffusers' name of the list.
+        var name: String { self == .input ? "down_blocks" : "up_blocks" }
+
+        /// The list that diffusers calls so.
+        init?(name: String) {
+            switch name {
+            case "down_blocks": self = .input
+            case "up_blocks": self = .output
+            default: return nil
+            }
+        }
+
         fileprivate var resampler: (part: String, name: String) {
             self == .input ? ("op", "downsamplers.0.conv") : ("conv", "upsamplers.0.conv")
         }
@@ -51,7 +62,8 @@ struct LDMBlocks {
         }
     }
 
-    private static func number(_ text: String) -> Int? {
+    /// The number of a block or layer; `nil` for what is none.
+    static func number(_ text: String) -> Int? {
         Int(text).flatMap { (0...numberMax).contains($0) ? $0 : nil }
     }
 

@@ -69,7 +69,7 @@ extension LDMUNet {
         for (level, layers) in down.enumerated() {
             let all = layers + up[down.count - 1 - level]
             guard let channels = all.lazy.compactMap(\.channels).first else {
-                throw .blocks(reason: "level \(level) has no out_layers.3.weight")
+                throw .blocks(reason: "level \(level) has no second convolution")
             }
             result.append(channels)
         }
@@ -114,9 +114,10 @@ extension LDMUNet {
             tensors[key].flatMap { index < $0.shape.count ? $0.shape[index] : nil }
         }
         configuration.inputChannels =
-            length("input_blocks.0.0.weight", 1) ?? configuration.inputChannels
-        configuration.outputChannels = length("out.2.weight", 0) ?? configuration.outputChannels
-        configuration.timeEmbeddingDimension = length("time_embed.0.weight", 0)
+            length("conv_in.weight", 1) ?? configuration.inputChannels
+        configuration.outputChannels =
+            length("conv_out.weight", 0) ?? configuration.outputChannels
+        configuration.timeEmbeddingDimension = length("time_embedding.linear_1.weight", 0)
         configuration.timeConditionProjectionDimension = conditionProjection?.shape.last
     }
 }

@@ -2,8 +2,8 @@
 
 internal import SafeTensors
 
-/// A U-Net under the names of the original code (LDM, latent diffusion): `input_blocks`,
-/// `middle_block`, `output_blocks`, each numbered through all levels.
+/// A U-Net in a single file, mostly under the names of the original code (LDM, latent diffusion):
+/// `input_blocks`, `middle_block`, `output_blocks`, each numbered through all levels.
 ///
 /// Levels and layers follow from which blocks there are, not from a known model: a downsampler
 /// (`op`) ends a level on the way down, an upsampler (`conv`) on the way up, and layers count by
@@ -25,20 +25,42 @@ struct LDMUNet: Sendable {
     let hasMidBlock: Bool
     /// Transformer blocks of the mid block; `nil` without any.
     let midTransformerCount: Int?
-    /// Tensors by their names behind the prefix.
+    /// Tensors by diffusers' names; a key that is not understood keeps its own, which no layer asks
+    /// for.
     let tensors: [String: StoredTensor]
-    /// diffusers' names of modules, by the original ones.
-    private let modules: [String: String]
+    /// The same in the order of their keys, with further tensors of a name.
+    let weights: [(name: String, source: any WeightSource)]
 
     /// Counts the blocks.
     ///
-    /// - Parameter tensors: by their names behind the prefix.
+    /// - Parameter tensors: by their original names behind the prefix.
     init(_ tensors: [String: StoredTensor]) throws(SingleFileProblem) {
         let blocks = LDMBlocks(tensors)
         var modules = Self.outerModules
         let down = blocks.levels(of: .input, into: &modules)
         let up = blocks.levels(of: .output, into: &modules)
         blocks.nameMidBlock(in: &modules)
+        try self.init(
+            tensors.map { (key: $0, name: Self.name(ofKey: $0, modules), tensor: $1) },
+            down: down, up: up, hasMidBlock: blocks.middle.values.contains(where: \.isResnet),
+            midTransformerCount: blocks.middle.values.compactMap(\.transformerCount).first)
+    }
+
+    /// Counts the blocks.
+    ///
+    /// - Parameter tensors: by diffusers' names.
+    init(diffusers tensors: [String: StoredTensor]) throws(SingleFileProblem) {
+        let blocks = DiffusersBlocks(tensors)
+        try self.init(
+            tensors.map { (key: $0, name: $0, tensor: $1) }, down: try blocks.levels(of: .input),
+            up: try blocks.levels(of: .output), hasMidBlock: blocks.hasMidBlock,
+            midTransformerCount: blocks.midTransformerCount)
+    }
+
+    private init(
+        _ tensors: [(key: String, name: String, tensor: StoredTensor)], down: [[Layer]],
+        up: [[Layer]], hasMidBlock: Bool, midTransformerCount: Int?
+    ) throws(SingleFileProblem) {
         guard down.count == up.count else {
             throw .blocks(reason: "\(down.count) levels on the way down, \(up.count) on the way up")
         }
@@ -52,12 +74,14 @@ struct LDMUNet: Sendable {
                         """)
             }
         }
-        self.tensors = tensors
-        self.modules = modules
+        let sorted = tensors.sorted { $0.key < $1.key }
+        self.tensors = Dictionary(
+            sorted.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+        weights = sorted.map { ($0.name, $0.tensor) }
         self.down = down
         self.up = up
-        hasMidBlock = blocks.middle.contains { $0.value.isResnet }
-        midTransformerCount = blocks.middle.values.compactMap(\.transformerCount).first
+        self.hasMidBlock = hasMidBlock
+        self.midTransformerCount = midTransformerCount
     }
 
     private static let outerModules = [
@@ -69,9 +93,8 @@ struct LDMUNet: Sendable {
         "out.2": "conv_out",
     ]
 
-    /// diffusers' name of a tensor; a key that is not understood keeps its own, which no layer asks
-    /// for.
-    func name(ofKey key: String) -> String {
+    /// diffusers' name of a tensor.
+    private static func name(ofKey key: String, _ modules: [String: String]) -> String {
         let parts = key.split(separator: ".", omittingEmptySubsequences: false)
         for count in stride(from: parts.count - 1, to: 0, by: -1) {
             if let module = modules[parts[..<count].joined(separator: ".")] {
@@ -86,6 +109,6 @@ struct LDMUNet: Sendable {
 
     /// The weights that take the guidance scale in.
     var conditionProjection: StoredTensor? {
-        tensors["time_embedding.cond_proj.weight"] ?? tensors["time_embed.cond_proj.weight"]
+        tensors["time_embedding.cond_proj.weight"]
     }
 }

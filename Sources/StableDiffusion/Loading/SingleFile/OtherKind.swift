@@ -47,7 +47,7 @@ struct OtherKind: Sendable {
 
     /// Refuses U-Nets that need more than a text and noise.
     ///
-    /// - Parameter unet: its tensors, by their names behind the prefix.
+    /// - Parameter unet: its tensors, by their original or diffusers' names behind the prefix.
     static func check(_ unet: [String: StoredTensor]) throws(SingleFileProblem) {
         func other(_ name: String) -> SingleFileProblem {
             .otherKind("an \(name) checkpoint", advice: "\(name) is not supported; \(take)")
@@ -56,7 +56,7 @@ struct OtherKind: Sendable {
             .compactMap(\.value.shape.last)
         if widths.contains(2048) { throw other("SDXL") }
         if widths.contains(1280) { throw other("SDXL refiner") }
-        let entry = unet["input_blocks.0.0.weight"]?.shape ?? []
+        let entry = (unet["input_blocks.0.0.weight"] ?? unet["conv_in.weight"])?.shape ?? []
         switch entry.count > 1 ? entry[1] : 4 {
         case 9: throw other("inpainting")
         case 8: throw other("InstructPix2Pix")
@@ -66,7 +66,8 @@ struct OtherKind: Sendable {
                 "a depth-to-image checkpoint", advice: "depth-to-image is not supported; \(take)")
         default: break
         }
-        guard !unet.keys.contains(where: { $0.hasPrefix("label_emb.") }) else {
+        let classes = ["label_emb.", "class_embedding."]
+        guard !unet.keys.contains(where: { key in classes.contains { key.hasPrefix($0) } }) else {
             throw other("unCLIP")
         }
     }
@@ -124,7 +125,7 @@ struct OtherKind: Sendable {
             advice: """
                 put it into unet/ of a model directory, as diffusion_pytorch_model.safetensors \
                 with its config.json, and give --model that directory
-                """, marks: [.begins("down_blocks."), .begins("mid_block.")]),
+                """, marks: [.begins("down_blocks."), .begins("mid_block."), .begins("unet.")]),
         OtherKind(
             name: "a U-Net alone, or under another prefix than \(SingleFileModel.unetPrefix)",
             advice: "take the author's whole checkpoint, with text encoder and VAE",

@@ -61,7 +61,7 @@ extension SingleFileModel {
     ) throws(SafeTensorsError) -> PredictionType {
         if isMarked { return .vPrediction }
         guard family == .stableDiffusion2,
-            let bias = unet.tensors["output_blocks.11.1.transformer_blocks.0.norm1.bias"],
+            let bias = unet.tensors["up_blocks.3.attentions.2.transformer_blocks.0.norm1.bias"],
             bias.scalarType.isReadableAsFloat
         else { return .epsilon }
         let values = try bias.floats().map(Double.init)

@@ -81,7 +81,8 @@ extension SingleFileModel: ModelSource {
         try files.note(options.merges)
         let tokenizer = try CLIPTokenizer(
             merges: URL(filePath: options.merges),
-            padding: textEncoder.naming == .openCLIP ? .exclamationMark : .endOfText)
+            padding: textEncoder.isOpenCLIP(width: unet.textWidth ?? 0)
+                ? .exclamationMark : .endOfText)
         try files.note(options.merges)
         return tokenizer
     }
@@ -96,8 +97,7 @@ extension SingleFileModel: ModelSource {
             ? "the shape that its other keys describe" : try configurationPath(of: component)
         let weights: [(name: String, source: any WeightSource)] =
             switch component {
-            case .unet:
-                unet.tensors.sorted { $0.key < $1.key }.map { (unet.name(ofKey: $0), $1) }
+            case .unet: unet.weights
             case .textEncoder: textEncoder.weights
             case .vae: try requireVAE().weights
             }

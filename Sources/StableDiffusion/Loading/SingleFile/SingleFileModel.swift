@@ -4,7 +4,7 @@ internal import FoundationEssentials
 internal import SafeTensors
 
 /// A model in one file, as people exchange them ("checkpoint"): U-Net, text encoder and mostly a VAE
-/// under the names of the original code.
+/// under the names of the original code, or diffusers' parts with their directories as prefixes.
 ///
 /// Everything but the values is known when it is made: what the file is, and the shape of its parts
 /// by their keys. What published models have in common and no file says (heads, groups, noise
@@ -43,6 +43,8 @@ package struct SingleFileModel: Sendable {
 
     /// What the U-Net's keys begin with.
     static let unetPrefix = "model.diffusion_model."
+    /// What they begin with where a file has diffusers' parts and their names in it.
+    static let diffusersPrefix = "unet."
 
     /// Opens a file and looks at its keys.
     ///
@@ -115,15 +117,21 @@ package struct SingleFileModel: Sendable {
     private static func unet(
         in tensors: [String: StoredTensor]
     ) throws(SingleFileProblem) -> LDMUNet {
-        let keys = tensors.keys.filter { $0.hasPrefix(unetPrefix) }
-        guard keys.contains(where: { $0.hasPrefix(unetPrefix + "input_blocks.") }) else {
+        func part(_ prefix: String) -> [String: StoredTensor] {
+            var part: [String: StoredTensor] = [:]
+            for (key, tensor) in tensors where key.hasPrefix(prefix) {
+                part[String(key.dropFirst(prefix.count))] = tensor
+            }
+            return part
+        }
+        let hasOriginal = tensors.keys.contains { $0.hasPrefix(unetPrefix + "input_blocks.") }
+        guard hasOriginal || tensors[diffusersPrefix + "conv_in.weight"] != nil else {
             throw OtherKind.of(tensors.keys)
         }
         if let other = OtherKind.besideUNet(tensors.keys) { throw other }
-        var own: [String: StoredTensor] = [:]
-        for key in keys { own[String(key.dropFirst(unetPrefix.count))] = tensors[key] }
+        let own = part(hasOriginal ? unetPrefix : diffusersPrefix)
         try OtherKind.check(own)
-        return try LDMUNet(own)
+        return hasOriginal ? try LDMUNet(own) : try LDMUNet(diffusers: own)
     }
 
     /// - Parameter isDescribed: whether a directory says what a family would.
@@ -150,7 +158,7 @@ extension SingleFileModel {
 
     private static func leftOut(_ keys: some Collection<String>) -> [String] {
         let known =
-            [unetPrefix, "first_stage_model.", "vae."] + ignoredPrefixes
+            [unetPrefix, diffusersPrefix, "first_stage_model.", "vae."] + ignoredPrefixes
             + SingleFileTextEncoder.prefixes.map(\.prefix)
         let others = keys.filter { key in !known.contains { key.hasPrefix($0) } }
         return Set(others.map { String($0.prefix { $0 != "." }) }).sorted()

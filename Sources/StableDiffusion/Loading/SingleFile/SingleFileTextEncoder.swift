@@ -14,11 +14,12 @@ struct SingleFileTextEncoder: Sendable {
     /// Weights by the names that the layers ask for, in the order of their keys.
     let weights: [(name: String, source: any WeightSource)]
 
-    /// Where Stable Diffusion 1.x and 2.x keep it, by either generation of the original code.
+    /// Where Stable Diffusion 1.x and 2.x keep it, by either generation of the original code, and
+    /// diffusers' directory of it.
     static let prefixes: [(prefix: String, naming: Naming)] = [
         ("cond_stage_model.transformer.", .clip), ("cond_stage_model.model.", .openCLIP),
         ("conditioner.embedders.0.transformer.", .clip),
-        ("conditioner.embedders.0.model.", .openCLIP),
+        ("conditioner.embedders.0.model.", .openCLIP), ("text_encoder.", .clip),
     ]
 
     /// Stable Diffusion 2.x was trained on the states before the last of 24 layers; files have it
@@ -62,8 +63,14 @@ struct SingleFileTextEncoder: Sendable {
             length("encoder.layers.0.mlp.fc1.weight", 0) ?? configuration.intermediateSize
         // Every published encoder has heads of 64 channels.
         configuration.attentionHeadCount = max(1, configuration.hiddenSize / 64)
-        configuration.hiddenActivation = naming == .clip ? "quick_gelu" : "gelu"
+        configuration.hiddenActivation =
+            isOpenCLIP(width: configuration.hiddenSize) ? "gelu" : "quick_gelu"
         return configuration
+    }
+
+    /// Whether it is OpenCLIP's, by its names or, under transformers' names, by its width.
+    func isOpenCLIP(width: Int) -> Bool {
+        naming == .openCLIP || SingleFileFamily(textWidth: width) == .stableDiffusion2
     }
 
     private static func layer(_ name: String) -> Int? {
