@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+package import TensorKit
 
 /// Encodes prompts as hidden states and caches the last ones: the prompts of a batch repeat, the
 /// negative prompt always does.
-final class PromptEncoder {
+package final class PromptEncoder {
     private let tokenizer: CLIPTokenizer
     private let model: CLIPTextModel
     private var cache: [Key: Entry] = [:]
@@ -25,7 +25,8 @@ final class PromptEncoder {
         var lastUse: Int
     }
 
-    init(tokenizer: CLIPTokenizer, model: CLIPTextModel) {
+    /// - Parameter model: whose layers may have to be packed for a prompt.
+    package init(tokenizer: CLIPTokenizer, model: CLIPTextModel) {
         self.tokenizer = tokenizer
         self.model = model
     }
@@ -36,7 +37,7 @@ final class PromptEncoder {
     }
 
     /// Reserves the scratch memory that `encode` needs for this many new prompts.
-    func measure(promptCount: Int, lane: ComputeLane) throws {
+    package func measure(promptCount: Int, lane: ComputeLane) throws {
         let tokens = [Int32](repeating: tokenizer.paddingID, count: shape.tokenCount)
         let output = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
         try model.forward(
@@ -55,7 +56,7 @@ final class PromptEncoder {
     /// once.
     /// - Parameter callCount: U-Net calls that the prompts are encoded for.
     /// - Throws: `TextEncoderError`, `TensorStorageError`, errors of packing.
-    func encode(
+    package func encode(
         _ texts: [String], clipSkip: Int?, callCount: Int, lane: ComputeLane
     ) throws -> [Tensor] {
         clock += 1
