@@ -92,6 +92,8 @@ extension EndToEndTests {
         @Test func aModelBringsItsRecipe() async throws {
             let studio = try Studio()
             let model = try studio.model(changing: "scheduler")
+            let defaults = studio.directory.file("model/retom.json")
+            try FileManager.default.removeItem(atPath: defaults)
             let configuration = studio.directory.file("model/scheduler/scheduler_config.json")
             try Data(
                 """
@@ -119,6 +121,16 @@ extension EndToEndTests {
             #expect(settings["recipe"]?.hasPrefix("Euler, 4 steps") == true)
             // Decoding outweighs four steps without guidance: the worker does it.
             #expect(try studio.images(out: "own")[0]["worker_decode_class"] is String)
+
+            // What users write into the model's folder counts before that.
+            try studio.directory.write(#"{"steps": 2, "cfg_scale": 1.5}"#, to: "model/retom.json")
+            let set = try await draw(out: "set")
+            #expect(set.code == 0, "\(set)")
+            let changed = try #require(
+                try studio.images(out: "set")[0]["request"] as? [String: Any])
+            #expect(changed["steps"] as? Int == 2 && changed["cfg_scale"] as? Double == 1.5)
+            #expect(changed["sampler_name"] as? String == "euler", "\(changed)")
+            try FileManager.default.removeItem(atPath: defaults)
 
             let forced = try await draw("--steps", "12", "--cfg-scale", "7.5", out: "forced")
             #expect(forced.code == 0, "\(forced)")

@@ -133,10 +133,67 @@ import TokenMerging
             #expect(recipe.inferenceStepCount == plain.inferenceStepCount)
             #expect(recipe.guidanceScale == plain.guidanceScale)
         }
-        expectPlain(try embedded().recipe)
         for name in ["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"] {
             expectPlain(try description("{\"_class_name\": \"\(name)\"}").recipe)
         }
+    }
+
+    /// A copy of the embedded model's configurations with another `retom.json`.
+    private func recipe(_ defaults: String) throws -> ModelRecipe {
+        let folder = try indexed("{}")
+        try folder.write(defaults, to: ModelDefaults.fileName)
+        return try ModelDescription(of: try ModelDirectory(path: folder.path)).recipe
+    }
+
+    /// What converges in fewest calls: docs/performance.md.
+    @Test func theEmbeddedModelBringsItsRecipe() throws {
+        let recipe = try embedded().recipe
+        #expect(recipe.kind == .standard && recipe.notice == nil)
+        #expect(recipe.summary.hasPrefix("DPM++ 2M Karras, 16 steps, guidance 7.5, "))
+    }
+
+    @Test func usersMaySetAModelsDefaults() throws {
+        let plain = ModelRecipe()
+        let none = try recipe("{}")
+        #expect(none.samplingMethod == plain.samplingMethod)
+        #expect(none.inferenceStepCount == plain.inferenceStepCount)
+        let some = try recipe(#"{"sampler_name": "DPM++ 2M Karras", "steps": 18}"#)
+        #expect(some.samplingMethod == .dpmPlusPlus2M && some.sigmaSchedule == .karras)
+        #expect(some.inferenceStepCount == 18 && some.guidanceScale == plain.guidanceScale)
+        #expect(some.summary.hasPrefix("DPM++ 2M Karras, 18 steps"))
+        let all = try recipe(
+            """
+            {"sampler_name": "DPM++ 2M Karras", "scheduler": "sgm_uniform", "steps": null,
+             "cfg_scale": 3}
+            """)
+        #expect(all.sigmaSchedule == .sgmUniform && all.guidanceScale == 3)
+        #expect(all.inferenceStepCount == plain.inferenceStepCount)
+    }
+
+    /// The user's own file counts before what the model's kind says.
+    @Test func defaultsCountBeforeWhatAModelIsMadeFor() {
+        var defaults = ModelDefaults()
+        defaults.inferenceStepCount = 6
+        let recipe = ModelRecipe(pipeline: .latentConsistency, defaults: defaults)
+        #expect(recipe.kind == .latentConsistency && recipe.samplingMethod == .lcm)
+        #expect(recipe.inferenceStepCount == 6 && recipe.guidanceScale == 8.5)
+    }
+
+    @Test(arguments: [
+        (#"{"sampler": "euler"}"#, #"unknown setting "sampler", known are sampler_name"#),
+        (#"{"sampler_name": "fast"}"#, #"sampler_name "fast" is none of ddim"#),
+        (#"{"scheduler": "slow"}"#, #"scheduler "slow" is none of default"#),
+        (#"{"steps": 0}"#, "steps 0 is not from 1 to 1000"),
+        (#"{"steps": 1e30}"#, #""steps""#), (#"{"steps": 2.5}"#, #""steps""#),
+        (#"{"steps": "16"}"#, #""steps" should be a whole number"#),
+        (#"{"cfg_scale": -1}"#, "cfg_scale -1.0 is not from 0 to 1000"),
+        ("[16]", "is no JSON object"), ("{", "is not JSON"), ("", "is not JSON"),
+    ])
+    func unusableDefaultsAreRefused(_ text: String, _ problem: String) throws {
+        let error = #expect(throws: ConfigurationError.self) { try recipe(text) }
+        let description = "\(try #require(error))"
+        #expect(description.contains("/retom.json: ") && description.contains(problem))
+        #expect(description.hasSuffix("correct it, or remove the file"), "\(description)")
     }
 
     @Test func idleMergingIsKnownBefore() throws {

@@ -56,7 +56,7 @@ struct ModelFolderTests {
     /// `LatentConsistencyModelPipeline` with its own defaults, which are the model's recipe.
     @Test func latentConsistency() throws {
         let goldens = try SafeTensorsFile(path: try Goldens.path("consistency.safetensors"))
-        let folder = try Self.embeddedCopy(without: "")
+        let folder = try Self.embeddedCopy(without: ModelDefaults.fileName)
         let weight = try goldens.tensor("weight")
         let file = folder.file("unet/diffusion_pytorch_model.safetensors")
         try Self.add("time_embedding.cond_proj.weight", weight, to: file)

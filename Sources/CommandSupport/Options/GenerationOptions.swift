@@ -66,9 +66,11 @@ package struct GenerationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Spacing of the noise levels: one of \(SamplerName.scheduleChoices).", valueName: "name"
-        ))
-    package var scheduler = SigmaSchedule.modelDefault.rawValue
+            """
+            Spacing of the noise levels: one of \(SamplerName.scheduleChoices) (default: the \
+            model's).
+            """, valueName: "name"))
+    package var scheduler: String?
 
     @Option(
         help: ArgumentHelp(
@@ -104,7 +106,7 @@ package struct GenerationOptions: ParsableArguments {
             throw ValidationError(
                 "--sampling-method \(samplingMethod): choose \(SamplerName.samplerChoices)")
         }
-        guard SamplerName.sigmaSchedule(scheduler) != nil else {
+        if let scheduler, SamplerName.sigmaSchedule(scheduler) == nil {
             throw ValidationError("--scheduler \(scheduler): choose \(SamplerName.scheduleChoices)")
         }
     }
@@ -139,10 +141,9 @@ package struct GenerationOptions: ParsableArguments {
         let sampler = samplingMethod.flatMap { SamplerName($0) }
         settings.samplingMethod = sampler?.samplingMethod ?? recipe.samplingMethod
         // A schedule that is part of the sampler's name ("DPM++ 2M Karras") counts where no other
-        // was asked for.
-        let schedule = SamplerName.sigmaSchedule(scheduler) ?? .modelDefault
-        settings.sigmaSchedule =
-            schedule == .modelDefault ? sampler?.sigmaSchedule ?? .modelDefault : schedule
+        // was asked for; the recipe's belongs to its sampler.
+        let own = sampler.map { $0.sigmaSchedule ?? .modelDefault } ?? recipe.sigmaSchedule
+        settings.sigmaSchedule = scheduler.flatMap(SamplerName.sigmaSchedule) ?? own
         settings.eta = eta
         settings.forecastInterval = forecast
         settings.clipSkip = clipSkip

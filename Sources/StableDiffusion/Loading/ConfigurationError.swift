@@ -37,6 +37,8 @@ package enum ConfigurationProblem: Error, Equatable, CustomStringConvertible {
     case unsupportedPipeline(name: String, supported: [String])
     /// A value that can't be right.
     case invalid(key: String, value: String, reason: String)
+    /// Settings that the model's user wrote and that can't be followed.
+    case unusableSettings(String)
 
     package var description: String {
         switch self {
@@ -74,6 +76,7 @@ package enum ConfigurationProblem: Error, Equatable, CustomStringConvertible {
             """
         case .invalid(let key, let value, let reason):
             "\"\(key)\" is \(value), but \(reason); copy or download the file again"
+        case .unusableSettings(let reason): "\(reason); correct it, or remove the file"
         }
     }
 }

@@ -11,6 +11,18 @@ extension ModelDirectory: ModelSource {
         return try configuration(ModelIndex.self, path: indexPath)
     }
 
+    package func defaults() throws -> ModelDefaults? {
+        guard holds(ModelDefaults.fileName) else { return nil }
+        let file = "\(path)/\(ModelDefaults.fileName)"
+        do throws(ConfigurationError) {
+            return try configuration(ModelDefaults.self, path: file)
+        } catch {
+            guard case .notReadable(let reason) = error.problem else { throw error }
+            // Nobody can download it again: somebody wrote it.
+            throw ConfigurationError(path: file, problem: .unusableSettings(reason))
+        }
+    }
+
     package func unetConfiguration() throws -> UNetConfiguration {
         try configuration(of: .unet)
     }

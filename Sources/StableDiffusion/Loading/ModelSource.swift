@@ -22,6 +22,8 @@ package protocol ModelSource: Sendable {
     func vaeConfiguration() throws -> VAEConfiguration
     /// The shape of what decodes: the VAE, or an `AutoencoderTiny` in its place.
     func autoencoderConfiguration() throws -> AutoencoderConfiguration
+    /// The sampling defaults beside it; `nil` where nobody wrote any.
+    func defaults() throws -> ModelDefaults?
     /// How the model was trained, as diffusers' `StableDiffusionPipeline` reads it.
     func schedulerConfiguration() throws -> SchedulerConfiguration
     /// What turns prompts into tokens.

@@ -49,10 +49,12 @@ package struct ModelDescription: Sendable {
                         --sampling-method lcm, or
                         """))
         }
+        let defaults = try model.defaults()
         // Where samplers are made of it, an unusable scheduler is an error.
         let scheduler = try? model.schedulerConfiguration()
         do throws(ConfigurationProblem) {
-            try self.init(unet: unet, vae: vae, index: index, scheduler: scheduler)
+            try self.init(
+                unet: unet, vae: vae, index: index, scheduler: scheduler, defaults: defaults)
         } catch {
             throw ConfigurationError(
                 path: try model.configurationPath(of: .unet), problem: error)
@@ -86,11 +88,11 @@ package struct ModelDescription: Sendable {
 
     private init(
         unet: UNetConfiguration, vae: AutoencoderConfiguration, index: ModelIndex?,
-        scheduler: SchedulerConfiguration?
+        scheduler: SchedulerConfiguration?, defaults: ModelDefaults?
     ) throws(ConfigurationProblem) {
         recipe = ModelRecipe(
             pipeline: index?.pipeline ?? .stableDiffusion, scheduler: scheduler,
-            takesGuidance: unet.timeConditionProjectionDimension != nil)
+            takesGuidance: unet.timeConditionProjectionDimension != nil, defaults: defaults)
         leftOutWarning = index?.leftOutWarning
         transformers = try unet.transformerShapes()
         isGuidanceDistilled = unet.timeConditionProjectionDimension != nil

@@ -18,6 +18,8 @@ package struct ModelRecipe: Sendable, Equatable {
     package var kind = Kind.standard
     /// The sampler.
     package var samplingMethod = SamplingMethod.ddim
+    /// How the sampler spaces noise levels, unless the model's scheduler file says.
+    package var sigmaSchedule = SigmaSchedule.modelDefault
     /// Denoising steps.
     package var inferenceStepCount = 25
     /// Guidance scale.
@@ -41,9 +43,11 @@ package struct ModelRecipe: Sendable, Equatable {
     ///
     /// Nothing else marks a distilled model: its weights have the shape of any other. Trailing
     /// timesteps with v-prediction or zero terminal SNR are those of models for many steps.
+    ///
+    /// What somebody wrote into the model's `retom.json` counts before all of these.
     package init(
         pipeline: ModelIndex.Pipeline, scheduler: SchedulerConfiguration? = nil,
-        takesGuidance: Bool = false
+        takesGuidance: Bool = false, defaults: ModelDefaults? = nil
     ) {
         timestepSpacing = scheduler?.timestepSpacing
         predictionType = scheduler?.predictionType
@@ -58,12 +62,18 @@ package struct ModelRecipe: Sendable, Equatable {
             inferenceStepCount = 4
             guidanceScale = 1
         }
+        samplingMethod = defaults?.samplingMethod ?? samplingMethod
+        sigmaSchedule = defaults?.sigmaSchedule ?? sigmaSchedule
+        inferenceStepCount = defaults?.inferenceStepCount ?? inferenceStepCount
+        guidanceScale = defaults?.guidanceScale ?? guidanceScale
     }
 
     /// The recipe in one line, for people and reports.
     package var summary: String {
+        let sampler = [samplingMethod.displayName, sigmaSchedule.displayName].compactMap { $0 }
         var parts = [
-            samplingMethod.displayName, "\(inferenceStepCount) steps", "guidance \(guidanceScale)",
+            sampler.joined(separator: " "), "\(inferenceStepCount) steps",
+            "guidance \(guidanceScale)",
         ]
         if let timestepSpacing { parts.append("\(timestepSpacing) timesteps") }
         if let predictionType { parts.append("predicts \(predictionType)") }

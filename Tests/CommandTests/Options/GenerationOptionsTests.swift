@@ -29,4 +29,21 @@ import Testing
         #expect(given.samplingMethod == .euler)
         #expect(given.inferenceStepCount == 6 && given.guidanceScale == 2)
     }
+
+    /// The recipe's spacing of noise levels belongs to its sampler.
+    @Test(
+        arguments: [
+            ([], .karras), (["--scheduler", "default"], .modelDefault),
+            (["--scheduler", "exponential"], .exponential),
+            (["--sampling-method", "euler"], .modelDefault),
+            (["--sampling-method", "Euler Exponential"], .exponential),
+            (["--sampling-method", "DPM++ 2M Karras", "--scheduler", "default"], .modelDefault),
+        ] as [([String], SigmaSchedule)])
+    func schedulesFollowTheSampler(_ arguments: [String], _ expected: SigmaSchedule) throws {
+        var recipe = ModelRecipe()
+        recipe.sigmaSchedule = .karras
+        let settings = try GenerationOptions.parse(arguments).settings(
+            defaultWidth: 64, defaultHeight: 64, recipe: recipe, tokenMerging: .none)
+        #expect(settings.sigmaSchedule == expected)
+    }
 }

@@ -17,6 +17,8 @@ extension ModelWithOtherDecoder {
 
     package func index() throws -> ModelIndex? { try model.index() }
 
+    package func defaults() throws -> ModelDefaults? { try model.defaults() }
+
     package func unetConfiguration() throws -> UNetConfiguration { try model.unetConfiguration() }
 
     package func textEncoderConfiguration() throws -> TextEncoderConfiguration {

@@ -13,6 +13,8 @@ extension SingleFileModel: ModelSource {
             unet.isGuidanceDistilled ? .latentConsistency : .stableDiffusion, leftOut: leftOut)
     }
 
+    package func defaults() throws -> ModelDefaults? { try options.configuration?.defaults() }
+
     package func unetConfiguration() throws -> UNetConfiguration {
         if let described = describedPart(.unet) { return try described.unetConfiguration() }
         do throws(SingleFileProblem) {
