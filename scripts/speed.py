@@ -9,10 +9,12 @@ weights suffice. Every engine does the same work: one U-Net call on both halves 
 peer, and the mean of both medians counts, because machines drift. The result is the ratio.
 
 Rows: `unet`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`,
-`turbo`, `lcm`; `--only` picks some. `turbo` and `lcm` time pictures in few steps, from a new prompt to
-RGB, with TAESD and with the full VAE: SD-Turbo's shape (SD 2.1, one step of Euler, trailing, no
-guidance) and SD 1.5's with four steps of LCM without guidance. Needs scripts/requirements.txt and a
-release build.
+`turbo`, `lcm`; `--only` picks some. `turbo` and `lcm` time pictures in few steps, with TAESD and with
+the full VAE: SD-Turbo's shape (SD 2.1, one step of Euler, trailing, no guidance) and SD 1.5's with four
+steps of LCM without guidance: seconds from a new prompt to RGB, pictures per hour of a run of
+`--prompts` prompts against the best of the peer's streams and batches, seconds from the start to the
+first picture, peak memory. The peer is scripts/openvino_pictures.py, where only its networks count.
+Needs scripts/requirements.txt and a release build.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import pathlib
 import platform
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -29,6 +32,8 @@ import torch
 from diffusers import (
     AutoencoderKL, AutoencoderTiny, DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPipeline,
     UNet2DConditionModel)
+
+import openvino_pictures
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
@@ -94,7 +99,7 @@ class Encode(torch.nn.Module):
         super().__init__()
         from transformers import CLIPTextModel
 
-        self.text = CLIPTextModel.from_pretrained(model / "text_encoder").eval()
+        self.text = CLIPTextModel.from_pretrained(model / "text_encoder").float().eval()
 
     def forward(self, tokens):
         return self.text(tokens, return_dict=False)[0]
@@ -133,10 +138,18 @@ def openvino_seconds(module, size, precision, options):
     return median_seconds(lambda: request.infer(arrays), options.runs)
 
 
-def openvino_picture_seconds(model, steps, decoder, precision, options):
-    """From a prompt to RGB with every part in OpenVINO; nothing beside the parts is counted."""
-    seconds = lambda module: openvino_seconds(module, 512, precision, options)
-    return seconds(Encode(model)) + steps * seconds(HalfCall(model)) + seconds(decoder)
+# Streams and batches that a peer may choose from for many pictures.
+RATES = [(1, 1), (2, 1), (1, 2), (1, 4)]
+
+
+def openvino_pictures_record(folder, steps, precision, options, streams=1, batch=1):
+    """What scripts/openvino_pictures.py measures of the networks in a folder."""
+    line = subprocess.run(
+        [sys.executable, openvino_pictures.__file__, folder, "--steps", str(steps), "--precision",
+         precision, "--threads", str(options.threads), "--streams", str(streams), "--batch",
+         str(batch), "--runs", str(options.runs if streams == batch == 1 else 2)], check=True,
+        capture_output=True, text=True).stdout
+    return json.loads(line)
 
 
 def torch_seconds(module, size, precision, options, tome=0.0):
@@ -219,15 +232,51 @@ def few_step_model(model):
         yield folder, folder / "taesd/diffusion_pytorch_model.safetensors"
 
 
-def picture_seconds(model, steps, options, *more):
-    """Median seconds from a new prompt to RGB on a worker that has drawn two pictures before."""
-    prompts = [word for i in range(options.runs + 2) for word in ("-p", f"{PROMPT}, number {i}")]
-    report, _ = draw(
-        options, "--model", str(model), *prompts, "--steps", str(steps), "--cfg-scale", "1", "-W",
-        "512", "-H", "512", "--precision", options.precisions[0], "--decode-on", "workers",
-        "--local-workers", "1", "--threads", str(options.threads), "--merge", "none", *more)
-    return statistics.median(
-        sum(image["timings"].values()) for image in report["images"][2:])
+def few_step_run(model, steps, count, options, *more):
+    """What `openvino_pictures_record` measures, of a run of new prompts on a local worker.
+
+    Seconds are the medians of pictures after the first two, pictures per hour those of the whole
+    run, loading included; memory is that of both processes.
+    """
+    prompts = [word for i in range(count) for word in ("-p", f"{PROMPT}, number {i}")]
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / "out"
+        command = [
+            program("retom-coord"), "--json", "-o", str(out), "--model", str(model), *prompts,
+            "--steps", str(steps), "--cfg-scale", "1", "-W", "512", "-H", "512", "--precision",
+            options.precisions[0], "--decode-on", "workers", "--local-workers", "1", "--threads",
+            str(options.threads), "--merge", "none", *more]
+        start = time.perf_counter()
+        first, peaks = None, {}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                if json.loads(line)["event"] != "image_written":
+                    continue
+                first = first or time.perf_counter() - start
+                for pid in [process.pid, *children(process.pid)]:
+                    peaks[pid] = max(peaks.get(pid, 0), peak_gigabytes(pid))
+        wall = time.perf_counter() - start
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+        report = json.loads((out / "report.json").read_text())
+    seconds = [sum(image["timings"].values()) for image in report["images"][2:]]
+    return {
+        "seconds": statistics.median(seconds), "first_seconds": first,
+        "peak_gigabytes": sum(peaks.values()), "per_hour": 3600 * count / wall}
+
+
+def children(pid):
+    """Processes that a process started."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def peak_gigabytes(pid):
+    """Peak resident memory of a process."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024 / 1e9
+    return 0
 
 
 def worker_peak_gigabytes(model, size, precision, options):
@@ -244,9 +293,7 @@ def worker_peak_gigabytes(model, size, precision, options):
             draw(
                 options, "--workers", str(hosts), "--model", str(model), "-p", PROMPT, "--steps",
                 "2", "-W", str(size), "-H", str(size))
-            for line in pathlib.Path(f"/proc/{worker.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM"):
-                    return int(line.split()[1]) * 1024 / 1e9
+            return peak_gigabytes(worker.pid)
         finally:
             worker.terminate()
             worker.wait()
@@ -366,16 +413,31 @@ def rows(options):
         print(f"| images per hour, embedded model: 2 workers × {half} against 1 × {options.threads} | {two:.0f} | {one:.0f} | {two / one:.2f} | |", flush=True)
 
     def pictures(name, model, steps, *more):
-        with few_step_model(model) as (folder, taesd):
+        with few_step_model(model) as (folder, taesd), tempfile.TemporaryDirectory() as ir:
+            openvino_pictures.convert({"text": Encode(model), "unet": HalfCall(model)}, 512, ir)
+            work = f"{name}, {steps} step{'s' * (steps > 1)} 512², {fast}"
             for decoder, peer, target, extra in [
                 ("TAESD", TinyDecode, 0.65, ["--taesd", str(taesd)]),
                 ("the full VAE", lambda: Decode(model), 0.60, []),
             ]:
-                compare(
-                    f"{name}, {steps} step{'s' * (steps > 1)} 512², {fast}, {decoder}", target,
-                    lambda: picture_seconds(folder, steps, options, *more, *extra),
-                    lambda: openvino_picture_seconds(model, steps, peer(), fast, options),
-                    "OpenVINO")
+                openvino_pictures.convert({"decoder": peer()}, 512, ir)
+                own = lambda count: few_step_run(folder, steps, count, options, *more, *extra)
+                theirs = lambda *rate: openvino_pictures_record(ir, steps, fast, options, *rate)
+                own(2)  # brings the files into the page cache
+                before, peers, after = own(options.runs + 2), theirs(), own(options.runs + 2)
+                print_row(
+                    f"{work}, {decoder}", target if steps == 1 else 0.65,
+                    (before["seconds"] + after["seconds"]) / 2, peers["seconds"], "OpenVINO")
+                for key, what in [
+                    ("first_seconds", "start to the first picture, s"),
+                    ("peak_gigabytes", "peak memory, GB"),
+                ]:
+                    print_row(f"… {what}", "", after[key], peers[key], "OpenVINO")
+                if decoder == "TAESD":
+                    rate = max(3600 / theirs(*rate)["seconds"] for rate in RATES)
+                    print_row(
+                        f"… pictures per hour of {options.prompts} prompts", 1.5,
+                        own(options.prompts)["per_hour"], rate, "OpenVINO's best")
 
     def turbo():
         pictures("SD-Turbo's shape", sd21, 1)
@@ -408,6 +470,7 @@ def main():
         help="only f32 on a processor without bf16; rows with one precision use the first")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--prompts", type=int, default=32, help="of a run in few steps")
     options = parser.parse_args()
 
     print(f"{processor()}, {options.threads} threads, {time.strftime('%Y-%m-%d')}\n")
