@@ -48,6 +48,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let leaves: [Target] = [
     library("GenerationTypes"),
+    library("ServiceLedger", ["GenerationTypes"]),
     library("Requests", ["GenerationTypes"]),
     library("ProcessSupport"),
     .target(name: "CKernels", cSettings: cSettings),
@@ -192,6 +193,7 @@ let testTargets: [Target] = [
     tests(
         "RequestsTests", ["Requests", "GenerationTypes", "TokenMerging", "TestSupport"],
         resources: [.copy("Goldens")]),
+    tests("ServiceLedgerTests", ["ServiceLedger", "GenerationTypes", "TestSupport"]),
     tests("ImageCodecTests", ["ImageCodec", "GenerationTypes", "TestSupport"]),
     .target(
         name: "WireFuzzing",

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ServiceLedger
+import TestSupport
+
+/// What happens in one simulation, drawn from its seed.
+struct LedgerScenario {
+    /// A client's wish, repeated until it is answered.
+    struct Wish {
+        var time: Double
+        var caller: CallerID
+        var key: String?
+        /// Of two wishes with one key and different bodies the second is refused.
+        var body: UInt8
+        var imageCount: Int
+        var priority: BatchPriority
+        /// When its batch is cancelled or erased, by whom; `nil` for never.
+        var end: (time: Double, erases: Bool, by: CallerID)?
+    }
+
+    let seed: UInt64
+    var bug: LedgerBug?
+    var limits = LedgerLimits()
+    var workerCount: Int
+    var wishes: [Wish] = []
+    var crashes: [Double] = []
+    /// Whether turns are equal, so that waits can be counted.
+    var isUniform: Bool
+
+    init(seed: UInt64, bug: LedgerBug? = nil) {
+        self.seed = seed
+        self.bug = bug
+        var random = SplitMix64(state: seed)
+        workerCount = Int.random(in: 1...4, using: &random)
+        isUniform = Bool.random(using: &random)
+        limits.queuedPerCaller = 40
+        limits.queuedInAll = 80
+        limits.imagesPerBatch = 25
+        limits.submissionsPerSecond = 2
+        limits.submissionBurst = 6
+        limits.retentionInterval = 0
+        limits.keySeconds = 400
+        limits.keepSeconds = 300
+        limits.tombstoneSeconds = 200
+        limits.lendAheadSeconds = Bool.random(using: &random) ? 2 : 0
+        let callers = (0..<Int.random(in: 2...4, using: &random)).map { CallerID("caller-\($0)") }
+        let keys = ["a", "b", "c"]
+        for _ in 0..<Int.random(in: 3...18, using: &random) {
+            let time = Double.random(in: 0...60, using: &random)
+            var wish = Wish(
+                time: time, caller: callers.randomElement(using: &random)!,
+                key: Int.random(in: 0..<3, using: &random) > 0
+                    ? keys.randomElement(using: &random) : nil,
+                body: UInt8.random(in: 0..<3, using: &random),
+                imageCount: Int.random(in: 0..<4, using: &random) == 0
+                    ? Int.random(in: 10...30, using: &random)
+                    : Int.random(in: 1...4, using: &random),
+                priority: isUniform
+                    ? .normal : BatchPriority.allCases.randomElement(using: &random)!)
+            if Int.random(in: 0..<3, using: &random) == 0 {
+                wish.end = (
+                    time + Double.random(in: 0...20, using: &random), Bool.random(using: &random),
+                    Int.random(in: 0..<3, using: &random) == 0
+                        ? callers.randomElement(using: &random)! : wish.caller
+                )
+            }
+            wishes.append(wish)
+        }
+        for _ in 0..<Int.random(in: 0...3, using: &random) {
+            crashes.append(Double.random(in: 0...90, using: &random))
+        }
+    }
+}

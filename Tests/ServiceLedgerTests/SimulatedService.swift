@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import ServiceLedger
+import TestSupport
+
+/// A service in virtual time: clients that lose answers and repeat wishes, a ledger, its disk,
+/// workers, and crashes; the rules of the service are checked after every event.
+struct SimulatedService {
+    enum Event {
+        case wish(Int)
+        case end(Int)
+        /// Something reaches the disk, in this life of the service.
+        case commit(CommitNumber, [LedgerChange], life: Int)
+        case begin(ImageNumber, life: Int)
+        case work(ImageNumber, life: Int)
+        case picture(ImageNumber, life: Int)
+        case crash
+        case tick
+    }
+
+    private struct Asked {
+        var wish: Int
+        var isEnd: Bool
+    }
+
+    let scenario: LedgerScenario
+    private(set) var problem: String?
+    private(set) var now = 0.0
+    private(set) var disk: SimulatedDisk
+    private(set) var eventCount = 0
+    /// The batches that wishes became, as far as their clients know.
+    private(set) var batches: [Int: BatchID] = [:]
+    private var ledger: Ledger
+    private var random: SplitMix64
+    private var timeline: [(time: Double, number: Int, event: Event)] = []
+    private var life = 0
+    private var asked: [Ticket: Asked] = [:]
+    private var ticketCount = 0
+    private var lastCommit = 0.0
+    /// Images with the coordinator.
+    private var offered: Set<ImageNumber> = []
+    private var line: [ImageNumber] = []
+    private var busyCount = 0
+    private var callers = TurnWatch<CallerID>()
+    private var turns: [CallerID: TurnWatch<BatchID>] = [:]
+    /// Batches whose end was decided in this life.
+    private var ending: Set<BatchID> = []
+    /// Images that nobody has taken, by batch.
+    private var waiting: [BatchID: Int] = [:]
+
+    init(_ scenario: LedgerScenario) {
+        self.scenario = scenario
+        random = SplitMix64(state: scenario.seed &+ 0x5EED)
+        disk = SimulatedDisk(limits: scenario.limits)
+        ledger = Ledger(limits: scenario.limits, plantedBug: scenario.bug)
+        for (index, wish) in scenario.wishes.enumerated() {
+            plan(.wish(index), at: wish.time)
+            if let end = wish.end { plan(.end(index), at: end.time) }
+        }
+        for time in scenario.crashes { plan(.crash, at: time) }
+        for time in stride(from: 7.0, to: 3000, by: 29) { plan(.tick, at: time) }
+        apply(.workers(scenario.workerCount))
+    }
+
+    /// Runs until nothing is left to happen or a rule is broken.
+    mutating func run() {
+        while problem == nil,
+            let index = timeline.indices.min(by: {
+                (timeline[$0].time, timeline[$0].number) < (timeline[$1].time, timeline[$1].number)
+            })
+        {
+            let (time, _, event) = timeline.swapRemove(at: index)
+            now = max(now, time)
+            eventCount += 1
+            handle(event)
+            problem = problem ?? disk.problem ?? ledger.brokenInvariant()
+        }
+        if problem == nil { checkEnd() }
+    }
+
+    private mutating func plan(_ event: Event, at time: Double) {
+        timeline.append((time, timeline.count + eventCount * 1000, event))
+    }
+
+    private mutating func chance(_ oneIn: Int) -> Bool {
+        Int.random(in: 0..<oneIn, using: &random) == 0
+    }
+
+    private mutating func handle(_ event: Event) {
+        switch event {
+        case .wish(let index): ask(index)
+        case .end(let index): askForEnd(index)
+        case .commit(let number, let changes, let life) where life == self.life:
+            disk.apply(changes)
+            for case .accept(let batch) in changes { noteWaiting(batch, batch.imageCount) }
+            apply(.committed(number))
+        case .begin(let image, let life) where life == self.life:
+            apply(.began(image, worker: "w", attempt: 1))
+        case .work(let image, let life) where life == self.life: worked(on: image)
+        case .picture(let image, let life) where life == self.life:
+            disk.set(.finished, of: image)
+            apply(.finished(image))
+        case .crash: crash()
+        case .tick: apply(.tick)
+        case .commit, .begin, .work, .picture: break
+        }
+    }
+
+    private mutating func apply(_ event: LedgerEvent) {
+        for action in ledger.handle(event, now: now) { perform(action) }
+    }
+
+    // MARK: Clients
+
+    private mutating func ask(_ index: Int) {
+        guard batches[index] == nil else { return }
+        let wish = scenario.wishes[index]
+        // Without a key a repetition would be another wish.
+        if wish.key != nil {
+            plan(.wish(index), at: now + Double.random(in: 1...8, using: &random))
+        }
+        if chance(6) { return }
+        ticketCount += 1
+        asked[Ticket(ticketCount)] = Asked(wish: index, isEnd: false)
+        let request = GenerationRequest(prompt: "\(wish.body)", seed: 1, width: 64, height: 64)
+        let submission = Submission(
+            id: BatchID("\(index)-\(ticketCount)"), caller: wish.caller, key: wish.key,
+            bodyDigest: [wish.body], priority: wish.priority,
+            spans: [ImageSpan(first: request, count: wish.imageCount)])
+        apply(.submit(submission, ticket: Ticket(ticketCount)))
+        // The request arrived twice.
+        if wish.key != nil, chance(4) { plan(.wish(index), at: now + 0.01) }
+    }
+
+    private mutating func askForEnd(_ index: Int) {
+        guard let id = batches[index], let end = scenario.wishes[index].end else { return }
+        ticketCount += 1
+        asked[Ticket(ticketCount)] = Asked(wish: index, isEnd: true)
+        let (visitor, ticket) = (Visitor(end.by), Ticket(ticketCount))
+        apply(
+            end.erases
+                ? .erase(id, by: visitor, ticket: ticket) : .cancel(id, by: visitor, ticket: ticket)
+        )
+    }
+
+    private mutating func answered(_ ticket: Ticket, _ answer: LedgerAnswer) {
+        guard let question = asked.removeValue(forKey: ticket) else {
+            problem = "ticket \(ticket.rawValue) is answered twice"
+            return
+        }
+        let wish = scenario.wishes[question.wish]
+        problem =
+            problem
+            ?? (question.isEnd
+                ? problemOfEnd(wish, answer) : problemOfSubmission(wish, answer))
+        guard case .accepted(let id, _) = answer, !question.isEnd else {
+            if case .refused(let refusal) = answer, !question.isEnd {
+                // Only what may pass is tried again.
+                switch refusal {
+                case .tooFast, .queueFull, .callerQueueFull: break
+                default: batches[question.wish] = BatchID("none")
+                }
+            }
+            return
+        }
+        // The answer may be lost.
+        if !chance(4) { batches[question.wish] = id }
+    }
+
+    private func problemOfSubmission(_ wish: LedgerScenario.Wish, _ answer: LedgerAnswer) -> String?
+    {
+        switch answer {
+        case .accepted(let id, _):
+            guard let record = disk.records[id] else {
+                return "batch \(id) is announced and not stored"
+            }
+            if record.accepted.submission.bodyDigest != [wish.body] {
+                return "a wish got batch \(id) of another body"
+            }
+            return record.accepted.caller == wish.caller ? nil : "batch \(id) is another caller's"
+        case .refused(.keyReused):
+            guard let key = wish.key else { return "no key, and it was used before" }
+            // It may be on its way to the disk.
+            let record = disk.record(of: key, wish.caller)
+            return record?.accepted.submission.bodyDigest == [wish.body]
+                ? "a repetition is refused" : nil
+        case .refused: return nil
+        case .done(let id): return "a submission of \(id) is done"
+        }
+    }
+
+    private func problemOfEnd(_ wish: LedgerScenario.Wish, _ answer: LedgerAnswer) -> String? {
+        guard case .done(let id) = answer, let end = wish.end else { return nil }
+        guard let record = disk.records[id] else { return "batch \(id) is gone" }
+        if record.accepted.caller != end.by { return "\(end.by) ended a batch of another caller" }
+        if record.status == nil { return "batch \(id) is said to have ended and goes on" }
+        if end.erases, record.erasedAt == nil { return "batch \(id) is said to be erased" }
+        return nil
+    }
+
+    // MARK: Actions
+
+    private mutating func perform(_ action: LedgerAction) {
+        switch action {
+        case .commit(let number, let changes):
+            lastCommit = max(lastCommit, now) + Double.random(in: 0.001...0.4, using: &random)
+            plan(.commit(number, changes, life: life), at: lastCommit)
+            for change in changes { noteEnd(change) }
+        case .answer(let ticket, let answer): answered(ticket, answer)
+        case .offer(let image): take(image)
+        case .withdraw(let batch):
+            for number in batch.images { withdraw(ImageNumber(number)) }
+            start()
+        case .removeFiles(let id):
+            if disk.records[id]?.erasedAt == nil {
+                problem = "files of batch \(id) are removed early"
+            }
+        case .report(.batch(let id)), .report(.image(let id, _)), .report(.progress(let id, _, _)):
+            if disk.records[id] == nil { problem = "batch \(id) is reported and not stored" }
+        }
+    }
+
+    private mutating func take(_ image: OfferedImage) {
+        guard let (id, index) = disk.find(image.number), let record = disk.records[id] else {
+            problem = problem ?? "image \(image.number) is offered and not stored"
+            return
+        }
+        if !offered.insert(image.number).inserted {
+            problem = "image \(image.number) is offered twice"
+        }
+        if record.outcomes[index] != nil {
+            problem = "image \(image.number) is offered with an outcome"
+        }
+        if record.status != nil { problem = "image \(image.number) of an ended batch is offered" }
+        if record.accepted.request(at: index) != image.request { problem = "another request" }
+        let unsampled = offered.count
+        if unsampled > 2 * scenario.workerCount { problem = "\(unsampled) images are offered" }
+        serveTurn(of: id, record.accepted.caller)
+        line.append(image.number)
+        start()
+    }
+
+    private mutating func start() {
+        while busyCount < scenario.workerCount, !line.isEmpty {
+            let image = line.removeFirst()
+            busyCount += 1
+            plan(.begin(image, life: life), at: now + 0.001)
+            plan(.work(image, life: life), at: now + Double.random(in: 0.2...3, using: &random))
+        }
+    }
+
+    private mutating func withdraw(_ image: ImageNumber) {
+        guard offered.remove(image) != nil else { return }
+        if let position = line.firstIndex(of: image) { line.remove(at: position) }
+    }
+
+    private mutating func worked(on image: ImageNumber) {
+        busyCount -= 1
+        defer { start() }
+        guard offered.contains(image) else { return }
+        offered.remove(image)
+        if chance(20) {
+            disk.set(.failed, of: image)
+            apply(.failed(image))
+        } else if !scenario.isUniform, chance(20) {
+            // It goes ahead of others, which had their turns meanwhile.
+            apply(.returned(image))
+        } else {
+            disk.set(.sampled, of: image)
+            apply(.sampled(image, seconds: Double.random(in: 0.2...3, using: &random)))
+            plan(
+                .picture(image, life: life), at: now + Double.random(in: 0.01...0.5, using: &random)
+            )
+        }
+    }
+
+    private mutating func crash() {
+        life += 1
+        asked = [:]
+        offered = []
+        line = []
+        busyCount = 0
+        let stored = disk.stored
+        ledger = Ledger(stored, limits: scenario.limits, plantedBug: scenario.bug)
+        (callers, turns, waiting, ending) = (TurnWatch(), [:], [:], [])
+        for batch in stored.live {
+            let settled = batch.finished.count + batch.failed.count + batch.sampled.count
+            noteWaiting(batch.accepted, batch.accepted.imageCount - settled)
+            for index in batch.sampled {
+                plan(.picture(batch.accepted.number(at: index), life: life), at: now + 0.2)
+            }
+        }
+        apply(.workers(scenario.workerCount))
+        apply(.tick)
+    }
+
+    // MARK: Turns
+
+    /// A batch that is about to end gets no turns any more.
+    private mutating func noteEnd(_ change: LedgerChange) {
+        guard case .end(let id, _) = change, let caller = disk.records[id]?.accepted.caller
+        else { return }
+        ending.insert(id)
+        noteNoneWaits(id, caller)
+    }
+
+    private mutating func noteWaiting(_ batch: AcceptedBatch, _ count: Int) {
+        guard count > 0 else { return }
+        waiting[batch.id, default: 0] += count
+        callers.join(batch.caller)
+        turns[batch.caller, default: TurnWatch()].join(batch.id)
+    }
+
+    private mutating func noteNoneWaits(_ id: BatchID, _ caller: CallerID) {
+        waiting[id] = nil
+        turns[caller]?.leave(id)
+        let hasMore = waiting.keys.contains { disk.records[$0]?.accepted.caller == caller }
+        if !hasMore { callers.leave(caller) }
+    }
+
+    private mutating func serveTurn(of id: BatchID, _ caller: CallerID) {
+        let late: Any? = callers.serve(caller) ?? turns[caller]?.serve(id)
+        if let late, scenario.isUniform {
+            problem = problem ?? "\(late) waits longer than its turn"
+        }
+        waiting[id]? -= 1
+        if waiting[id] == 0 { noteNoneWaits(id, caller) }
+    }
+
+    // MARK: The end
+
+    private mutating func checkEnd() {
+        for (id, record) in disk.records where record.status == nil {
+            problem =
+                "batch \(id) never ends: \(record.outcomes.count) of \(record.accepted.imageCount)"
+        }
+        for (id, record) in disk.records where record.status == .completed {
+            let count = record.outcomes.values.count { $0 == .finished }
+            if count != record.accepted.imageCount { problem = "batch \(id) has \(count) pictures" }
+        }
+    }
+}
+
+extension Array {
+    fileprivate mutating func swapRemove(at index: Int) -> Element {
+        swapAt(index, count - 1)
+        return removeLast()
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import ServiceLedger
+
+/// A ledger with a disk that commits when it is told to.
+struct Subject {
+    private var ledger: Ledger
+    private(set) var commits: [(number: CommitNumber, changes: [LedgerChange])] = []
+    /// What it does first.
+    private(set) var start: [LedgerAction] = []
+    var now = 0.0
+
+    init(
+        _ stored: StoredLedger = StoredLedger(), workers: Int = 1,
+        limits: LedgerLimits = LedgerLimits()
+    ) {
+        ledger = Ledger(stored, limits: limits)
+        start = apply(.workers(workers))
+    }
+
+    mutating func apply(_ event: LedgerEvent) -> [LedgerAction] {
+        let actions = ledger.handle(event, now: now)
+        for case .commit(let number, let changes) in actions { commits.append((number, changes)) }
+        return actions
+    }
+
+    /// Everything that waits reaches the disk, and what comes of that too.
+    mutating func commitAll() -> [LedgerAction] {
+        var actions: [LedgerAction] = []
+        while !commits.isEmpty { actions += apply(.committed(commits.removeFirst().number)) }
+        return actions
+    }
+
+    mutating func submit(
+        _ caller: String, _ id: String, key: String? = nil, body: UInt8 = 1, count: Int = 1,
+        priority: BatchPriority = .normal, weight: Double = 1, ticket: Int
+    ) -> [LedgerAction] {
+        let request = GenerationRequest(prompt: "p", seed: 100, width: 64, height: 64)
+        return apply(
+            .submit(
+                Submission(
+                    id: BatchID(id), caller: CallerID(caller), weight: weight, key: key,
+                    bodyDigest: [body], priority: priority,
+                    spans: [ImageSpan(first: request, count: count)]), ticket: Ticket(ticket)))
+    }
+
+    /// A worker generates an image.
+    mutating func finish(_ image: Int, seconds: Double = 5) -> [LedgerAction] {
+        apply(.sampled(ImageNumber(image), seconds: seconds)) + apply(.finished(ImageNumber(image)))
+    }
+
+    func kind(of id: String, _ visitor: Visitor) -> String {
+        switch ledger.visibility(of: BatchID(id), to: visitor) {
+        case .live: "live"
+        case .ended: "ended"
+        case .erased: "erased"
+        case .unknown: "unknown"
+        }
+    }
+}
+
+extension [LedgerAction] {
+    var offers: [OfferedImage] {
+        compactMap { if case .offer(let image) = $0 { image } else { nil } }
+    }
+
+    var answers: [LedgerAnswer] {
+        compactMap { if case .answer(_, let answer) = $0 { answer } else { nil } }
+    }
+}
+
+extension LedgerAction {
+    var changes: [LedgerChange]? {
+        if case .commit(_, let changes) = self { changes } else { nil }
+    }
+}
