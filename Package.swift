@@ -99,7 +99,7 @@ let runs: [Target] = [
         "Runs",
         [
             "GenerationTypes", "Requests", "ImageCodec", "Digests", "ProcessSupport",
-            .product(name: "GRDB", package: "GRDB.swift"),
+            "ServiceLedger", .product(name: "GRDB", package: "GRDB.swift"),
         ]),
     library(
         "RunService",
@@ -186,7 +186,8 @@ let testTargets: [Target] = [
     tests(
         "RunsTests",
         [
-            "Runs", "Requests", "GenerationTypes", "ImageCodec", "ProcessSupport", "WireProtocol",
+            "Runs", "ServiceLedger", "Requests", "GenerationTypes", "ImageCodec", "ProcessSupport",
+            "WireProtocol",
             "DiskFaults", "TestSupport",
             .product(name: "GRDB", package: "GRDB.swift"),
         ]),

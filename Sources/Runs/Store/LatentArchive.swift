@@ -81,6 +81,9 @@ package struct LatentArchive: Sendable {
         return digest(latents) == facts.sha256 ? latents : nil
     }
 
+    /// Removes latents that nothing names.
+    func remove(_ sha256: [UInt8]) { unlink(file(sha256)) }
+
     /// Removes all latents but those of these digests; other files stay.
     func remove(except named: Set<[UInt8]>) throws(RunError) {
         let kept = Set(named.map(Self.fileName))

@@ -57,22 +57,26 @@ extension RunStore {
     ///
     /// - Throws: `RunError`.
     package func checkpoints() throws -> [Int: SamplingCheckpoint] {
-        try read { database in
-            let rows = try Row.fetchAll(
-                database,
-                sql: "SELECT * FROM checkpoint WHERE item IN (SELECT item FROM image)")
-            var checkpoints: [Int: SamplingCheckpoint] = [:]
-            for row in rows {
-                guard let item: Int = try? row.value("item"),
-                    let step = try? row.number("step", in: 1...Int(Int32.max)),
-                    let kernelClass: String = try? row.value("kernel_class"),
-                    let bytes: Data = try? row.value("bytes")
-                else { continue }
-                checkpoints[item] = SamplingCheckpoint(
-                    step: step, kernelClass: kernelClass, bytes: Array(bytes))
-            }
-            return checkpoints
+        try read { try $0.checkpoints(of: "SELECT item FROM image") }
+    }
+}
+
+extension Database {
+    /// The checkpoints of the images that a query names; damaged ones are left out.
+    func checkpoints(of images: String) throws -> [Int: SamplingCheckpoint] {
+        let rows = try Row.fetchAll(
+            self, sql: "SELECT * FROM checkpoint WHERE item IN (\(images))")
+        var checkpoints: [Int: SamplingCheckpoint] = [:]
+        for row in rows {
+            guard let item: Int = try? row.value("item"),
+                let step = try? row.number("step", in: 1...Int(Int32.max)),
+                let kernelClass: String = try? row.value("kernel_class"),
+                let bytes: Data = try? row.value("bytes")
+            else { continue }
+            checkpoints[item] = SamplingCheckpoint(
+                step: step, kernelClass: kernelClass, bytes: Array(bytes))
         }
+        return checkpoints
     }
 }
 
@@ -173,7 +177,7 @@ extension ImageResult {
     /// No side of latents is near this.
     private static let sides = 1...(1 << 16)
 
-    fileprivate init(_ row: Row, of items: Range<Int>, layout: Int) throws {
+    init(_ row: Row, of items: Range<Int>, layout: Int) throws {
         let digest = try row.bytes("sha256")
         guard digest.count == 32 else { throw row.damage("sha256") }
         self.init(
@@ -193,7 +197,7 @@ extension ImageResult {
 }
 
 extension StoredPicture {
-    fileprivate init(_ row: Row, of items: Range<Int>) throws {
+    init(_ row: Row, of items: Range<Int>) throws {
         self.init(
             item: try row.number("item", in: items), file: try row.value("file"),
             latentsFile: try row.optional("latents_file"),
@@ -204,7 +208,7 @@ extension StoredPicture {
 }
 
 extension FailedAttempt {
-    fileprivate init(_ row: Row) throws {
+    init(_ row: Row) throws {
         self.init(
             worker: try row.value("worker"), attempt: try row.number("attempt", in: 0...),
             reason: try row.value("reason"))

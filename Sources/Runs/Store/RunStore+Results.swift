@@ -39,18 +39,7 @@ extension RunStore {
     /// - Throws: `RunError`.
     package func record(_ picture: StoredPicture) throws {
         try write { database in
-            try database.execute(
-                sql: """
-                    INSERT OR REPLACE INTO picture (item, file, latents_file, decode_seconds,
-                        decode_class, worker_decode_class) VALUES (?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    picture.item, picture.file, picture.latentsFile, picture.decodeSeconds,
-                    picture.decodeClass, picture.workerDecodeClass,
-                ])
-            // What could not be decoded before can be now.
-            try database.execute(
-                sql: "UPDATE failure SET is_final = 0 WHERE item = ?", arguments: [picture.item])
+            try database.insert(picture)
         }
     }
 
@@ -103,21 +92,40 @@ extension RunStore {
     /// - Throws: `RunError`.
     package func keep(_ checkpoint: SamplingCheckpoint, of image: ImageNumber) throws {
         try write { database in
-            try database.execute(
-                sql: """
-                    INSERT OR REPLACE INTO checkpoint
-                    SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM result WHERE item = ?)
-                    """,
-                arguments: [
-                    image.rawValue, checkpoint.step, checkpoint.kernelClass,
-                    Data(checkpoint.bytes), image.rawValue,
-                ])
+            try database.insert(checkpoint, of: image)
         }
     }
 }
 
 extension Database {
-    fileprivate func insert(_ result: ImageResult) throws {
+    func insert(_ picture: StoredPicture) throws {
+        try execute(
+            sql: """
+                INSERT OR REPLACE INTO picture (item, file, latents_file, decode_seconds,
+                    decode_class, worker_decode_class) VALUES (?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                picture.item, picture.file, picture.latentsFile, picture.decodeSeconds,
+                picture.decodeClass, picture.workerDecodeClass,
+            ])
+        // What could not be decoded before can be now.
+        try execute(
+            sql: "UPDATE failure SET is_final = 0 WHERE item = ?", arguments: [picture.item])
+    }
+
+    func insert(_ checkpoint: SamplingCheckpoint, of image: ImageNumber) throws {
+        try execute(
+            sql: """
+                INSERT OR REPLACE INTO checkpoint
+                SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM result WHERE item = ?)
+                """,
+            arguments: [
+                image.rawValue, checkpoint.step, checkpoint.kernelClass,
+                Data(checkpoint.bytes), image.rawValue,
+            ])
+    }
+
+    func insert(_ result: ImageResult) throws {
         let (item, facts) = (result.image.rawValue, result.facts)
         let merging = try JSONText.line(facts.tokenMerging)
         try execute(
@@ -130,7 +138,7 @@ extension Database {
         try forgetCheckpoint(of: item)
     }
 
-    fileprivate func insert(
+    func insert(
         _ failure: FailedAttempt, of image: ImageNumber, isFinal: Bool
     ) throws {
         try execute(
@@ -148,7 +156,7 @@ extension Database {
         try execute(sql: "DELETE FROM checkpoint WHERE item = ?", arguments: [item])
     }
 
-    fileprivate func forgetResult(of item: Int) throws {
+    func forgetResult(of item: Int) throws {
         try execute(sql: "DELETE FROM picture WHERE item = ?", arguments: [item])
         try execute(sql: "DELETE FROM result WHERE item = ?", arguments: [item])
     }

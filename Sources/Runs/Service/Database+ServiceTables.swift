@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import GRDB
+
+extension Database {
+    /// Makes the tables of a new service; checks those of an existing one.
+    func createServiceTables() throws {
+        let found = try layout()
+        if found == ServiceStore.layout { return }
+        guard found == 0 else {
+            throw ServiceStateError.otherVersion(path: ServiceStore.databaseName, found: found)
+        }
+        // An image's number is that of its batch's first image plus its place in there.
+        try execute(
+            sql: """
+                CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+                CREATE TABLE life (
+                    number INTEGER PRIMARY KEY AUTOINCREMENT, started_at REAL NOT NULL);
+                CREATE TABLE key (
+                    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, sha256 BLOB NOT NULL,
+                    weight REAL NOT NULL, is_admin INTEGER NOT NULL, made_at REAL NOT NULL,
+                    used_at REAL);
+                CREATE TABLE batch (
+                    first_image INTEGER PRIMARY KEY, image_count INTEGER NOT NULL,
+                    id TEXT NOT NULL UNIQUE, caller TEXT NOT NULL, weight REAL NOT NULL,
+                    idempotency_key TEXT, body_sha256 BLOB NOT NULL, priority TEXT NOT NULL,
+                    note TEXT, warnings TEXT NOT NULL, accepted_at REAL NOT NULL,
+                    status TEXT, started_at REAL, ended_at REAL, erased_at REAL);
+                CREATE INDEX batch_of_caller ON batch (caller, first_image);
+                CREATE TABLE span (
+                    first_image INTEGER PRIMARY KEY, image_count INTEGER NOT NULL,
+                    prompt TEXT NOT NULL, request TEXT NOT NULL);
+                CREATE TABLE result (
+                    item INTEGER PRIMARY KEY,
+                    worker TEXT NOT NULL, kernel_class TEXT NOT NULL, attempt INTEGER NOT NULL,
+                    resumed_step INTEGER NOT NULL,
+                    text_seconds REAL NOT NULL, sampling_seconds REAL NOT NULL,
+                    token_merging TEXT NOT NULL,
+                    channels INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
+                    sha256 BLOB NOT NULL);
+                CREATE INDEX result_by_latents ON result (sha256);
+                CREATE TABLE failure (
+                    number INTEGER PRIMARY KEY, item INTEGER NOT NULL,
+                    worker TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT NOT NULL,
+                    is_final INTEGER NOT NULL);
+                CREATE INDEX failure_of_image ON failure (item);
+                CREATE TABLE picture (
+                    item INTEGER PRIMARY KEY,
+                    file TEXT NOT NULL, latents_file TEXT, decode_seconds REAL NOT NULL,
+                    worker_decode_class TEXT, decode_class TEXT);
+                CREATE TABLE unneeded (sha256 BLOB PRIMARY KEY);
+                CREATE TABLE checkpoint (
+                    item INTEGER PRIMARY KEY,
+                    step INTEGER NOT NULL, kernel_class TEXT NOT NULL, bytes BLOB NOT NULL);
+                """)
+        try execute(sql: "PRAGMA user_version = \(ServiceStore.layout)")
+    }
+
+    /// A setting's bytes; `nil` if it was never set.
+    func setting(_ name: String) throws -> [UInt8]? {
+        try Data.fetchOne(self, sql: "SELECT value FROM setting WHERE name = ?", arguments: [name])
+            .map(Array.init)
+    }
+
+    /// Keeps a setting.
+    func set(_ name: String, _ value: [UInt8]) throws {
+        try execute(
+            sql: "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)",
+            arguments: [name, Data(value)])
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import GenerationTypes
+internal import Glibc
+package import Requests
+package import ServiceLedger
+
+/// Files of a service.
+extension ServiceStore {
+    /// Writes a picture; it appears whole or not at all.
+    ///
+    /// - Throws: `RunError`.
+    package func writePicture(
+        _ bytes: [UInt8], _ name: String, of batch: BatchID
+    ) throws(RunError) {
+        let folder = pictureFolder(of: batch)
+        if access(folder, F_OK) != 0 {
+            try Self.createFolder(folder)
+            try DurableWrite.synchronize(directory: "\(directory)/\(Self.picturesName)")
+        }
+        let file = try AtomicFile(name: name, directory: folder)
+        try file.append(bytes)
+        try file.commit(replacing: true)
+    }
+
+    /// The bytes of a file; `nil` if it can't be read.
+    package static func file(_ path: String) -> [UInt8]? {
+        (try? Data(contentsOf: URL(filePath: path))).map(Array.init)
+    }
+
+    /// Room on the disk, in bytes.
+    package var freeByteCount: Int {
+        var status = statvfs()
+        guard statvfs(directory, &status) == 0 else { return 0 }
+        return Int(status.f_bavail) * Int(status.f_frsize)
+    }
+
+    /// What `report.json` of a run says, of a batch.
+    ///
+    /// - Returns: `nil` if the batch is not kept.
+    /// - Throws: `ServiceStateError`.
+    package func report(
+        of id: BatchID, model: ModelRecord
+    ) throws(ServiceStateError) -> [UInt8]? {
+        guard let batch = try batch(id) else { return nil }
+        let history = StoredHistory(batch, try images(of: batch.accepted), model: model)
+        var record = RunRecord(history, model: model, met: [], sheets: [])
+        if let end = batch.end { record.finishedAt = Date(timeIntervalSince1970: end.endedAt) }
+        do {
+            return try JSONText.file(RunReport(run: record, images: history.imageRecords))
+        } catch {
+            throw ServiceStateError(error, directory: directory)
+        }
+    }
+}
+
+extension StoredHistory {
+    /// A batch as a run of its own: its images are numbered from 0.
+    init(_ batch: StoredBatch, _ images: [Int: StoredImage], model: ModelRecord) {
+        let accepted = batch.accepted
+        let requests = (0..<accepted.imageCount).map(accepted.request(at:))
+        let session = StoredSession(
+            number: 1, startedAt: batch.end?.startedAt ?? accepted.acceptedAt)
+        self.init(
+            run: StoredRun(
+                instance: [], leaseKey: nil, modelDirectory: nil,
+                model: ModelFingerprint.none, baseSeed: requests[0].seed, isBaseSeedRandom: false,
+                batchCount: 1, settings: [:], savesLatents: false),
+            requests: requests, sessions: [session], results: [:], pictures: [:], failures: [:],
+            finalFailures: [])
+        for (index, image) in images {
+            results[index] = image.result
+            pictures[index] = image.picture
+            if !image.failures.isEmpty { failures[index] = image.failures }
+            if image.hasFailed { finalFailures.insert(index) }
+        }
+    }
+}
+
+extension ModelFingerprint {
+    /// Of a history that is only reported.
+    fileprivate static let none = ModelFingerprint(
+        unet: Array(repeating: 0, count: 32), textEncoder: Array(repeating: 0, count: 32),
+        vae: Array(repeating: 0, count: 32))
+}

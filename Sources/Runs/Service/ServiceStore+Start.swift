@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import GRDB
+package import GenerationTypes
+internal import Glibc
+internal import Requests
+package import ServiceLedger
+
+/// What a service finds when it starts.
+extension ServiceStore {
+    /// Reads the ledger.
+    ///
+    /// - Throws: `ServiceStateError`.
+    package func storedLedger() throws(ServiceStateError) -> StoredLedger {
+        try read { database in
+            var stored = StoredLedger(nextImage: ImageNumber(try database.nextImage()))
+            for row in try Row.fetchAll(
+                database,
+                sql: "SELECT * FROM batch WHERE status IS NOT NULL ORDER BY ended_at, first_image")
+            {
+                stored.ended.append(
+                    EndedBatch(
+                        id: BatchID(try row.value("id")), caller: CallerID(try row.value("caller")),
+                        key: try row.optional("idempotency_key"),
+                        bodyDigest: try row.bytes("body_sha256"),
+                        endedAt: try row.value("ended_at"), erasedAt: try row.optional("erased_at"))
+                )
+            }
+            for row in try Row.fetchAll(
+                database, sql: "SELECT * FROM batch WHERE status IS NULL ORDER BY first_image")
+            {
+                stored.live.append(try database.liveBatch(row))
+            }
+            return stored
+        }
+    }
+
+    /// Reads the newest checkpoints; damaged ones are left out, which costs steps and no image.
+    ///
+    /// - Throws: `ServiceStateError`.
+    package func checkpoints() throws(ServiceStateError) -> [ImageNumber: SamplingCheckpoint] {
+        try read { try $0.checkpoints(of: "SELECT item FROM checkpoint") }.reduce(into: [:]) {
+            $0[ImageNumber($1.key)] = $1.value
+        }
+    }
+
+    /// Removes latents whose results were not committed, and pictures of batches that are not kept.
+    ///
+    /// Nobody may write meanwhile.
+    ///
+    /// - Throws: `ServiceStateError`.
+    package func removeStrays() throws(ServiceStateError) {
+        let (latents, batches) = try read { database in
+            (
+                try Row.fetchAll(database, sql: "SELECT DISTINCT sha256 FROM result")
+                    .map { try $0.bytes("sha256") },
+                try String.fetchSet(database, sql: "SELECT id FROM batch WHERE erased_at IS NULL")
+            )
+        }
+        do {
+            try archive.remove(except: Set(latents))
+            let folder = "\(directory)/\(Self.picturesName)"
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder)
+            where !batches.contains(name) {
+                try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+            }
+        } catch {
+            throw ServiceStateError(error, directory: directory)
+        }
+    }
+
+    /// Removes the pictures of a batch that is not kept, and latents that nothing names any more.
+    ///
+    /// What stays after an error is removed at the next start.
+    ///
+    /// - Throws: `ServiceStateError`.
+    package func removeFiles(of batch: BatchID) throws(ServiceStateError) {
+        try? FileManager.default.removeItem(atPath: pictureFolder(of: batch))
+        // On the committer's thread: no result of these latents is being committed meanwhile.
+        try write { [archive, arriving] database in
+            let unneeded = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT sha256 FROM unneeded WHERE sha256 NOT IN (SELECT sha256 FROM result)
+                    """
+            ).map { try $0.bytes("sha256") }
+            for sha256 in unneeded {
+                arriving.unlessAdded(sha256) { archive.remove(sha256) }
+            }
+            try database.execute(sql: "DELETE FROM unneeded")
+        }
+    }
+}
+
+extension Database {
+    fileprivate func nextImage() throws -> Int {
+        guard let bytes = try setting("next_image") else { return 0 }
+        guard bytes.count == 8 else {
+            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "next_image is no number")
+        }
+        return bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
+
+    fileprivate func liveBatch(_ row: Row) throws -> StoredLiveBatch {
+        var live = StoredLiveBatch(accepted: try acceptedBatch(row))
+        let images = live.accepted.images
+        func items(_ sql: String) throws -> Set<Int> {
+            let found = try Int.fetchAll(
+                self, sql: sql, arguments: [images.lowerBound, images.upperBound])
+            return Set(found.map { $0 - images.lowerBound })
+        }
+        live.finished = try items("SELECT item FROM picture WHERE item >= ? AND item < ?")
+        live.failed = try items(
+            "SELECT item FROM failure WHERE item >= ? AND item < ? AND is_final"
+        ).subtracting(live.finished)
+        live.sampled = try items("SELECT item FROM result WHERE item >= ? AND item < ?")
+            .subtracting(live.finished).subtracting(live.failed)
+        return live
+    }
+
+    /// A batch as it was accepted.
+    func acceptedBatch(_ row: Row) throws -> AcceptedBatch {
+        let first = try row.number("first_image", in: 0...)
+        let count = try row.number("image_count", in: 1...)
+        var spans: [ImageSpan] = []
+        for span in try Row.fetchAll(
+            self,
+            sql: """
+                SELECT * FROM span WHERE first_image >= ? AND first_image < ? ORDER BY first_image
+                """, arguments: [first, first + count])
+        {
+            let json: String = try span.value("request")
+            spans.append(
+                ImageSpan(
+                    first: try GenerationRequest(json: json),
+                    count: try span.number("image_count", in: 1...count)))
+        }
+        guard spans.reduce(0, { $0 + $1.count }) == count else { throw row.damage("image_count") }
+        let priority: String = try row.value("priority")
+        guard let priority = BatchPriority(rawValue: priority) else { throw row.damage("priority") }
+        let warnings: String = try row.value("warnings")
+        return AcceptedBatch(
+            Submission(
+                id: BatchID(try row.value("id")), caller: CallerID(try row.value("caller")),
+                weight: try row.value("weight"), key: try row.optional("idempotency_key"),
+                bodyDigest: try row.bytes("body_sha256"), priority: priority, spans: spans,
+                details: BatchDetails(
+                    note: try row.optional("note"),
+                    warnings: try JSONText.decode([String].self, from: warnings.utf8))),
+            firstImage: ImageNumber(first), acceptedAt: try row.value("accepted_at"))
+    }
+}
