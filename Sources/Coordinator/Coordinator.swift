@@ -69,6 +69,16 @@ package final class Coordinator: Sendable {
         }
     }
 
+    /// Submits images that are numbered already, by a service whose images keep their numbers when
+    /// it starts again; not to be mixed with the other `submit`.
+    ///
+    /// Several batches of one name are one batch.
+    ///
+    /// - Precondition: no number is one of an image that has no outcome.
+    package func submit(_ batch: ImageBatch) {
+        input.yield(.submit(batch))
+    }
+
     /// Cancels the images of a batch whose results are not stored yet; the others are delivered.
     package func cancel(_ batch: ImageBatch.ID) {
         input.yield(.cancelBatch(batch))

@@ -31,7 +31,11 @@ extension CoordinatorStateMachine {
         }
         guard !idle.isEmpty else { return }
         tailCheck = now + Self.tailInterval
-        if firstDue(among: idle, now: now) == nil { relieveOthers(idle, now: now) }
+        // Where batches follow each other the next image may only be on its way.
+        let unneeded = idle.filter {
+            end == .whenEmpty || now - workers[$0].lastProgress >= Self.tailInterval
+        }
+        if firstDue(among: idle, now: now) == nil { relieveOthers(unneeded, now: now) }
     }
 
     private func isFree(_ worker: WorkerNumber, now: Duration) -> Bool {

@@ -36,7 +36,7 @@ package struct ImageBatch: Sendable {
 
     /// The batch's name.
     package let id: ID
-    /// Its images in the order in which they are begun; their numbers ascend.
+    /// Its images in the order in which they are begun.
     package let images: [Image]
 
     /// Names images.

@@ -141,10 +141,16 @@ struct ImageTable {
 extension ImageTable {
     /// Adds an image to the queue.
     ///
-    /// - Precondition: its number is above all before it.
+    /// One that failed may be submitted again: it may have failed for want of a worker.
+    ///
+    /// - Precondition: it is not known otherwise.
     mutating func submit(_ image: ImageBatch.Image, of batch: ImageBatch.ID) {
-        precondition(image.number >= nextNumber, "image \(image.number) was submitted before")
-        nextNumber = ImageNumber(image.number.rawValue + 1)
+        if contains(image.number), self[image.number].status == .failed {
+            settled.remove(image.number)
+            forget(image.number)
+        }
+        precondition(!contains(image.number), "image \(image.number) was submitted before")
+        nextNumber = max(nextNumber, ImageNumber(image.number.rawValue + 1))
         var entry = Entry(
             number: image.number, request: image.request, batch: batch,
             stepWork: image.request.stepWork)
