@@ -127,10 +127,18 @@ let executables: [Target] = [
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ] + nio),
+    library(
+        "ClusterOptions",
+        [
+            "RunService", "Runs", "Coordinator", "ClusterTransport", "NodeSupport",
+            "CommandSupport", "ProcessSupport",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
     executable(
         "retom-coord",
         [
-            "RunService", "RunDisplay", "Runs", "Requests", "Coordinator", "ClusterTransport",
+            "ClusterOptions", "RunService", "RunDisplay", "Runs", "Requests", "Coordinator",
+            "ClusterTransport",
             "NodeSupport", "CommandSupport", "ProcessSupport", "StableDiffusion",
             "GenerationTypes",
         ]),

@@ -113,12 +113,8 @@ package struct ClusterRun: Sendable {
 
     private func coordinatorConfiguration(_ prepared: PreparedModel) -> CoordinatorConfiguration {
         var configuration = CoordinatorConfiguration(
-            name: SystemInfo.hostName, build: ProgramVersion.text,
-            kernelClass: prepared.decoder.kernelClass, coreCount: CPUInfo.detect().coreCount,
-            memoryByteCount: SystemInfo.memoryByteCount, model: prepared.fingerprint,
-            latents: prepared.decoder.format)
-        configuration.checkpoints = self.configuration.checkpoints
-        configuration.wantsPictures = self.configuration.decodePlace == .workers
+            for: prepared, checkpoints: self.configuration.checkpoints,
+            wantsPictures: self.configuration.decodePlace == .workers)
         pool.adapt(&configuration.tolerance)
         return configuration
     }

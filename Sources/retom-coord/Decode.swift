@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import ClusterOptions
 import CommandSupport
 import GenerationTypes
 import Requests

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import ClusterOptions
 import RunService
 
 /// Where the pictures go and what is shown meanwhile.
@@ -65,5 +66,3 @@ struct OutputOptions: ParsableArguments {
         }
     }
 }
-
-extension DecodePlace: ExpressibleByArgument {}

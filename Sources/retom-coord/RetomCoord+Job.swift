@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import ClusterOptions
 import CommandSupport
 import Foundation
 import GenerationTypes
@@ -107,31 +108,4 @@ struct OtherRunError: Error, CustomStringConvertible {
         continues it, --overwrite replaces it; or choose another directory
         """
     }
-}
-
-extension ModelOptions {
-    /// The model that these options choose.
-    ///
-    /// - Throws: what `open` and `withAbsolutePaths` throw.
-    func chosen() throws -> ChosenModel {
-        let (source, name) = try open()
-        // Later sessions may start in another directory.
-        let absolute = try withAbsolutePaths()
-        return ChosenModel(
-            source: source, name: name, path: absolute.model, arguments: absolute.arguments)
-    }
-
-    /// The model of a run that is opened: where nothing else is asked for, the run's own.
-    ///
-    /// - Throws: what `chosen` throws.
-    func chosen(following run: StoredRun) throws -> ChosenModel {
-        var options = self
-        options.follow(path: run.modelDirectory, run.settings)
-        return try options.chosen()
-    }
-}
-
-extension ConsoleStreams {
-    /// Says that another program's lock is waited for.
-    static let reportWait: @Sendable (String) -> Void = { standard.writeError($0 + "\n") }
 }

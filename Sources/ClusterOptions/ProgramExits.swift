@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CommandSupport
-import Coordinator
-import RunService
+package import CommandSupport
+package import Coordinator
+package import RunService
 
 extension CoordinatorError: ProgramExitChoosing {
-    var programExit: ProgramExit { .noUsableWorker }
+    package var programExit: ProgramExit { .noUsableWorker }
 }
 
 extension LocalWorkersError: ProgramExitChoosing {
     /// A worker that finds the model unusable says so by the same exit code as we do.
-    var programExit: ProgramExit {
+    package var programExit: ProgramExit {
         guard case .exitedEarly(let exit, _) = self,
             exit.hasSuffix(" \(ProgramExit.unusableInput.rawValue)")
         else { return .noUsableWorker }
@@ -19,12 +19,12 @@ extension LocalWorkersError: ProgramExitChoosing {
 }
 
 extension StopRequest: RunStopping {
-    var isStopRequested: Bool { interruption != nil }
+    package var isStopRequested: Bool { interruption != nil }
 }
 
 extension ProgramExit {
     /// How the program ends after a run.
-    init(_ outcome: RunOutcome, stoppedBy stop: StopRequest) {
+    package init(_ outcome: RunOutcome, stoppedBy stop: StopRequest) {
         self =
             switch outcome {
             case .complete: .success

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ArgumentParser
+package import ArgumentParser
 import ClusterTransport
-import CommandSupport
-import Coordinator
-import NodeSupport
+package import CommandSupport
+package import Coordinator
+package import NodeSupport
 import ProcessSupport
-import RunService
+package import RunService
 
 /// Which workers sample.
-struct WorkerOptions: ParsableArguments {
+package struct WorkerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
             Use the workers listed in this file: one host[:port] per line, # begins a comment \
             (default port: \(WorkerAddress.defaultPort)); also a pipe, as <(scontrol show hostnames).
             """, valueName: "file"))
-    var workers: String?
+    package var workers: String?
 
     @Option(
         help: ArgumentHelp(
             "Start this many workers on this machine; they share --threads (default: 1).",
             valueName: "count"))
-    var localWorkers: Int?
+    package var localWorkers: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -30,12 +30,14 @@ struct WorkerOptions: ParsableArguments {
             Let workers save every image after so many steps, so that another can resume it; \
             0 for never (default: about every ten seconds).
             """, valueName: "steps"))
-    var checkpointEvery: Int?
+    package var checkpointEvery: Int?
 
     /// How often workers save their images.
-    var checkpoints: CheckpointPolicy { checkpointEvery.map { .every($0) } ?? .automatic }
+    package var checkpoints: CheckpointPolicy { checkpointEvery.map { .every($0) } ?? .automatic }
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         if let checkpointEvery, !(0...1000).contains(checkpointEvery) {
             throw ValidationError("--checkpoint-every \(checkpointEvery): choose from 0 to 1000")
         }
@@ -50,7 +52,7 @@ struct WorkerOptions: ParsableArguments {
     /// The workers of the hosts file; `nil` if they are to be started here.
     ///
     /// - Throws: `HostsFileError`, `HostsFileUnreadable`, and what `SecurityOptions` throws.
-    func hosts(_ security: SecurityOptions) throws -> WorkerPool? {
+    package func hosts(_ security: SecurityOptions) throws -> WorkerPool? {
         guard let workers else {
             guard !security.isGiven else {
                 throw ValidationError(
@@ -73,7 +75,7 @@ struct WorkerOptions: ParsableArguments {
     }
 
     /// Processes to be started here.
-    func localPool(compute: ComputeOptions, model: ChosenModel) -> WorkerPool {
+    package func localPool(compute: ComputeOptions, model: ChosenModel) -> WorkerPool {
         let count = localWorkers ?? 1
         let threads = max(1, compute.threads / count)
         return .local(
@@ -100,3 +102,5 @@ struct HostsFileUnreadable: Error, CustomStringConvertible {
         return "\(path): \(reason); --workers takes a file with one host[:port] per line"
     }
 }
+
+extension DecodePlace: ExpressibleByArgument {}
