@@ -110,6 +110,20 @@ let runs: [Target] = [
         ] + nio),
 ]
 
+let service: [Target] = [
+    library("ServiceAPI", ["ServiceLedger", "Requests", "GenerationTypes", "ProcessSupport"]),
+    library(
+        "HTTPService",
+        [
+            "ServiceAPI", "ServiceLedger", "Requests", "ProcessSupport", "GenerationTypes",
+            logging,
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HummingbirdCore", package: "hummingbird"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        ] + nio),
+]
+
 let executables: [Target] = [
     library(
         "CommandSupport",
@@ -202,6 +216,13 @@ let testTargets: [Target] = [
     tests(
         "RequestsTests", ["Requests", "GenerationTypes", "TokenMerging", "TestSupport"],
         resources: [.copy("Goldens")]),
+    tests("ServiceAPITests", ["ServiceAPI", "ServiceLedger"]),
+    tests(
+        "HTTPServiceTests",
+        [
+            "HTTPService", "ServiceAPI", "ServiceLedger", "ProcessSupport", "GenerationTypes",
+            "TestSupport", logging, .product(name: "NIOPosix", package: "swift-nio"),
+        ]),
     tests("ServiceLedgerTests", ["ServiceLedger", "GenerationTypes", "TestSupport"]),
     tests("ImageCodecTests", ["ImageCodec", "GenerationTypes", "TestSupport"]),
     .target(
@@ -307,7 +328,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
-    targets: leaves + compute + cluster + runs + executables + testTargets,
+    targets: leaves + compute + cluster + runs + service + executables + testTargets,
     cLanguageStandard: .gnu17
 )

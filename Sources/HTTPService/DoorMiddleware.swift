@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceAPI
+
+/// Who may enter: checks where a request was meant for and whose page sends it, gives every error
+/// its shape, and counts.
+struct DoorMiddleware: RouterMiddleware {
+    typealias Context = ServiceContext
+
+    let rules: HostRules
+    let counter: RequestCounter
+
+    func handle(
+        _ request: Request, context: ServiceContext,
+        next: (Request, ServiceContext) async throws -> Response
+    ) async throws -> Response {
+        var response = await respond(to: request, context: context, next: next)
+        if let origin = request.headers[.origin], rules.allows(origin) {
+            response.headers[.accessControlAllowOrigin] = origin
+            response.headers[.vary] = "Origin"
+        }
+        counter.add(route: context.endpointPath ?? "other", status: response.status.code)
+        // What is left of a body that is not wanted is not waited for.
+        if [408, 413].contains(response.status.code) {
+            let channel = context.channel
+            channel.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
+        }
+        return response
+    }
+
+    private func respond(
+        to request: Request, context: ServiceContext,
+        next: (Request, ServiceContext) async throws -> Response
+    ) async -> Response {
+        let host = request.head.authority
+        let origin = request.headers[.origin]
+        if let problem = rules.problem(host: host, origin: origin) { return .problem(problem) }
+        if request.method == .options, let origin, rules.allows(origin) {
+            return Response(
+                status: .noContent,
+                headers: [
+                    .accessControlAllowMethods: "GET, POST, DELETE",
+                    .accessControlAllowHeaders: "Authorization, Content-Type, Idempotency-Key",
+                    .accessControlMaxAge: "600",
+                ])
+        }
+        do {
+            return try await next(request, context)
+        } catch let problem as APIProblem {
+            return .problem(problem)
+        } catch let error as HTTPError where error.status == .notFound {
+            return .problem(.notFound)
+        } catch let error as HTTPError {
+            return .problem(
+                APIProblem(
+                    error.status.code, "refused", error.body ?? error.status.reasonPhrase))
+        } catch {
+            context.logger.error("request failed", metadata: ["reason": "\(error)"])
+            return .problem(.broken)
+        }
+    }
+}

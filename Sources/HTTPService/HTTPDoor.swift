@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+package import NIOPosix
+package import ServiceAPI
+import ServiceLifecycle
+
+/// A service's face to its clients: HTTP/1.1.
+package struct HTTPDoor: Sendable {
+    /// Where it listens, and for whom.
+    package struct Configuration: Sendable {
+        /// The address.
+        package var host: String
+        /// The port; 0 lets the system choose.
+        package var port: Int
+        /// Names that it answers to, pages that may ask.
+        package var rules: HostRules
+        /// Whether requests of this machine need a key, too: a proxy's do.
+        package var needsKeys: Bool
+
+        /// Describes a door.
+        package init(host: String, port: Int, rules: HostRules, needsKeys: Bool) {
+            self.host = host
+            self.port = port
+            self.rules = rules
+            self.needsKeys = needsKeys
+        }
+    }
+
+    /// Connections at once; more wait.
+    static let connectionCountMax = 2048
+    /// How long a connection may be silent between requests.
+    static let idleTimeout = TimeAmount.seconds(75)
+    /// How long requests in progress may take when the service stops.
+    static let shutdownTimeout = Duration.seconds(5)
+    /// Longest head of a request, in bytes.
+    static let headByteCountMax = 16 << 10
+
+    private let service: any ImageServing
+    private let configuration: Configuration
+    private let group: MultiThreadedEventLoopGroup
+    private let logger: Logger
+    private let counter = RequestCounter()
+
+    /// - Parameter group: its threads serve the clients, and nothing else.
+    package init(
+        _ service: any ImageServing, configuration: Configuration,
+        group: MultiThreadedEventLoopGroup, logger: Logger
+    ) {
+        self.service = service
+        self.configuration = configuration
+        self.group = group
+        self.logger = logger
+    }
+
+    /// Serves until the stream of stops yields something; requests in progress are finished then.
+    ///
+    /// - Parameter onListening: called with the port.
+    /// - Throws: what makes listening impossible.
+    package func run(
+        until stop: AsyncStream<Void>, onListening: @escaping @Sendable (Int) -> Void
+    ) async throws {
+        let peers = PeerCount()
+        var http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionGuard(peers: peers)],
+            idleTimeout: Self.idleTimeout)
+        http.httpDecoder.maxHeaderFieldSize = Self.headByteCountMax
+        http.httpDecoder.maxHeaderListSize = Self.headByteCountMax
+        let application = Application(
+            router: router, server: .http1(configuration: http),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port),
+                availableConnectionsDelegate: .maximum(Self.connectionCountMax, logger: logger)),
+            onServerRunning: { channel in
+                onListening(channel.localAddress?.port ?? 0)
+            },
+            eventLoopGroupProvider: .shared(group), logger: logger)
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        configuration.maximumGracefulShutdownDuration = Self.shutdownTimeout
+        let services = ServiceGroup(configuration: configuration)
+        try await withThrowingTaskGroup(of: Bool.self) { tasks in
+            tasks.addTask {
+                try await services.run()
+                return true
+            }
+            tasks.addTask {
+                for await _ in stop { break }
+                await services.triggerGracefulShutdown()
+                return false
+            }
+            while let isOver = try await tasks.next(), !isOver {}
+            tasks.cancelAll()
+        }
+    }
+
+    private var router: Router<ServiceContext> {
+        let router = Router(context: ServiceContext.self)
+        router.add(middleware: DoorMiddleware(rules: configuration.rules, counter: counter))
+        let routes = ServiceRoutes(
+            service: service, needsKeys: configuration.needsKeys, counter: counter)
+        routes.addHealth(to: router)
+        routes.addBatches(to: router)
+        routes.addImages(to: router)
+        routes.addEvents(to: router)
+        return router
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Hummingbird
+import ServiceAPI
+import ServiceLedger
+
+/// Batches: submitted, listed, ended.
+extension ServiceRoutes {
+    /// Longest body, in bytes; a prompt file may be longer.
+    private static let bodyByteCountMax = 1 << 20
+    private static let promptFileByteCountMax = 8 << 20
+    /// Longest `Idempotency-Key`, in bytes.
+    private static let keyByteCountMax = 255
+
+    func addBatches(to router: Router<Context>) {
+        router.post("/retom/v1/batches") { try await submit($0, $1) }
+        router.get("/retom/v1/batches") { try await list($0, $1) }
+        router.get("/retom/v1/batches/:id") { request, context in
+            let answer = try await service.batch(
+                batch(context), for: caller(request, context),
+                withImages: request.uri.queryParameters["images"] != "0")
+            return try Response.json(answer)
+        }
+        router.post("/retom/v1/batches/:id/cancel") { request, context in
+            try Response.json(
+                try await service.cancel(batch(context), by: caller(request, context)))
+        }
+        router.delete("/retom/v1/batches/:id") { request, context in
+            try await service.erase(batch(context), by: caller(request, context))
+            return Response(status: .noContent)
+        }
+        router.get("/retom/v1/batches/:id/report") { request, context in
+            let report = try await service.report(
+                of: batch(context), for: caller(request, context))
+            return Response.json(text: String(decoding: report, as: UTF8.self))
+        }
+    }
+
+    private func submit(_ request: Request, _ context: Context) async throws -> Response {
+        let caller = try await caller(request, context)
+        let wish = try await wish(request)
+        let (batch, isReplay) = try await service.submit(wish, by: caller)
+        var headers: HTTPFields = [.location: "/retom/v1/batches/\(batch.id)"]
+        if isReplay, let name = HTTPField.Name("Idempotent-Replayed") { headers[name] = "true" }
+        return try Response.json(batch, status: isReplay ? .ok : .accepted, headers: headers)
+    }
+
+    private func wish(_ request: Request) async throws -> Wish {
+        let type = request.headers[.contentType]
+        let format: Wish.Format
+        // Only the type itself decides; a form can't send either.
+        switch type?.split(separator: ";").first?.lowercased().trimmingSuffix(" ") {
+        case "application/json": format = .json
+        case "application/jsonl", "application/x-ndjson", "application/x-jsonlines": format = .lines
+        default: throw APIProblem.unsupportedType(type)
+        }
+        let key = HTTPField.Name("Idempotency-Key").flatMap { request.headers[$0] }
+        if let key, key.isEmpty || key.utf8.count > Self.keyByteCountMax {
+            throw APIProblem(
+                422, "invalid",
+                "an Idempotency-Key has 1 to \(Self.keyByteCountMax) bytes; make a shorter one")
+        }
+        var priority: BatchPriority?
+        if let text = request.uri.queryParameters["priority"] {
+            priority = BatchPriority(rawValue: String(text))
+            guard priority != nil else {
+                let names = BatchPriority.allCases.map(\.rawValue).joined(separator: ", ")
+                throw APIProblem(422, "invalid", "there is no priority \(text); choose \(names)")
+            }
+        }
+        let body = try await request.bytes(
+            upTo: format == .json ? Self.bodyByteCountMax : Self.promptFileByteCountMax)
+        return Wish(body: body, format: format, key: key, priority: priority)
+    }
+
+    private func list(_ request: Request, _ context: Context) async throws -> Response {
+        let caller = try await caller(request, context)
+        var query = BatchQuery()
+        let parameters = request.uri.queryParameters
+        if let text = parameters["status"] {
+            guard let status = BatchStatus(rawValue: String(text)) else {
+                let names = BatchStatus.allCases.map(\.rawValue).joined(separator: ", ")
+                throw APIProblem(422, "invalid", "there is no status \(text); choose \(names)")
+            }
+            query.status = status
+        }
+        query.text = parameters["q"].map(String.init)
+        query.before = parameters["before"].map { BatchID(String($0)) }
+        let batches = try await service.batches(query, for: caller)
+        return try Response.json(["batches": batches])
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ character: Character) -> String {
+        var text = self
+        while text.last == character { text.removeLast() }
+        return text
+    }
+}

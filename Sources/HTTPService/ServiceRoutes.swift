@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Hummingbird
+import ProcessSupport
+import ServiceAPI
+import ServiceLedger
+
+/// The paths of a service: what of a request matters, and how answers look.
+struct ServiceRoutes: Sendable {
+    let service: any ImageServing
+    let needsKeys: Bool
+    let counter: RequestCounter
+
+    typealias Context = ServiceContext
+
+    /// Who asks.
+    func caller(_ request: Request, _ context: Context) async throws -> ServedCaller {
+        try await service.visitor(
+            Credentials.key(in: request.headers[.authorization]),
+            isLocal: context.isLocal && !needsKeys)
+    }
+
+    /// Which batch a path names.
+    func batch(_ context: Context) throws -> BatchID {
+        guard let id = context.parameters.get("id"), id.utf8.count <= 64 else {
+            throw APIProblem.notFound
+        }
+        return BatchID(id)
+    }
+
+    /// Which image a path names.
+    func index(_ context: Context) throws -> Int {
+        guard let text = context.parameters.get("index"), text.utf8.count <= 9,
+            let index = Int(text), index >= 0
+        else { throw APIProblem.notFound }
+        return index
+    }
+
+    // MARK: Health
+
+    func addHealth(to router: Router<Context>) {
+        router.get("/healthz") { _, _ in Response.text("ok\n") }
+        router.get("/readyz") { _, _ in
+            guard let reason = service.unreadiness else { return Response.text("ok\n") }
+            return Response.text("\(reason)\n", status: .serviceUnavailable)
+        }
+        router.get("/metrics") { request, context in
+            _ = try await caller(request, context)
+            var page = service.metrics
+            counter.add(to: &page)
+            return Response.text(page.text, type: PrometheusText.contentType)
+        }
+        router.get("/retom/v1/capabilities") { request, context in
+            _ = try await caller(request, context)
+            return Response.json(text: service.capabilities + "\n")
+        }
+        router.get("/retom/v1/cluster") { request, context in
+            try Response.json(service.cluster(for: try await caller(request, context)))
+        }
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+
+/// What a client of a service asks for, in the words of its body:
+/// `{"prompts": ["a red house", {"prompt": "a boat", "seed": 7}], "settings": {"steps": 30}}`.
+///
+/// A prompt is a text or an object with the names of A1111's txt2img; `settings` holds what the
+/// prompts leave open, by the same names.
+package struct BatchBody: Sendable, Equatable {
+    /// The prompts; what they leave open is in `settings`.
+    package var entries: [PromptEntry]
+    /// What the prompts leave open.
+    package var settings = GenerationSettings()
+    /// Seed of image 0.
+    package var seed = SeedChoice.random
+    /// Images per prompt.
+    package var batchCount = 1
+    /// The model's name; `nil` leaves that to the service.
+    package var model: String?
+    /// How the caller ranks it; `nil` leaves that to the service.
+    package var priority: String?
+    /// The caller's own words.
+    package var note: String?
+
+    /// Objects and arrays within each other, at most.
+    package static let depthMax = 32
+    /// Values of all kinds, at most.
+    package static let valueCountMax = 100_000
+
+    /// Reads a prompt file, whose prompts leave the rest open.
+    ///
+    /// - Throws: what `PromptList.parse` throws.
+    package init(lines bytes: [UInt8]) throws(PromptListError) {
+        entries = try PromptList.parse(bytes, source: "line").entries
+    }
+
+    /// Reads an object.
+    ///
+    /// - Throws: `json` for what is no JSON object, or one that is nested too deep or has too many
+    ///   values; `problems` with everything that is wrong.
+    package init(json bytes: [UInt8]) throws(PromptListError) {
+        if let problem = Self.shapeProblem(of: bytes) {
+            throw .json(source: "the body", reason: problem)
+        }
+        let object: [String: JSONValue]
+        do {
+            object = try JSONDecoder().decode([String: JSONValue].self, from: Data(bytes))
+        } catch {
+            let fault = JSONFault(in: Data(bytes))
+            let place = fault.offset.map { " at byte \($0)" } ?? ""
+            throw .json(source: "the body", reason: "\(fault.text)\(place)")
+        }
+        entries = []
+        var reader = Reader(body: self)
+        for (key, value) in object.sorted(by: { $0.key < $1.key }) { reader.read(key, value) }
+        self = try reader.finished()
+    }
+
+    /// Why bytes are not even looked at; `nil` if they are.
+    private static func shapeProblem(of bytes: [UInt8]) -> String? {
+        var (depth, values, isText, isEscaped) = (0, 1, false, false)
+        for byte in bytes {
+            if isText {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isText = false
+                }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\""): isText = true
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: ","): values += 1
+            default: break
+            }
+            if depth > depthMax { return "it is nested more than \(depthMax) deep" }
+            if values > valueCountMax { return "it has more than \(valueCountMax) values" }
+        }
+        return nil
+    }
+}
+
+/// Collects the parts of a body, and everything that is wrong with them.
+private struct Reader {
+    var body: BatchBody
+    private var problems: [PromptProblem] = []
+    private var hasPrompts = false
+
+    init(body: BatchBody) { self.body = body }
+
+    mutating func read(_ key: String, _ value: JSONValue) {
+        switch key {
+        case "prompts": readPrompts(value)
+        case "settings": readSettings(value)
+        case "model": body.model = text(key, value)
+        case "priority": body.priority = text(key, value)
+        case "note": body.note = text(key, value)
+        default:
+            report(
+                key, "unknown; a batch has prompts, settings, model, priority and note")
+        }
+    }
+
+    func finished() throws(PromptListError) -> BatchBody {
+        var problems = problems
+        if !hasPrompts {
+            problems.append(
+                PromptProblem(origin: "prompts", message: "missing; add \"prompts\": [\"…\"]"))
+        }
+        guard problems.isEmpty else { throw .problems(problems) }
+        guard !body.entries.isEmpty else { throw .empty(source: "prompts") }
+        return body
+    }
+
+    private mutating func readPrompts(_ value: JSONValue) {
+        hasPrompts = true
+        guard case .array(let prompts) = value else {
+            report("prompts", "must be an array of texts and objects")
+            return
+        }
+        for (index, prompt) in prompts.enumerated() {
+            var fields = PromptFields(origin: "prompts[\(index)]", dialect: .strict)
+            switch prompt {
+            case .string: fields.set(["prompt": prompt])
+            case .object(let object): fields.set(object)
+            default: fields.report("must be a text or an object")
+            }
+            problems += fields.problems
+            body.entries.append(fields.entry)
+        }
+    }
+
+    private mutating func readSettings(_ value: JSONValue) {
+        guard case .object(var object) = value else {
+            report("settings", "must be an object")
+            return
+        }
+        if object["prompt"] != nil {
+            report("settings", "a prompt belongs into prompts")
+        }
+        // What settings are made of, and no prompt of its own.
+        object["prompt"] = .string("")
+        var fields = PromptFields(origin: "settings", dialect: .strict)
+        fields.set(object)
+        problems += fields.problems
+        let entry = fields.entry
+        body.settings = entry.settings
+        body.seed = entry.seed ?? .random
+        body.batchCount = entry.imageCount ?? 1
+    }
+
+    private mutating func text(_ key: String, _ value: JSONValue) -> String? {
+        switch value {
+        case .null: return nil
+        case .string(let text): return text
+        default:
+            report(key, "must be text")
+            return nil
+        }
+    }
+
+    private mutating func report(_ origin: String, _ message: String) {
+        problems.append(PromptProblem(origin: origin, message: message))
+    }
+}

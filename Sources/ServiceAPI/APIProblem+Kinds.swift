@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ServiceLedger
+
+extension APIProblem {
+    /// There is nothing at a path.
+    package static let notFound = APIProblem(
+        404, "not_found", "there is nothing here; see the paths in docs/service.md")
+
+    /// A path does not do that.
+    package static func methodNotAllowed(_ allowed: [String]) -> APIProblem {
+        let list = allowed.sorted().joined(separator: ", ")
+        return APIProblem(
+            405, "method_not_allowed", "this path takes \(list)", headers: ["Allow": list])
+    }
+
+    /// The caller has no such batch.
+    package static func unknownBatch(_ id: String) -> APIProblem {
+        APIProblem(
+            404, "unknown_batch",
+            "you have no batch \(id); GET /retom/v1/batches lists those that you have")
+    }
+
+    /// The batch was erased.
+    package static func erasedBatch(_ id: String) -> APIProblem {
+        APIProblem(410, "erased", "batch \(id) was deleted or has expired; submit it again")
+    }
+
+    /// A batch has fewer images.
+    package static func unknownImage(_ index: String, count: Int) -> APIProblem {
+        APIProblem(
+            404, "unknown_image", "there is no image \(index); this batch has 0 to \(count - 1)")
+    }
+
+    /// An image has no picture or latents yet.
+    package static func notReady(_ index: Int, retryAfterSeconds: Int) -> APIProblem {
+        APIProblem(
+            404, "not_ready", "image \(index) is not finished; ask again later",
+            retryAfterSeconds: retryAfterSeconds)
+    }
+
+    /// An image will never have a picture.
+    package static func noPicture(_ index: Int, _ reason: String) -> APIProblem {
+        APIProblem(410, "no_picture", "image \(index) has no picture: \(reason)")
+    }
+
+    /// The key is missing or wrong.
+    package static let unauthorized = APIProblem(
+        401, "unauthorized",
+        "this address needs a key: send it as 'Authorization: Bearer KEY' or as a Basic password",
+        headers: ["WWW-Authenticate": "Basic realm=\"retom\", charset=\"UTF-8\""])
+
+    /// The request was meant for another server.
+    package static func misdirected(_ host: String) -> APIProblem {
+        APIProblem(
+            421, "misdirected",
+            "this service is not called \(host); use its address, or start it with --public-url")
+    }
+
+    /// A page of another site asks.
+    package static func foreignOrigin(_ origin: String) -> APIProblem {
+        APIProblem(
+            403, "foreign_origin",
+            "pages of \(origin) may not use this service; allow them with --allow-origin")
+    }
+
+    /// The body is of another kind.
+    package static func unsupportedType(_ type: String?) -> APIProblem {
+        APIProblem(
+            415, "unsupported_media_type",
+            """
+            the body is \(type ?? "of no type"); send application/json, or application/jsonl for \
+            a prompt file
+            """)
+    }
+
+    /// The body is too long.
+    package static func tooLarge(_ byteCountMax: Int) -> APIProblem {
+        APIProblem(
+            413, "too_large",
+            "the body has more than \(byteCountMax >> 20) MiB; divide it into several batches")
+    }
+
+    /// The body takes too long.
+    package static let tooSlow = APIProblem(
+        408, "too_slow", "the body did not arrive in time; send it faster",
+        headers: ["Connection": "close"])
+
+    /// The disk is nearly full.
+    package static let diskFull = APIProblem(
+        503, "disk_full", "the disk of the service is nearly full; delete batches, then try again",
+        retryAfterSeconds: 60)
+
+    /// The service is at fault.
+    package static let broken = APIProblem(
+        500, "internal", "the service failed; its log says why")
+
+    /// The meaning of a refusal.
+    package init(_ refusal: LedgerRefusal, batch: String) {
+        switch refusal {
+        case .keyReused:
+            self.init(
+                422, "idempotency_key_reused",
+                """
+                this Idempotency-Key stands for a batch with another body; use a new key for a \
+                new batch
+                """)
+        case .callerQueueFull(let count, let max):
+            self.init(
+                429, "queue_full",
+                "you have \(count) images in the queue, of \(max); wait for some of them",
+                retryAfterSeconds: 60)
+        case .queueFull(let count, let max):
+            self.init(
+                429, "queue_full",
+                "the queue holds \(count) images, of \(max); try again later",
+                retryAfterSeconds: 60)
+        case .batchTooLarge(let count, let max):
+            self.init(
+                422, "batch_too_large",
+                "\(count) images are more than a batch may have, \(max); divide it")
+        case .tooFast(let seconds):
+            self.init(
+                429, "too_fast", "you submit too fast; put several prompts into one batch",
+                retryAfterSeconds: Int(seconds.rounded(.up)))
+        case .draining:
+            self.init(
+                503, "draining", "the service is about to stop; try again when it is back",
+                retryAfterSeconds: 10)
+        case .unknownBatch: self = .unknownBatch(batch)
+        case .erased: self = .erasedBatch(batch)
+        }
+    }
+}

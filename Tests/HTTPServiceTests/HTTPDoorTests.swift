@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HTTPService
+import Logging
+import NIOPosix
+import ServiceAPI
+import ServiceLedger
+import Synchronization
+import TestSupport
+import Testing
+
+/// The door of a service over real sockets, with a stand-in behind it.
+@Suite(.timeLimit(.minutes(1))) struct HTTPDoorTests {
+    private static let group = MultiThreadedEventLoopGroup.singleton
+
+    /// Opens a door for a body, and closes it afterwards.
+    private func withDoor(
+        _ service: StandInService = StandInService(), needsKeys: Bool = false,
+        _ body: @escaping @Sendable (HTTPClient) async throws -> Void
+    ) async throws {
+        let door = HTTPDoor(
+            service,
+            configuration: HTTPDoor.Configuration(
+                host: "127.0.0.1", port: 0,
+                rules: HostRules(
+                    boundHost: "127.0.0.1", allowedOrigins: ["https://app.example.org"]),
+                needsKeys: needsKeys), group: Self.group,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let (stops, stop) = AsyncStream<Void>.makeStream()
+        let (ports, port) = AsyncStream<Int>.makeStream()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await door.run(until: stops) { port.yield($0) } }
+            for await port in ports {
+                do {
+                    try await body(HTTPClient(port: port))
+                } catch {
+                    Issue.record(error)
+                }
+                break
+            }
+            stop.yield()
+            try await tasks.waitForAll()
+        }
+    }
+
+    @Test func batchesAreSubmittedOnceByTheirKey() async throws {
+        let service = StandInService()
+        try await withDoor(service) { client in
+            let key = ["Idempotency-Key": "k"]
+            let path = "/retom/v1/batches"
+            let first = try await client.post(path, "{\"prompts\":[]}", headers: key)
+            #expect(first.status == 202, "\(first)")
+            #expect(first.headers["location"] == "/retom/v1/batches/b1")
+            #expect(first.headers["idempotent-replayed"] == nil)
+            #expect(first.json["id"] as? String == "b1" && first.json["image_count"] as? Int == 2)
+            let second = try await client.post(path, "{\"prompts\":[]}", headers: key)
+            #expect(second.status == 200 && second.headers["idempotent-replayed"] == "true")
+            let lines = try await client.send(
+                "POST", path + "?priority=interactive",
+                headers: ["Content-Type": "application/jsonl; charset=utf-8"], body: "a house\n")
+            #expect(lines.status == 202, "\(lines)")
+        }
+        let wishes = service.wishes.withLock { $0 }
+        #expect(wishes.map(\.key) == ["k", "k", nil])
+        #expect(wishes.last?.format == .lines && wishes.last?.priority == .interactive)
+        #expect(wishes.last?.body == Array("a house\n".utf8))
+    }
+
+    /// Requests, with what they are answered.
+    @Test func refusalsAreProblems() async throws {
+        try await withDoor { client in
+            let json = ["Content-Type": "application/json"]
+            let batches = "/retom/v1/batches"
+            let long = String(repeating: "x", count: (1 << 20) + 1)
+            let cases: [(String, String, [String: String], String?, Int, String)] = [
+                ("GET", "/", [:], nil, 404, "not_found"),
+                ("GET", "/retom/v1/batches/b2", [:], nil, 404, "unknown_batch"),
+                ("GET", "\(batches)/b1/images/1", [:], nil, 404, "not_ready"),
+                ("GET", "\(batches)/b1/images/x", [:], nil, 404, "not_found"),
+                ("GET", "\(batches)/b1/latents/7", [:], nil, 404, "unknown_image"),
+                ("GET", "\(batches)?status=odd", [:], nil, 422, "invalid"),
+                ("POST", batches, [:], "{}", 415, "unsupported_media_type"),
+                (
+                    "POST", batches, ["Content-Type": "application/x-www-form-urlencoded"], "a=b",
+                    415, "unsupported_media_type"
+                ),
+                ("POST", batches, ["Content-Type": "text/plain"], "{}", 415, "unsupported"),
+                ("POST", batches, json, long, 413, "too_large"),
+                ("POST", "\(batches)?priority=high", json, "{}", 422, "invalid"),
+                (
+                    "POST", batches,
+                    json.merging(["Idempotency-Key": String(repeating: "k", count: 300)]) { $1 },
+                    "{}", 422, "invalid"
+                ),
+                ("POST", batches, json.merging(["Host": "evil.org"]) { $1 }, "{}", 421, "misdir"),
+                (
+                    "POST", batches, json.merging(["Origin": "http://evil.org"]) { $1 }, "{}", 403,
+                    "foreign_origin"
+                ),
+                ("GET", "/healthz", ["Origin": "null"], nil, 403, "foreign_origin"),
+                ("GET", batches, ["Authorization": "Bearer bad"], nil, 401, "unauthorized"),
+            ]
+            for (method, path, headers, body, status, code) in cases {
+                let answer = try await client.send(method, path, headers: headers, body: body)
+                #expect(answer.status == status, "\(method) \(path): \(answer)")
+                #expect(answer.headers["content-type"] == "application/problem+json")
+                let found = answer.json["code"] as? String ?? ""
+                #expect(found.hasPrefix(code), "\(method) \(path): \(answer)")
+                #expect(answer.json["status"] as? Int == status)
+                #expect((answer.json["detail"] as? String)?.isEmpty == false)
+            }
+            let wait = try await client.send("GET", "\(batches)/b1/images/1")
+            #expect(wait.headers["retry-after"] == "7")
+            let key = try await client.send(
+                "GET", batches, headers: ["Authorization": "Bearer bad"])
+            #expect(key.headers["www-authenticate"]?.hasPrefix("Basic") == true)
+        }
+    }
+
+    @Test func filesAreCachedAndCut() async throws {
+        try await withDoor { client in
+            let path = "/retom/v1/batches/b1/images/0"
+            let whole = try await client.send("GET", path)
+            #expect(whole.status == 200 && whole.text == "0123456789", "\(whole)")
+            #expect(whole.headers["etag"] == "\"t\"")
+            #expect(whole.headers["content-type"] == "image/png")
+            #expect(whole.headers["cache-control"]?.contains("immutable") == true)
+            let known = try await client.send("GET", path, headers: ["If-None-Match": "\"t\""])
+            #expect(known.status == 304 && known.body.isEmpty)
+            let part = try await client.send("GET", path, headers: ["Range": "bytes=2-4"])
+            #expect(part.status == 206 && part.text == "234")
+            #expect(part.headers["content-range"] == "bytes 2-4/10")
+            let none = try await client.send("GET", path, headers: ["Range": "bytes=10-"])
+            #expect(none.status == 416 && none.headers["content-range"] == "bytes */10")
+            let other = try await client.send(
+                "GET", path, headers: ["Range": "bytes=2-4", "If-Range": "\"other\""])
+            #expect(other.status == 200)
+        }
+    }
+
+    @Test func keysAreAskedForWhereThereIsAProxy() async throws {
+        try await withDoor(needsKeys: true) { client in
+            let path = "/retom/v1/batches"
+            #expect(try await client.send("GET", path).status == 401)
+            for field in ["Bearer good", "Basic dTpnb29k"] {
+                let answer = try await client.send("GET", path, headers: ["Authorization": field])
+                #expect(answer.status == 200, "\(field): \(answer)")
+            }
+            #expect(try await client.send("GET", "/healthz").text == "ok\n")
+        }
+    }
+
+    @Test func pagesThatAreAllowedMayRead() async throws {
+        try await withDoor { client in
+            let origin = ["Origin": "https://app.example.org"]
+            let answer = try await client.send("GET", "/retom/v1/batches", headers: origin)
+            #expect(answer.status == 200)
+            #expect(
+                answer.headers["access-control-allow-origin"] == "https://app.example.org")
+            let asked = try await client.send("OPTIONS", "/retom/v1/batches", headers: origin)
+            #expect(asked.status == 204, "\(asked)")
+            #expect(asked.headers["access-control-allow-methods"]?.contains("DELETE") == true)
+        }
+    }
+
+    @Test func eventsBeginWithASnapshotAndEndWithTheService() async throws {
+        let service = StandInService()
+        try await withDoor(service) { client in
+            let (id, path) = (BatchID("b1"), "/retom/v1/batches/b1/events")
+            service.queue.add(.batch(id))
+            service.queue.add(.progress(id, index: 1))
+            let stream = try await client.send("GET", path, until: "event: batch")
+            #expect(stream.headers["content-type"] == "text/event-stream")
+            let types = stream.text.split(separator: "\n").filter { $0.hasPrefix("event: ") }
+            // What a batch's images do comes before what that makes of the batch.
+            #expect(types == ["event: snapshot", "event: progress", "event: batch"], "\(stream)")
+            #expect(stream.text.contains("\"step\":3"))
+            service.queue.end()
+            let rest = try await client.send("GET", path)
+            #expect(rest.text.hasSuffix("event: bye\nretry: 2000\ndata: {}\n\n"), "\(rest)")
+        }
+    }
+
+    @Test func smuggledAndBrokenHeadsAreRefused() async throws {
+        try await withDoor { client in
+            for head in [
+                "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+                "POST /retom/v1/batches HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+                    + "Content-Length: 3\r\n\r\n0\r\n\r\n",
+                "nonsense\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 40000))\r\n\r\n",
+            ] {
+                let answer = try await client.send(raw: Array(head.utf8))
+                #expect(answer.status == 400 || answer.status == 0, "\(head.prefix(40)): \(answer)")
+            }
+            #expect(try await client.send("GET", "/healthz").status == 200)
+        }
+    }
+
+    @Test func requestsAreCounted() async throws {
+        try await withDoor { client in
+            _ = try await client.send("GET", "/retom/v1/batches/b2")
+            let page = try await client.send("GET", "/metrics").text
+            #expect(
+                page.contains(
+                    """
+                    retom_http_requests_total{code="404",route="/retom/v1/batches/{id}"} 1
+                    """), "\(page)")
+        }
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import Requests
+import Testing
+
+/// What clients of a service may write.
+@Suite struct BatchBodyTests {
+    private func body(_ text: String) throws(PromptListError) -> BatchBody {
+        try BatchBody(json: Array(text.utf8))
+    }
+
+    @Test func promptsAndSettings() throws {
+        let body = try body(
+            """
+            {"prompts": ["a red house", {"prompt": "a boat", "seed": 7, "steps": 9, "n_iter": 2}],
+             "settings": {"steps": 30, "width": 128, "seed": 5, "batch_size": 3,
+                          "sampler_name": "Euler a"},
+             "priority": "background", "note": "for me", "model": null}
+            """)
+        #expect(body.entries.map(\.prompt) == ["a red house", "a boat"])
+        #expect(body.entries[0].settings == GenerationSettings())
+        #expect(body.entries[1].seed == .fixed(7) && body.entries[1].imageCount == 2)
+        #expect(body.entries[1].settings.inferenceStepCount == 9)
+        #expect(body.settings.inferenceStepCount == 30 && body.settings.width == 128)
+        #expect(body.settings.samplingMethod == .eulerAncestral && body.settings.height == nil)
+        #expect(body.seed == .fixed(5) && body.batchCount == 3)
+        #expect(body.priority == "background" && body.note == "for me" && body.model == nil)
+    }
+
+    @Test func whatIsLeftOutIsOpen() throws {
+        let body = try body("{\"prompts\": [\"a\"]}")
+        #expect(body.settings == GenerationSettings() && body.seed == .random)
+        #expect(body.batchCount == 1 && body.priority == nil && body.note == nil)
+    }
+
+    @Test func linesAreAPromptFile() throws {
+        let text = "a house\n# no\n{\"prompt\": \"a boat\", \"seed\": 3}\n"
+        let body = try BatchBody(lines: Array(text.utf8))
+        #expect(body.entries.map(\.prompt) == ["a house", "a boat"])
+        #expect(body.entries[1].seed == .fixed(3))
+    }
+
+    /// All problems are reported at once, each with its place.
+    @Test func problemsAreNamed() {
+        let problems: [String]
+        do {
+            _ = try body(
+                """
+                {"prompts": ["a", 3, {"seed": "x"}], "settings": {"stepz": 4, "prompt": "b"},
+                 "note": 7, "extra": 1}
+                """)
+            problems = []
+        } catch PromptListError.problems(let found) {
+            problems = found.map(\.description)
+        } catch {
+            problems = ["\(error)"]
+        }
+        for part in [
+            "prompts[1]: must be a text", "prompts[2]: seed must be", "prompts[2]: no prompt",
+            "settings: unknown setting 'stepz'", "settings: a prompt belongs", "note: must be text",
+            "extra: unknown",
+        ] {
+            #expect(problems.contains { $0.hasPrefix(part) }, "\(part) in \(problems)")
+        }
+    }
+
+    @Test(arguments: [
+        "", "[]", "3", "{", "{\"prompts\": [\"a\"]", "{\"prompts\": [\"\\ud800\"]}", "null",
+        "{\"prompts\": [1e999]}", String(repeating: "[", count: 100_000),
+        "{\"prompts\": \(String(repeating: "[", count: 40))\(String(repeating: "]", count: 40))}",
+        "{\"prompts\": [\(String(repeating: "0,", count: 100_001))0]}",
+    ]) func whatIsNoObjectIsRefused(_ text: String) {
+        #expect(throws: PromptListError.self) { try body(text) }
+    }
+
+    @Test func noPromptIsNoBatch() {
+        #expect(throws: PromptListError.empty(source: "prompts")) { try body("{\"prompts\": []}") }
+        #expect(throws: PromptListError.self) { try body("{}") }
+    }
+}
