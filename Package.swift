@@ -113,6 +113,13 @@ let runs: [Target] = [
 let service: [Target] = [
     library("ServiceAPI", ["ServiceLedger", "Requests", "GenerationTypes", "ProcessSupport"]),
     library(
+        "ServiceEngine",
+        [
+            "ServiceAPI", "ServiceLedger", "RunService", "Runs", "Requests", "Coordinator",
+            "ClusterTransport", "WireProtocol", "ImageCodec", "Digests", "ProcessSupport",
+            "GenerationTypes", logging,
+        ] + nio),
+    library(
         "HTTPService",
         [
             "ServiceAPI", "ServiceLedger", "Requests", "ProcessSupport", "GenerationTypes",
@@ -148,6 +155,13 @@ let executables: [Target] = [
             "CommandSupport", "ProcessSupport",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
+    executable(
+        "retom-serve",
+        [
+            "HTTPService", "ServiceEngine", "ServiceAPI", "ServiceLedger", "ClusterOptions",
+            "RunService", "Runs", "Requests", "ClusterTransport", "NodeSupport",
+            "CommandSupport", "StableDiffusion", "TokenMerging", "GenerationTypes",
+        ] + nio),
     executable(
         "retom-coord",
         [
@@ -318,6 +332,7 @@ let package = Package(
     products: [
         .executable(name: "retom-coord", targets: ["retom-coord"]),
         .executable(name: "retom-worker", targets: ["retom-worker"]),
+        .executable(name: "retom-serve", targets: ["retom-serve"]),
         .executable(name: "retom-eval", targets: ["retom-eval"]),
         // Tests preload it into the programs: their disk fails when they say so.
         .library(name: "DiskFaults", type: .dynamic, targets: ["CDiskFaults"]),

@@ -11,7 +11,13 @@ package enum TruncationWarnings {
     package static func of(_ requests: [GenerationRequest], model: any ModelSource) throws
         -> [String]
     {
-        let tokenizer = try model.tokenizer()
+        of(requests, tokenizer: try model.tokenizer())
+    }
+
+    /// One warning per distinct text that is cut, naming what is lost.
+    package static func of(
+        _ requests: [GenerationRequest], tokenizer: CLIPTokenizer
+    ) -> [String] {
         var seen: Set<String> = []
         var warnings: [String] = []
         for request in requests {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ServiceAPI
+import ServiceLedger
+
+/// Who watches what.
+struct EventHub: Sendable {
+    private struct Watcher {
+        var visitor: Visitor
+        /// `nil` for all batches that the visitor may see.
+        var batch: BatchID?
+        weak var queue: EventQueue?
+    }
+
+    /// Streams of one caller at once.
+    static let streamCountMax = 16
+
+    private var watchers: [Watcher] = []
+
+    /// Clients that watch.
+    var count: Int { watchers.count { $0.queue != nil } }
+
+    /// Adds a watcher, for as long as somebody holds its queue.
+    ///
+    /// - Returns: `nil` if the caller has too many.
+    mutating func watch(_ batch: BatchID?, for visitor: Visitor) -> EventQueue? {
+        watchers.removeAll { $0.queue == nil }
+        guard watchers.count(where: { $0.visitor.caller == visitor.caller }) < Self.streamCountMax
+        else { return nil }
+        let queue = EventQueue()
+        watchers.append(Watcher(visitor: visitor, batch: batch, queue: queue))
+        return queue
+    }
+
+    /// Passes a change on to those who may see it.
+    func publish(_ change: EventQueue.Change, of batch: BatchID, owner: CallerID) {
+        for watcher in watchers
+        where watcher.batch == batch
+            || watcher.batch == nil && (watcher.visitor.isAdmin || watcher.visitor.caller == owner)
+        {
+            watcher.queue?.add(change)
+        }
+    }
+
+    /// Lets all look, though nothing may have changed.
+    mutating func wakeAll() {
+        watchers.removeAll { $0.queue == nil }
+        for watcher in watchers { watcher.queue?.wake() }
+    }
+
+    /// Ends all streams.
+    func endAll() {
+        for watcher in watchers { watcher.queue?.end() }
+    }
+}

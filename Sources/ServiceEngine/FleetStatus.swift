@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Coordinator
+import GenerationTypes
+import ServiceAPI
+
+/// The workers of a service, as they report themselves.
+struct FleetStatus: Sendable {
+    private(set) var workers: [ClusterAnswer.Worker]
+    /// Until it has answered or failed to, a worker counts: what it kept of an earlier life of the
+    /// service is taken only for images that are offered again.
+    private var absent: Set<String> = []
+
+    init(_ names: [String]) { workers = names.map(ClusterAnswer.Worker.init) }
+
+    /// Workers that take images, or may.
+    var usableCount: Int { workers.count - absent.count }
+
+    /// Workers that are connected and take images.
+    var readyCount: Int { workers.count { $0.state == "ready" } }
+
+    /// Why no worker takes images.
+    var reason: String? {
+        guard readyCount == 0 else { return nil }
+        let reasons = workers.compactMap { worker in
+            worker.reason.map { "\(worker.name): \($0)" }
+        }
+        return reasons.isEmpty
+            ? "no worker has answered yet"
+            : "no worker is there: \(reasons.joined(separator: "; "))"
+    }
+
+    /// Applies an event.
+    ///
+    /// - Returns: whether the number of usable workers may have changed.
+    mutating func note(_ event: CoordinatorEvent) -> Bool {
+        switch event {
+        case .workerJoined(let name, let description):
+            update(name, "ready") {
+                $0.kernelClass = description.kernelClass
+                $0.coreCount = description.coreCount
+            }
+            absent.remove(name)
+        case .workerReturned(let name):
+            update(name, "ready")
+            absent.remove(name)
+        case .workerBusy(let name, let reason): leave(name, "busy", reason)
+        case .workerLost(let name, let reason, willRetry: _): leave(name, "lost", reason)
+        case .workerRefused(let name, let reason): leave(name, "refused", reason)
+        case .workerQuarantined(let name, let reason, seconds: _):
+            leave(name, "quarantined", reason)
+        case .completed(let result):
+            if let index = workers.firstIndex(where: { $0.name == result.worker }) {
+                workers[index].images += 1
+            }
+            return false
+        default: return false
+        }
+        return true
+    }
+
+    private mutating func leave(_ name: String, _ state: String, _ reason: String) {
+        update(name, state) { $0.reason = reason }
+        absent.insert(name)
+    }
+
+    private mutating func update(
+        _ name: String, _ state: String, _ change: (inout ClusterAnswer.Worker) -> Void = { _ in }
+    ) {
+        let known = workers.firstIndex { $0.name == name }
+        if known == nil { workers.append(ClusterAnswer.Worker(name: name)) }
+        let index = known ?? workers.count - 1
+        workers[index].state = state
+        workers[index].reason = nil
+        change(&workers[index])
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Coordinator
+import GenerationTypes
+package import ProcessSupport
+import Runs
+import ServiceAPI
+import ServiceLedger
+import Synchronization
+
+/// A service in numbers, for Prometheus; callers have no labels.
+extension ImageService {
+    package var metrics: PrometheusText {
+        let (queue, ready, workers, streams, commits, accepts, finished, failed) = state.withLock {
+            (
+                $0.ledger.queue, $0.fleet.readyCount, $0.fleet.workers.count, $0.hub.count,
+                $0.commitSeconds, $0.acceptSeconds, $0.finishedCount, $0.failedCount
+            )
+        }
+        var page = PrometheusText()
+        page.add(
+            "retom_queue_images", .gauge, "Images without an outcome.", Double(queue.openCount))
+        page.add(
+            "retom_offered_images", .gauge, "Images that workers have, or get next.",
+            Double(queue.offeredCount))
+        page.add(
+            "retom_live_batches", .gauge, "Batches that have not ended.", Double(queue.liveCount))
+        page.add(
+            "retom_images_total", .counter, "Images with an outcome since the start.",
+            [
+                (["outcome": "written"], Double(finished)),
+                (["outcome": "failed"], Double(failed)),
+            ])
+        page.add(
+            "retom_workers", .gauge, "Workers, by what they do.",
+            [(["state": "ready"], Double(ready)), (["state": "other"], Double(workers - ready))])
+        if let seconds = queue.imageSeconds {
+            page.add("retom_image_seconds", .gauge, "Smoothed time of an image.", seconds)
+        }
+        page.add("retom_accept_seconds", "Time until a batch was accepted.", accepts)
+        page.add("retom_commit_seconds", "Time until a change was on the disk.", commits)
+        page.add("retom_sse_clients", .gauge, "Event streams.", Double(streams))
+        page.add(
+            "retom_disk_free_bytes", .gauge, "Room on the disk of the state.",
+            Double(store.freeByteCount))
+        let traffic = coordinator.traffic
+        page.add(
+            "retom_wire_bytes_total", .counter, "Bytes on all connections to workers.",
+            [
+                (["direction": "received"], Double(traffic.received)),
+                (["direction": "sent"], Double(traffic.sent)),
+            ])
+        ProcessMetrics.add(to: &page)
+        return page
+    }
+}

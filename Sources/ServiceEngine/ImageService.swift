@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Coordinator
+import Foundation
+import GenerationTypes
+package import Logging
+import NIOPosix
+import ProcessSupport
+package import Runs
+import ServiceAPI
+package import ServiceLedger
+import Synchronization
+
+/// A service: a ledger that decides, a store that remembers, a coordinator that draws.
+///
+/// Everything that happens goes through `apply`, one event at a time; nothing in there waits.
+/// Commits and offers leave in the order in which they were decided.
+package final class ImageService: Sendable {
+    struct State {
+        var ledger: Ledger
+        var hub = EventHub()
+        var fleet: FleetStatus
+        /// Who waits for an answer.
+        var waiting: [Ticket: CheckedContinuation<LedgerAnswer, Never>] = [:]
+        var ticketCount = 0
+        /// Checkpoints of the life before, of images that were not offered again yet.
+        var checkpoints: [ImageNumber: SamplingCheckpoint] = [:]
+        /// Why the service ends.
+        var failure: ServiceStateError?
+        var commitSeconds = Histogram.seconds
+        var acceptSeconds = Histogram.seconds
+        var finishedCount = 0
+        var failedCount = 0
+    }
+
+    let store: ServiceStore
+    let model: ServedModel
+    let coordinator: Coordinator
+    let life: Int
+    let logger: Logger
+    /// Threads for short reads of the disk, and for what a client sent.
+    let readers: NIOThreadPool
+    let state: Mutex<State>
+    private let onFailure: @Sendable () -> Void
+
+    /// Joins the parts of a service; the coordinator is not started yet.
+    ///
+    /// - Parameters:
+    ///   - life: which life of the service this is.
+    ///   - workers: their names, as they are reported.
+    ///   - onFailure: called once when nothing can be written any more, on any thread.
+    /// - Throws: `ServiceStateError`.
+    package init(
+        store: ServiceStore, model: ServedModel, coordinator: Coordinator, life: Int,
+        workers: [String], limits: LedgerLimits, logger: Logger,
+        onFailure: @escaping @Sendable () -> Void
+    ) throws(ServiceStateError) {
+        self.store = store
+        self.model = model
+        self.coordinator = coordinator
+        self.life = life
+        self.logger = logger
+        self.onFailure = onFailure
+        readers = NIOThreadPool(numberOfThreads: 4)
+        var state = State(
+            ledger: Ledger(try store.storedLedger(), limits: limits),
+            fleet: FleetStatus(workers))
+        state.checkpoints = try store.checkpoints()
+        self.state = Mutex(state)
+        readers.start()
+    }
+
+    /// Offers what waits to the workers.
+    package func begin() {
+        apply(.tick)
+        apply(.workers(state.withLock(\.fleet.usableCount)))
+    }
+
+    /// Lets time pass: to be called every few seconds.
+    package func tick() {
+        apply(.tick)
+        state.withLock { $0.hub.wakeAll() }
+    }
+
+    /// Accepts nothing more, and ends all streams.
+    package func drain() {
+        apply(.drain)
+        state.withLock { $0.hub.endAll() }
+    }
+
+    /// Ends the threads.
+    package func shutDown() async {
+        try? await readers.shutdownGracefully()
+    }
+
+    /// Why nothing can be written any more; `nil` if it can.
+    package var failure: ServiceStateError? { state.withLock(\.failure) }
+
+    /// Applies an event to the ledger, and does what it decides.
+    func apply(_ event: LedgerEvent) {
+        state.withLock { state in
+            for action in state.ledger.handle(event, now: Self.now) { perform(action, &state) }
+        }
+    }
+
+    /// Asks the ledger, and waits for its answer.
+    func ask(_ event: (Ticket) -> LedgerEvent) async -> LedgerAnswer {
+        await withCheckedContinuation { continuation in
+            state.withLock { state in
+                guard state.failure == nil else {
+                    return continuation.resume(returning: .refused(.draining))
+                }
+                state.ticketCount += 1
+                let ticket = Ticket(state.ticketCount)
+                state.waiting[ticket] = continuation
+                for action in state.ledger.handle(event(ticket), now: Self.now) {
+                    perform(action, &state)
+                }
+            }
+        }
+    }
+
+    static var now: Double { Date().timeIntervalSince1970 }
+
+    private func perform(_ action: LedgerAction, _ state: inout State) {
+        switch action {
+        case .commit(let number, let changes): commit(number, changes)
+        case .answer(let ticket, let answer):
+            state.waiting.removeValue(forKey: ticket)?.resume(returning: answer)
+        case .offer(let image):
+            coordinator.submit(
+                ImageBatch(
+                    id: ImageBatch.ID(image.firstImage.rawValue),
+                    images: [
+                        ImageBatch.Image(
+                            number: image.number, request: image.request,
+                            checkpoint: state.checkpoints.removeValue(forKey: image.number))
+                    ]))
+        case .withdraw(let batch): coordinator.cancel(ImageBatch.ID(batch.firstImage.rawValue))
+        case .removeFiles(let id):
+            readers.submit { [store, logger] _ in
+                do {
+                    try store.removeFiles(of: id)
+                } catch {
+                    logger.warning(
+                        "files stay", metadata: ["batch": "\(id)", "reason": "\(error)"])
+                }
+            }
+        case .report(let report): publish(report, state)
+        }
+    }
+
+    private func commit(_ number: CommitNumber, _ changes: [LedgerChange]) {
+        let clock = ContinuousClock()
+        let begin = clock.now
+        store.commit(changes) { [self] error in
+            if let error {
+                fail(error)
+            } else {
+                state.withLock { $0.commitSeconds.add((clock.now - begin).seconds) }
+                apply(.committed(number))
+            }
+        }
+    }
+
+    /// Nothing is accepted any more: what is on the disk is not known.
+    func fail(_ error: ServiceStateError) {
+        let isFirst = state.withLock { state in
+            defer { state.failure = state.failure ?? error }
+            // Nobody will ever know what became of what they asked for; they may ask again.
+            for continuation in state.waiting.values {
+                continuation.resume(returning: .refused(.draining))
+            }
+            state.waiting = [:]
+            return state.failure == nil
+        }
+        if isFirst {
+            logger.critical("the state can't be written", metadata: ["reason": "\(error)"])
+            onFailure()
+        }
+    }
+
+    private func publish(_ report: LedgerReport, _ state: State) {
+        switch report {
+        case .batch(let id):
+            guard let owner = state.ledger.owner(of: id) else { return }
+            state.hub.publish(.batch(id), of: id, owner: owner)
+        case .image(let id, let index):
+            guard let owner = state.ledger.owner(of: id) else { return }
+            state.hub.publish(.image(id, index: index), of: id, owner: owner)
+        case .progress(let id, let index, step: _):
+            guard let owner = state.ledger.owner(of: id) else { return }
+            state.hub.publish(.progress(id, index: index), of: id, owner: owner)
+        }
+    }
+}

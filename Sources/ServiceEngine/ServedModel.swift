@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import GenerationTypes
+package import Requests
+package import ServiceAPI
+
+/// What a service knows of its model before it draws.
+package struct ServedModel: Sendable {
+    /// Its name and hashes.
+    package var record: ModelRecord
+    /// Turns what a client wrote into requests that the model can generate.
+    package var plan: @Sendable (BatchBody) -> Result<PlannedBatch, APIProblem>
+    /// Models, samplers, limits and defaults in JSON.
+    package var capabilities: String
+
+    /// Describes a model.
+    package init(
+        record: ModelRecord, capabilities: String,
+        plan: @escaping @Sendable (BatchBody) -> Result<PlannedBatch, APIProblem>
+    ) {
+        self.record = record
+        self.capabilities = capabilities
+        self.plan = plan
+    }
+}
+
+/// Requests that a model can generate.
+package struct PlannedBatch: Sendable, Equatable {
+    /// One per image, with their seeds.
+    package var requests: [GenerationRequest]
+    /// What will not be generated as it may be meant.
+    package var warnings: [String]
+
+    /// Describes a plan.
+    package init(requests: [GenerationRequest], warnings: [String] = []) {
+        self.requests = requests
+        self.warnings = warnings
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CommandSupport
+import GenerationTypes
+import Requests
+import RunService
+import ServiceAPI
+import ServiceEngine
+import ServiceLedger
+import StableDiffusion
+import Synchronization
+import TokenMerging
+
+/// Turns what clients ask for into requests that the model can generate.
+final class RequestPlanner: Sendable {
+    /// Largest picture, in pixels.
+    static let pixelCountMax = 1 << 20
+    /// Most denoising steps.
+    static let stepCountMax = 150
+
+    private let defaults: GenerationSettings
+    private let check: Mutex<RequestCheck>
+    private let tokenizer: CLIPTokenizer
+
+    /// - Throws: what makes the model or the defaults unusable.
+    init(_ model: ChosenModel, generation: GenerationOptions, merging: MergeOptions) throws {
+        let check = try RequestCheck(of: model.source)
+        let description = check.description
+        defaults = generation.settings(
+            defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
+            recipe: description.recipe, tokenMerging: merging.configuration)
+        self.check = Mutex(try RequestCheck(of: model.source))
+        tokenizer = try model.source.tokenizer()
+        // What clients can't change must be possible.
+        var request = defaults.request(prompt: "", seed: 0)
+        try request.validate()
+        try check.check(&request)
+    }
+
+    /// The images of a batch, with their seeds.
+    func plan(_ body: BatchBody) -> Result<PlannedBatch, APIProblem> {
+        let limit = LedgerLimits().imagesPerBatch
+        let count = body.entries.reduce(0) { sum, entry in
+            min(sum + (entry.imageCount ?? body.batchCount), limit + 1)
+        }
+        guard count <= limit else {
+            return .failure(
+                APIProblem(
+                    .batchTooLarge(count: count, max: limit), batch: ""))
+        }
+        var random = SystemRandomNumberGenerator()
+        do throws(PromptListError) {
+            let plan = try check.withLock { check throws(PromptListError) in
+                try RequestPlan(
+                    entries: body.entries, settings: body.settings.filled(from: defaults),
+                    seed: body.seed, batchCount: body.batchCount,
+                    check: { request in
+                        try Self.checkLimits(request)
+                        try check.check(&request)
+                    }, using: &random)
+            }
+            var warnings = TruncationWarnings.of(plan.requests, tokenizer: tokenizer)
+            if let notice = PromptSyntaxNotice.warning(body.entries) { warnings.append(notice) }
+            return .success(PlannedBatch(requests: plan.requests, warnings: warnings))
+        } catch {
+            return .failure(APIProblem(error))
+        }
+    }
+
+    private static func checkLimits(_ request: GenerationRequest) throws(ServiceLimitError) {
+        guard request.width * request.height <= pixelCountMax else {
+            throw ServiceLimitError(
+                description: """
+                    \(request.width)×\(request.height) has more than \(pixelCountMax) pixels; \
+                    ask for a smaller picture
+                    """)
+        }
+        guard request.inferenceStepCount <= stepCountMax else {
+            throw ServiceLimitError(
+                description: """
+                    \(request.inferenceStepCount) steps are more than \(stepCountMax); ask for \
+                    fewer
+                    """)
+        }
+    }
+
+    // MARK: Capabilities
+
+    private struct Capabilities: Encodable {
+        struct Sampler: Encodable {
+            var name: String
+            var aliases: [String]
+        }
+
+        struct Limits: Encodable {
+            var imagesPerBatch: Int
+            var pixels: Int
+            var steps: Int
+            var promptBytes: Int
+            var queuedImages: Int
+
+            private enum CodingKeys: String, CodingKey {
+                case pixels, steps
+                case imagesPerBatch = "images_per_batch"
+                case promptBytes = "prompt_bytes"
+                case queuedImages = "queued_images"
+            }
+
+            init() {
+                let limits = LedgerLimits()
+                imagesPerBatch = limits.imagesPerBatch
+                pixels = RequestPlanner.pixelCountMax
+                steps = RequestPlanner.stepCountMax
+                promptBytes = GenerationLimits.promptByteCountMax
+                queuedImages = limits.queuedPerCaller
+            }
+        }
+
+        var version: String
+        var models: [ModelRecord]
+        var samplers: [Sampler]
+        var schedulers: [String]
+        var mergeMethods: [String]
+        var priorities: [String]
+        var limits: Limits
+        var defaults: GenerationRequest
+
+        private enum CodingKeys: String, CodingKey {
+            case version, models, samplers, schedulers, priorities, limits, defaults
+            case mergeMethods = "merge_methods"
+        }
+    }
+
+    /// What clients may ask for, in JSON.
+    func capabilities(of model: ModelRecord) throws -> String {
+        try JSONText.line(
+            Capabilities(
+                version: ProgramVersion.text, models: [model],
+                samplers: SamplingMethod.allCases.map {
+                    Capabilities.Sampler(
+                        name: $0.rawValue, aliases: [$0.displayName] + $0.traits.aliases)
+                },
+                schedulers: SigmaSchedule.allCases.map(\.rawValue),
+                mergeMethods: TokenMergeRegistry.standard.names,
+                priorities: BatchPriority.allCases.map(\.rawValue),
+                limits: Capabilities.Limits(),
+                defaults: defaults.request(prompt: "", seed: 0)))
+    }
+}
+
+/// A request that this service does not take, though the model could generate it.
+struct ServiceLimitError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ClusterOptions
+import ClusterTransport
+import CommandSupport
+import Foundation
+import GenerationTypes
+import HTTPService
+import NIOCore
+import NIOPosix
+import NodeSupport
+import Requests
+import RunService
+import Runs
+import ServiceAPI
+import ServiceEngine
+import StableDiffusion
+
+/// Draws for many clients over HTTP, from a durable queue.
+@main
+struct RetomServe: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retom-serve",
+        abstract: "Draws for many clients over HTTP, from a durable queue.",
+        usage: "retom-serve --state <directory> [<options>]",
+        discussion: """
+              retom-serve --state /var/lib/retom
+              curl -d '{"prompts": ["a red house"]}' -H 'Content-Type: application/json' \\
+                http://127.0.0.1:7860/retom/v1/batches
+
+            Batches that were accepted are finished, whatever is killed meanwhile: start it again \
+            with the same directory. Without --workers it starts workers on this machine. Options \
+            for pictures and merging are what clients leave open.
+
+            On this machine it needs no key. For others, make one with 'retom-serve keys add \
+            NAME --state DIRECTORY', and let it listen with --host; docs/service.md describes \
+            the requests.
+
+            Exit codes: 0 stopped by a signal; 2 wrong usage, unusable input, or a disk that can't \
+            be written; 3 no usable worker.
+            """,
+        version: ProgramVersion.text)
+
+    @OptionGroup(title: "Service") var service: ServiceOptions
+    @OptionGroup(title: "Pictures") var generation: GenerationOptions
+    @OptionGroup(title: "Token merging") var merging: MergeOptions
+    @OptionGroup(title: "Workers") var workers: WorkerOptions
+    @OptionGroup(title: "Security") var security: SecurityOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Computing") var compute: ComputeOptions
+    @OptionGroup(title: "Observing") var logs: LogOptions
+
+    func validate() throws {
+        guard generation.seed == nil, generation.batchCount == 1 else {
+            throw ValidationError("--seed and --batch-count are for each client to choose")
+        }
+    }
+
+    static func main() {
+        if CommandLine.arguments.dropFirst().first == "keys" {
+            KeysCommand.runWatchingSignals(after: 1)
+        }
+        runWatchingSignals()
+    }
+
+    func run() async throws {
+        let stop = StopRequest(idleExit: .success)
+        let logger = logs.logger(label: "retom-serve")
+        let hosts = try workers.hosts(security)
+        let chosen = try model.chosen()
+        let planner = try RequestPlanner(chosen, generation: generation, merging: merging)
+        let pool = hosts ?? workers.localPool(compute: compute, model: chosen)
+        let committer = NIOThreadPool(numberOfThreads: 1)
+        committer.start()
+        let store = try ServiceStore.open(
+            directory: service.state,
+            onCommitter: { work in committer.submit { _ in work() } },
+            onWait: ConsoleStreams.reportWait)
+        try service.checkKeys(store)
+        let prepared = try await PreparedModel(
+            chosen.source,
+            decoding: compute.configuration(
+                threadCount: pool.decodeThreadCount(of: compute.threads)))
+        let record = ModelRecord(
+            name: chosen.name, fingerprint: prepared.fingerprint,
+            decoder: try chosen.source.autoencoderConfiguration().recordedName)
+        let run = ServiceRun(
+            store: store, prepared: prepared,
+            model: ServedModel(
+                record: record, capabilities: try planner.capabilities(of: record),
+                plan: { planner.plan($0) }),
+            pool: pool,
+            configuration: ServiceRun.Configuration(
+                limits: service.limits, checkpoints: workers.checkpoints,
+                workersDecode: service.decodeOn == .workers),
+            logger: logger)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        try await run.perform(stop: stop) { [door = service.door] images, stops in
+            let http = HTTPDoor(images, configuration: door, group: group, logger: logger)
+            do {
+                try await http.run(until: stops) { port in
+                    // The first line is for programs that start this one.
+                    ConsoleStreams.standard.writeOutput("listening on \(door.host):\(port)\n")
+                }
+            } catch let error as IOError {
+                throw TransportError.listening(error, host: door.host, port: door.port)
+            }
+        }
+        try? await group.shutdownGracefully()
+        try? await committer.shutdownGracefully()
+    }
+}

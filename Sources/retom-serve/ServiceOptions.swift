@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import ClusterOptions
+import ClusterTransport
+import HTTPService
+import RunService
+import Runs
+import ServiceAPI
+import ServiceLedger
+
+/// Where a service keeps its state and who may ask.
+struct ServiceOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Directory of the queue, the results and the keys; made if needed.",
+            valueName: "directory"))
+    var state: String
+
+    @Option(help: ArgumentHelp("Address to listen at.", valueName: "address"))
+    var host = "127.0.0.1"
+
+    @Option(help: ArgumentHelp("Port to listen at; 0 lets the system choose.", valueName: "number"))
+    var port = 7860
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            What the service is called behind a proxy, such as https://draw.example.org; then \
+            every request needs a key.
+            """, valueName: "url"))
+    var publicURL: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Let pages of this origin use the service, such as https://app.example.org.",
+            valueName: "origin"))
+    var allowOrigin: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Delete batches so long after their end, such as 12h or 30d; 0 keeps all.",
+            valueName: "time"))
+    var keep = "7d"
+
+    @Option(
+        help: ArgumentHelp(
+            "Who makes the pictures of the latents.", valueName: "coordinator|workers")
+    )
+    var decodeOn = DecodePlace.workers
+
+    func validate() throws {
+        guard (0...65535).contains(port) else {
+            throw ValidationError("--port \(port): choose from 0 to 65535")
+        }
+        guard Self.seconds(keep) != nil else {
+            throw ValidationError("--keep \(keep): a number and s, m, h or d, such as 7d")
+        }
+        guard decodeOn != .none else {
+            throw ValidationError("--decode-on none: clients want pictures; choose workers")
+        }
+    }
+
+    /// How much is taken, and how long what is kept.
+    var limits: LedgerLimits {
+        var limits = LedgerLimits()
+        limits.keepSeconds = Self.seconds(keep).flatMap { $0 > 0 ? $0 : nil }
+        return limits
+    }
+
+    /// The service's face.
+    var door: HTTPDoor.Configuration {
+        HTTPDoor.Configuration(
+            host: host, port: port,
+            rules: HostRules(boundHost: host, publicURL: publicURL, allowedOrigins: allowOrigin),
+            needsKeys: publicURL != nil)
+    }
+
+    /// Refuses to listen for other machines without a key.
+    ///
+    /// - Throws: `ServiceStateError`, `NoKeyError`.
+    func checkKeys(_ store: ServiceStore) throws {
+        let isOpen = publicURL != nil || !ClusterSecurity.isLoopback(host)
+        if isOpen, try !store.hasKeys { throw NoKeyError(host: host, state: state) }
+    }
+
+    private static func seconds(_ text: String) -> Double? {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        let unit = text.last.flatMap { units[$0] }
+        let number = unit == nil ? text[...] : text.dropLast()
+        guard let value = Double(number), value.isFinite, value >= 0 else { return nil }
+        return value * (unit ?? 1)
+    }
+}
+
+/// Other machines are let in, and no key was made.
+struct NoKeyError: Error, CustomStringConvertible {
+    let host: String
+    let state: String
+
+    var description: String {
+        """
+        --host \(host) lets other machines in, and anyone who reaches the port could draw here. \
+        Make a key for each of them first:
+          retom-serve keys add NAME --state \(state)
+        """
+    }
+}
