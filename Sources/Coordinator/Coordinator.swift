@@ -22,9 +22,15 @@ package final class Coordinator: Sendable {
     private let logger: Logger
     private let events: AsyncStream<Event>
     private let input: AsyncStream<Event>.Continuation
-    private let numbering: Mutex<BatchNumbering>
+    private let door: Mutex<Door>
     private let counter = TrafficCounter()
     private let isStarted = Mutex(false)
+
+    /// Decides in one place which batches are taken and which come too late.
+    private struct Door {
+        var numbering: BatchNumbering
+        var isOpen = true
+    }
 
     /// Names the workers; nothing is connected yet.
     ///
@@ -42,29 +48,34 @@ package final class Coordinator: Sendable {
         self.workers = workers
         self.group = group
         self.logger = logger
-        numbering = Mutex(BatchNumbering(plantedBug: configuration.plantedBug))
+        door = Mutex(Door(numbering: BatchNumbering(plantedBug: configuration.plantedBug)))
         (events, input) = AsyncStream.makeStream()
     }
 
     /// Bytes on all connections so far.
     package var traffic: ByteCounts { counter.snapshot }
 
-    /// Submits images, also before `start`; without effect after `drain`, `cancel` or the end.
+    /// Submits images, also before `start`.
     ///
     /// The outcome of each is an event: `completed` (its picture goes to the consumer next),
-    /// `failed` or `cancelled`.
+    /// `failed` or `cancelled`. The latter is also the answer to a batch that was taken just before
+    /// the coordinator ended by itself. Images without an event when `wait` returns are not
+    /// generated.
     ///
     /// - Parameters:
     ///   - requests: one per image; they are begun in this order, after those submitted before.
     ///   - resumed: images with an outcome of an earlier session, which are left out.
     /// - Returns: the numbers of the images.
+    /// - Throws: `CoordinatorClosedError` after `drain`, `cancel` or the end; nothing is generated
+    ///   then, and no event follows.
     @discardableResult package func submit(
         _ requests: [GenerationRequest], resumed: ResumedRun = ResumedRun()
-    ) -> ImageBatch {
+    ) throws(CoordinatorClosedError) -> ImageBatch {
         // Under the lock, so that batches arrive in the order of their numbers.
-        numbering.withLock { numbering in
-            let batch = numbering.makeBatch(requests, resumed: resumed)
-            input.yield(.submit(batch))
+        try door.withLock { door throws(CoordinatorClosedError) in
+            guard door.isOpen else { throw CoordinatorClosedError() }
+            let batch = door.numbering.makeBatch(requests, resumed: resumed)
+            if case .terminated = input.yield(.submit(batch)) { throw CoordinatorClosedError() }
             return batch
         }
     }
@@ -85,16 +96,20 @@ package final class Coordinator: Sendable {
     }
 
     /// Takes no more batches: the coordinator ends when all images are settled.
-    package func drain() {
-        input.yield(.drain)
-    }
+    package func drain() { close(.drain) }
 
     /// Cancels everything: workers are sent GOODBYE, and `wait` and `run` throw
     /// `CoordinatorError.cancelled`.
     ///
     /// Cancelling the task of `wait` or `run` instead closes all connections without GOODBYE.
-    package func cancel() {
-        input.yield(.cancel)
+    package func cancel() { close(.cancel) }
+
+    /// Under the lock too: a batch arrives before it or is refused.
+    private func close(_ event: Event) {
+        door.withLock { door in
+            door.isOpen = false
+            input.yield(event)
+        }
     }
 
     /// Generates one batch of images: `submit`, `start` and `wait`.
@@ -116,7 +131,8 @@ package final class Coordinator: Sendable {
         onEvent: @escaping @Sendable (CoordinatorEvent) -> Void = { _ in },
         consume: @escaping @Sendable (FinishedImage) async throws -> Void
     ) async throws(CoordinatorError) -> CoordinatorSummary {
-        submit(requests, resumed: resumed)
+        // Refused only after `cancel`, with which the run ends before it begins.
+        _ = try? submit(requests, resumed: resumed)
         let running = try start(
             end: .whenEmpty, decoder: decoder, store: store, resumed: resumed, onEvent: onEvent,
             consume: consume)

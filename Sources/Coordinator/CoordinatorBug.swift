@@ -72,6 +72,8 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case rememberForever
     /// Workers are not told that a cancelled image is not wanted any more.
     case workOnCancelled
+    /// When everything is cancelled, nothing is reported of the images.
+    case cancelInSilence
     /// A cancelled image is delivered when its result comes nevertheless.
     case deliverCancelled
     /// The images of every batch are numbered from 0.

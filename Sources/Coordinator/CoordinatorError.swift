@@ -22,6 +22,16 @@ package enum CoordinatorError: Error {
     }
 }
 
+/// A batch came after the coordinator was drained, was cancelled or had ended.
+package struct CoordinatorClosedError: Error, Equatable, CustomStringConvertible {
+    /// There is nothing more to say.
+    package init() {}
+
+    package var description: String {
+        "the coordinator takes no more batches; submit them to one that is started anew"
+    }
+}
+
 extension CoordinatorError: CustomStringConvertible {
     package var description: String {
         switch self {

@@ -36,7 +36,8 @@ package enum CoordinatorEvent: Sendable, Equatable {
     case completed(ImageResult)
     /// An image has no result, for these reasons.
     case failed(item: Int, failures: [FailedAttempt])
-    /// An image's batch was cancelled, and it will have no result.
+    /// An image's batch was cancelled or came too late, or all were cancelled: it will have no
+    /// result.
     case cancelled(item: Int)
     /// Two workers of one kernel class returned different latents for one request: one of them is
     /// broken. The first result stays.

@@ -94,7 +94,8 @@ extension CoordinatorStateMachine {
             actions.append(
                 .report(.workerBusy(worker: workers[worker].name, reason: reason.text)))
         }
-        guard now - since < timeouts.busyMax else {
+        // While batches may come, it is waited for: the other coordinator will be done some day.
+        guard end == .never || now - since < timeouts.busyMax else {
             retire(worker, reason: reason.text, now: now)
             return
         }

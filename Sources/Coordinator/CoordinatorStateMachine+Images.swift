@@ -6,7 +6,10 @@ import WireProtocol
 /// Images: submitted, tried again, failed, cancelled.
 extension CoordinatorStateMachine {
     mutating func submit(_ batch: ImageBatch, now: Duration) {
-        guard takesBatches else { return }
+        guard takesBatches else {
+            actions += batch.refusals
+            return
+        }
         for image in batch.images {
             images.submit(image, of: batch.id)
             do {
@@ -98,5 +101,12 @@ extension CoordinatorStateMachine {
             failures[image] = images[image].failures
         }
         return failures
+    }
+}
+
+extension ImageBatch {
+    /// The answer to a batch that came too late.
+    var refusals: [CoordinatorStateMachine.Action] {
+        images.map { .report(.cancelled(item: $0.number.rawValue)) }
     }
 }

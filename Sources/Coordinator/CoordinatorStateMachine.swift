@@ -22,7 +22,7 @@ package struct CoordinatorStateMachine {
     /// What happened.
     package enum Event: Sendable {
         case start
-        /// More images to generate; without effect once no batches are taken.
+        /// More images to generate; once no batches are taken, each is reported as cancelled.
         case submit(ImageBatch)
         /// Images of a batch are not wanted any more, unless their results are stored already.
         case cancelBatch(ImageBatch.ID)
@@ -75,6 +75,9 @@ package struct CoordinatorStateMachine {
     var timeouts: ClusterTimeouts { configuration.timeouts }
     var tolerance: FaultTolerance { configuration.tolerance }
     private(set) var end: End
+    /// Whether batches come and go, each image with its own outcome; otherwise what a cancelled run
+    /// leaves is resumed by a later session.
+    private let isKept: Bool
     var images: ImageTable
     var workers: WorkerTable
     /// Makes the leases, and knows them again.
@@ -109,6 +112,7 @@ package struct CoordinatorStateMachine {
         self.node = node
         self.configuration = configuration
         self.end = end
+        isKept = end == .never
         self.mint = mint
         images = ImageTable(rememberedCountMax: configuration.rememberedImageCount)
         self.workers = WorkerTable(workers, timeouts: configuration.timeouts)
@@ -118,7 +122,10 @@ package struct CoordinatorStateMachine {
     ///
     /// - Parameter now: time since any fixed origin; never decreases.
     package mutating func handle(_ event: Event, now: Duration) -> [Action] {
-        guard !hasEnded else { return [] }
+        guard !hasEnded else {
+            if case .submit(let batch) = event { return batch.refusals }
+            return []
+        }
         lastNow = now
         switch event {
         case .start:
@@ -176,13 +183,19 @@ package struct CoordinatorStateMachine {
     private mutating func drain() {
         isDrained = true
         end = .whenEmpty
+        // Until now they could be waited for as long as they were busy.
+        for worker in workers.numbers where workers[worker].busySince != nil {
+            workers[worker].busySince = lastNow
+        }
     }
 
     private mutating func cancelAll() {
         wasCancelled = true
         end = .whenEmpty
         if has(.grantAfterCancel) { return }
-        images.cancelAll()
+        let cancelled = images.cancelAll()
+        guard isKept, !has(.cancelInSilence) else { return }
+        for image in cancelled { actions.append(.report(.cancelled(item: image.rawValue))) }
     }
 
     private mutating func settle(now: Duration) {

@@ -270,13 +270,15 @@ extension ImageTable {
     mutating func cancel(_ number: ImageNumber) { _ = end(number, .cancelled) }
 
     /// Gives up all images that are not settled, and what is on the way to the disk.
-    mutating func cancelAll() {
+    ///
+    /// - Returns: images that had no result on the disk, in ascending order.
+    mutating func cancelAll() -> [ImageNumber] {
         queue = WorkQueue()
-        for number in numbers where self[number].isOpen {
-            _ = end(number, .cancelled, isQueued: false)
-        }
+        let open = numbers.filter { self[$0].isOpen }
+        for number in open { _ = end(number, .cancelled, isQueued: false) }
         storing = [:]
         decodingCount = 0
+        return open
     }
 
     /// Forgets what was settled longest ago, beyond what is remembered.

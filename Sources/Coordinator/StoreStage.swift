@@ -140,6 +140,10 @@ struct StoreStage: Sendable {
             for image in Set(entries.map(\.image)).sorted() {
                 outputs.emit(.storeFailed(item: image, reason: "\(problem)"))
             }
+            // What does not depend on the disk is true nevertheless.
+            for case .event(let event) in inputs where event.entries.isEmpty {
+                outputs.report(event)
+            }
             return
         }
         for input in inputs {
@@ -173,15 +177,25 @@ extension StoreStage.Input {
         switch self {
         case .result(let result): [.result(result)]
         case .forgotten(let image): [.forgotten(image)]
-        case .event(.retried(let item, let failure)):
+        case .event(let event): event.entries
+        case .unwritten: []
+        }
+    }
+}
+
+extension CoordinatorEvent {
+    /// What has to be on the disk before this is reported.
+    fileprivate var entries: [RunEntry] {
+        switch self {
+        case .retried(let item, let failure):
             [.failure(ImageNumber(item), failure, isFinal: false)]
         // Earlier failures of the image were stored when they happened.
-        case .event(.failed(let item, let failures)):
+        case .failed(let item, let failures):
             failures.last.map { failure in
                 failure == .noWorkerLeft
                     ? [] : [.failure(ImageNumber(item), failure, isFinal: true)]
             } ?? []
-        case .event, .unwritten: []
+        default: []
         }
     }
 }

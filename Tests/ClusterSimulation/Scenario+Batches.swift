@@ -32,10 +32,10 @@ extension Scenario {
 }
 
 extension Scenario.Episode {
-    /// Whether the coordinator's process ends with it.
+    /// Whether the coordinator's process ends with it and another one resumes.
     fileprivate var endsCoordinator: Bool {
         switch self {
-        case .coordinatorCrash, .diskFull, .cancel: true
+        case .coordinatorCrash, .diskFull: true
         default: false
         }
     }

@@ -155,6 +155,9 @@ extension SimulatedCluster {
             let count = observed.outcomes.count
             note("\(count) of \(scenario.requests.count) images have an outcome")
         }
+        for item in observed.batches.values.joined() where observed.outcomes[item] == nil {
+            note("image \(item) was submitted and has no outcome")
+        }
         if scenario.weather == .lies, observed.lastStored > scenario.honestLimit {
             note("liars delayed the run to \(observed.lastStored)")
         }

@@ -37,9 +37,55 @@ import WireProtocol
         var subject = Self.cluster(workers: 1)
         let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
         #expect(subject(.drain).isEmpty && !subject.machine.takesBatches)
-        #expect(subject.submit(1).actions.isEmpty)
+        let late = [CoordinatorEvent.cancelled(item: 1), .cancelled(item: 2)]
+        #expect(subject.submit(2).actions == late.map { .report($0) }, "an answer for each image")
         _ = try subject.result(1, lease)
         #expect(subject(.consumed(item: 0)) == [.end])
+        // The end and a batch may pass each other.
+        #expect(subject.submit(1).actions == [.report(.cancelled(item: 3))])
+    }
+
+    /// Whatever another coordinator does, its workers come back some day.
+    @Test func workersThatAreBusyElsewhereAreWaitedFor() throws {
+        var subject = Subject(workers: 1, images: 0, end: .never)
+        #expect(subject(.start) == [.connect(1, WorkerAddress(host: "w0"))])
+        _ = subject.submit(1)
+        let busy = Message.refuse(WireReason(.busy, "busy", retryAfterMilliseconds: 60_000))
+        func beBusy(_ id: ConnectionID) -> [CoordinatorEvent] {
+            _ = subject(.connected(id))
+            return Subject.reports(subject.hear(id, busy))
+        }
+        #expect(beBusy(1) == [.workerBusy(worker: "w0:7400", reason: "busy")])
+        for id in connections(2...60) {
+            subject.now += .seconds(60)
+            #expect(subject(.tick) == [.connect(id, WorkerAddress(host: "w0"))])
+            #expect(beBusy(id).isEmpty)
+        }
+        // Once no batch follows, it has the time that a run gives it.
+        #expect(subject.now > ClusterTimeouts().busyMax * 5 && subject(.drain).isEmpty)
+        subject.now += .seconds(60)
+        #expect(subject(.tick) == [.connect(61, WorkerAddress(host: "w0"))])
+        #expect(beBusy(61).isEmpty)
+        subject.now += ClusterTimeouts().busyMax
+        #expect(subject(.tick) == [.connect(62, WorkerAddress(host: "w0"))])
+        #expect(beBusy(62).contains(.workerRefused(worker: "w0:7400", reason: "busy")))
+    }
+
+    /// A worker that samples one image after the other is never missed.
+    @Test func workersThatAreBusyForHoursStay() throws {
+        var subject = Self.cluster(workers: 1)
+        for image in 0..<100 {
+            let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
+            for step in 0...3 {
+                subject.now += .seconds(20)
+                #expect(Subject.reports(subject(.tick)).isEmpty)
+                #expect(Subject.reports(subject.progress(1, lease, step)).count == 1)
+            }
+            #expect(Subject.types(try subject.result(1, lease)) == [.resultAck])
+            _ = subject(.consumed(item: ImageNumber(image)))
+        }
+        #expect(subject.now > ClusterTimeouts().busyMax * 10)
+        #expect(subject.machine.lostWorkers.isEmpty)
     }
 
     @Test func idleWorkersThatAreLostAreTriedAgain() {
@@ -112,6 +158,35 @@ import WireProtocol
         let failed = subject(
             .decodeFailed(item: 1, reason: "not finite", isDecoderSound: true))
         #expect(failed == [.forget(item: 1), .report(.cancelled(item: 1))])
+    }
+
+    @Test func cancellingEverythingReportsEachImage() throws {
+        var subject = Self.cluster(workers: 1)
+        let lease = try #require(Subject.leases(subject.submit(3).actions).first?.lease)
+        _ = try subject.result(1, lease)
+        #expect(
+            Subject.reports(subject(.cancel)) == [.cancelled(item: 1), .cancelled(item: 2)],
+            "the first is announced already")
+        #expect(subject.machine.hasEnded)
+        // A drained coordinator owes the same; a run leaves its images to a later session.
+        var drained = Self.cluster(workers: 1)
+        _ = drained.submit(1)
+        _ = drained(.drain)
+        #expect(Subject.reports(drained(.cancel)) == [.cancelled(item: 0)])
+        var run = Subject(workers: 1, images: 2)
+        _ = run(.start)
+        #expect(Subject.reports(run(.cancel)).isEmpty)
+    }
+
+    @Test func aFullDiskCancelsEachImage() throws {
+        var subject = Self.cluster(workers: 1)
+        let lease = try #require(Subject.leases(subject.submit(2).actions).first?.lease)
+        let latents = try HashChainGenerator.latents(for: subject.requests[0])
+        let result = LatentResult(
+            lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))
+        _ = subject.machine.handle(.received(1, .result(result)), now: .zero)
+        let failed = subject(.storeFailed(item: 0, reason: "no space left"))
+        #expect(Subject.reports(failed) == [.cancelled(item: 0), .cancelled(item: 1)])
     }
 
     // MARK: Memory

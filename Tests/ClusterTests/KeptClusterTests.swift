@@ -25,10 +25,10 @@ import Worker
             let running = try coordinator.start(
                 end: .never, decoder: GreyDecoder(), onEvent: { events.record($0) },
                 consume: { images.record($0) })
-            coordinator.submit(Self.requests(0..<3))
+            try coordinator.submit(Self.requests(0..<3))
             _ = await images.first { $0.result.image == ImageNumber(2) ? true : nil }
             // The worker hangs in the first of these two images until they are cancelled.
-            let unwanted = coordinator.submit(Self.requests(3..<5))
+            let unwanted = try coordinator.submit(Self.requests(3..<5))
             #expect(unwanted.images.map(\.number) == [3, 4])
             _ = await events.first { event in
                 if case .progress(3, _, 1, _, _, _) = event { true } else { nil }
@@ -36,8 +36,11 @@ import Worker
             coordinator.cancel(unwanted.id)
             _ = await events.first { $0 == .cancelled(item: 4) ? true : nil }
             gate.open()
-            coordinator.submit(Self.requests(5..<7))
+            try coordinator.submit(Self.requests(5..<7))
             coordinator.drain()
+            #expect(throws: CoordinatorClosedError()) {
+                try coordinator.submit(Self.requests(7..<8))
+            }
             return try await running.wait()
         }
         #expect(summary.completedCount == 5)
@@ -55,8 +58,8 @@ import Worker
         let images = Recorder<Int>()
         let summary = try await withWorkers([TestWorker()]) { addresses in
             let coordinator = TestCluster.coordinator(addresses)
-            coordinator.submit(Self.requests(0..<2))
-            coordinator.submit(Self.requests(2..<4))
+            try coordinator.submit(Self.requests(0..<2))
+            try coordinator.submit(Self.requests(2..<4))
             let running = try coordinator.start(
                 end: .whenEmpty, decoder: GreyDecoder(),
                 consume: { images.record($0.result.image.rawValue) })
@@ -66,14 +69,12 @@ import Worker
     }
 
     @Test func cancellingEverythingEndsIt() async throws {
+        let events = Recorder<CoordinatorEvent>()
         try await withWorkers([TestWorker()]) { addresses in
             let coordinator = TestCluster.coordinator(addresses)
-            let joins = Recorder<Bool>()
             let running = try coordinator.start(
-                end: .never, decoder: nil,
-                onEvent: { if case .workerJoined = $0 { joins.record(true) } },
-                consume: { _ in })
-            _ = await joins.first { $0 }
+                end: .never, decoder: nil, onEvent: { events.record($0) }, consume: { _ in })
+            _ = await events.first { if case .workerJoined = $0 { true } else { nil } }
             coordinator.cancel()
             let error = await #expect(throws: CoordinatorError.self) {
                 try await running.wait()
@@ -82,6 +83,48 @@ import Worker
                 Issue.record("\(String(describing: error))")
                 return
             }
+        }
+    }
+
+    /// Who submits while another one drains gets an answer: an error, or an outcome per image.
+    @Test func everySubmissionIsAnswered() async throws {
+        let outcomes = Recorder<ImageNumber>()
+        for _ in 0..<5 {
+            let settled = Recorder<ImageNumber>()
+            let accepted = try await withWorkers([TestWorker()]) { addresses in
+                let coordinator = TestCluster.coordinator(addresses)
+                let running = try coordinator.start(
+                    end: .never, decoder: nil,
+                    onEvent: { if let image = $0.settledImage { settled.record(image) } },
+                    consume: { _ in })
+                let submissions = Task {
+                    var accepted: [ImageNumber] = []
+                    while let batch = try? coordinator.submit(Self.requests(0..<2)) {
+                        accepted += batch.images.map(\.number)
+                        try? await Task.sleep(for: .milliseconds(1))
+                    }
+                    return accepted
+                }
+                _ = await settled.first { $0 }
+                coordinator.drain()
+                let accepted = await submissions.value
+                _ = try await running.wait()
+                return accepted
+            }
+            #expect(settled.all.sorted() == accepted)
+            for image in accepted { outcomes.record(image) }
+        }
+        #expect(!outcomes.all.isEmpty)
+    }
+}
+
+extension CoordinatorEvent {
+    /// The image whose outcome this is.
+    fileprivate var settledImage: ImageNumber? {
+        switch self {
+        case .completed(let result): result.image
+        case .failed(let item, _), .cancelled(let item): ImageNumber(item)
+        default: nil
         }
     }
 }
