@@ -21,8 +21,8 @@ package struct CoordinatorConfiguration: Sendable {
     package var latents: LatentFormat
     /// No new image is leased while this many results wait for the decoder or its consumer.
     package var decodeBacklogMax = 4
-    /// Settled images that are remembered, so that a late result of one can be compared with the
-    /// first.
+    /// Delivered images whose result's digest is remembered, so that a late result can be compared
+    /// with the first.
     package var rememberedImageCount = 4096
     /// Threads of the decode stage.
     package var decodeThreadCount = 1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import GenerationTypes
+import GenerationTypes
 import WireProtocol
 
 /// Images: submitted, tried again, failed, cancelled.
@@ -92,15 +92,6 @@ extension CoordinatorStateMachine {
         if liveCount > 0 { voidLeases(of: image) }
         actions.append(
             .report(.failed(item: image.rawValue, failures: images[image].failures)))
-    }
-
-    /// Images that failed and are not forgotten, with their reasons; for tests.
-    package var failures: [ImageNumber: [FailedAttempt]] {
-        var failures: [ImageNumber: [FailedAttempt]] = [:]
-        for image in images.numbers where images[image].status == .failed {
-            failures[image] = images[image].failures
-        }
-        return failures
     }
 }
 

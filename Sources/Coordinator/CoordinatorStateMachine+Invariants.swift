@@ -17,12 +17,15 @@ extension CoordinatorStateMachine {
             if let problem = brokenLease(of: worker, &tokens, &holders) { return problem }
         }
         if wasCancelled { return nil }
-        // Anything that refers to a settled image keeps it from being forgotten.
+        // Only what refers to a settled image keeps its request.
         let referenceCount = workers.numbers.reduce(tokens.count) {
             $0 + (workers[$1].disputedImage == nil ? 0 : 1)
         }
-        if images.settledCount > configuration.rememberedImageCount + referenceCount {
-            return "\(images.settledCount) settled images are not forgotten"
+        if images.lingeringCount > referenceCount {
+            return "\(images.lingeringCount) settled images are not forgotten"
+        }
+        if images.rememberedCount > configuration.rememberedImageCount {
+            return "\(images.rememberedCount) results are remembered"
         }
         let broken = images.first { problem(of: $0, holderCount: holders[$0.number] ?? 0) != nil }
         if let broken, let problem = problem(of: images[broken], holderCount: holders[broken] ?? 0)
@@ -35,8 +38,11 @@ extension CoordinatorStateMachine {
     /// Results that wait for the disk, the decoder or its consumer; for tests.
     package var backlogCount: Int { images.undecodedCount }
 
-    /// Images that are not forgotten; for tests.
-    package var imageCount: Int { images.count }
+    /// Images whose requests are kept, and delivered ones of which the result is remembered; for
+    /// tests.
+    package var keptCounts: (requests: Int, results: Int) {
+        (images.count, images.rememberedCount)
+    }
 
     /// Images that are not settled; for tests.
     package var openImageCount: Int { images.openCount }

@@ -35,9 +35,10 @@ extension CoordinatorStateMachine {
         workers[worker].picture = nil
         let isPaired = sent?.lease == lease || has(.takeAnyPicture)
         guard let image = images.number(onWire: lease.item) else {
-            // It was settled long ago: there is nothing left to compare the result with.
+            // It was settled long ago, and nothing refers to it.
             movedOn(worker, now: now)
             actions.append(.send(id, .resultAck(lease)))
+            _ = isConfirmed(result, from: worker, now: now)
             return
         }
         let held = workers[worker].release { $0.image == image }
@@ -64,10 +65,10 @@ extension CoordinatorStateMachine {
             if has(.dropDedup) {
                 decode(storing(result, nil, from: worker, on: id), of: image)
             }
-            guard isConfirmed(result, of: image, from: worker, now: now) else { return }
+            guard isConfirmed(result, from: worker, now: now) else { return }
         case .storing:
             images.awaitStore(of: image, lease, on: id)
-            guard isConfirmed(result, of: image, from: worker, now: now) else { return }
+            guard isConfirmed(result, from: worker, now: now) else { return }
         case .pending, .leased:
             if held?.isLive == true { _ = images.endLease(of: image) }
             store(image, storing(result, isPaired ? sent?.picture : nil, from: worker, on: id))
@@ -128,21 +129,22 @@ extension CoordinatorStateMachine {
 
     /// One request has one result: of two that differ, one machine is faulty.
     ///
-    /// The first stays; the worker of the other has to sample the image again before it gets more.
+    /// The first stays; the worker of the other has to sample the image again before it gets more,
+    /// or any image where that one's request is forgotten.
     private mutating func isConfirmed(
-        _ result: LatentResult, of image: ImageNumber, from worker: WorkerNumber, now: Duration
+        _ result: LatentResult, from worker: WorkerNumber, now: Duration
     ) -> Bool {
-        guard let maker = images[image].maker,
-            workers[maker].node?.kernelClass == workers[worker].node?.kernelClass,
-            result.sha256 != images[image].sha256
+        guard let (image, first) = images.firstResult(onWire: result.lease.item),
+            workers[first.maker].node?.kernelClass == workers[worker].node?.kernelClass,
+            result.sha256 != first.sha256
         else { return true }
-        let (name, first) = (workers[worker].name, workers[maker].name)
+        let (name, firstName) = (workers[worker].name, workers[first.maker].name)
         actions.append(
-            .report(.resultsDiffer(item: image.rawValue, worker: name, firstWorker: first)))
-        workers[worker].disputedImage = image
+            .report(.resultsDiffer(item: image.rawValue, worker: name, firstWorker: firstName)))
+        if images.contains(image) { workers[worker].disputedImage = image }
         // Either may be the faulty one.
-        for suspect in [maker, worker] { dropCheckpoints(madeBy: suspect) }
-        isolate(worker, reason: "its image \(image) differs from that of \(first)", now: now)
+        for suspect in [first.maker, worker] { dropCheckpoints(madeBy: suspect) }
+        isolate(worker, reason: "its image \(image) differs from that of \(firstName)", now: now)
         return false
     }
 
@@ -156,7 +158,7 @@ extension CoordinatorStateMachine {
     ) {
         guard images.contains(image), images[image].status == .decoding else { return }
         guard isDecoderSound, !has(.keepUndecodable), let lease = images[image].filledBy,
-            let maker = images[image].maker
+            let (sha256, maker) = images[image].firstResult.map({ ($0.sha256, $0.maker) })
         else {
             fail(
                 image,
@@ -166,7 +168,6 @@ extension CoordinatorStateMachine {
         let failure = FailedAttempt(
             worker: workers[maker].name, attempt: lease.attempt,
             reason: "decoding failed: \(reason)")
-        let sha256 = images[image].sha256
         images[image].failedWorkers.insert(maker)
         images[image].chargedWorkers.insert(maker)
         images[image].failures.append(failure)

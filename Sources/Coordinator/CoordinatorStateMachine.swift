@@ -199,7 +199,7 @@ package struct CoordinatorStateMachine {
     }
 
     private mutating func settle(now: Duration) {
-        defer { forgetSettled() }
+        defer { dropSettled() }
         tailCheck = nil
         releaseDrained(now: now)
         failNotUnderstood(now: now)
@@ -223,10 +223,9 @@ package struct CoordinatorStateMachine {
         }
     }
 
-    private mutating func forgetSettled() {
-        if has(.rememberForever) { return }
-        let workers = workers
-        images.forgetSettled { workers.need($0) }
+    private mutating func dropSettled() {
+        guard images.lingeringCount > 0, !has(.rememberForever) else { return }
+        images.dropSettled(except: workers.neededImages)
     }
 
     private mutating func withWorker(

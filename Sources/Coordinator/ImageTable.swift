@@ -5,9 +5,9 @@ import WireProtocol
 
 /// The images of a coordinator, from their submission until they are forgotten.
 ///
-/// Where an image stands changes only here, together with the queue and all counts. An image that
-/// is settled is remembered until many others are settled after it, so that late results of it can
-/// be compared; so memory follows what is in flight.
+/// Where an image stands changes only here, together with the queue and all counts. Of an image that
+/// is delivered only the digest and the worker of its result are remembered, until many others are
+/// delivered after it, so that late results can be compared; so memory follows what is in flight.
 struct ImageTable {
     /// Where an image stands.
     enum Status {
@@ -57,9 +57,8 @@ struct ImageTable {
         var openLosses: [SampledLoss] = []
         /// Its newest checkpoint; `nil` once it needs none.
         var checkpoint: KeptCheckpoint?
-        /// Digest, worker and lease of the first result.
-        fileprivate(set) var sha256: [UInt8] = []
-        fileprivate(set) var maker: WorkerNumber?
+        /// The first result, and its lease.
+        fileprivate(set) var firstResult: FirstResult?
         fileprivate(set) var filledBy: Lease?
         /// Whether its batch was cancelled.
         fileprivate(set) var isUnwanted = false
@@ -76,13 +75,23 @@ struct ImageTable {
         var isOpen: Bool { awaitsResult || status == .storing }
     }
 
+    /// The first result of an image.
+    struct FirstResult {
+        let sha256: [UInt8]
+        let maker: WorkerNumber
+    }
+
     private var entries: [Entry] = []
     /// Where the entry of an image is.
     private var slots: [ImageNumber: Int] = [:]
     private(set) var queue = WorkQueue()
     private var storing: [ImageNumber: StoringResult] = [:]
-    /// Settled images, the longest settled first.
-    private var settled = ImageFIFO()
+    /// Settled images to which something still refers.
+    private var lingering: [ImageNumber] = []
+    /// What is remembered of images that are delivered and have no entry any more.
+    private var delivered: [ImageNumber: FirstResult] = [:]
+    /// Those images, the longest delivered first.
+    private var remembered = ImageFIFO()
     private let rememberedCountMax: Int
     /// Images without a result on the disk that are not settled.
     private(set) var openCount = 0
@@ -90,7 +99,7 @@ struct ImageTable {
     /// All numbers so far are below.
     private(set) var nextNumber = ImageNumber(0)
 
-    /// - Parameter rememberedCountMax: settled images that are not forgotten yet.
+    /// - Parameter rememberedCountMax: delivered images of which the result's digest is known.
     init(rememberedCountMax: Int) {
         self.rememberedCountMax = rememberedCountMax
     }
@@ -98,13 +107,16 @@ struct ImageTable {
     /// Results that wait for the disk, the decoder or the consumer.
     var undecodedCount: Int { storing.count + decodingCount }
 
-    /// Images that are known, open or settled.
+    /// Images with an entry, and so a request: open ones, and settled ones that something refers to.
     var count: Int { entries.count }
 
-    /// Images that are settled and not forgotten.
-    var settledCount: Int { settled.count }
+    /// Images that are settled and have an entry.
+    var lingeringCount: Int { lingering.count }
 
-    /// All images that are known, in ascending order.
+    /// Images of which only the result's digest is remembered.
+    var rememberedCount: Int { remembered.count }
+
+    /// All images with an entry, in ascending order.
     ///
     /// - Complexity: O(n log n).
     var numbers: [ImageNumber] { slots.keys.sorted() }
@@ -122,17 +134,24 @@ struct ImageTable {
 
     func contains(_ number: ImageNumber) -> Bool { slots[number] != nil }
 
-    /// An image that is known; neither reading nor changing a part of it copies the rest.
+    /// An image with an entry; neither reading nor changing a part of it copies the rest.
     subscript(number: ImageNumber) -> Entry {
         _read { yield entries[slots[number]!] }
         _modify { yield &entries[slots[number]!] }
     }
 
-    /// The image that a number on the wire names; `nil` for one that is forgotten or was never
-    /// submitted.
+    /// The image that a number on the wire names; `nil` for one that has no entry any more or was
+    /// never submitted.
     func number(onWire item: UInt32) -> ImageNumber? {
         let number = ImageNumber(onWire: item, before: nextNumber)
         return contains(number) ? number : nil
+    }
+
+    /// The first result of an image, also of one that was delivered a while ago.
+    func firstResult(onWire item: UInt32) -> (image: ImageNumber, result: FirstResult)? {
+        let number = ImageNumber(onWire: item, before: nextNumber)
+        let result = contains(number) ? self[number].firstResult : delivered[number]
+        return result.map { (number, $0) }
     }
 }
 
@@ -194,8 +213,8 @@ extension ImageTable {
         defer { self[number].liveCount = 0 }
         self[number].status = .storing
         self[number].checkpoint = nil
-        self[number].sha256 = result.result.sha256
-        self[number].maker = result.maker
+        self[number].firstResult = FirstResult(
+            sha256: result.result.sha256, maker: result.maker)
         self[number].filledBy = result.result.lease
         storing[number] = result
         return self[number].liveCount
@@ -238,8 +257,7 @@ extension ImageTable {
     mutating func reopen(_ number: ImageNumber) {
         decodingCount -= 1
         openCount += 1
-        self[number].sha256 = []
-        self[number].maker = nil
+        self[number].firstResult = nil
         self[number].filledBy = nil
         requeue(number)
     }
@@ -281,21 +299,25 @@ extension ImageTable {
         return open
     }
 
-    /// Forgets what was settled longest ago, beyond what is remembered.
+    /// Drops settled images, and of those that are delivered remembers the result.
     ///
-    /// - Parameter isNeeded: whether something still refers to an image.
-    mutating func forgetSettled(unless isNeeded: (ImageNumber) -> Bool) {
-        for _ in 0..<max(0, settled.count - rememberedCountMax) {
-            guard let oldest = settled.popFirst() else { return }
-            if isNeeded(oldest) {
-                settled.append(oldest)
-            } else {
-                forget(oldest)
+    /// - Parameter needed: images that something still refers to.
+    mutating func dropSettled(except needed: Set<ImageNumber>) {
+        let unneeded = lingering.filter { !needed.contains($0) }
+        lingering.removeAll { !needed.contains($0) }
+        for number in unneeded {
+            if self[number].status == .delivered, let result = self[number].firstResult {
+                delivered[number] = result
+                remembered.append(number)
             }
+            drop(number)
+        }
+        while remembered.count > rememberedCountMax, let oldest = remembered.popFirst() {
+            delivered[oldest] = nil
         }
     }
 
-    private mutating func forget(_ number: ImageNumber) {
+    private mutating func drop(_ number: ImageNumber) {
         guard let slot = slots.removeValue(forKey: number) else { return }
         // The last entry takes its place.
         let last = entries.removeLast()
@@ -322,7 +344,7 @@ extension ImageTable {
         self[number].status = outcome
         self[number].liveCount = 0
         self[number].checkpoint = nil
-        settled.append(number)
+        lingering.append(number)
     }
 }
 
@@ -342,8 +364,11 @@ extension ImageTable {
         if open != openCount { return "\(open) images are open, not \(openCount)" }
         if decoding != decodingCount { return "\(decoding) results wait, not \(decodingCount)" }
         if pending != queue.count { return "\(pending) images are pending, \(queue.count) queued" }
-        if settled.count != entries.count - open - decoding {
-            return "\(settled.count) of \(entries.count) images are settled"
+        if lingering.count != entries.count - open - decoding {
+            return "\(lingering.count) of \(entries.count) images are settled"
+        }
+        if delivered.count != remembered.count {
+            return "\(delivered.count) results are remembered, not \(remembered.count)"
         }
         if let stray = queue.retries.first(where: { self[$0].status != .pending }) {
             return "image \(stray) waits for a retry but is not pending"

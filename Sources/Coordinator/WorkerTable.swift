@@ -46,8 +46,13 @@ struct WorkerTable {
     /// A connection has ended.
     mutating func end(_ id: ConnectionID) { owners[id] = nil }
 
-    /// Whether a worker holds a lease of an image, or has to sample it again.
-    func need(_ image: ImageNumber) -> Bool {
-        workers.contains { $0.disputedImage == image || $0.holds(image) }
+    /// Images of which a worker holds a lease, or that one has to sample again.
+    var neededImages: Set<ImageNumber> {
+        var images: Set<ImageNumber> = []
+        for worker in workers {
+            for held in worker.leases { images.insert(held.image) }
+            if let disputed = worker.disputedImage { images.insert(disputed) }
+        }
+        return images
     }
 }

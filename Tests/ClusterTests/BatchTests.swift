@@ -198,7 +198,7 @@ import WireProtocol
         var (machine, numbering) = (subject.machine, BatchNumbering())
         let request = TestCluster.requests(1)[0]
         let latents = try HashChainGenerator.latents(for: request)
-        var (imageCountMax, deliveredCount) = (0, 0)
+        var (requestCountMax, deliveredCount) = (0, 0)
         var last: Lease?
         for _ in 0..<batchCount {
             let requests = [GenerationRequest](repeating: request, count: batchSize)
@@ -219,12 +219,13 @@ import WireProtocol
                     queue += machine.handle(.consumed(item: stored.image), now: .zero)
                 default: break
                 }
-                imageCountMax = max(imageCountMax, machine.imageCount)
+                requestCountMax = max(requestCountMax, machine.keptCounts.requests)
             }
         }
         #expect(deliveredCount == batchCount * batchSize)
-        #expect(imageCountMax <= rememberedCount + batchSize)
-        #expect(machine.imageCount == rememberedCount && machine.openImageCount == 0)
+        #expect(requestCountMax <= batchSize, "settled images have no requests")
+        #expect(machine.keptCounts == (requests: 0, results: rememberedCount))
+        #expect(machine.openImageCount == 0)
         #expect(machine.leaseAndConnectionCounts == (0, 2))
         #expect(machine.brokenInvariant() == nil)
         subject.machine = machine
@@ -235,11 +236,55 @@ import WireProtocol
         let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
         _ = try subject.result(1, lease)
         _ = subject(.consumed(item: 0))
-        #expect(subject.machine.imageCount == 0)
+        #expect(subject.machine.keptCounts == (requests: 0, results: 0))
         // Even if it differs: nothing is left to compare it with.
         #expect(try subject.result(1, lease, salt: 7) == [.send(1, .resultAck(lease))])
         let forged = Lease(item: 0, attempt: 2, token: 99)
         #expect(Subject.types(try subject.result(1, forged)) == [.goodbye])
+    }
+
+    /// A digest is enough to see that one of two machines is faulty.
+    @Test func lateResultsOfRememberedImagesAreCompared() throws {
+        var subject = Self.cluster(workers: 2)
+        let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
+        _ = try subject.result(1, lease)
+        _ = subject(.consumed(item: 0))
+        #expect(subject.machine.keptCounts == (requests: 0, results: 1))
+        #expect(try subject.result(1, lease) == [.send(1, .resultAck(lease))])
+        let differing = try subject.result(1, lease, salt: 7)
+        #expect(Subject.types(differing) == [.resultAck])
+        let reports = Subject.reports(differing)
+        #expect(
+            reports.first
+                == .resultsDiffer(item: 0, worker: "w0:7400", firstWorker: "w0:7400"))
+        guard case .workerQuarantined("w0:7400", _, _) = reports.last else {
+            Issue.record("\(reports)")
+            return
+        }
+        // Any image is its probe.
+        let probe = Subject.leases(subject.submit(2).actions)
+        #expect(probe.map(\.id) == [2])
+        subject.now += .seconds(10)
+        let granted = Subject.leases(subject(.tick))
+        #expect(granted.map(\.id) == [1] && granted.map(\.lease.item) == [2])
+        #expect(
+            Subject.reports(try subject.result(1, granted[0].lease)).contains(
+                .workerReturned(worker: "w0:7400")))
+    }
+
+    /// What a worker still samples may turn out to differ, and is sampled again for comparison.
+    @Test func imagesThatAWorkerHoldsKeepTheirRequests() throws {
+        var subject = Self.cluster(workers: 2)
+        let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
+        _ = subject.progress(1, lease, 1)
+        subject.now += .seconds(10)
+        let copy = try #require(Subject.leases(subject(.tick)).first)
+        #expect(copy.id == 2)
+        _ = try subject.result(1, lease)
+        _ = subject(.consumed(item: 0))
+        #expect(subject.machine.keptCounts == (requests: 1, results: 0))
+        _ = subject.hear(2, .nak(copy.lease, WireReason(.cancelled, "cancelled")))
+        #expect(subject.machine.keptCounts == (requests: 0, results: 1))
     }
 
     @Test func numbersOnTheWireWrapAfterFourBillionImages() {

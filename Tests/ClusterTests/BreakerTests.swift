@@ -67,7 +67,7 @@ import WireProtocol
                     worker: "w0:7400", reason: "it failed 3 probes: disk on fire")
             ])
         #expect(subject.now >= .seconds(5 + 10 + 20), "each quarantine is twice as long")
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     @Test func anImageThatKilledTwoWorkersFails() throws {
@@ -141,7 +141,7 @@ import WireProtocol
         _ = subject(.tick)
         _ = subject.join(3, credits: 2, instance: 102)
         #expect(suspect.item == culprit)
-        #expect(subject.machine.failures.keys.map { UInt32($0.rawValue) } == [culprit])
+        #expect(subject.failures.keys.map { UInt32($0.rawValue) } == [culprit])
     }
 
     /// Of fast steps not every one is reported: chance alone may make two ends look alike.
@@ -151,7 +151,7 @@ import WireProtocol
         var actions = subject.join(1)
         for number in UInt64(1)...3 {
             let id = ConnectionID(number)
-            #expect(subject.machine.failures.isEmpty, "\(number - 1) losses")
+            #expect(subject.failures.isEmpty, "\(number - 1) losses")
             let lease = try #require(Subject.leases(actions).first?.lease)
             for step in 0...1 {
                 let report = ProgressReport(lease: lease, step: step, stepCount: 4, seconds: 0.01)
@@ -163,7 +163,7 @@ import WireProtocol
             actions = subject.join(ConnectionID(number + 1), instance: UInt8(100 + number))
         }
         #expect(
-            subject.machine.failures[0]?.last?.reason
+            subject.failures[0]?.last?.reason
                 == "failed: 3 workers died at the same step")
     }
 

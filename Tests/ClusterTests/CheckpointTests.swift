@@ -108,16 +108,16 @@ import Worker
         let second = try #require(Subject.leases(subject.join(2)).first?.lease)
         for step in [0, 2, 3] { _ = subject.progress(2, second, step) }
         let nan = WireReason(.nonFiniteLatents, "not a number")
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
         _ = subject.hear(2, .term(second, nan))
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
         _ = subject.join(3)
         subject.now = .seconds(5)
         let actions = subject(.tick)
         #expect(Self.preparations(actions) == [Preparation(checkpointInterval: 2)])
         let third = try #require(Subject.leases(actions).first?.lease)
         _ = subject.hear(3, .term(third, nan))
-        #expect(subject.machine.failures.keys.sorted() == [0])
+        #expect(subject.failures.keys.sorted() == [0])
     }
 
     @Test func aResumedRunResumesFromStoredCheckpoints() throws {

@@ -354,7 +354,7 @@ import WireProtocol
             subject.now += .seconds(60)
             _ = subject(.tick)
         }
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     @Test func messagesOfAnotherRunBreakTheConnection() throws {
@@ -384,6 +384,11 @@ import WireProtocol
             machine.handle(.submit(batch), now: .zero) + machine.handle(.start, now: .zero)
         #expect(!actions.contains { if case .connect = $0 { true } else { false } })
         #expect(actions.last == .end)
-        #expect(machine.failures[0]?[0].reason.contains("70000 bytes") == true)
+        let failed = CoordinatorSubject.reports(actions)
+        guard case .failed(0, let reasons) = failed.first else {
+            Issue.record("\(failed)")
+            return
+        }
+        #expect(reasons[0].reason.contains("70000 bytes"))
     }
 }

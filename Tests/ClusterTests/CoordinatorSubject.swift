@@ -14,6 +14,8 @@ struct CoordinatorSubject {
     var machine: CoordinatorStateMachine
     var now = Duration.zero
     private(set) var requests: [GenerationRequest]
+    /// Images that failed, with their reasons.
+    private(set) var failures: [ImageNumber: [FailedAttempt]] = [:]
     private let resumed: ResumedRun
     private var numbering = BatchNumbering()
 
@@ -45,6 +47,9 @@ struct CoordinatorSubject {
         actions += machine.handle(event, now: now)
         for case .store(let image, _, _, _) in actions {
             actions += machine.handle(.stored(item: image), now: now)
+        }
+        for case .report(.failed(let item, let reasons)) in actions {
+            failures[ImageNumber(item)] = reasons
         }
         return actions
     }

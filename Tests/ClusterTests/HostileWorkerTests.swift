@@ -145,7 +145,7 @@ import WireProtocol
         #expect(Subject.leases(actions).first?.id == 3)
         _ = subject.join(4, instance: 101)
         _ = subject.join(5, instance: 102)
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     @Test func aWorkerThatLiesRepeatedlyIsExcluded() throws {
@@ -170,7 +170,7 @@ import WireProtocol
             return
         }
         #expect(reason.hasPrefix("it failed 3 probes: it sent result for image 0"))
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     /// It would get the same image again at once, for ever.
@@ -218,7 +218,7 @@ import WireProtocol
         // Nothing more is charged to it.
         let end = try subject.result(2, copies[0].lease)
         #expect(Subject.sent(end).contains(.cancel(silent)))
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     /// What waits behind another image is asked back; without an answer it goes elsewhere anyway.
@@ -239,7 +239,7 @@ import WireProtocol
         #expect(Subject.leases(actions).map(\.id) == [2])
         // The answer comes after all.
         _ = subject.hear(1, .nak(silent[1], WireReason(.cancelled, "cancelled")))
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     @Test func busyWorkersAreNotAskedAgainAtOnce() {

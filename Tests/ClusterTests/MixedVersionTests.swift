@@ -88,7 +88,7 @@ import Worker
             ])
         let next = try #require(Subject.leases(try subject.result(2, other)).first)
         #expect(next.id == 2 && next.lease.item == 0 && next.lease.attempt == 2)
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     @Test func anImageFailsWhenNoWorkerIsLeftForIt() throws {
@@ -97,7 +97,7 @@ import Worker
         let first = try #require(Subject.leases(subject.join(1)).first)
         // The other one is still being reached.
         let waiting = subject.hear(first.id, .nak(first.lease, Self.sampler))
-        #expect(subject.machine.failures.isEmpty && Subject.leases(waiting).isEmpty)
+        #expect(subject.failures.isEmpty && Subject.leases(waiting).isEmpty)
         let second = try #require(Subject.leases(subject.join(2)).first)
         #expect(second.id == 2)
         let end = subject.hear(2, .nak(second.lease, Self.sampler))
@@ -124,7 +124,7 @@ import Worker
                 for case .connect(let next, _) in subject(.tick) { id = next }
             }
         }
-        #expect(subject.machine.failures.keys.sorted() == [0])
+        #expect(subject.failures.keys.sorted() == [0])
         #expect(subject.machine.hasEnded && subject.now < .seconds(60))
     }
 
@@ -136,7 +136,7 @@ import Worker
         #expect(next.map(\.lease.item) == [1])
         _ = try subject.result(1, try #require(next.first?.lease))
         _ = subject(.disconnected(1, reason: "restarted"))
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
         subject.now = .seconds(1)
         #expect(subject(.tick).contains(.connect(3, WorkerAddress(host: "w0"))))
         #expect(Subject.leases(subject.join(3, instance: 77)).map(\.lease.item) == [0])

@@ -42,7 +42,7 @@ import WireProtocol
         #expect(again.id == 2 && again.lease.item == 0 && again.lease.attempt == 2)
         let done = try subject.result(2, again.lease)
         #expect(done.contains { if case .decode = $0 { true } else { false } })
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     @Test func workersThatWereSaidGoodbyeToAreCalledBack() throws {
@@ -109,7 +109,7 @@ import WireProtocol
             leases = Subject.leases(actions).filter { $0.id == 1 }.map(\.lease)
         }
         #expect(falseCount == 3)
-        #expect(subject.machine.failures.isEmpty)
+        #expect(subject.failures.isEmpty)
     }
 
     /// A decoder that decodes nothing is no worker's fault, and no attempt would help.
