@@ -40,59 +40,49 @@ extension RunJob {
         }
     }
 
-    /// Opens a run that was interrupted, or whose latents are to be decoded.
+    /// Looks at a run that was interrupted, or whose latents are to be decoded.
     ///
-    /// Pictures that are gone or damaged count as not written.
+    /// Pictures that are gone or damaged count as not written. Nothing of the run is changed before
+    /// `begin`: a command that is refused leaves it as it was.
     ///
     /// - Parameters:
     ///   - isForSampling: whether workers will sample. Then a run that was to replace the one in the
-    ///     directory is opened rather than that one, and results whose latents are gone or damaged
-    ///     are forgotten: their images are pending again.
+    ///     directory is resumed rather than that one, and images whose latents are gone or damaged
+    ///     are pending again.
     ///   - retriesFailures: whether failed images are tried again.
     ///   - model: opens the model, given what the run was begun with.
-    ///   - onWait: called while waiting for another program's lock on the database.
     ///   - warn: receives what was found damaged.
-    ///   - check: looks at the run before anything is changed.
+    ///   - check: looks at the run first.
     /// - Throws: `RunError`, and what `model` and `check` throw.
     package static func opening(
         _ path: String, isForSampling: Bool, retriesFailures: Bool = false,
-        model: (StoredRun) throws -> ChosenModel, onWait: @escaping @Sendable (String) -> Void,
-        warn: (String) -> Void = { _ in }, check: (StoredHistory) throws -> Void = { _ in }
+        model: (StoredRun) throws -> ChosenModel, warn: (String) -> Void = { _ in },
+        check: (StoredHistory) throws -> Void = { _ in }
     ) throws -> RunJob {
         guard access(path, F_OK) == 0 else { throw RunError.noRun(path: path) }
         let directory = try RunDirectory(preparing: path)
-        let store: RunStore
-        do {
-            store = try RunStore.open(
-                directory: directory.path, prefersSuccessor: isForSampling, onWait: onWait)
-        } catch {
+        guard
+            var history = try RunStore.peek(
+                directory: directory.path, prefersSuccessor: isForSampling)
+        else {
             directory.withdraw()
-            throw error
+            throw RunError.noRun(path: directory.path)
         }
-        var history = try store.history()
         try check(history)
-        // Left by a coordinator that was killed.
-        directory.removeNow(RunFileName.status)
-        let damagedItems = try forgetPictures(of: &history, in: directory, store, warn: warn)
-        // On the disk only when it is known that this command resumes the run.
+        var repairs = RunRepairs(isForSampling: isForSampling, reopensFailures: retriesFailures)
+        repairs.forgetPictures(of: &history, in: directory, warn: warn)
         if retriesFailures { history.reopenFailures() }
-        if isForSampling {
-            try forgetResults(of: &history, store, warn: warn)
-            // A process that was killed may have left some that are unreferenced.
-            try? store.removeUnnamedLatents()
-        }
-        let chosen = try model(history.run)
+        if isForSampling { repairs.forgetResults(of: &history, in: directory, warn: warn) }
         return RunJob(
             plan: RequestPlan(
                 baseSeed: history.run.baseSeed, isBaseSeedRandom: history.run.isBaseSeedRandom,
                 requests: history.requests),
-            directory: directory, earlier: earlierFiles(of: store, warn: warn),
-            damagedItems: damagedItems, record: .stored(store, history),
-            model: chosen, reopensFailures: retriesFailures)
+            directory: directory, record: .stored(history, repairs),
+            model: try model(history.run))
     }
 
-    /// The files of the run that a successor replaces.
-    private static func earlierFiles(of store: RunStore, warn: (String) -> Void) -> RunFiles? {
+    /// The files of the run that a successor replaces; `nil` if the run is no successor.
+    static func earlierFiles(of store: RunStore, warn: (String) -> Void) -> RunFiles? {
         guard store.isSuccessor else { return nil }
         do {
             return try store.peekAtEarlier().map(RunFiles.init) ?? .unknown
@@ -102,38 +92,37 @@ extension RunJob {
         }
     }
 
+}
+
+extension RunRepairs {
     /// Forgets pictures whose files are not as they were written.
-    ///
-    /// - Returns: images that have a damaged file.
-    private static func forgetPictures(
-        of history: inout StoredHistory, in directory: RunDirectory, _ store: RunStore,
-        warn: (String) -> Void
-    ) throws -> Set<Int> {
-        var damaged: Set<Int> = []
+    fileprivate mutating func forgetPictures(
+        of history: inout StoredHistory, in directory: RunDirectory, warn: (String) -> Void
+    ) {
         for item in history.pictures.keys.sorted() {
             let condition = history.condition(ofPicture: item, in: directory)
             guard condition != .whole else { continue }
             if condition == .damaged {
-                damaged.insert(item)
+                damagedItems.insert(item)
                 warn("the picture of image \(item), or what is beside it, is damaged")
             }
             history.pictures[item] = nil
-            try store.forgetPicture(of: item)
+            lostPictures.append(item)
         }
-        return damaged
     }
 
     /// Forgets results without a picture whose latents are not as they were written.
-    private static func forgetResults(
-        of history: inout StoredHistory, _ store: RunStore, warn: (String) -> Void
-    ) throws {
+    fileprivate mutating func forgetResults(
+        of history: inout StoredHistory, in directory: RunDirectory, warn: (String) -> Void
+    ) {
+        let archive = LatentArchive(directory: directory.path)
         for item in history.undecodedItems {
             guard let result = history.results[item],
-                store.archive.read(result.facts, digest: \.sha256) == nil
+                archive.read(result.facts, digest: \.sha256) == nil
             else { continue }
             warn("the latents of image \(item) are gone or damaged: it is sampled again")
             history.results[item] = nil
-            try store.forgetResult(of: item)
+            lostResults.append(item)
         }
     }
 }

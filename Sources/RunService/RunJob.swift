@@ -12,61 +12,52 @@ package struct RunJob: Sendable {
     package enum Record: Sendable {
         /// It is stored once the model is known; this is what it will say besides.
         case new(batchCount: Int, settings: [String: String], savesLatents: Bool)
-        /// An earlier session stored it.
-        case stored(RunStore, StoredHistory)
+        /// An earlier session stored it; what it left has to be put right.
+        case stored(StoredHistory, RunRepairs)
     }
 
     /// The images.
     package let plan: RequestPlan
     /// Where the files go.
     package let directory: RunDirectory
-    /// The files of the run that this one replaces; `nil` if there is none.
+    /// The files of the run that a new one replaces; `nil` if there is none.
     let earlier: RunFiles?
-    /// Images that have a damaged file.
-    let damagedItems: Set<Int>
     /// Where the run's state is.
     package let record: Record
     /// The model, and how it was chosen.
     package let model: ChosenModel
-    /// Whether images that an earlier session failed are tried again.
-    let reopensFailures: Bool
 
     /// Joins a run with its directory and its model.
     ///
-    /// - Parameters:
-    ///   - earlier: the files of the run that this one replaces; `nil` if there is none.
-    ///   - damagedItems: images that have a damaged file.
-    ///   - reopensFailures: whether images that an earlier session failed are tried again.
+    /// - Parameter earlier: the files of the run that a new one replaces; `nil` if there is none.
     package init(
-        plan: RequestPlan, directory: RunDirectory, earlier: RunFiles? = nil,
-        damagedItems: Set<Int> = [], record: Record, model: ChosenModel,
-        reopensFailures: Bool = false
+        plan: RequestPlan, directory: RunDirectory, earlier: RunFiles? = nil, record: Record,
+        model: ChosenModel
     ) {
         self.plan = plan
         self.directory = directory
         self.earlier = earlier
-        self.damagedItems = damagedItems
         self.record = record
         self.model = model
-        self.reopensFailures = reopensFailures
+    }
+
+    /// What earlier sessions stored; `nil` for a run that is to begin.
+    package var history: StoredHistory? {
+        if case .stored(let history, _) = record { history } else { nil }
     }
 
     /// How earlier sessions computed.
-    package var settings: [String: String]? {
-        if case .stored(_, let history) = record { history.run.settings } else { nil }
-    }
+    package var settings: [String: String]? { history?.run.settings }
 
     /// Whether anything is left to be sampled.
-    package var hasOpenImages: Bool {
-        if case .stored(_, let history) = record { !history.openItems.isEmpty } else { true }
-    }
+    package var hasOpenImages: Bool { history?.openItems.isEmpty != true }
 
     /// Reports that work begins, and the outcomes of earlier sessions.
     package func announce(to report: (RunEvent) -> Void) {
         report(
             .runStarted(
                 stepCounts: plan.requests.map(\.modelCallCount), baseSeed: plan.baseSeed))
-        guard case .stored(_, let history) = record else { return }
+        guard let history else { return }
         for item in history.requests.indices {
             if let outcome = history.outcome(of: item) {
                 report(.imageKept(index: item, outcome))
@@ -85,11 +76,15 @@ package struct RunJob: Sendable {
         report: @escaping @Sendable (RunEvent) -> Void
     ) throws -> RunSession {
         let fingerprint = prepared.fingerprint
+        let warn: @Sendable (String) -> Void = { report(.warning($0)) }
+        let store = try openedStore(fingerprint, onWait: warn)
+        var place = RunSession.Place(directory: directory, earlier: earlier, decodes: decodes)
+        if case .stored(_, let repairs) = record {
+            place.earlier = Self.earlierFiles(of: store, warn: warn)
+            place.damagedItems = repairs.damagedItems
+        }
         let session = try RunSession(
-            try openedStore(fingerprint, onWait: { report(.warning($0)) }),
-            place: RunSession.Place(
-                directory: directory, earlier: earlier, damagedItems: damagedItems,
-                decodes: decodes),
+            store, place: place,
             model: ModelRecord(
                 name: model.name, fingerprint: fingerprint,
                 decoder: try model.source.autoencoderConfiguration().recordedName),
@@ -115,14 +110,18 @@ package struct RunJob: Sendable {
                     settings: settings, savesLatents: savesLatents),
                 requests: plan.requests, directory: directory.path, isSuccessor: earlier != nil,
                 onWait: onWait)
-        case .stored(let store, let history):
+        case .stored(let history, let repairs):
             guard history.run.model == fingerprint else {
                 throw OtherModelError(
                     path: directory.path, model: model.source.path,
                     difference: fingerprint.difference(from: history.run.model))
             }
-            if reopensFailures { try store.reopenFailures() }
-            store.tellWaits(onWait)
+            // Left by a coordinator that was killed.
+            directory.removeNow(RunFileName.status)
+            let store = try RunStore.open(
+                directory: directory.path, prefersSuccessor: repairs.isForSampling,
+                onWait: onWait)
+            try repairs.apply(to: store)
             return store
         }
     }

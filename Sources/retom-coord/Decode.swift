@@ -45,7 +45,7 @@ struct Decode: AsyncParsableCommand {
         var warnings: [String] = []
         let job = try RunJob.opening(
             directory, isForSampling: false, model: model.chosen(following:),
-            onWait: ConsoleStreams.reportWait, warn: { warnings.append($0) })
+            warn: { warnings.append($0) })
         let progress = ProgressFeed.make(
             for: job.plan, json: json, quiet: quiet,
             monitor: RunMonitor(seconds: ConsoleStreams.standard.seconds))

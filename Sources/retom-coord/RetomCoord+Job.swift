@@ -63,7 +63,7 @@ extension RetomCoord {
     private func opening(warn: (String) -> Void) throws -> RunJob {
         try RunJob.opening(
             output.output, isForSampling: true, retriesFailures: output.retryFailed,
-            model: model.chosen(following:), onWait: ConsoleStreams.reportWait, warn: warn
+            model: model.chosen(following:), warn: warn
         ) { history in
             if let conflict = compute.conflict(with: history.run.settings) { throw conflict }
         }
@@ -91,8 +91,8 @@ extension RetomCoord {
         let plan = try asked.plan(
             prompts.entries { _ in }, for: RequestCheck(of: job.model.source),
             tokenMerging: merging.configuration, warn: { _ in })
-        guard case .stored(_, let history) = job.record, plan.requests == job.plan.requests,
-            history.run.savesLatents == output.saveLatents
+        guard plan.requests == job.plan.requests,
+            job.history?.run.savesLatents == output.saveLatents
         else { throw OtherRunError(path: output.output) }
         return job
     }

@@ -158,6 +158,36 @@ extension EndToEndTests {
             }
         }
 
+        /// Nor is anything put right before the run is resumed.
+        @Test(arguments: EarlierRun.allCases)
+        func aCommandThatIsRefusedChangesNothing(_ earlier: EarlierRun) async throws {
+            let studio = try Studio()
+            _ = try earlier.copy(to: studio.directory, as: "out")
+            // Files that resuming would note as lost.
+            for name in ["00000-100.png", "latents/\(earlier.digest).f32"] { try studio.remove(name) }
+            try studio.directory.write("{}", to: "out/status.json")
+            let names = ["run.sqlite", "run.sqlite-wal", "status.json"]
+            let before = try names.map { try studio.bytes($0) }
+            let refused: [(words: [String], complaint: String)] = [
+                (["status", "out"], "the coordinator is gone"),
+                (["--resume", "-o", "out", "--precision", "bf16"], "the run began with f32"),
+                (["-p", "a blue house", "--begin-or-resume", "-o", "out"], "begun with other prompts"),
+                (["-p", "a blue house", "-o", "out"], "already holds a run"),
+                (["--resume", "-o", "out", "--model", "nowhere"], "nowhere"),
+                (["decode", "out", "--model", "nowhere"], "nowhere"),
+            ]
+            for (words, complaint) in refused {
+                let ending = try await RunningProgram(
+                    "retom-coord", words, in: studio.directory
+                ).ending()
+                #expect(ending.code == (words[0] == "status" ? 1 : 2), "\(ending)")
+                #expect(
+                    (ending.output + ending.errorOutput).contains(complaint),
+                    "\(complaint): \(ending)")
+                #expect(try names.map { try studio.bytes($0) } == before, "\(words)")
+            }
+        }
+
         /// Also with a checkpoint of that version, which can't be used.
         @Test(arguments: EarlierRun.allCases)
         func aRunOfAnEarlierVersionIsResumed(_ earlier: EarlierRun) async throws {

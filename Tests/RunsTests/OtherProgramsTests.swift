@@ -30,8 +30,8 @@ import Testing
         let words = Mutex<[String]>([])
         let said = DispatchSemaphore(value: 0)
         let store = try RunStore.begin(
-            Samples.run, requests: Samples.requests(2), directory: path, isSuccessor: false)
-        store.tellWaits { word in
+            Samples.run, requests: Samples.requests(2), directory: path, isSuccessor: false
+        ) { word in
             words.withLock { $0.append(word) }
             said.signal()
         }
@@ -115,6 +115,15 @@ import Testing
             #expect((history.pictures[0]?.decodeClass == nil) == (earlier == .layout2))
             #expect(history.openItems == [1, 2])
         }
+        // Only a session changes it, and then the checkpoints, which no worker could use, are gone.
+        func layout() throws -> Int? {
+            try DatabaseQueue(path: "\(out)/\(RunFileName.database)").read {
+                try Int.fetchOne($0, sql: "PRAGMA user_version")
+            }
+        }
+        #expect(try layout() == earlier.rawValue)
+        _ = try store.beginSession()
+        #expect(try layout() == 4 && store.checkpoints().isEmpty)
         let picture = StoredPicture(
             item: 0, file: "x", latentsFile: nil, decodeSeconds: 1, decodeClass: "k")
         try store.record(picture)
@@ -154,6 +163,10 @@ import Testing
             #expect(merging.tokenCountBefore == 15_360 && merging.tokenCountAfter == 7680)
         }
         #expect(try store.checkpoints()[1]?.step == 40)
+        _ = try store.beginSession()
+        let rewritten = try store.history()
+        #expect(rewritten.requests == expected)
+        #expect(rewritten.results[0]?.facts.tokenMerging.tokenCountAfter == 7680)
     }
 
     /// What was changed in an earlier layout is not sealed again.
@@ -162,8 +175,9 @@ import Testing
         try DatabaseQueue(path: "\(out)/\(RunFileName.database)").write {
             try $0.execute(sql: "UPDATE image SET request = replace(request, 'red', 'bed')")
         }
-        #expect(throws: RunError.self) { try RunStore.open(directory: out) }
         #expect(throws: RunError.self) { try RunStore.peek(directory: out) }
+        #expect(throws: RunError.self) { try RunStore.open(directory: out).history() }
+        #expect(throws: RunError.self) { try RunStore.open(directory: out).beginSession() }
     }
 
     /// A later version of this layout may have written what this one would sample wrongly.

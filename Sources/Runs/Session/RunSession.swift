@@ -22,8 +22,10 @@ package final class RunSession: Sendable {
     /// Where the files go.
     package struct Place: Sendable {
         let directory: RunDirectory
-        let earlier: RunFiles?
-        let damagedItems: Set<Int>
+        /// The files of the run that this one replaces; `nil` if there is none.
+        package var earlier: RunFiles?
+        /// Images that have a damaged file.
+        package var damagedItems: Set<Int>
         let decodes: Bool
 
         /// Describes where the files go.

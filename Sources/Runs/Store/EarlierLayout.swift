@@ -5,7 +5,7 @@ import GRDB
 import GenerationTypes
 import Requests
 
-/// Layouts that earlier versions wrote: read as they are, and rewritten when their run is resumed.
+/// Layouts that earlier versions wrote: read as they are, and rewritten when a session begins.
 ///
 /// - Layout 2 (version 0.1.0) has no seal and no decode class.
 /// - Layouts 2 and 3 name the settings of a request, and what merging did, after properties of that
@@ -82,6 +82,8 @@ extension Database {
             // What was changed since it was accepted must not be sealed again.
             try checkSeal()
         }
+        // They name their request by a digest of its old JSON: no worker would resume from them.
+        try execute(sql: "DELETE FROM checkpoint")
         try rewrite("image", "request") { try EarlierLayout.request($0).json }
         try rewrite("result", "token_merging") {
             try JSONText.line(EarlierLayout.tokenMerging($0))

@@ -12,7 +12,7 @@ package struct LatentArchive: Sendable {
     package let path: String
 
     /// The archive of a run.
-    init(directory: String) { path = "\(directory)/\(RunFileName.latentsFolder)" }
+    package init(directory: String) { path = "\(directory)/\(RunFileName.latentsFolder)" }
 
     /// Makes the folder.
     func create() throws(RunError) {

@@ -2,7 +2,6 @@
 
 internal import GRDB
 internal import Glibc
-internal import Synchronization
 
 /// Waits while another program (a backup, a reader) holds a lock on the database, and says so: it
 /// costs time and no run.
@@ -20,18 +19,13 @@ package final class LockedDatabase: Sendable {
     private static let triesPerSecond = 1_000_000 / pause
     private static let secondsMax = 600
 
-    private let onWait: Mutex<@Sendable (String) -> Void>
+    private let onWait: @Sendable (String) -> Void
     private let path: String
 
     /// - Parameter onWait: receives a sentence that says what is waited for.
     init(path: String, onWait: @escaping @Sendable (String) -> Void) {
         self.path = path
-        self.onWait = Mutex(onWait)
-    }
-
-    /// Replaces the receiver.
-    func tell(_ onWait: @escaping @Sendable (String) -> Void) {
-        self.onWait.withLock { $0 = onWait }
+        self.onWait = onWait
     }
 
     /// - Parameter tries: how many there were, of this lock.
@@ -48,7 +42,7 @@ package final class LockedDatabase: Sendable {
             switch Self.step(tries: tries) {
             case .giveUp: return false
             case .say(let seconds):
-                onWait.withLock { $0 }(
+                onWait(
                     "\(path) is locked by another program for \(seconds) s; the run waits for it")
             case .wait: break
             }

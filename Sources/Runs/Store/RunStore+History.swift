@@ -18,12 +18,16 @@ extension RunStore {
     /// Reads the database of a directory without opening its run: nothing there is changed, and
     /// nobody waits.
     ///
-    /// To be called where no process holds the directory.
+    /// To be called where no other process holds the directory.
     ///
+    /// - Parameter prefersSuccessor: as for `open`.
     /// - Returns: `nil` if no run was accepted there.
     /// - Throws: `RunError`.
-    package static func peek(directory: String) throws -> StoredHistory? {
-        for name in [RunFileName.database, RunFileName.successor] {
+    package static func peek(
+        directory: String, prefersSuccessor: Bool = false
+    ) throws -> StoredHistory? {
+        let names = [RunFileName.database, RunFileName.successor]
+        for name in prefersSuccessor ? names.reversed() : names {
             if let history = try peek(name, in: directory) { return history }
         }
         return nil

@@ -91,7 +91,7 @@ package final class RunStore: Sendable {
         for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
     }
 
-    /// Opens an earlier run.
+    /// Opens an earlier run, to begin a session of it; `peek` only looks at one.
     ///
     /// - Parameters:
     ///   - prefersSuccessor: whether a run that was to replace it, and was accepted, is opened
@@ -164,7 +164,6 @@ package final class RunStore: Sendable {
                 remove(path)
                 return nil
             }
-            if found < layout { try queue.write { try $0.migrate(from: found) } }
             let store = RunStore(directory: directory, name: name, queue: queue, locks: locks)
             try store.archive.create()
             return store
@@ -181,9 +180,6 @@ package final class RunStore: Sendable {
         !isSuccessor && access("\(directory)/\(RunFileName.successor)", F_OK) == 0
     }
 
-    /// Replaces the receiver of what is waited for.
-    package func tellWaits(_ onWait: @escaping @Sendable (String) -> Void) { locks.tell(onWait) }
-
     /// Replaces the earlier run, whose files have been removed.
     ///
     /// - Throws: `RunError`.
@@ -199,11 +195,13 @@ package final class RunStore: Sendable {
         }
     }
 
-    /// Begins a session.
+    /// Begins a session; one of an earlier layout is rewritten to this version's.
     ///
     /// - Throws: `RunError`.
     package func beginSession() throws -> StoredSession {
         let session = try write { database in
+            let found = try database.layout()
+            if found < Self.layout { try database.migrate(from: found) }
             let now = Date().timeIntervalSince1970
             try database.execute(
                 sql: "INSERT INTO life (started_at) VALUES (?)", arguments: [now])
