@@ -39,9 +39,9 @@ package struct AtomicFile: ~Copyable {
         unlink(temporary)
     }
 
-    /// Adds bytes.
-    package func append(_ bytes: [UInt8]) throws(RunError) {
-        let code = bytes.withUnsafeBytes { DurableWrite.write($0, to: descriptor) }
+    /// Adds bytes, or values as they are in memory.
+    package func append(_ values: [some BitwiseCopyable]) throws(RunError) {
+        let code = values.withUnsafeBytes { DurableWrite.write($0, to: descriptor) }
         guard code == 0 else { throw RunError(errno: code, path: "\(directory)/\(name)") }
     }
 
@@ -54,9 +54,13 @@ package struct AtomicFile: ~Copyable {
 
     /// Makes the file durable and gives it its name.
     ///
-    /// - Parameter replacing: Whether a file of that name may be replaced; otherwise it is an
-    ///   error.
-    package consuming func commit(replacing: Bool) throws(RunError) {
+    /// - Parameters:
+    ///   - replacing: Whether a file of that name may be replaced; otherwise it is an error.
+    ///   - isNameDurable: Whether the name is on the disk too when this returns; otherwise
+    ///     `DurableWrite.synchronize` makes those of many files so.
+    package consuming func commit(
+        replacing: Bool, isNameDurable: Bool = true
+    ) throws(RunError) {
         let path = "\(directory)/\(name)"
         try synchronize()
         if replacing {
@@ -68,7 +72,7 @@ package struct AtomicFile: ~Copyable {
         }
         close(descriptor)
         descriptor = -1
-        try DurableWrite.synchronize(directory: directory)
+        if isNameDurable { try DurableWrite.synchronize(directory: directory) }
     }
 
     /// Names the file unless the name is taken, in one step: a link fails where a rename replaces.

@@ -88,7 +88,7 @@ package final class RunDirectory: Sendable {
         }
         let folder = self.path(of: RunFileName.latentsFolder)
         for name in (try? Self.names(in: folder)) ?? []
-        where name.hasPrefix(".") && RunFileName.isArchivedLatents(name) {
+        where RunFileName.isUnfinishedLatents(name) {
             try removeFile("\(folder)/\(name)")
         }
     }

@@ -27,13 +27,14 @@ package enum RunFileName {
     /// The folder of all latents, by their content.
     package static let latentsFolder = "latents"
 
-    /// Whether a file in the folder of latents is one that a run writes: `<sha256>.f32`, or its
-    /// temporary form.
+    /// Latents in their folder: `<sha256>.f32`.
+    static func archivedLatents(sha256: [UInt8]) -> String { "\(Hexadecimal.text(sha256)).f32" }
+
+    /// Whether a name is one that `archivedLatents` gives.
     package static func isArchivedLatents(_ name: String) -> Bool {
-        let target = TemporaryFileName.target(of: name)
-        let stem = (target ?? name).prefix { $0 != "." }
-        return stem.count == 64 && stem.allSatisfy(\.isHexDigit)
-            && (target != nil || name == "\(stem).f32")
+        let stem = name.dropLast(4)
+        return name.hasSuffix(".f32") && stem.count == 64
+            && stem.allSatisfy { $0.isASCII && $0.isHexDigit && !$0.isUppercase }
     }
 
     /// An image's name without its extension: `00000-42`.
@@ -58,6 +59,12 @@ package enum RunFileName {
     package static func isUnfinished(_ name: String) -> Bool {
         guard let name = TemporaryFileName.target(of: name) else { return false }
         return belongsToARun(name) || name == status || name == writeCheck
+    }
+
+    /// The same of a name in the folder of latents; version 0.1.0 left their ending out.
+    static func isUnfinishedLatents(_ name: String) -> Bool {
+        guard let name = TemporaryFileName.target(of: name) else { return false }
+        return isArchivedLatents(name) || isArchivedLatents("\(name).f32")
     }
 
     /// Whether a name is one that a run leaves.

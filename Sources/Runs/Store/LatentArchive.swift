@@ -25,22 +25,11 @@ package struct LatentArchive: Sendable {
     ///
     /// - Parameter sha256: of their little-endian f32 bytes, 32 bytes.
     func write(_ latents: GeneratedLatents, sha256: [UInt8]) throws(RunError) {
-        let name = file(sha256)
+        let file = try AtomicFile(
+            name: RunFileName.archivedLatents(sha256: sha256), directory: path)
+        try file.append(latents.values)
         // Two images may have the same latents, and both may be written now.
-        let temporary = "\(path)/\(TemporaryFileName.random(for: Self.fileName(sha256)))"
-        let descriptor = open(
-            temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw RunError(errno: errno, path: name) }
-        var failure = latents.values.withUnsafeBytes {
-            DurableWrite.write($0, to: descriptor)
-        }
-        if failure == 0, fsync(descriptor) != 0 { failure = errno }
-        close(descriptor)
-        if failure == 0, rename(temporary, name) != 0 { failure = errno }
-        guard failure == 0 else {
-            unlink(temporary)
-            throw RunError(errno: failure, path: name)
-        }
+        try file.commit(replacing: true, isNameDurable: false)
     }
 
     /// Makes the names of all files that were written durable.
@@ -86,30 +75,21 @@ package struct LatentArchive: Sendable {
 
     /// Removes all latents but those of these digests; other files stay.
     func remove(except named: Set<[UInt8]>) throws(RunError) {
-        let kept = Set(named.map(Self.fileName))
+        let kept = Set(named.map { RunFileName.archivedLatents(sha256: $0) })
         guard let stream = opendir(path) else { throw RunError(errno: errno, path: path) }
         defer { closedir(stream) }
         while let item = readdir(stream) {
             let name = withUnsafePointer(to: &item.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard Self.isFileName(name), !kept.contains(name) else { continue }
+            guard RunFileName.isArchivedLatents(name), !kept.contains(name) else { continue }
             guard unlink("\(path)/\(name)") == 0 || errno == ENOENT else {
                 throw RunError(errno: errno, path: "\(path)/\(name)")
             }
         }
     }
 
-    private func file(_ sha256: [UInt8]) -> String { "\(path)/\(Self.fileName(sha256))" }
-
-    private static func fileName(_ sha256: [UInt8]) -> String {
-        "\(Hexadecimal.text(sha256)).f32"
-    }
-
-    /// Whether a name is 64 hexadecimal digits and `.f32`.
-    static func isFileName(_ name: String) -> Bool {
-        let stem = name.dropLast(4)
-        return name.hasSuffix(".f32") && stem.count == 64
-            && stem.allSatisfy { $0.isASCII && $0.isHexDigit && !$0.isUppercase }
+    private func file(_ sha256: [UInt8]) -> String {
+        "\(path)/\(RunFileName.archivedLatents(sha256: sha256))"
     }
 }
