@@ -69,7 +69,7 @@ let compute: [Target] = [
     library(
         "StableDiffusion",
         [
-            "GenerationTypes", "Requests", "Digests", "TensorKit", "SafeTensors", "TokenMerging",
+            "GenerationTypes", "Digests", "TensorKit", "SafeTensors", "TokenMerging",
         ]),
     library("TokenMerging", ["GenerationTypes", "TensorKit"]),
     library(

@@ -37,7 +37,7 @@ struct ModelsCommand: AsyncParsableCommand {
 
     private static func line(_ entry: ModelFolder.Entry) -> String {
         do {
-            let model = try ModelOptions.parse(["--model=\(entry.path)"]).open().source
+            let model = try entry.open()
             let kind = try ModelKind(of: model)
             let record = ModelRecord(
                 name: entry.name, fingerprint: try ModelFingerprint(of: model))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import GenerationTypes
+internal import Requests
 internal import StableDiffusion
 internal import TensorKit
 internal import Worker
@@ -40,7 +41,10 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
         for request: GenerationRequest, from checkpoint: [UInt8]?
     ) throws -> any LatentRun {
         do {
-            return PipelineRun(try pipeline.begin(request, from: checkpoint))
+            let digest = request.digest
+            return PipelineRun(
+                try pipeline.begin(request, from: checkpoint.map { ($0, digest) }),
+                requestDigest: digest)
         } catch let error as SavedStateError {
             throw UnusableCheckpointError(error.description)
         } catch TokenMergeConfigurationError.unknownMethod(let name, _) {
@@ -60,8 +64,12 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
 /// One image of the pipeline as a worker's run.
 private final class PipelineRun: LatentRun {
     private let run: DenoisingRun
+    private let requestDigest: UInt64
 
-    init(_ run: DenoisingRun) { self.run = run }
+    init(_ run: DenoisingRun, requestDigest: UInt64) {
+        self.run = run
+        self.requestDigest = requestDigest
+    }
 
     var stepCount: Int { run.callCount }
     var resumedStep: Int { run.resumedCallIndex }
@@ -76,7 +84,7 @@ private final class PipelineRun: LatentRun {
         }
     }
 
-    func checkpoint() -> [UInt8] { run.checkpoint() }
+    func checkpoint() -> [UInt8] { run.checkpoint(requestDigest: requestDigest) }
 
     func latents() throws -> GeneratedLatents { run.latents }
 }

@@ -45,9 +45,12 @@ import Testing
         _ request: GenerationRequest, by pipeline: StableDiffusionPipeline,
         from checkpoint: [UInt8]? = nil
     ) throws -> Course {
-        let run = try pipeline.begin(request, from: checkpoint)
+        // Here the seed tells requests apart.
+        let run = try pipeline.begin(request, from: checkpoint.map { ($0, request.seed) })
         var course = Course(latents: run.latents, statistics: run.mergeStatistics)
-        while try run.next() != nil { course.checkpoints.append(run.checkpoint()) }
+        while try run.next() != nil {
+            course.checkpoints.append(run.checkpoint(requestDigest: request.seed))
+        }
         course.latents = run.latents
         course.statistics = run.mergeStatistics
         return course
@@ -107,11 +110,10 @@ import Testing
         let request = Self.request(.pndm, Self.merging("retom"))
         let run = try pipeline.begin(request)
         for _ in 0..<2 { _ = try run.next() }
-        let checkpoint = run.checkpoint()
-        var other = request
-        other.seed += 1
+        let digest = request.seed
+        let checkpoint = run.checkpoint(requestDigest: digest)
         #expect(throws: SavedStateError.foreign("request")) {
-            try pipeline.begin(other, from: checkpoint)
+            try pipeline.begin(request, from: (checkpoint, digest + 1))
         }
         // Valid digest, but with any one word changed: refused or resumed.
         let words = checkpoint.count / 4 - 2
@@ -120,7 +122,7 @@ import Testing
                 var damaged = checkpoint
                 for (byte, bits) in mask.enumerated() { damaged[4 * word + byte] ^= bits }
                 #expect(throws: SavedStateError.damaged) {
-                    try pipeline.begin(request, from: damaged)
+                    try pipeline.begin(request, from: (damaged, digest))
                 }
                 // A false state may be accepted, but must not trap.
                 _ = try? Self.draw(request, by: pipeline, from: Self.sealed(damaged))
@@ -128,9 +130,8 @@ import Testing
         }
         for count in [0, 4, 8, 64, words * 4 - 4] {
             #expect(throws: SavedStateError.self) {
-                try pipeline.begin(
-                    request,
-                    from: Self.sealed(Array(checkpoint[..<count]) + [0, 0, 0, 0, 0, 0, 0, 0]))
+                let bytes = Self.sealed(Array(checkpoint[..<count]) + [0, 0, 0, 0, 0, 0, 0, 0])
+                _ = try pipeline.begin(request, from: (bytes, digest))
             }
         }
     }

@@ -19,7 +19,7 @@ import TokenMerging
                 let run = try pipeline.begin(request)
                 // Importance is used from the third call on.
                 for _ in 0..<4 { if try run.next() == nil { break } }
-                _ = run.checkpoint()
+                _ = run.checkpoint(requestDigest: 0)
                 drawn += 1
             } catch is NonFiniteLatentsError {
                 drawn += 1

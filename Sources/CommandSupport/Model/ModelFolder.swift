@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import EmbeddedModel
 internal import Foundation
+package import StableDiffusion
 
 /// A directory of models that are chosen by name: checkpoints in one file, and directories in
 /// diffusers' layout.
@@ -17,6 +19,13 @@ package struct ModelFolder: Sendable {
         package let name: String
         /// The file or directory.
         package let path: String
+
+        /// Opens it as `--model` does; no weights are read.
+        ///
+        /// - Throws: what `ModelSelection.open` throws.
+        package func open() throws -> any ModelSource {
+            try ModelSelection(path: path).open(merges: EmbeddedModel.clipMerges)
+        }
     }
 
     /// What may be a model, by name; nothing is opened.

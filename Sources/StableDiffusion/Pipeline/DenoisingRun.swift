@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import Requests
 internal import TensorKit
 
 /// One image on its way from noise to latents; the caller drives the steps.
@@ -146,14 +145,16 @@ package final class DenoisingRun {
     /// Everything the remaining calls depend on, so that a run of an equal request can resume
     /// elsewhere.
     ///
-    /// Read it between two calls of `next`. Words, little-endian: the format's version, a digest of
+    /// Read it between two calls of `next`. Words, little-endian: the format's version, the digest of
     /// the request, the index of the next call, the latents' sizes and values, the scheduler's
     /// history, the generator's state if the sampler used it, merging's counts and plans, the
     /// outputs to forecast from; then a digest of all these.
-    package func checkpoint() -> [UInt8] {
+    ///
+    /// - Parameter requestDigest: tells this run's request from others.
+    package func checkpoint(requestDigest: UInt64) -> [UInt8] {
         var writer = WordWriter()
         writer.write(Self.checkpointVersion)
-        writer.write(request.digest)
+        writer.write(requestDigest)
         writer.write(callIndex)
         for size in [buffers.grid.channels, buffers.grid.height, buffers.grid.width] {
             writer.write(size)
@@ -170,11 +171,12 @@ package final class DenoisingRun {
 
     /// Resumes from a checkpoint instead of starting from the initial noise.
     ///
+    /// - Parameter requestDigest: of this run's request, as for `checkpoint`.
     /// - Throws: `SavedStateError`; the run is unusable afterwards.
-    func restore(_ checkpoint: [UInt8]) throws(SavedStateError) {
+    func restore(_ checkpoint: [UInt8], requestDigest: UInt64) throws(SavedStateError) {
         var reader = try WordReader(checkpoint)
         guard try reader.read() == Self.checkpointVersion else { throw .foreign("version") }
-        guard try reader.readWide() == request.digest else { throw .foreign("request") }
+        guard try reader.readWide() == requestDigest else { throw .foreign("request") }
         callIndex = try reader.read(in: 0...callCount)
         stepIndex = schedule.step(afterCalls: callIndex)
         for size in [buffers.grid.channels, buffers.grid.height, buffers.grid.width] {

@@ -50,15 +50,16 @@ package final class StableDiffusionPipeline {
     /// Encodes the prompts, generates the initial noise and prepares everything the steps share.
     ///
     /// - Parameters:
-    ///   - checkpoint: saved by a run of an equal request and model, under the same kernel class;
-    ///     this run makes the remaining calls.
+    ///   - checkpoint: saved by a run of an equal request and model, under the same kernel class,
+    ///     and this request's digest; this run makes the remaining calls.
     ///   - observer: sees every block's features.
     /// - Throws: `SavedStateError` for a checkpoint of something else; `GenerationRequestError`,
     ///   `PictureSizeError`, `TextEncoderError`, `SchedulerError`, `TokenMergeConfigurationError`;
     ///   `TensorStorageError` and `PreparationError` if memory is too small for this size, though
     ///   not for smaller ones.
     package func begin(
-        _ request: GenerationRequest, from checkpoint: [UInt8]? = nil,
+        _ request: GenerationRequest,
+        from checkpoint: (bytes: [UInt8], requestDigest: UInt64)? = nil,
         observer: (any TokenObserver)? = nil
     ) throws -> DenoisingRun {
         try request.validate()
@@ -74,7 +75,9 @@ package final class StableDiffusionPipeline {
         let run = try DenoisingRun(
             request, pipeline: self, lanes: lanes, grid: grid, scheduler: scheduler,
             merging: merging)
-        if let checkpoint { try run.restore(checkpoint) }
+        if let checkpoint {
+            try run.restore(checkpoint.bytes, requestDigest: checkpoint.requestDigest)
+        }
         return run
     }
 
