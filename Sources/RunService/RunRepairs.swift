@@ -4,8 +4,9 @@ import Runs
 
 /// What has to be put right of a run that is resumed, once it is certain that it is.
 package struct RunRepairs: Sendable {
-    /// Whether workers will sample. Then a run that was to replace the one in the directory is
-    /// resumed rather than that one.
+    /// Whether workers will sample.
+    ///
+    /// Then a run that was to replace the one in the directory is resumed rather than that one.
     var isForSampling = false
     /// Images whose pictures are gone or damaged.
     var lostPictures: [Int] = []

@@ -35,7 +35,7 @@ extension RetomCoord {
         return RunJob(
             plan: plan, directory: output, earlier: earlier,
             record: .new(
-                batchCount: generation.batchCount,
+                batchCount: generation.imagesPerPrompt,
                 settings: settings.merging(try model.withAbsolutePaths().settings) { $1 }
                     .merging(["recipe": try ModelDescription(of: chosen.source).recipe.summary]) {
                         $1
@@ -44,27 +44,38 @@ extension RetomCoord {
             model: chosen)
     }
 
-    /// - Throws: also when options are given that the run has settled already.
+    /// - Throws: also when options are given that contradict the run.
     private func resumedJob(warn: (String) -> Void) throws -> RunJob {
-        let isSettled =
-            try prompts.isEmpty && generation.isDefault && !output.saveLatents
-            && merging.configuration == MergeOptions.parse([]).configuration
-        guard isSettled else {
+        guard prompts.isEmpty else {
             throw ValidationError(
                 """
-                --resume uses the prompts and picture settings that the run began with; \
-                leave them out, or begin another run in another directory
+                --resume uses the prompts that the run began with; leave them out, or begin \
+                another run in another directory
                 """)
         }
-        return try opening(warn: warn)
+        return try opening(warn: warn) { history in
+            let run = history.run
+            let conflict =
+                generation.conflict(
+                    with: history.requests, batchCount: run.batchCount,
+                    baseSeed: run.isBaseSeedRandom ? nil : run.baseSeed)
+                ?? merging.conflict(with: history.requests)
+            if let conflict { throw conflict }
+            if output.saveLatents, !run.savesLatents {
+                throw RunConflict(flag: "--save-latents", asked: "on", before: "off")
+            }
+        }
     }
 
     /// - Throws: also when options are given that would change what is left to be generated.
-    private func opening(warn: (String) -> Void) throws -> RunJob {
+    private func opening(
+        warn: (String) -> Void, check: (StoredHistory) throws -> Void = { _ in }
+    ) throws -> RunJob {
         try RunJob.opening(
             output.output, isForSampling: true, retriesFailures: output.retryFailed,
             model: model.chosen(following:), warn: warn
         ) { history in
+            try check(history)
             if let conflict = compute.conflict(with: history.run.settings) { throw conflict }
         }
     }

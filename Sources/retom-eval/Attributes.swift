@@ -61,14 +61,14 @@ struct Attributes: ParsableCommand {
         guard promptCount > 0 else {
             throw ValidationError("--prompt-count \(promptCount): choose 1 or more")
         }
-        guard generation.batchCount == 1 else {
+        guard generation.imagesPerPrompt == 1 else {
             throw ValidationError("--batch-count: the judge takes one picture per prompt")
         }
         let hasSettings = !settings.setting.isEmpty || settings.settings != nil
         if hasSettings, !directories.isEmpty {
             throw ValidationError("give directories to judge or settings to generate, not both")
         }
-        if hasSettings, merging.configuration != (try MergeOptions.parse([]).configuration) {
+        if hasSettings, merging.isGiven {
             throw ValidationError("write the merge options into each --setting, or give no setting")
         }
     }

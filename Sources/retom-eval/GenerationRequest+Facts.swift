@@ -8,7 +8,7 @@ extension GenerationRequest {
     func facts(_ compute: ComputeOptions) -> [String] {
         [
             "\(inferenceStepCount) steps", samplingMethod.rawValue, "guidance \(guidanceScale)",
-            "precision \(compute.precision)", "\(compute.threads) threads",
+            "precision \(compute.precision ?? "auto")", "\(compute.threads) threads",
         ]
     }
 }

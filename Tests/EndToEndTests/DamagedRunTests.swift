@@ -164,14 +164,19 @@ extension EndToEndTests {
             let studio = try Studio()
             _ = try earlier.copy(to: studio.directory, as: "out")
             // Files that resuming would note as lost.
-            for name in ["00000-100.png", "latents/\(earlier.digest).f32"] { try studio.remove(name) }
+            for name in ["00000-100.png", "latents/\(earlier.digest).f32"] {
+                try studio.remove(name)
+            }
             try studio.directory.write("{}", to: "out/status.json")
             let names = ["run.sqlite", "run.sqlite-wal", "status.json"]
             let before = try names.map { try studio.bytes($0) }
             let refused: [(words: [String], complaint: String)] = [
                 (["status", "out"], "the coordinator is gone"),
                 (["--resume", "-o", "out", "--precision", "bf16"], "the run began with f32"),
-                (["-p", "a blue house", "--begin-or-resume", "-o", "out"], "begun with other prompts"),
+                (
+                    ["-p", "a blue house", "--begin-or-resume", "-o", "out"],
+                    "begun with other prompts"
+                ),
                 (["-p", "a blue house", "-o", "out"], "already holds a run"),
                 (["--resume", "-o", "out", "--model", "nowhere"], "nowhere"),
                 (["decode", "out", "--model", "nowhere"], "nowhere"),

@@ -14,20 +14,25 @@ package struct ComputeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Number format of products: auto is bf16 where the CPU has it, else f32.",
-            valueName: "auto|f32|bf16"))
-    package var precision: String = "auto"
+            """
+            Number format of products: auto is bf16 where the CPU has it, else f32 (default: auto).
+            """, valueName: "auto|f32|bf16"))
+    package var precision: String?
 
     @Option(
         help: ArgumentHelp(
-            "Library for products: auto is onednn.", valueName: "auto|onednn|openblas"))
-    package var backend: String = "auto"
+            "Library for products: auto is onednn (default: auto).",
+            valueName: "auto|onednn|openblas"))
+    package var backend: String?
 
     @Option(
         help: ArgumentHelp(
-            "Use no newer instructions than these: for comparing paths, or around a faulty one.",
+            """
+            Use no newer instructions than these: for comparing paths, or around a faulty one \
+            (default: auto).
+            """,
             valueName: "auto|\(InstructionSet.names)"))
-    package var instructionSet: String = "auto"
+    package var instructionSet: String?
 
     package init() {}
 
@@ -35,13 +40,15 @@ package struct ComputeOptions: ParsableArguments {
         guard (1...1024).contains(threads) else {
             throw ValidationError("--threads \(threads): choose from 1 to 1024")
         }
-        guard precision == "auto" || Precision(rawValue: precision) != nil else {
+        if let precision, precision != "auto", Precision(rawValue: precision) == nil {
             throw ValidationError("--precision \(precision): choose auto, f32 or bf16")
         }
-        guard backend == "auto" || BackendKind(rawValue: backend) != nil else {
+        if let backend, backend != "auto", BackendKind(rawValue: backend) == nil {
             throw ValidationError("--backend \(backend): choose auto, onednn or openblas")
         }
-        guard instructionSet == "auto" || InstructionSet(rawValue: instructionSet) != nil else {
+        if let instructionSet, instructionSet != "auto",
+            InstructionSet(rawValue: instructionSet) == nil
+        {
             throw ValidationError(
                 "--instruction-set \(instructionSet): choose auto|\(InstructionSet.names)")
         }
@@ -53,15 +60,16 @@ package struct ComputeOptions: ParsableArguments {
     /// The same with another number of threads.
     package func configuration(threadCount: Int) -> ComputeConfiguration {
         ComputeConfiguration(
-            backend: BackendKind(rawValue: backend), precision: Precision(rawValue: precision),
-            threadCount: threadCount, instructionSetMax: InstructionSet(rawValue: instructionSet))
+            backend: backend.flatMap { BackendKind(rawValue: $0) },
+            precision: precision.flatMap { Precision(rawValue: $0) }, threadCount: threadCount,
+            instructionSetMax: instructionSet.flatMap { InstructionSet(rawValue: $0) })
     }
 
     /// The same choices as command-line words, for a worker process.
     package func arguments(threadCount: Int) -> [String] {
         [
-            "--threads", "\(threadCount)", "--precision", precision, "--backend", backend,
-            "--instruction-set", instructionSet,
+            "--threads", "\(threadCount)", "--precision", precision ?? "auto",
+            "--backend", backend ?? "auto", "--instruction-set", instructionSet ?? "auto",
         ]
     }
 }

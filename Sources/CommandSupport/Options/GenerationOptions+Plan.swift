@@ -27,7 +27,7 @@ extension GenerationOptions {
                 defaultWidth: model.description.defaultWidth,
                 defaultHeight: model.description.defaultHeight,
                 recipe: model.description.recipe, tokenMerging: tokenMerging),
-            seed: seedChoice ?? .random, batchCount: batchCount,
+            seed: seedChoice ?? .random, batchCount: imagesPerPrompt,
             check: { request in
                 try model.check(&request)
                 for alternative in alternatives {
@@ -37,7 +37,9 @@ extension GenerationOptions {
                 }
                 try check(request)
             }, using: &generator)
-        if let warning = PromptSyntaxNotice.warning(entries, negativePrompt: negativePrompt) {
+        if let warning = PromptSyntaxNotice.warning(
+            entries, negativePrompt: negativePrompt ?? "")
+        {
             warn(warning)
         }
         return plan

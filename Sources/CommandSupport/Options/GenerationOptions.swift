@@ -10,7 +10,7 @@ package struct GenerationOptions: ParsableArguments {
     @Option(
         name: [.customShort("n"), .long],
         help: ArgumentHelp("What the pictures must not show.", valueName: "text"))
-    package var negativePrompt = ""
+    package var negativePrompt: String?
 
     @Option(
         name: .shortAndLong,
@@ -21,8 +21,8 @@ package struct GenerationOptions: ParsableArguments {
 
     @Option(
         name: [.customShort("b"), .long],
-        help: ArgumentHelp("Images per prompt.", valueName: "count"))
-    package var batchCount = 1
+        help: ArgumentHelp("Images per prompt (default: 1).", valueName: "count"))
+    package var batchCount: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -98,9 +98,10 @@ package struct GenerationOptions: ParsableArguments {
         guard seedChoice != nil else {
             throw ValidationError("--seed \(seed ?? ""): a whole number up to \(UInt64.max)")
         }
-        guard (1...GenerationLimits.imageCountMax).contains(batchCount) else {
+        guard (1...GenerationLimits.imageCountMax).contains(imagesPerPrompt) else {
             throw ValidationError(
-                "--batch-count \(batchCount): choose from 1 to \(GenerationLimits.imageCountMax)")
+                "--batch-count \(imagesPerPrompt): choose from 1 to \(GenerationLimits.imageCountMax)"
+            )
         }
         if let samplingMethod, SamplerName(samplingMethod) == nil {
             throw ValidationError(
@@ -111,20 +112,20 @@ package struct GenerationOptions: ParsableArguments {
         }
     }
 
+    /// How many images each prompt gets.
+    package var imagesPerPrompt: Int { batchCount ?? 1 }
+
     /// Which seed image 0 gets; `nil` for a text that is none.
     package var seedChoice: SeedChoice? {
         guard let seed else { return .random }
         return SeedChoice(seed)
     }
 
-    /// Whether nothing was asked for.
-    package var isDefault: Bool {
-        guard let plain = try? GenerationOptions.parse([]) else { return false }
-        func settings(_ options: GenerationOptions) -> GenerationSettings {
-            options.settings(
-                defaultWidth: 0, defaultHeight: 0, recipe: ModelRecipe(), tokenMerging: .none)
-        }
-        return seed == nil && batchCount == plain.batchCount && settings(self) == settings(plain)
+    /// The spacing that was asked for: where no option says it, as a part of the sampler's name
+    /// ("DPM++ 2M Karras").
+    private var givenSchedule: SigmaSchedule? {
+        scheduler.flatMap(SamplerName.sigmaSchedule)
+            ?? samplingMethod.flatMap { SamplerName($0) }?.sigmaSchedule
     }
 
     /// What prompts leave open, for a model of this default size and recipe.
@@ -140,14 +141,40 @@ package struct GenerationOptions: ParsableArguments {
         settings.guidanceRescale = guidanceRescale
         let sampler = samplingMethod.flatMap { SamplerName($0) }
         settings.samplingMethod = sampler?.samplingMethod ?? recipe.samplingMethod
-        // A schedule that is part of the sampler's name ("DPM++ 2M Karras") counts where no other
-        // was asked for; the recipe's belongs to its sampler.
-        let own = sampler.map { $0.sigmaSchedule ?? .modelDefault } ?? recipe.sigmaSchedule
-        settings.sigmaSchedule = scheduler.flatMap(SamplerName.sigmaSchedule) ?? own
+        // The recipe's belongs to its sampler.
+        settings.sigmaSchedule =
+            givenSchedule ?? (sampler == nil ? recipe.sigmaSchedule : .modelDefault)
         settings.eta = eta
         settings.forecastInterval = forecast
         settings.clipSkip = clipSkip
         settings.tokenMerging = tokenMerging
         return settings
+    }
+
+    typealias Given = (
+        flag: String, asked: String, value: (GenerationRequest) -> String
+    )
+
+    /// The options of a request that were given, and the same of a request.
+    var given: [Given] {
+        var given: [Given] = []
+        func add<Value>(
+            _ flag: String, _ asked: Value?, _ value: @escaping (GenerationRequest) -> Value
+        ) {
+            if let asked { given.append((flag, "\(asked)", { "\(value($0))" })) }
+        }
+        add("--negative-prompt", negativePrompt, \.negativePrompt)
+        add("--steps", steps, \.inferenceStepCount)
+        add("--cfg-scale", cfgScale, \.guidanceScale)
+        add("--guidance-rescale", guidanceRescale, \.guidanceRescale)
+        add("--forecast", forecast, \.forecastInterval)
+        add("--width", width, \.width)
+        add("--height", height, \.height)
+        let sampler = samplingMethod.flatMap { SamplerName($0) }
+        add("--sampling-method", sampler?.samplingMethod.rawValue, \.samplingMethod.rawValue)
+        add("--scheduler", givenSchedule?.rawValue, \.sigmaSchedule.rawValue)
+        add("--eta", eta, \.eta)
+        add("--clip-skip", clipSkip) { $0.clipSkip ?? 1 }
+        return given
     }
 }

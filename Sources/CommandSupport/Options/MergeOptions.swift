@@ -120,8 +120,11 @@ package struct MergeOptions: ParsableArguments {
         ]
     }
 
+    /// Whether any was given.
+    package var isGiven: Bool { mergeProfile != nil || !given.isEmpty }
+
     /// The options that were given.
-    private var given: [(option: TokenMergeOption, value: TokenMergeValue)] {
+    var given: [(option: TokenMergeOption, value: TokenMergeValue)] {
         table.compactMap { option, value in value.map { (option, $0.mergeValue) } }
     }
 

@@ -20,21 +20,29 @@ import Testing
         var other = try ComputeOptions.parse([])
         other.follow([:])
         #expect(other.settings.values.allSatisfy { $0 == "auto" })
+        // What is asked for is no default.
+        var automatic = try ComputeOptions.parse(["--precision", "auto"])
+        automatic.follow(Self.settled)
+        #expect(automatic.settings["precision"] == "auto")
     }
 
     @Test(arguments: [
         (
             ["--precision", "bf16"],
-            ComputeConflict(flag: "--precision", asked: "bf16", before: "f32")
+            RunConflict(flag: "--precision", asked: "bf16", before: "f32")
         ),
         (
             ["--precision", "f32", "--instruction-set", "avx512"],
-            ComputeConflict(flag: "--instruction-set", asked: "avx512", before: "avx2")
+            RunConflict(flag: "--instruction-set", asked: "avx512", before: "avx2")
+        ),
+        (
+            ["--precision", "auto"],
+            RunConflict(flag: "--precision", asked: "auto", before: "f32")
         ),
         (["--precision", "f32", "--backend", "openblas"], nil),
         (["-t", "3"], nil), ([], nil),
     ])
-    func anotherWayToComputeIsAConflict(_ words: [String], _ conflict: ComputeConflict?) throws {
+    func anotherWayToComputeIsAConflict(_ words: [String], _ conflict: RunConflict?) throws {
         let options = try ComputeOptions.parse(words)
         #expect(options.conflict(with: Self.settled) == conflict)
         #expect(options.conflict(with: [:]) == nil)
