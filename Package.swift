@@ -139,7 +139,7 @@ let executables: [Target] = [
             "TensorKit", "EmbeddedModel",
             .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
         ]),
-    library("RunDisplay", ["Runs", "Requests", "CommandSupport"]),
+    library("RunDisplay", ["GenerationTypes", "Runs", "Requests", "CommandSupport"]),
     library(
         "NodeSupport",
         [

@@ -28,11 +28,13 @@ package struct BatchNumbering: Sendable {
         let id = ImageBatch.ID(nextBatch)
         nextBatch += 1
         let completed = plantedBug == .forgetStored ? [:] : resumed.completed
-        let images = requests.enumerated().compactMap { index, request in
-            completed[index] == nil && resumed.failed[index] == nil
+        let images = requests.enumerated().compactMap { index, request -> ImageBatch.Image? in
+            // In its run; a run is the first batch of its coordinator.
+            let image = ImageNumber(index)
+            return completed[image] == nil && resumed.failed[image] == nil
                 ? ImageBatch.Image(
                     number: ImageNumber(first + index), request: request,
-                    checkpoint: resumed.checkpoints[index])
+                    checkpoint: resumed.checkpoints[image])
                 : nil
         }
         return ImageBatch(id: id, images: images)

@@ -20,7 +20,7 @@ actor CoordinatorEngine {
     private var dismissed: Set<ConnectionID> = []
     private var completedCount = 0
     /// Images that failed, with their reasons; `nil` where they are only reported.
-    private var failures: [Int: [FailedAttempt]]?
+    private var failures: [ImageNumber: [FailedAttempt]]?
     private var timer: Scheduled<Void>?
     private var timerDeadline: Duration?
     private var lastLook = Duration.zero
@@ -32,7 +32,7 @@ actor CoordinatorEngine {
     /// - Parameter failures: images that failed in earlier sessions; `nil` if failures are not kept.
     init(
         machine: Machine, stages: CoordinatorStages, loop: any EventLoop,
-        failures: [Int: [FailedAttempt]]?, logger: Logger
+        failures: [ImageNumber: [FailedAttempt]]?, logger: Logger
     ) {
         self.machine = machine
         self.stages = stages
@@ -104,7 +104,7 @@ actor CoordinatorEngine {
     /// Gives an image's place in the backlog free.
     func consumed(_ image: ImageNumber) {
         completedCount += 1
-        handle(.consumed(item: image))
+        handle(.consumed(image: image))
     }
 
     private func makeAttempt(_ id: ConnectionID) -> ConnectionAttempt {
@@ -158,7 +158,7 @@ actor CoordinatorEngine {
         case .decode(let stored): stages.decode(stored)
         case .report(let event):
             logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
-            if case .failed(let item, let reasons) = event { failures?[item] = reasons }
+            if case .failed(let image, let reasons) = event { failures?[image] = reasons }
             stages.store.submit(event)
         case .end: stages.end()
         }

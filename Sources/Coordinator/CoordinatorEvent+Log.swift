@@ -55,22 +55,22 @@ extension CoordinatorEvent {
         case .workerQuarantined(let worker, let reason, let seconds):
             ["worker.id": "\(worker)", "reason": "\(reason)", "seconds": "\(seconds)"]
         case .workerReturned(let worker): ["worker.id": "\(worker)"]
-        case .assigned(let item, let worker, let attempt):
-            ["image": "\(item)", "worker.id": "\(worker)", "attempt": "\(attempt)"]
-        case .progress(let item, let worker, let step, let stepCount, _, let seconds):
+        case .assigned(let image, let worker, let attempt):
+            ["image": "\(image)", "worker.id": "\(worker)", "attempt": "\(attempt)"]
+        case .progress(let image, let worker, let step, let stepCount, _, let seconds):
             [
-                "image": "\(item)", "worker.id": "\(worker)", "step": "\(step)",
+                "image": "\(image)", "worker.id": "\(worker)", "step": "\(step)",
                 "steps": "\(stepCount)", "seconds": "\(seconds)",
             ]
-        case .resumed(let item, let worker, let step):
-            ["image": "\(item)", "worker.id": "\(worker)", "step": "\(step)"]
-        case .imageOverdue(let item, let worker, let seconds):
-            ["image": "\(item)", "worker.id": "\(worker)", "seconds": "\(seconds)"]
-        case .notUnderstood(let item, let worker, let reason):
-            ["image": "\(item)", "worker.id": "\(worker)", "reason": "\(reason)"]
-        case .retried(let item, let failure):
+        case .resumed(let image, let worker, let step):
+            ["image": "\(image)", "worker.id": "\(worker)", "step": "\(step)"]
+        case .imageOverdue(let image, let worker, let seconds):
+            ["image": "\(image)", "worker.id": "\(worker)", "seconds": "\(seconds)"]
+        case .notUnderstood(let image, let worker, let reason):
+            ["image": "\(image)", "worker.id": "\(worker)", "reason": "\(reason)"]
+        case .retried(let image, let failure):
             [
-                "image": "\(item)", "worker.id": "\(failure.worker)",
+                "image": "\(image)", "worker.id": "\(failure.worker)",
                 "attempt": "\(failure.attempt)", "reason": "\(failure.reason)",
             ]
         case .completed(let result):
@@ -80,14 +80,14 @@ extension CoordinatorEvent {
                 "seconds": "\(result.facts.timings.samplingSeconds)",
                 "sha256": "\(Hexadecimal.text(result.facts.sha256))",
             ]
-        case .failed(let item, let failures):
+        case .failed(let image, let failures):
             [
-                "image": "\(item)",
+                "image": "\(image)",
                 "reason": "\(failures.map(\.description).joined(separator: "; "))",
             ]
-        case .cancelled(let item): ["image": "\(item)"]
-        case .resultsDiffer(let item, let worker, let firstWorker):
-            ["image": "\(item)", "worker.id": "\(worker)", "first.worker.id": "\(firstWorker)"]
+        case .cancelled(let image): ["image": "\(image)"]
+        case .resultsDiffer(let image, let worker, let firstWorker):
+            ["image": "\(image)", "worker.id": "\(worker)", "first.worker.id": "\(firstWorker)"]
         }
     }
 }

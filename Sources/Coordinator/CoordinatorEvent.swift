@@ -4,7 +4,7 @@ package import GenerationTypes
 
 /// What a coordinator reports while it runs, in the order it happens.
 ///
-/// `item` is the number of an image; `worker` is the address as the user wrote it.
+/// `worker` is the address as the user wrote it.
 package enum CoordinatorEvent: Sendable, Equatable {
     /// A worker connected and takes images.
     case workerJoined(worker: String, WorkerDescription)
@@ -19,29 +19,30 @@ package enum CoordinatorEvent: Sendable, Equatable {
     /// A quarantined worker passed its probe.
     case workerReturned(worker: String)
     /// An image was leased to a worker; towards the end of a batch two may generate the same one.
-    case assigned(item: Int, worker: String, attempt: Int)
+    case assigned(image: ImageNumber, worker: String, attempt: Int)
     /// A worker began an image (step 0) or finished `newSteps` steps that took `seconds` each.
     case progress(
-        item: Int, worker: String, step: Int, stepCount: Int, newSteps: Int, seconds: Double)
+        image: ImageNumber, worker: String, step: Int, stepCount: Int, newSteps: Int,
+        seconds: Double)
     /// A worker resumes an image from its checkpoint.
-    case resumed(item: Int, worker: String, step: Int)
+    case resumed(image: ImageNumber, worker: String, step: Int)
     /// A worker took an image and neither begins it nor gives it back: another one generates it too.
-    case imageOverdue(item: Int, worker: String, seconds: Double)
+    case imageOverdue(image: ImageNumber, worker: String, seconds: Double)
     /// A worker does not know a part of an image's request, and the image waits for another one.
     /// Reported once for each reason, however many images have it.
-    case notUnderstood(item: Int, worker: String, reason: String)
+    case notUnderstood(image: ImageNumber, worker: String, reason: String)
     /// An attempt failed, and the image waits for another.
-    case retried(item: Int, failure: FailedAttempt)
+    case retried(image: ImageNumber, failure: FailedAttempt)
     /// The latents of an image are stored; decoding comes next.
     case completed(ImageResult)
     /// An image has no result, for these reasons.
-    case failed(item: Int, failures: [FailedAttempt])
+    case failed(image: ImageNumber, failures: [FailedAttempt])
     /// An image's batch was cancelled or came too late, or all were cancelled: it will have no
     /// result.
-    case cancelled(item: Int)
+    case cancelled(image: ImageNumber)
     /// Two workers of one kernel class returned different latents for one request: one of them is
     /// broken. The first result stays.
-    case resultsDiffer(item: Int, worker: String, firstWorker: String)
+    case resultsDiffer(image: ImageNumber, worker: String, firstWorker: String)
 }
 
 /// A worker as it describes itself.

@@ -22,7 +22,7 @@ extension CoordinatorStateMachine {
         }
         images[image].checkpoint = KeptCheckpoint(
             checkpoint: checkpoint, makers: held.makers.union([worker]))
-        actions.append(.keep(item: held.image, checkpoint))
+        actions.append(.keep(image: held.image, checkpoint))
     }
 
     /// How a worker is to generate an image.
@@ -66,7 +66,7 @@ extension CoordinatorStateMachine {
             actions.append(
                 .report(
                     .resumed(
-                        item: held.image.rawValue, worker: workers[worker].name,
+                        image: held.image, worker: workers[worker].name,
                         step: held.offeredStep)))
         }
     }

@@ -26,7 +26,7 @@ extension CoordinatorStateMachine {
     mutating func cancel(_ batch: ImageBatch.ID) {
         for (image, liveCount) in images.cancel(batch) {
             if liveCount > 0, !has(.workOnCancelled) { voidLeases(of: image) }
-            actions.append(.report(.cancelled(item: image.rawValue)))
+            actions.append(.report(.cancelled(image: image)))
         }
     }
 
@@ -57,7 +57,7 @@ extension CoordinatorStateMachine {
         }
         images[image].notBefore = retryTime(of: image, now: now)
         images.requeue(image)
-        actions.append(.report(.retried(item: image.rawValue, failure: failure)))
+        actions.append(.report(.retried(image: image, failure: failure)))
         failIfPoisonous(image)
     }
 
@@ -91,13 +91,13 @@ extension CoordinatorStateMachine {
         let liveCount = images.fail(image, failure)
         if liveCount > 0 { voidLeases(of: image) }
         actions.append(
-            .report(.failed(item: image.rawValue, failures: images[image].failures)))
+            .report(.failed(image: image, failures: images[image].failures)))
     }
 }
 
 extension ImageBatch {
     /// The answer to a batch that came too late.
     var refusals: [CoordinatorStateMachine.Action] {
-        images.map { .report(.cancelled(item: $0.number.rawValue)) }
+        images.map { .report(.cancelled(image: $0.number)) }
     }
 }

@@ -43,7 +43,7 @@ extension CoordinatorStateMachine {
         guard !isCheck else { return }
         actions.append(
             .report(
-                .assigned(item: image.rawValue, worker: workers[worker].name, attempt: attempt)))
+                .assigned(image: image, worker: workers[worker].name, attempt: attempt)))
     }
 
     mutating func progressed(
@@ -72,7 +72,7 @@ extension CoordinatorStateMachine {
         actions.append(
             .report(
                 .progress(
-                    item: held.image.rawValue, worker: workers[worker].name, step: report.step,
+                    image: held.image, worker: workers[worker].name, step: report.step,
                     stepCount: report.stepCount, newSteps: max(0, report.step - held.step),
                     seconds: report.seconds)))
     }
@@ -159,7 +159,7 @@ extension CoordinatorStateMachine {
         actions.append(
             .report(
                 .imageOverdue(
-                    item: held.image.rawValue, worker: workers[worker].name,
+                    image: held.image, worker: workers[worker].name,
                     seconds: (now - since).seconds)))
     }
 

@@ -19,7 +19,7 @@ extension CoordinatorStateMachine {
         guard workers[worker].lastNotUnderstood != reason else { return }
         workers[worker].lastNotUnderstood = reason
         actions.append(
-            .report(.notUnderstood(item: image.rawValue, worker: name, reason: reason)))
+            .report(.notUnderstood(image: image, worker: name, reason: reason)))
     }
 
     /// Another process took a worker's place: it may be a newer one.

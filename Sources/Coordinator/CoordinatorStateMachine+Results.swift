@@ -140,7 +140,7 @@ extension CoordinatorStateMachine {
         else { return true }
         let (name, firstName) = (workers[worker].name, workers[first.maker].name)
         actions.append(
-            .report(.resultsDiffer(item: image.rawValue, worker: name, firstWorker: firstName)))
+            .report(.resultsDiffer(image: image, worker: name, firstWorker: firstName)))
         if images.contains(image) { workers[worker].disputedImage = image }
         // Either may be the faulty one.
         for suspect in [first.maker, worker] { dropCheckpoints(madeBy: suspect) }
@@ -179,12 +179,12 @@ extension CoordinatorStateMachine {
         reopen(image)
         if images[image].isUnwanted {
             images.cancel(image)
-            actions.append(.report(.cancelled(item: image.rawValue)))
+            actions.append(.report(.cancelled(image: image)))
         } else if isAgreed || isExhausted(image) {
             fail(image, images[image].failures.removeLast())
         } else {
             images[image].notBefore = retryTime(of: image, now: now)
-            actions.append(.report(.retried(item: image.rawValue, failure: failure)))
+            actions.append(.report(.retried(image: image, failure: failure)))
             callBack(now: now)
         }
         guard !isAgreed else { return }
@@ -194,7 +194,7 @@ extension CoordinatorStateMachine {
 
     /// Takes back the result of an image.
     private mutating func reopen(_ image: ImageNumber) {
-        actions.append(.forget(item: image))
+        actions.append(.forget(image: image))
         for worker in workers.numbers where workers[worker].disputedImage == image {
             vindicate(worker)
         }

@@ -35,14 +35,14 @@ package struct CoordinatorStateMachine {
         case malformed(ConnectionID, WireError)
         case disconnected(ConnectionID, reason: String)
         /// A result is where no crash can take it away.
-        case stored(item: ImageNumber)
+        case stored(image: ImageNumber)
         /// A result can't be kept; the end comes at once, and what was stored before stays.
-        case storeFailed(item: ImageNumber, reason: String)
+        case storeFailed(image: ImageNumber, reason: String)
         /// An image was decoded and its consumer is done with it.
-        case consumed(item: ImageNumber)
+        case consumed(image: ImageNumber)
         /// - Parameter isDecoderSound: whether the decoder makes a picture of other latents of that
         ///   size, so that these are to blame.
-        case decodeFailed(item: ImageNumber, reason: String, isDecoderSound: Bool)
+        case decodeFailed(image: ImageNumber, reason: String, isDecoderSound: Bool)
         /// The user cancelled: the coordinator ends at once.
         case cancel
         case tick
@@ -59,10 +59,10 @@ package struct CoordinatorStateMachine {
         /// Put a result where no crash can take it away; `stored` or `storeFailed` follows.
         case store(ImageNumber, LatentResult, worker: String, kernelClass: String)
         /// Take back what was stored of an image: no picture can be made of it.
-        case forget(item: ImageNumber)
+        case forget(image: ImageNumber)
         /// Keep a checkpoint beside it, for a later session; it replaces the image's last one and
         /// may be dropped with its outcome.
-        case keep(item: ImageNumber, SamplingCheckpoint)
+        case keep(image: ImageNumber, SamplingCheckpoint)
         /// Decode a result that is stored; `consumed` or `decodeFailed` follows.
         case decode(StoredLatents)
         case report(CoordinatorEvent)
@@ -195,7 +195,7 @@ package struct CoordinatorStateMachine {
         if has(.grantAfterCancel) { return }
         let cancelled = images.cancelAll()
         guard isKept, !has(.cancelInSilence) else { return }
-        for image in cancelled { actions.append(.report(.cancelled(item: image.rawValue))) }
+        for image in cancelled { actions.append(.report(.cancelled(image: image))) }
     }
 
     private mutating func settle(now: Duration) {

@@ -7,7 +7,7 @@ package struct CoordinatorSummary: Sendable {
     /// Images completed and consumed.
     package var completedCount = 0
     /// Failed images, each with its failed attempts.
-    package var failures: [Int: [FailedAttempt]] = [:]
+    package var failures: [ImageNumber: [FailedAttempt]] = [:]
     /// Bytes on all connections.
     package var traffic = ByteCounts()
     /// Wall-clock seconds of the run.

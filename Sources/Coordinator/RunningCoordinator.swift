@@ -89,7 +89,7 @@ package struct RunningCoordinator: Sendable {
             switch picture {
             case .failure(let image, let reason, let isDecoderSound):
                 await engine.handle(
-                    .decodeFailed(item: image, reason: reason, isDecoderSound: isDecoderSound))
+                    .decodeFailed(image: image, reason: reason, isDecoderSound: isDecoderSound))
             case .undecoded(let image): await engine.consumed(image)
             case .image(let image):
                 if image.workerDecodeClass == nil { decodeSeconds += image.decodeSeconds }

@@ -64,7 +64,7 @@ struct StoreStage: Sendable {
     func submit(
         _ image: ImageNumber, _ result: LatentResult, worker: String, kernelClass: String
     ) {
-        guard let store else { return outputs.emit(.stored(item: image)) }
+        guard let store else { return outputs.emit(.stored(image: image)) }
         writers.submit { [self] state in
             guard state == .active else { return }
             do {
@@ -138,7 +138,7 @@ struct StoreStage: Sendable {
         if let problem = problem ?? commit(entries) {
             queue.value.withLock { $0.commitProblem = problem }
             for image in Set(entries.map(\.image)).sorted() {
-                outputs.emit(.storeFailed(item: image, reason: "\(problem)"))
+                outputs.emit(.storeFailed(image: image, reason: "\(problem)"))
             }
             // What does not depend on the disk is true nevertheless.
             for case .event(let event) in inputs where event.entries.isEmpty {
@@ -148,9 +148,9 @@ struct StoreStage: Sendable {
         }
         for input in inputs {
             switch input {
-            case .result(let result): outputs.emit(.stored(item: result.image))
+            case .result(let result): outputs.emit(.stored(image: result.image))
             case .unwritten(let image, let reason):
-                outputs.emit(.storeFailed(item: image, reason: reason))
+                outputs.emit(.storeFailed(image: image, reason: reason))
             case .event(let event): outputs.report(event)
             case .forgotten: break
             }
@@ -187,13 +187,13 @@ extension CoordinatorEvent {
     /// What has to be on the disk before this is reported.
     fileprivate var entries: [RunEntry] {
         switch self {
-        case .retried(let item, let failure):
-            [.failure(ImageNumber(item), failure, isFinal: false)]
+        case .retried(let image, let failure):
+            [.failure(image, failure, isFinal: false)]
         // Earlier failures of the image were stored when they happened.
-        case .failed(let item, let failures):
+        case .failed(let image, let failures):
             failures.last.map { failure in
                 failure == .noWorkerLeft
-                    ? [] : [.failure(ImageNumber(item), failure, isFinal: true)]
+                    ? [] : [.failure(image, failure, isFinal: true)]
             } ?? []
         default: []
         }

@@ -74,15 +74,15 @@ package enum RunMessage {
         case .runStarted(let stepCounts, let baseSeed):
             "\(images(stepCounts.count)), seed \(baseSeed)"
         case .workerLost(let worker, let reason): "worker \(worker) is lost: \(reason)"
-        case .imageRetried(let index, let worker, let reason):
-            "image \(index) goes to another worker: \(worker): \(reason)"
-        case .imageFailed(let index, let reason): "image \(index) failed: \(reason)"
+        case .imageRetried(let image, let worker, let reason):
+            "image \(image) goes to another worker: \(worker): \(reason)"
+        case .imageFailed(let image, let reason): "image \(image) failed: \(reason)"
         case .notice(let message): message
         case .warning(let message): "warning: \(message)"
         case .runFinished(let written, let failed, let kept, let seconds):
             finished(written: written, failed: failed, kept: kept, seconds: seconds)
-        case .imageResumed(let index, let worker, let step):
-            "image \(index) resumes at \(worker) from step \(step)"
+        case .imageResumed(let image, let worker, let step):
+            "image \(image) resumes at \(worker) from step \(step)"
         case .runAccepted(_, openCount: 0): "nothing is left to sample"
         case .runAccepted(let imageCount, let openCount) where openCount < imageCount:
             "resuming \(images(openCount)) of \(imageCount)"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import GenerationTypes
 internal import Requests
 package import Runs
 
@@ -86,7 +87,7 @@ package enum ProgressFrame {
         var line = StyledLine()
         let name = TerminalText.truncated(TerminalText.sanitized(worker.name), width: nameWidth)
         line.add("  " + TerminalText.padded(name, width: nameWidth) + "  ")
-        guard let index = worker.imageIndex else {
+        guard let index = worker.image?.rawValue else {
             line.add(worker.imageCount == 0 ? "ready" : "waiting", .dim)
             return line
         }

@@ -200,8 +200,8 @@ extension CoordinatorSummary {
     /// The outcome of a session that finds nothing to sample.
     fileprivate init(of history: StoredHistory) {
         self.init()
-        for item in history.requests.indices where history.hasFailed(item) {
-            failures[item] = history.failures[item] ?? []
+        for image in history.images where history.hasFailed(image) {
+            failures[image] = history.failures[image] ?? []
         }
     }
 }

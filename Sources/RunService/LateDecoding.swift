@@ -36,9 +36,9 @@ package struct LateDecoding: Sendable {
         stop.onRequest {}
         let history = try session.store.history()
         var hasFailed = false
-        for item in all ? history.results.keys.sorted() : history.undecodedItems {
+        for image in all ? history.results.keys.sorted() : history.undecodedImages {
             guard !stop.isStopRequested else { return .interrupted }
-            guard let result = history.results[item] else { continue }
+            guard let result = history.results[image] else { continue }
             let isWritten = try await DedicatedThread.run(named: "decode") {
                 try decode(result, of: history, replacing: all)
             }
@@ -51,46 +51,46 @@ package struct LateDecoding: Sendable {
     private func decode(
         _ result: ImageResult, of history: StoredHistory, replacing: Bool
     ) throws -> Bool {
-        let item = result.image.rawValue
-        let request = history.requests[item]
+        let image = result.image
+        let request = history.request(of: image)
         guard let latents = session.store.archive.read(result.facts, digest: \.sha256) else {
             let remedy =
-                history.pictures[item] != nil
+                history.pictures[image] != nil
                 ? "its picture stays as it is" : "--resume samples it again"
-            report(.warning("the latents of image \(item) are gone or damaged; \(remedy)"))
+            report(.warning("the latents of image \(image) are gone or damaged; \(remedy)"))
             return false
         }
         let clock = ContinuousClock()
         let begin = clock.now
-        let image: RGBImage
+        let picture: RGBImage
         do {
-            image = try decoder.decode(latents)
-            guard image.width == request.width, image.height == request.height else {
-                throw OtherSizeError(image: image, request: request)
+            picture = try decoder.decode(latents)
+            guard picture.width == request.width, picture.height == request.height else {
+                throw OtherSizeError(image: picture, request: request)
             }
         } catch {
-            try reportUndecodable(item, of: history, error)
+            try reportUndecodable(image, of: history, error)
             return false
         }
         try session.write(
             FinishedImage(
-                result: result, request: request, latents: latents, image: image,
+                result: result, request: request, latents: latents, image: picture,
                 decodeSeconds: (clock.now - begin).seconds),
             replacing: replacing)
         return true
     }
 
     private func reportUndecodable(
-        _ item: Int, of history: StoredHistory, _ error: any Error
+        _ image: ImageNumber, of history: StoredHistory, _ error: any Error
     ) throws {
-        let hasPicture = history.pictures[item] != nil
-        if !hasPicture, !history.hasFailedToDecode(item) {
-            try session.markUndecodable(item, reason: "\(error)")
+        let hasPicture = history.pictures[image] != nil
+        if !hasPicture, !history.hasFailedToDecode(image) {
+            try session.markUndecodable(image, reason: "\(error)")
         }
         let remedy =
             hasPicture
             ? "its picture stays as it is" : "--resume --retry-failed samples it again"
-        report(.warning("image \(item) can't be decoded: \(error); \(remedy)"))
+        report(.warning("image \(image) can't be decoded: \(error); \(remedy)"))
     }
 }
 

@@ -24,39 +24,39 @@ extension RunEvent {
                     """)
             ]
         case .workerReturned(let worker): [.warning("\(worker) works again")]
-        case .assigned(let item, let worker, let attempt):
-            [.imageStarted(index: item, worker: worker, attempt: attempt)]
-        case .progress(let item, let worker, let step, let stepCount, _, _):
+        case .assigned(let image, let worker, let attempt):
+            [.imageStarted(image: image, worker: worker, attempt: attempt)]
+        case .progress(let image, let worker, let step, let stepCount, _, _):
             step == 0
                 ? []
-                : [.imageProgress(index: item, worker: worker, step: step, stepCount: stepCount)]
-        case .resumed(let item, let worker, let step):
-            [.imageResumed(index: item, worker: worker, step: step)]
-        case .imageOverdue(let item, let worker, let seconds):
+                : [.imageProgress(image: image, worker: worker, step: step, stepCount: stepCount)]
+        case .resumed(let image, let worker, let step):
+            [.imageResumed(image: image, worker: worker, step: step)]
+        case .imageOverdue(let image, let worker, let seconds):
             [
                 .warning(
                     """
-                    \(worker) took image \(item) but did not start it within \
+                    \(worker) took image \(image) but did not start it within \
                     \(Int(seconds)) s; it is also sampled elsewhere
                     """)
             ]
-        case .notUnderstood(let item, let worker, let reason):
-            [.warning("\(worker) cannot generate image \(item); others may: \(reason)")]
-        case .retried(let item, let failure):
-            [.imageRetried(index: item, worker: failure.worker, reason: failure.reason)]
+        case .notUnderstood(let image, let worker, let reason):
+            [.warning("\(worker) cannot generate image \(image); others may: \(reason)")]
+        case .retried(let image, let failure):
+            [.imageRetried(image: image, worker: failure.worker, reason: failure.reason)]
         case .completed(let result):
-            [.imageSampled(index: result.image.rawValue, worker: result.worker)]
-        case .failed(let item, let failures):
+            [.imageSampled(image: result.image, worker: result.worker)]
+        case .failed(let image, let failures):
             [
                 .imageFailed(
-                    index: item, reason: failures.map(\.sentence).joined(separator: "; "))
+                    image: image, reason: failures.map(\.sentence).joined(separator: "; "))
             ]
-        case .cancelled(let item): [.imageFailed(index: item, reason: "it was cancelled")]
-        case .resultsDiffer(let item, let worker, let firstWorker):
+        case .cancelled(let image): [.imageFailed(image: image, reason: "it was cancelled")]
+        case .resultsDiffer(let image, let worker, let firstWorker):
             [
                 .warning(
                     """
-                    image \(item): \(worker) and \(firstWorker) computed different latents; the \
+                    image \(image): \(worker) and \(firstWorker) computed different latents; the \
                     first result was kept, and one of the two machines is faulty
                     """)
             ]

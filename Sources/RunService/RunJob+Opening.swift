@@ -99,15 +99,15 @@ extension RunRepairs {
     fileprivate mutating func forgetPictures(
         of history: inout StoredHistory, in directory: RunDirectory, warn: (String) -> Void
     ) {
-        for item in history.pictures.keys.sorted() {
-            let condition = history.condition(ofPicture: item, in: directory)
+        for image in history.pictures.keys.sorted() {
+            let condition = history.condition(ofPicture: image, in: directory)
             guard condition != .whole else { continue }
             if condition == .damaged {
-                damagedItems.insert(item)
-                warn("the picture of image \(item), or what is beside it, is damaged")
+                damagedImages.insert(image)
+                warn("the picture of image \(image), or what is beside it, is damaged")
             }
-            history.pictures[item] = nil
-            lostPictures.append(item)
+            history.pictures[image] = nil
+            lostPictures.append(image)
         }
     }
 
@@ -116,13 +116,13 @@ extension RunRepairs {
         of history: inout StoredHistory, in directory: RunDirectory, warn: (String) -> Void
     ) {
         let archive = LatentArchive(directory: directory.path)
-        for item in history.undecodedItems {
-            guard let result = history.results[item],
+        for image in history.undecodedImages {
+            guard let result = history.results[image],
                 archive.read(result.facts, digest: \.sha256) == nil
             else { continue }
-            warn("the latents of image \(item) are gone or damaged: it is sampled again")
-            history.results[item] = nil
-            lostResults.append(item)
+            warn("the latents of image \(image) are gone or damaged: it is sampled again")
+            history.results[image] = nil
+            lostResults.append(image)
         }
     }
 }
@@ -130,9 +130,9 @@ extension RunRepairs {
 extension StoredHistory {
     /// The condition of a picture's files: the worst of them counts.
     fileprivate func condition(
-        ofPicture item: Int, in directory: RunDirectory
+        ofPicture image: ImageNumber, in directory: RunDirectory
     ) -> RunDirectory.Condition {
-        guard let picture = pictures[item], let result = results[item] else { return .gone }
+        guard let picture = pictures[image], let result = results[image] else { return .gone }
         let condition = directory.condition(ofPicture: picture.file)
         guard condition == .whole, let latentsFile = picture.latentsFile else { return condition }
         return directory.condition(

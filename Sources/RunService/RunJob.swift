@@ -50,7 +50,7 @@ package struct RunJob: Sendable {
     package var settings: [String: String]? { history?.run.settings }
 
     /// Whether anything is left to be sampled.
-    package var hasOpenImages: Bool { history?.openItems.isEmpty != true }
+    package var hasOpenImages: Bool { history?.openImages.isEmpty != true }
 
     /// Reports that work begins, and the outcomes of earlier sessions.
     package func announce(to report: (RunEvent) -> Void) {
@@ -58,9 +58,9 @@ package struct RunJob: Sendable {
             .runStarted(
                 stepCounts: plan.requests.map(\.modelCallCount), baseSeed: plan.baseSeed))
         guard let history else { return }
-        for item in history.requests.indices {
-            if let outcome = history.outcome(of: item) {
-                report(.imageKept(index: item, outcome))
+        for image in history.images {
+            if let outcome = history.outcome(of: image) {
+                report(.imageKept(image: image, outcome))
             }
         }
     }
@@ -81,7 +81,7 @@ package struct RunJob: Sendable {
         var place = RunSession.Place(directory: directory, earlier: earlier, decodes: decodes)
         if case .stored(_, let repairs) = record {
             place.earlier = Self.earlierFiles(of: store, warn: warn)
-            place.damagedItems = repairs.damagedItems
+            place.damagedImages = repairs.damagedImages
         }
         let session = try RunSession(
             store, place: place,
@@ -92,7 +92,7 @@ package struct RunJob: Sendable {
         if samples {
             report(
                 .runAccepted(
-                    imageCount: plan.requests.count, openCount: session.history.openItems.count))
+                    imageCount: plan.requests.count, openCount: session.history.openImages.count))
         }
         return session
     }
@@ -129,10 +129,10 @@ package struct RunJob: Sendable {
 
 extension StoredHistory {
     /// The image's outcome; `nil` while pending.
-    fileprivate func outcome(of item: Int) -> KeptOutcome? {
-        if pictures[item] != nil { return .written }
-        if results[item] != nil { return .sampled }
-        return hasFailed(item) ? .failed : nil
+    fileprivate func outcome(of image: ImageNumber) -> KeptOutcome? {
+        if pictures[image] != nil { return .written }
+        if results[image] != nil { return .sampled }
+        return hasFailed(image) ? .failed : nil
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import Runs
 
 /// What has to be put right of a run that is resumed, once it is certain that it is.
@@ -9,11 +10,11 @@ package struct RunRepairs: Sendable {
     /// Then a run that was to replace the one in the directory is resumed rather than that one.
     var isForSampling = false
     /// Images whose pictures are gone or damaged.
-    var lostPictures: [Int] = []
+    var lostPictures: [ImageNumber] = []
     /// Images that have a damaged file.
-    var damagedItems: Set<Int> = []
+    var damagedImages: Set<ImageNumber> = []
     /// Images whose latents are gone or damaged.
-    var lostResults: [Int] = []
+    var lostResults: [ImageNumber] = []
     /// Whether images that an earlier session failed are tried again.
     var reopensFailures = false
 
@@ -21,8 +22,8 @@ package struct RunRepairs: Sendable {
     ///
     /// - Throws: `RunError`.
     func apply(to store: RunStore) throws {
-        for item in lostPictures { try store.forgetPicture(of: item) }
-        for item in lostResults { try store.forgetResult(of: item) }
+        for image in lostPictures { try store.forgetPicture(of: image) }
+        for image in lostResults { try store.forgetResult(of: image) }
         if reopensFailures { try store.reopenFailures() }
         // A process that was killed may have left some that are unreferenced.
         if isForSampling { try? store.removeUnnamedLatents() }

@@ -11,7 +11,7 @@ extension RunSession {
     /// - Throws: `RunError`.
     package var resumed: ResumedRun {
         get throws {
-            let failed = history.requests.indices.filter(history.hasFailed)
+            let failed = history.images.filter(history.hasFailed)
             return ResumedRun(
                 completed: history.results.mapValues(\.facts.sha256),
                 failed: Dictionary(

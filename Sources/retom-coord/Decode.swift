@@ -74,7 +74,7 @@ struct Decode: AsyncParsableCommand {
             session: session, decoder: prepared.decoder, stop: stop,
             report: { progress.report($0) }
         ).run(all: all)
-        let openCount = session.history.openItems.count
+        let openCount = session.history.openImages.count
         if openCount > 0 {
             progress.report(
                 .warning("\(openCount) images have no latents yet; --resume samples them"))

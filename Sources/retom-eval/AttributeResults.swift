@@ -83,7 +83,7 @@ struct AttributeResults {
 
     private func fileName(_ prompt: AttributePrompt, seed: UInt64?) -> String {
         switch place {
-        case .run: RunFileName.picture(index: prompt.index, seed: seed ?? 0)
+        case .run: RunFileName.picture(ImageNumber(prompt.index), seed: seed ?? 0)
         case .folder(let folder): folder.name(prompt.index) ?? ""
         }
     }

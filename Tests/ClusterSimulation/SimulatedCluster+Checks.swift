@@ -59,42 +59,44 @@ extension SimulatedCluster {
             mix(5, UInt64(item), UInt64(result.attempt))
             if !disk.contains(item) { note("image \(item) was announced before it was stored") }
             settle(item, .completed)
-        case .failed(let item, let failures):
+        case .failed(let image, let failures):
+            let item = image.rawValue
             mix(6, UInt64(item), UInt64(failures.count))
             settle(item, .failed)
             checkFailure(item, failures)
-        case .cancelled(let item):
-            mix(10, UInt64(item))
-            settle(item, .cancelled)
-        case .notUnderstood(let item, let worker, _):
+        case .cancelled(let image):
+            mix(10, UInt64(image.rawValue))
+            settle(image.rawValue, .cancelled)
+        case .notUnderstood(let image, let worker, _):
             observed.notUnderstoodCount += 1
-            if !scenario.novel.contains(item) || !scenario.outdated.contains(machine(named: worker))
+            if !scenario.novel.contains(image.rawValue)
+                || !scenario.outdated.contains(machine(named: worker))
             {
-                note("\(worker) does not understand image \(item)")
+                note("\(worker) does not understand image \(image)")
             }
-        case .retried(let item, let failure):
-            mix(7, UInt64(item), UInt64(failure.attempt))
+        case .retried(let image, let failure):
+            mix(7, UInt64(image.rawValue), UInt64(failure.attempt))
             observed.retryCount += 1
-            checkRetry(item, failure)
-        case .resultsDiffer(let item, let worker, let first):
+            checkRetry(image.rawValue, failure)
+        case .resultsDiffer(let image, let worker, let first):
             observed.alarmCount += 1
             if scenario.faults.bitFlip == 0, !scenario.hasLiar(.undecodable) {
-                note("image \(item) differs between \(worker) and \(first)")
+                note("image \(image) differs between \(worker) and \(first)")
             }
-        case .resumed(let item, _, let step):
-            mix(8, UInt64(item), UInt64(step))
+        case .resumed(let image, _, let step):
+            mix(8, UInt64(image.rawValue), UInt64(step))
             observed.resumedCount += 1
             observed.savedStepCount += step
         case .workerQuarantined(let worker, let reason, _):
             observed.quarantineCount += 1
             if !scenario.hasLiar(.undecodable) { checkHonest(worker, "rests: \(reason)") }
         case .workerRefused(let worker, let reason): checkHonest(worker, "is refused: \(reason)")
-        case .imageOverdue(let item, let worker, _):
-            checkHonest(worker, "does nothing about image \(item)")
-            if scenario.weather == .calm { note("image \(item) is overdue in calm weather") }
-        case .assigned(let item, _, let attempt):
+        case .imageOverdue(let image, let worker, _):
+            checkHonest(worker, "does nothing about image \(image)")
+            if scenario.weather == .calm { note("image \(image) is overdue in calm weather") }
+        case .assigned(let image, _, let attempt):
             if scenario.weather == .lies, attempt > 60 {
-                note("image \(item) is given out \(attempt) times")
+                note("image \(image) is given out \(attempt) times")
             }
         case .workerLost(let worker, let reason, _):
             if scenario.weather == .calm { note("\(worker) is lost in calm weather: \(reason)") }

@@ -90,11 +90,11 @@ extension SimulatedCluster {
         guard inFlight.remove(item) != nil else { return }
         if isDiskFull {
             feedCoordinator(
-                .storeFailed(item: ImageNumber(item), reason: "no space left on device"))
+                .storeFailed(image: ImageNumber(item), reason: "no space left on device"))
         } else {
             disk.insert(item)
             keptCheckpoints[item] = nil
-            feedCoordinator(.stored(item: ImageNumber(item)))
+            feedCoordinator(.stored(image: ImageNumber(item)))
         }
     }
 
@@ -187,16 +187,20 @@ extension SimulatedCluster {
         observed.granted = []
         observed.lastDials = [:]
         observed.forgetFailures()
-        var completed: [Int: [UInt8]] = [:]
+        var completed: [ImageNumber: [UInt8]] = [:]
         for item in disk {
-            completed[item] = observed.expected[item].sha256
+            completed[ImageNumber(item)] = observed.expected[item].sha256
             // What an earlier life stored without a word is announced by this one.
             observed.outcomes[item] = .completed
             observed.decoded.insert(item)
         }
         coordinator = Self.coordinator(
             of: scenario, addresses: otherAddresses(), session: life + 1)
-        beginSession(ResumedRun(completed: completed, checkpoints: keptCheckpoints))
+        let checkpoints = keptCheckpoints.map { (ImageNumber($0.key), $0.value) }
+        beginSession(
+            ResumedRun(
+                completed: completed,
+                checkpoints: Dictionary(uniqueKeysWithValues: checkpoints)))
     }
 
     /// The hosts file of a resumed run may have fewer lines, or those that were left out before.

@@ -131,11 +131,11 @@ package struct SimulatedCluster {
             if nodes[index].epoch == epoch { parrot(index, link, report) }
         case .stored(let item, let life): if life == self.life { stored(item) }
         case .decoded(let item, let life):
-            if life == self.life { feedCoordinator(.consumed(item: ImageNumber(item))) }
+            if life == self.life { feedCoordinator(.consumed(image: ImageNumber(item))) }
         case .notDecoded(let item, let life):
             guard life == self.life else { break }
             feedCoordinator(
-                .decodeFailed(item: ImageNumber(item), reason: "not finite", isDecoderSound: true))
+                .decodeFailed(image: ImageNumber(item), reason: "not finite", isDecoderSound: true))
         case .episode(let index): perform(scenario.episodes[index].episode)
         case .thaw(let index): thaw(index)
         case .unclog(let index, let toWorker): unclog(index, toWorker: toWorker)

@@ -4,6 +4,7 @@ import ClusterTransport
 import Coordinator
 import GenerationTypes
 import HashChain
+import TestSupport
 import Testing
 import WireProtocol
 
@@ -27,7 +28,7 @@ import WireProtocol
             let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
             #expect(lease.item == UInt32(image), "no number is used twice")
             #expect(Subject.types(try subject.result(1, lease)) == [.resultAck])
-            #expect(subject(.consumed(item: ImageNumber(image))).isEmpty)
+            #expect(subject(.consumed(image: ImageNumber(image))).isEmpty)
         }
         let actions = subject(.drain)
         #expect(Subject.types(actions) == [.goodbye] && actions.last == .end)
@@ -37,12 +38,12 @@ import WireProtocol
         var subject = Self.cluster(workers: 1)
         let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
         #expect(subject(.drain).isEmpty && !subject.machine.takesBatches)
-        let late = [CoordinatorEvent.cancelled(item: 1), .cancelled(item: 2)]
+        let late = [CoordinatorEvent.cancelled(image: 1), .cancelled(image: 2)]
         #expect(subject.submit(2).actions == late.map { .report($0) }, "an answer for each image")
         _ = try subject.result(1, lease)
-        #expect(subject(.consumed(item: 0)) == [.end])
+        #expect(subject(.consumed(image: 0)) == [.end])
         // The end and a batch may pass each other.
-        #expect(subject.submit(1).actions == [.report(.cancelled(item: 3))])
+        #expect(subject.submit(1).actions == [.report(.cancelled(image: 3))])
     }
 
     /// Whatever another coordinator does, its workers come back some day.
@@ -82,7 +83,7 @@ import WireProtocol
                 #expect(Subject.reports(subject.progress(1, lease, step)).count == 1)
             }
             #expect(Subject.types(try subject.result(1, lease)) == [.resultAck])
-            _ = subject(.consumed(item: ImageNumber(image)))
+            _ = subject(.consumed(image: ImageNumber(image)))
         }
         #expect(subject.now > ClusterTimeouts().busyMax * 10)
         #expect(subject.machine.lostWorkers.isEmpty)
@@ -123,7 +124,7 @@ import WireProtocol
         #expect(subject.submit(2).actions.isEmpty, "both workers are busy")
         let cancelled = subject(.cancelBatch(first))
         #expect(Subject.sent(cancelled) == leases.map { .cancel($0.lease) })
-        #expect(Subject.reports(cancelled) == (0..<3).map { .cancelled(item: $0) })
+        #expect(Subject.reports(cancelled) == (0..<3).map { .cancelled(image: ImageNumber($0)) })
         // One stops, the other one is done already.
         let stopped = subject.hear(1, .nak(leases[0].lease, WireReason(.cancelled, "cancelled")))
         #expect(Subject.leases(stopped).map(\.lease.item) == [3])
@@ -141,8 +142,8 @@ import WireProtocol
         let result = LatentResult(
             lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))
         _ = subject.machine.handle(.received(1, .result(result)), now: .zero)
-        #expect(subject(.cancelBatch(batch)) == [.report(.cancelled(item: 0))])
-        #expect(subject(.stored(item: 0)) == [.send(1, .resultAck(lease))])
+        #expect(subject(.cancelBatch(batch)) == [.report(.cancelled(image: 0))])
+        #expect(subject(.stored(image: 0)) == [.send(1, .resultAck(lease))])
         #expect(subject.machine.backlogCount == 0 && subject.machine.openImageCount == 0)
     }
 
@@ -154,10 +155,10 @@ import WireProtocol
         let second = try #require(Subject.leases(try subject.result(1, first)).first?.lease)
         _ = try subject.result(1, second)
         #expect(subject(.cancelBatch(batch)).isEmpty)
-        #expect(subject(.consumed(item: 0)).isEmpty)
+        #expect(subject(.consumed(image: 0)).isEmpty)
         let failed = subject(
-            .decodeFailed(item: 1, reason: "not finite", isDecoderSound: true))
-        #expect(failed == [.forget(item: 1), .report(.cancelled(item: 1))])
+            .decodeFailed(image: 1, reason: "not finite", isDecoderSound: true))
+        #expect(failed == [.forget(image: 1), .report(.cancelled(image: 1))])
     }
 
     @Test func cancellingEverythingReportsEachImage() throws {
@@ -165,14 +166,14 @@ import WireProtocol
         let lease = try #require(Subject.leases(subject.submit(3).actions).first?.lease)
         _ = try subject.result(1, lease)
         #expect(
-            Subject.reports(subject(.cancel)) == [.cancelled(item: 1), .cancelled(item: 2)],
+            Subject.reports(subject(.cancel)) == [.cancelled(image: 1), .cancelled(image: 2)],
             "the first is announced already")
         #expect(subject.machine.hasEnded)
         // A drained coordinator owes the same; a run leaves its images to a later session.
         var drained = Self.cluster(workers: 1)
         _ = drained.submit(1)
         _ = drained(.drain)
-        #expect(Subject.reports(drained(.cancel)) == [.cancelled(item: 0)])
+        #expect(Subject.reports(drained(.cancel)) == [.cancelled(image: 0)])
         var run = Subject(workers: 1, images: 2)
         _ = run(.start)
         #expect(Subject.reports(run(.cancel)).isEmpty)
@@ -185,8 +186,8 @@ import WireProtocol
         let result = LatentResult(
             lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))
         _ = subject.machine.handle(.received(1, .result(result)), now: .zero)
-        let failed = subject(.storeFailed(item: 0, reason: "no space left"))
-        #expect(Subject.reports(failed) == [.cancelled(item: 0), .cancelled(item: 1)])
+        let failed = subject(.storeFailed(image: 0, reason: "no space left"))
+        #expect(Subject.reports(failed) == [.cancelled(image: 0), .cancelled(image: 1)])
     }
 
     // MARK: Memory
@@ -213,10 +214,10 @@ import WireProtocol
                         sampled: SampledImage(latents: latents, sha256: latents.sha256))
                     queue += machine.handle(.received(id, .result(result)), now: .zero)
                 case .store(let image, _, _, _):
-                    queue += machine.handle(.stored(item: image), now: .zero)
+                    queue += machine.handle(.stored(image: image), now: .zero)
                 case .decode(let stored):
                     deliveredCount += 1
-                    queue += machine.handle(.consumed(item: stored.image), now: .zero)
+                    queue += machine.handle(.consumed(image: stored.image), now: .zero)
                 default: break
                 }
                 requestCountMax = max(requestCountMax, machine.keptCounts.requests)
@@ -235,7 +236,7 @@ import WireProtocol
         var subject = Self.cluster(workers: 1) { $0.rememberedImageCount = 0 }
         let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
         _ = try subject.result(1, lease)
-        _ = subject(.consumed(item: 0))
+        _ = subject(.consumed(image: 0))
         #expect(subject.machine.keptCounts == (requests: 0, results: 0))
         // Even if it differs: nothing is left to compare it with.
         #expect(try subject.result(1, lease, salt: 7) == [.send(1, .resultAck(lease))])
@@ -248,7 +249,7 @@ import WireProtocol
         var subject = Self.cluster(workers: 2)
         let lease = try #require(Subject.leases(subject.submit(1).actions).first?.lease)
         _ = try subject.result(1, lease)
-        _ = subject(.consumed(item: 0))
+        _ = subject(.consumed(image: 0))
         #expect(subject.machine.keptCounts == (requests: 0, results: 1))
         #expect(try subject.result(1, lease) == [.send(1, .resultAck(lease))])
         let differing = try subject.result(1, lease, salt: 7)
@@ -256,7 +257,7 @@ import WireProtocol
         let reports = Subject.reports(differing)
         #expect(
             reports.first
-                == .resultsDiffer(item: 0, worker: "w0:7400", firstWorker: "w0:7400"))
+                == .resultsDiffer(image: 0, worker: "w0:7400", firstWorker: "w0:7400"))
         guard case .workerQuarantined("w0:7400", _, _) = reports.last else {
             Issue.record("\(reports)")
             return
@@ -281,7 +282,7 @@ import WireProtocol
         let copy = try #require(Subject.leases(subject(.tick)).first)
         #expect(copy.id == 2)
         _ = try subject.result(1, lease)
-        _ = subject(.consumed(item: 0))
+        _ = subject(.consumed(image: 0))
         #expect(subject.machine.keptCounts == (requests: 1, results: 0))
         _ = subject.hear(2, .nak(copy.lease, WireReason(.cancelled, "cancelled")))
         #expect(subject.machine.keptCounts == (requests: 0, results: 1))

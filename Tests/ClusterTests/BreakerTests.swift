@@ -2,6 +2,7 @@
 
 import Coordinator
 import GenerationTypes
+import TestSupport
 import Testing
 import WireProtocol
 
@@ -215,7 +216,7 @@ import WireProtocol
         let late = try subject.result(3, first, salt: 1)
         #expect(
             Subject.reports(late).contains(
-                .resultsDiffer(item: 0, worker: "w0:7400", firstWorker: "w1:7400")))
+                .resultsDiffer(image: 0, worker: "w0:7400", firstWorker: "w1:7400")))
         #expect(!late.contains { if case .decode = $0 { true } else { false } })
         #expect(Subject.sent(late).contains(.cancel(own[0])))
         for lease in own {

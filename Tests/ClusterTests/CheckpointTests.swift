@@ -4,6 +4,7 @@ import Coordinator
 import GenerationTypes
 import HashChain
 import Synchronization
+import TestSupport
 import Testing
 import WireProtocol
 import Worker
@@ -40,7 +41,7 @@ import Worker
 
     @Test func theNextWorkerResumesFromTheCheckpoint() throws {
         var (subject, lease, kept) = try Self.begun()
-        #expect(kept == [.keep(item: 0, Self.checkpoint(2))])
+        #expect(kept == [.keep(image: 0, Self.checkpoint(2))])
         // An older one, one of no lease, and one of steps that were not done change nothing.
         #expect(subject.hear(1, .checkpoint(lease, Self.checkpoint(1))).isEmpty)
         #expect(subject.hear(1, .checkpoint(lease, Self.checkpoint(3))).isEmpty)
@@ -58,7 +59,7 @@ import Worker
         let second = try #require(Subject.leases(actions).first?.lease)
         _ = subject.progress(2, second, 0)
         let resumed = Subject.reports(subject.progress(2, second, 2))
-        #expect(resumed.first == .resumed(item: 0, worker: "w1:7400", step: 2))
+        #expect(resumed.first == .resumed(image: 0, worker: "w1:7400", step: 2))
         #expect(Subject.reports(subject.progress(2, second, 3)).count == 1)
     }
 

@@ -6,6 +6,7 @@ import GenerationTypes
 import Glibc
 import HashChain
 import Synchronization
+import TestSupport
 import Testing
 import WireProtocol
 import Worker

@@ -3,6 +3,7 @@
 import ClusterTransport
 import Coordinator
 import GenerationTypes
+import TestSupport
 import Testing
 import WireProtocol
 
@@ -32,8 +33,8 @@ import WireProtocol
         // The worker is free as soon as no image needs it, though pictures still wait.
         #expect(Subject.types(last) == [.resultAck, .goodbye])
         #expect(!last.contains(.end))
-        #expect(!subject(.consumed(item: 0)).contains(.end))
-        #expect(subject(.consumed(item: 1)) == [.end])
+        #expect(!subject(.consumed(image: 0)).contains(.end))
+        #expect(subject(.consumed(image: 1)) == [.end])
         #expect(subject(.tick).isEmpty)
     }
 
@@ -42,7 +43,7 @@ import WireProtocol
         _ = subject(.start)
         let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
         #expect(Subject.leases(try subject.result(1, lease)).isEmpty)
-        #expect(Subject.leases(subject(.consumed(item: 0))).map(\.lease.item) == [1])
+        #expect(Subject.leases(subject(.consumed(image: 0))).map(\.lease.item) == [1])
     }
 
     @Test func lostWorkersImagesGoToOthersWithNameAndReason() throws {
@@ -53,7 +54,7 @@ import WireProtocol
         let other = try #require(Subject.leases(subject.join(2)).first?.lease)
         let actions = subject(.disconnected(1, reason: "reset"))
         let failure = FailedAttempt(worker: "w0:7400", attempt: 1, reason: "reset")
-        #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
+        #expect(Subject.reports(actions).contains(.retried(image: 0, failure: failure)))
         #expect(
             Subject.reports(actions).contains(
                 .workerLost(worker: "w0:7400", reason: "reset", willRetry: true)))
@@ -70,8 +71,8 @@ import WireProtocol
         let leases = Subject.leases(subject.join(1, credits: 2)).map(\.lease)
         _ = subject.progress(1, leases[0])
         let actions = subject(.disconnected(1, reason: "reset"))
-        let retried = Subject.reports(actions).compactMap { event -> Int? in
-            if case .retried(let item, _) = event { item } else { nil }
+        let retried = Subject.reports(actions).compactMap { event -> ImageNumber? in
+            if case .retried(let image, _) = event { image } else { nil }
         }
         #expect(retried == [0])
     }
@@ -104,7 +105,7 @@ import WireProtocol
         let lease = try #require(Subject.leases(subject.join(1)).first?.lease)
         let actions = subject.hear(1, .term(lease, WireReason(.requestInvalid, "72 is odd")))
         let failure = FailedAttempt(worker: "w0:7400", attempt: 1, reason: "72 is odd")
-        #expect(Subject.reports(actions).contains(.failed(item: 0, failures: [failure])))
+        #expect(Subject.reports(actions).contains(.failed(image: 0, failures: [failure])))
         #expect(Subject.leases(actions).map(\.lease.item) == [1])
     }
 
@@ -134,7 +135,7 @@ import WireProtocol
         let different = try subject.result(2, new, salt: 1)
         #expect(
             Subject.reports(different).contains(
-                .resultsDiffer(item: 0, worker: "w1:7400", firstWorker: "w0:7400")))
+                .resultsDiffer(image: 0, worker: "w1:7400", firstWorker: "w0:7400")))
     }
 
     @Test func latentsOfAWrongSizeAreAFailedAttempt() throws {
@@ -171,7 +172,7 @@ import WireProtocol
             worker: "w0:7400", attempt: 1, reason: "no step progress for 60.0 s")
         let actions = subject(.tick)
         #expect(Subject.sent(actions) == [.cancel(lease)])
-        #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
+        #expect(Subject.reports(actions).contains(.retried(image: 0, failure: failure)))
         // Nothing more for a worker that does not say what became of it …
         subject.now = .seconds(110)
         _ = subject.hear(1, .pong(1))

@@ -46,10 +46,10 @@ struct CoordinatorSubject {
         }
         actions += machine.handle(event, now: now)
         for case .store(let image, _, _, _) in actions {
-            actions += machine.handle(.stored(item: image), now: now)
+            actions += machine.handle(.stored(image: image), now: now)
         }
-        for case .report(.failed(let item, let reasons)) in actions {
-            failures[ImageNumber(item)] = reasons
+        for case .report(.failed(let image, let reasons)) in actions {
+            failures[image] = reasons
         }
         return actions
     }

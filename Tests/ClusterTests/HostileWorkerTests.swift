@@ -4,6 +4,7 @@ import Coordinator
 import GenerationTypes
 import HashChain
 import LyingWorkers
+import TestSupport
 import Testing
 import WireProtocol
 
@@ -39,7 +40,7 @@ import WireProtocol
         #expect(!Self.isTaken(actions))
         #expect(Subject.types(actions) == [.goodbye])
         let failure = FailedAttempt(worker: "w0:7400", attempt: 1, reason: reason)
-        #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
+        #expect(Subject.reports(actions).contains(.retried(image: 0, failure: failure)))
         #expect(
             Subject.reports(actions).contains(
                 .workerLost(
@@ -209,7 +210,7 @@ import WireProtocol
         #expect(subject.now >= .seconds(5) && subject.now < .seconds(8))
         #expect(
             reports.contains {
-                if case .imageOverdue(Int(silent.item), "w0:7400", 5...8) = $0 {
+                if case .imageOverdue(ImageNumber(Int(silent.item)), "w0:7400", 5...8) = $0 {
                     true
                 } else {
                     false
@@ -235,7 +236,8 @@ import WireProtocol
         let actions = subject(.tick)
         #expect(
             Subject.reports(actions).contains(
-                .imageOverdue(item: Int(silent[1].item), worker: "w0:7400", seconds: 5)))
+                .imageOverdue(
+                    image: ImageNumber(Int(silent[1].item)), worker: "w0:7400", seconds: 5)))
         #expect(Subject.leases(actions).map(\.id) == [2])
         // The answer comes after all.
         _ = subject.hear(1, .nak(silent[1], WireReason(.cancelled, "cancelled")))

@@ -3,6 +3,7 @@
 import Coordinator
 import GenerationTypes
 import HashChain
+import TestSupport
 import Testing
 import Worker
 
@@ -34,7 +35,7 @@ import Worker
                 if case .progress(3, _, 1, _, _, _) = event { true } else { nil }
             }
             coordinator.cancel(unwanted.id)
-            _ = await events.first { $0 == .cancelled(item: 4) ? true : nil }
+            _ = await events.first { $0 == .cancelled(image: 4) ? true : nil }
             gate.open()
             try coordinator.submit(Self.requests(5..<7))
             coordinator.drain()
@@ -49,7 +50,7 @@ import Worker
             #expect(image.request == TestCluster.requests(7)[image.result.image.rawValue])
             #expect(try image.latents == HashChainGenerator.latents(for: image.request))
         }
-        #expect(events.all.contains(.cancelled(item: 3)))
+        #expect(events.all.contains(.cancelled(image: 3)))
         let joins = events.all.count { if case .workerJoined = $0 { true } else { false } }
         #expect(joins == 1, "the worker stayed between the batches")
     }
@@ -123,7 +124,7 @@ extension CoordinatorEvent {
     fileprivate var settledImage: ImageNumber? {
         switch self {
         case .completed(let result): result.image
-        case .failed(let item, _), .cancelled(let item): ImageNumber(item)
+        case .failed(let image, _), .cancelled(let image): image
         default: nil
         }
     }

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Coordinator
-import GenerationTypes
 
-// Tests name images and connections by numbers.
-
-extension ImageNumber: ExpressibleByIntegerLiteral {
-    package init(integerLiteral value: Int) { self.init(value) }
-}
+// Tests name connections by numbers, and images (`ImageNumber+Literal.swift`).
 
 extension ConnectionID: ExpressibleByIntegerLiteral {
     package init(integerLiteral value: UInt64) { self.init(value) }

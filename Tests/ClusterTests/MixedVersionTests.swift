@@ -5,6 +5,7 @@ import Coordinator
 import GenerationTypes
 import HashChain
 import Synchronization
+import TestSupport
 import Testing
 import WireFuzzing
 import WireProtocol
@@ -84,7 +85,7 @@ import Worker
         }
         #expect(
             reports.filter { if case .assigned = $0 { false } else { true } } == [
-                .notUnderstood(item: 0, worker: "w0:7400", reason: Self.sampler.text)
+                .notUnderstood(image: 0, worker: "w0:7400", reason: Self.sampler.text)
             ])
         let next = try #require(Subject.leases(try subject.result(2, other)).first)
         #expect(next.id == 2 && next.lease.item == 0 && next.lease.attempt == 2)
@@ -104,7 +105,7 @@ import Worker
         let failure = FailedAttempt(
             worker: "", attempt: 0,
             reason: "no worker can generate it; w1:7400 says: \(Self.sampler.text)")
-        #expect(Subject.reports(end).contains(.failed(item: 0, failures: [failure])))
+        #expect(Subject.reports(end).contains(.failed(image: 0, failures: [failure])))
         #expect(end.last == .end)
     }
 

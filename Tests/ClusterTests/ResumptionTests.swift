@@ -4,6 +4,7 @@ import Coordinator
 import GenerationTypes
 import HashChain
 import Synchronization
+import TestSupport
 import Testing
 import WireProtocol
 import Worker
@@ -69,7 +70,8 @@ import Worker
         #expect(outcome.image.result.facts.resumedStep == 6 && outcome.image.result.attempt == 2)
         #expect(outcome.steps == [7, 8, 9, 10])
         #expect(
-            outcome.events.contains(.resumed(item: 0, worker: outcome.image.result.worker, step: 6))
+            outcome.events.contains(
+                .resumed(image: 0, worker: outcome.image.result.worker, step: 6))
         )
     }
 

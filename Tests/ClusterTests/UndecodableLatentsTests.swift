@@ -3,6 +3,7 @@
 import Coordinator
 import GenerationTypes
 import HashChain
+import TestSupport
 import Testing
 import WireProtocol
 
@@ -13,7 +14,7 @@ import WireProtocol
     private static func failed(
         _ image: ImageNumber, isDecoderSound: Bool = true
     ) -> CoordinatorStateMachine.Event {
-        .decodeFailed(item: image, reason: "not finite", isDecoderSound: isDecoderSound)
+        .decodeFailed(image: image, reason: "not finite", isDecoderSound: isDecoderSound)
     }
 
     /// Two workers and two images; the first worker's image could not be decoded.
@@ -31,10 +32,10 @@ import WireProtocol
 
     @Test func theImageGetsAnotherAttemptElsewhere() throws {
         var (subject, other, actions) = try Self.undecoded()
-        #expect(actions.contains(.forget(item: 0)))
+        #expect(actions.contains(.forget(image: 0)))
         let failure = FailedAttempt(
             worker: "w0:7400", attempt: 1, reason: "decoding failed: not finite")
-        #expect(Subject.reports(actions).contains(.retried(item: 0, failure: failure)))
+        #expect(Subject.reports(actions).contains(.retried(image: 0, failure: failure)))
         subject.now = .milliseconds(500)
         #expect(Subject.leases(subject(.tick)).isEmpty, "not back to the one that failed it")
         actions = try subject.result(2, other)
@@ -119,9 +120,9 @@ import WireProtocol
         let first = try #require(Subject.leases(subject.join(1)).first?.lease)
         _ = try subject.result(1, first)
         let actions = subject(Self.failed(0, isDecoderSound: false))
-        #expect(!actions.contains(.forget(item: 0)))
+        #expect(!actions.contains(.forget(image: 0)))
         let failure = FailedAttempt(reason: "decoding failed: not finite")
-        #expect(Subject.reports(actions) == [.failed(item: 0, failures: [failure])])
+        #expect(Subject.reports(actions) == [.failed(image: 0, failures: [failure])])
     }
 
     /// Whoever differed from latents that were worth nothing was right.
@@ -140,7 +141,7 @@ import WireProtocol
         let late = try subject.result(2, second)
         #expect(
             Subject.reports(late).contains(
-                .resultsDiffer(item: 0, worker: "w1:7400", firstWorker: "w0:7400")))
+                .resultsDiffer(image: 0, worker: "w1:7400", firstWorker: "w0:7400")))
         let actions = subject(Self.failed(0))
         #expect(Subject.reports(actions).contains(.workerReturned(worker: "w1:7400")))
     }

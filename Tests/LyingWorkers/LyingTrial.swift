@@ -128,7 +128,7 @@ package struct LyingTrial: Sendable {
                 if case .completed(let result) = event {
                     lies.note(completed: result.image.rawValue)
                 }
-                if case .retried(let item, _) = event { lies.note(open: item) }
+                if case .retried(let image, _) = event { lies.note(open: image.rawValue) }
                 guard let reason = event.complaint(about: liar) else { return }
                 diary.report.withLock { report in
                     report.namedCount += 1

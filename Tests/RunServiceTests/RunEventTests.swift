@@ -4,6 +4,7 @@ import Coordinator
 import GenerationTypes
 import RunService
 import Runs
+import TestSupport
 import Testing
 
 /// What people see of the cluster's events.
@@ -34,22 +35,22 @@ import Testing
                 .workerLost(worker: "a:1", reason: "reset")
             ),
             (
-                .assigned(item: 3, worker: "a:1", attempt: 2),
-                .imageStarted(index: 3, worker: "a:1", attempt: 2)
+                .assigned(image: 3, worker: "a:1", attempt: 2),
+                .imageStarted(image: 3, worker: "a:1", attempt: 2)
             ),
             (
                 .progress(
-                    item: 3, worker: "a:1", step: 4, stepCount: 9, newSteps: 1, seconds: 0.5),
-                .imageProgress(index: 3, worker: "a:1", step: 4, stepCount: 9)
+                    image: 3, worker: "a:1", step: 4, stepCount: 9, newSteps: 1, seconds: 0.5),
+                .imageProgress(image: 3, worker: "a:1", step: 4, stepCount: 9)
             ),
             (
-                .retried(item: 3, failure: failures[0]),
-                .imageRetried(index: 3, worker: "a:1", reason: "reset")
+                .retried(image: 3, failure: failures[0]),
+                .imageRetried(image: 3, worker: "a:1", reason: "reset")
             ),
-            (.completed(result), .imageSampled(index: 3, worker: "a:1")),
+            (.completed(result), .imageSampled(image: 3, worker: "a:1")),
             (
-                .failed(item: 3, failures: failures),
-                .imageFailed(index: 3, reason: "a:1: reset; no more")
+                .failed(image: 3, failures: failures),
+                .imageFailed(image: 3, reason: "a:1: reset; no more")
             ),
         ] as [(CoordinatorEvent, RunEvent)])
     func anEventIsShown(_ event: CoordinatorEvent, as shown: RunEvent) {
@@ -58,7 +59,7 @@ import Testing
 
     @Test func theBeginningOfAnImageIsNoProgress() {
         let event = CoordinatorEvent.progress(
-            item: 3, worker: "a:1", step: 0, stepCount: 9, newSteps: 0, seconds: 0)
+            image: 3, worker: "a:1", step: 0, stepCount: 9, newSteps: 0, seconds: 0)
         #expect(RunEvent.events(for: event).isEmpty)
     }
 }

@@ -18,7 +18,7 @@ import Testing
         _ = try store.beginSession()
         try Samples.store(item: 1, in: store)
         try store.record(
-            StoredPicture(item: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 1))
+            StoredPicture(image: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 1))
         let failure = FailedAttempt(worker: "w", attempt: 1, reason: "r")
         try store.commit([.failure(ImageNumber(2), failure, isFinal: true)])
         try store.keep(

@@ -48,7 +48,8 @@ import WireProtocol
                 attempt {
                     try store.record(
                         StoredPicture(
-                            item: item, file: "\(item).png", latentsFile: nil, decodeSeconds: 1))
+                            image: ImageNumber(item), file: "\(item).png", latentsFile: nil,
+                            decodeSeconds: 1))
                 }
             }
         }
@@ -121,7 +122,8 @@ import WireProtocol
             }
             #expect(history.requests == Samples.requests(imageCount), "\(when)")
             for item in life.acknowledged {
-                let result = try #require(history.results[item], "\(when): image \(item)")
+                let result = try #require(
+                    history.results[ImageNumber(item)], "\(when): image \(item)")
                 #expect(
                     store.archive.read(result.facts, digest: \.sha256) == Samples.latents(item),
                     "\(when): image \(item)")
@@ -129,9 +131,11 @@ import WireProtocol
             // The next life does the rest.
             if store.isSuccessor { return }
             _ = try store.beginSession()
-            for item in history.openItems { try Samples.store(item: item, in: store) }
+            for image in history.openImages {
+                try Samples.store(item: image.rawValue, in: store)
+            }
             history = try store.history()
-            #expect(history.openItems.isEmpty, "\(when)")
+            #expect(history.openImages.isEmpty, "\(when)")
         } catch RunError.noRun where !life.wasAccepted {
             // Nothing was promised.
         } catch {

@@ -69,7 +69,7 @@ import Testing
         }
         let before = try contents()
         let history = try #require(try RunStore.peek(directory: killed.path))
-        #expect(history.results.keys.sorted() == [1] && history.openItems == [0])
+        #expect(history.results.keys.sorted() == [1] && history.openImages == [0])
         #expect(try contents() == before)
         // What is not accepted is no run.
         let empty = try TemporaryDirectory()
@@ -113,7 +113,7 @@ import Testing
             #expect(history.results[0].map { Hexadecimal.text($0.facts.sha256) } == earlier.digest)
             #expect(history.pictures[0]?.file == "00000-100.png")
             #expect((history.pictures[0]?.decodeClass == nil) == (earlier == .layout2))
-            #expect(history.openItems == [1, 2])
+            #expect(history.openImages == [1, 2])
         }
         // Only a session changes it, and then the checkpoints, which no worker could use, are gone.
         func layout() throws -> Int? {
@@ -125,7 +125,7 @@ import Testing
         _ = try store.beginSession()
         #expect(try layout() == 4 && store.checkpoints().isEmpty)
         let picture = StoredPicture(
-            item: 0, file: "x", latentsFile: nil, decodeSeconds: 1, decodeClass: "k")
+            image: 0, file: "x", latentsFile: nil, decodeSeconds: 1, decodeClass: "k")
         try store.record(picture)
         #expect(try RunStore.open(directory: out).history().pictures == [0: picture])
         // From now on what was accepted is sealed.

@@ -21,7 +21,7 @@ import Testing
 
     @Test func filesAppearWholeUnderTheirNames() throws {
         let directory = try RunDirectory(preparing: path)
-        try directory.writeNew(RunFileName.picture(index: 0, seed: 42), bytes: [1, 2, 3])
+        try directory.writeNew(RunFileName.picture(0, seed: 42), bytes: [1, 2, 3])
         try directory.replace(RunFileName.report, bytes: [4])
         try directory.replace(RunFileName.report, bytes: [5])
         try directory.replace(RunFileName.sheet(page: 0)) { append in
@@ -154,9 +154,9 @@ import Testing
     }
 
     @Test func namesAreTheContract() {
-        #expect(RunFileName.picture(index: 7, seed: 42) == "00007-42.png")
+        #expect(RunFileName.picture(7, seed: 42) == "00007-42.png")
         #expect(
-            RunFileName.latents(index: 123_456, seed: .max) == "123456-\(UInt64.max).safetensors")
+            RunFileName.latents(123_456, seed: .max) == "123456-\(UInt64.max).safetensors")
         #expect(RunFileName.sheet(page: 12) == "grid-0012.png")
         for name in [
             "00000-42.png", "123456-0.safetensors", "grid-0000.png", "report.json", "index.html",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import Runs
+import TestSupport
 import Testing
 
 @Suite struct RunProgressTests {
@@ -20,13 +22,13 @@ import Testing
         }
         send(.runStarted(stepCounts: Array(repeating: 10, count: count), baseSeed: 1), 0)
         // (time, worker, image, step) of the next step of every worker.
-        var next: [(time: Double, worker: String, image: Int, step: Int)] = []
-        var queue = Array((0..<count).reversed())
-        var writes: [(time: Double, worker: String, image: Int)] = []
+        var next: [(time: Double, worker: String, image: ImageNumber, step: Int)] = []
+        var queue = (0..<count).reversed().map { ImageNumber($0) }
+        var writes: [(time: Double, worker: String, image: ImageNumber)] = []
         for (worker, pace) in paces.sorted(by: { $0.key < $1.key }) {
             send(.workerConnected(worker: worker, kernelClass: "k"), 0)
             guard let image = queue.popLast() else { continue }
-            send(.imageStarted(index: image, worker: worker, attempt: 1), 0)
+            send(.imageStarted(image: image, worker: worker, attempt: 1), 0)
             next.append((pace, worker, image, 1))
         }
         while !next.isEmpty || !writes.isEmpty {
@@ -34,7 +36,7 @@ import Testing
                 guard write.time <= end else { break }
                 writes.removeFirst()
                 send(
-                    .imageWritten(index: write.image, worker: write.worker, file: "f", seconds: 1),
+                    .imageWritten(image: write.image, worker: write.worker, file: "f", seconds: 1),
                     write.time)
                 continue
             }
@@ -42,15 +44,15 @@ import Testing
                 next[place].time <= end, let pace = paces[next[place].worker]
             else { break }
             let (time, worker, image, step) = next.remove(at: place)
-            send(.imageProgress(index: image, worker: worker, step: step, stepCount: 10), time)
+            send(.imageProgress(image: image, worker: worker, step: step, stepCount: 10), time)
             if step < 10 {
                 next.append((time + pace, worker, image, step + 1))
             } else {
-                send(.imageSampled(index: image, worker: worker), time)
+                send(.imageSampled(image: image, worker: worker), time)
                 writes.append((time + 0.5, worker, image))
                 writes.sort { $0.time < $1.time }
                 guard let image = queue.popLast() else { continue }
-                send(.imageStarted(index: image, worker: worker, attempt: 1), time)
+                send(.imageStarted(image: image, worker: worker, attempt: 1), time)
                 next.append((time + pace, worker, image, 1))
             }
         }
@@ -61,12 +63,12 @@ import Testing
     @Test func outcomesOfEarlierSessionsAreNotQueued() {
         let monitor = RunMonitor(seconds: { 0 })
         monitor.note(.runStarted(stepCounts: [10, 10, 10, 10], baseSeed: 1))
-        monitor.note(.imageKept(index: 0, .written))
-        monitor.note(.imageKept(index: 1, .sampled))
-        monitor.note(.imageKept(index: 2, .failed))
+        monitor.note(.imageKept(image: 0, .written))
+        monitor.note(.imageKept(image: 1, .sampled))
+        monitor.note(.imageKept(image: 2, .failed))
         var images = monitor.status.images
         #expect([images.queued, images.decoding, images.written, images.failed] == [1, 1, 1, 1])
-        monitor.note(.imageWritten(index: 1, worker: "w", file: "f", seconds: 1))
+        monitor.note(.imageWritten(image: 1, worker: "w", file: "f", seconds: 1))
         images = monitor.status.images
         #expect([images.queued, images.decoding, images.written, images.failed] == [1, 0, 2, 1])
         #expect(images.sampling == 0)
@@ -105,9 +107,9 @@ import Testing
         var progress = RunProgress()
         progress.apply(.runStarted(stepCounts: [5], baseSeed: 0), at: 0)
         #expect(progress.remainingSeconds(at: 1) == nil)
-        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 1)
+        progress.apply(.imageStarted(image: 0, worker: "a", attempt: 1), at: 1)
         #expect(progress.remainingSeconds(at: 2) == nil)
-        progress.apply(.imageProgress(index: 0, worker: "a", step: 1, stepCount: 5), at: 3)
+        progress.apply(.imageProgress(image: 0, worker: "a", step: 1, stepCount: 5), at: 3)
         #expect(progress.remainingSeconds(at: 3) == 8)
         #expect(progress.stepsPerSecond == 0.5)
     }
@@ -115,8 +117,8 @@ import Testing
     @Test func theTimeLeftCountsDownDuringALongStep() {
         var progress = RunProgress()
         progress.apply(.runStarted(stepCounts: [5], baseSeed: 0), at: 0)
-        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)
-        progress.apply(.imageProgress(index: 0, worker: "a", step: 1, stepCount: 5), at: 20)
+        progress.apply(.imageStarted(image: 0, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageProgress(image: 0, worker: "a", step: 1, stepCount: 5), at: 20)
         let first = progress.remainingSeconds(at: 20)
         let later = progress.remainingSeconds(at: 30)
         #expect(first == 80)
@@ -129,7 +131,7 @@ import Testing
         progress.apply(.workerLost(worker: "b", reason: "killed"), at: 5)
         #expect(progress.fraction < before)
         #expect(progress.workers[1].lostReason == "killed")
-        #expect(progress.workers[1].imageIndex == nil)
+        #expect(progress.workers[1].image == nil)
         #expect(progress.stepsPerSecond == 1)
         // Images 1, 2 and 3 go to the worker that is left, five of whose steps are done.
         #expect(progress.remainingSeconds(at: 5) == 35)
@@ -138,25 +140,25 @@ import Testing
     @Test func aWorkerMayHoldItsNextImageWhileItSamples() {
         var progress = RunProgress()
         progress.apply(.runStarted(stepCounts: [4, 4], baseSeed: 0), at: 0)
-        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)
-        progress.apply(.imageStarted(index: 1, worker: "a", attempt: 1), at: 0)
-        progress.apply(.imageProgress(index: 0, worker: "a", step: 1, stepCount: 4), at: 1)
-        #expect(progress.workers[0].imageIndex == 0)
+        progress.apply(.imageStarted(image: 0, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageStarted(image: 1, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageProgress(image: 0, worker: "a", step: 1, stepCount: 4), at: 1)
+        #expect(progress.workers[0].image == 0)
         #expect(progress.remainingSeconds(at: 1) == 7)
-        progress.apply(.imageSampled(index: 0, worker: "a"), at: 4)
-        progress.apply(.imageProgress(index: 1, worker: "a", step: 0, stepCount: 4), at: 4)
-        #expect(progress.workers[0].imageIndex == 1)
+        progress.apply(.imageSampled(image: 0, worker: "a"), at: 4)
+        progress.apply(.imageProgress(image: 1, worker: "a", step: 0, stepCount: 4), at: 4)
+        #expect(progress.workers[0].image == 1)
         #expect(progress.fraction == 0.5)
         #expect(progress.decodingCount == 1)
     }
 
     @Test func duplicatesAndStrangersChangeNothing() {
         var (progress, end) = simulate(count: 2, paces: ["a": 1])
-        progress.apply(.imageWritten(index: 0, worker: "b", file: "f", seconds: 1), at: end)
-        progress.apply(.imageSampled(index: 1, worker: "b"), at: end)
-        progress.apply(.imageFailed(index: 1, reason: "late"), at: end)
-        progress.apply(.imageProgress(index: 99, worker: "b", step: 1, stepCount: 10), at: end)
-        progress.apply(.imageRetried(index: -1, worker: "b", reason: "x"), at: end)
+        progress.apply(.imageWritten(image: 0, worker: "b", file: "f", seconds: 1), at: end)
+        progress.apply(.imageSampled(image: 1, worker: "b"), at: end)
+        progress.apply(.imageFailed(image: 1, reason: "late"), at: end)
+        progress.apply(.imageProgress(image: 99, worker: "b", step: 1, stepCount: 10), at: end)
+        progress.apply(.imageRetried(image: -1, worker: "b", reason: "x"), at: end)
         #expect(progress.writtenCount == 2)
         #expect(progress.failedCount == 0)
         #expect(progress.fraction == 1)
@@ -165,19 +167,19 @@ import Testing
     @Test func failedImagesAreFinishedToo() {
         var progress = RunProgress()
         progress.apply(.runStarted(stepCounts: [4, 4], baseSeed: 0), at: 0)
-        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)
-        progress.apply(.imageFailed(index: 0, reason: "NaN"), at: 1)
+        progress.apply(.imageStarted(image: 0, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageFailed(image: 0, reason: "NaN"), at: 1)
         #expect(progress.finishedCount == 1)
         #expect(progress.fraction == 0.5)
-        #expect(progress.workers[0].imageIndex == nil)
+        #expect(progress.workers[0].image == nil)
     }
 
     @Test(.timeLimit(.minutes(1))) func aMillionImagesAreCheap() {
         var progress = RunProgress()
         progress.apply(
             .runStarted(stepCounts: Array(repeating: 25, count: 1_000_000), baseSeed: 0), at: 0)
-        progress.apply(.imageStarted(index: 0, worker: "a", attempt: 1), at: 0)
-        progress.apply(.imageProgress(index: 0, worker: "a", step: 1, stepCount: 25), at: 1)
+        progress.apply(.imageStarted(image: 0, worker: "a", attempt: 1), at: 0)
+        progress.apply(.imageProgress(image: 0, worker: "a", step: 1, stepCount: 25), at: 1)
         for frame in 0..<10_000 {
             _ = progress.remainingSeconds(at: 1 + Double(frame) / 10)
             _ = progress.fraction

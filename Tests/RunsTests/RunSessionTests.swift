@@ -20,14 +20,14 @@ import Testing
 
     /// Opens the run of this test's directory, or begins it with three images.
     private func session(
-        _ store: RunStore? = nil, earlier: RunFiles? = nil, damaged: Set<Int> = [],
+        _ store: RunStore? = nil, earlier: RunFiles? = nil, damaged: Set<ImageNumber> = [],
         decodes: Bool = true, decodeClass: String = "vae-t2"
     ) throws -> RunSession {
         try RunSession(
             try store ?? Samples.begin(3, in: temporary.path),
             place: RunSession.Place(
                 directory: try RunDirectory(preparing: temporary.path), earlier: earlier,
-                damagedItems: damaged, decodes: decodes),
+                damagedImages: damaged, decodes: decodes),
             model: Self.model, decodeClass: decodeClass,
             encoding: PictureEncoding(
                 latents: { Array("\"latents\" \($0.values.count)".utf8) },
@@ -72,7 +72,7 @@ import Testing
         #expect(
             events.all == [
                 .imageWritten(
-                    index: 1, worker: "[::1]:7400", file: file, seconds: 0.1 + 1.0 / 3 + 0.5)
+                    image: 1, worker: "[::1]:7400", file: file, seconds: 0.1 + 1.0 / 3 + 0.5)
             ])
     }
 
@@ -116,7 +116,7 @@ import Testing
             try first.finish(traffic: ByteCounts(sent: 1))
         }
         let second = try session(try RunStore.open(directory: temporary.path))
-        #expect(second.number == 2 && second.history.openItems == [1, 2])
+        #expect(second.number == 2 && second.history.openImages == [1, 2])
         try second.write(finished(try Samples.store(item: 1, in: second.store)))
         try second.finish(traffic: ByteCounts(sent: 2))
         let report = try report()

@@ -21,18 +21,18 @@ import Testing
             0, .runStarted(stepCounts: [10, 10, 10], baseSeed: 1),
             .workerConnected(worker: "a", kernelClass: "k"),
             .workerConnected(worker: "b", kernelClass: "k"),
-            .imageStarted(index: 0, worker: "a", attempt: 1),
-            .imageStarted(index: 1, worker: "b", attempt: 1))
+            .imageStarted(image: 0, worker: "a", attempt: 1),
+            .imageStarted(image: 1, worker: "b", attempt: 1))
         for step in 1...10 {
-            at(Double(step), .imageProgress(index: 0, worker: "a", step: step, stepCount: 10))
+            at(Double(step), .imageProgress(image: 0, worker: "a", step: step, stepCount: 10))
         }
         at(
-            10, .imageRetried(index: 1, worker: "b", reason: "it was stopped"),
+            10, .imageRetried(image: 1, worker: "b", reason: "it was stopped"),
             .workerLost(worker: "b", reason: "it was stopped"),
-            .imageSampled(index: 0, worker: "a"),
-            .imageWritten(index: 0, worker: "a", file: "x", seconds: 10),
-            .imageStarted(index: 1, worker: "a", attempt: 2),
-            .imageProgress(index: 1, worker: "a", step: 0, stepCount: 10))
+            .imageSampled(image: 0, worker: "a"),
+            .imageWritten(image: 0, worker: "a", file: "x", seconds: 10),
+            .imageStarted(image: 1, worker: "a", attempt: 2),
+            .imageProgress(image: 1, worker: "a", step: 0, stepCount: 10))
         return monitor
     }
 

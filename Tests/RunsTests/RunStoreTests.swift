@@ -29,7 +29,7 @@ import WireProtocol
             .failure(ImageNumber(2), failures[1], isFinal: true),
         ])
         let picture = StoredPicture(
-            item: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 0.25, decodeClass: "v")
+            image: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 0.25, decodeClass: "v")
         try store.record(picture)
         let traffic = ByteCounts(sent: 7, received: 6, latents: 5, compressedLatents: 4)
         try store.end(life, traffic: traffic)
@@ -42,7 +42,7 @@ import WireProtocol
         #expect(history.failures == [2: failures] && history.finalFailures == [2])
         #expect(history.sessions.map(\.traffic) == [traffic])
         #expect(history.sessions[0].finishedAt != nil)
-        #expect(history.openItems == [0])
+        #expect(history.openImages == [0])
         #expect(history.hasFailed(2) && !history.hasFailed(1))
     }
 
@@ -79,7 +79,7 @@ import WireProtocol
                 #expect(whole == 0, "\(length) bytes of the log")
                 continue
             }
-            let found = try opened.history().results.keys.sorted()
+            let found = try opened.history().results.keys.map(\.rawValue).sorted()
             #expect(found == Array(0..<found.count), "\(length) bytes of the log")
             #expect(found.count >= whole, "\(length) bytes of the log")
         }
@@ -146,9 +146,9 @@ import WireProtocol
         try Samples.store(item: 0, in: store)
         try Samples.fail(item: 1, in: store)
         try store.reopenFailures()
-        #expect(try store.history().openItems == [1])
+        #expect(try store.history().openImages == [1])
         try store.forgetResult(of: 0)
-        #expect(try store.history().openItems == [0, 1])
+        #expect(try store.history().openImages == [0, 1])
     }
 
     /// Latents that no VAE takes would block their image for ever.
@@ -156,17 +156,17 @@ import WireProtocol
         let store = try Samples.begin(3, in: path)
         for item in 0..<3 { try Samples.store(item: item, in: store) }
         let picture = StoredPicture(
-            item: 2, file: "00002-2.png", latentsFile: nil, decodeSeconds: 1, decodeClass: "k")
+            image: 2, file: "00002-2.png", latentsFile: nil, decodeSeconds: 1, decodeClass: "k")
         for item in 1...2 { try Samples.fail(item: item, in: store) }
         // Another way of decoding did it.
         try store.record(picture)
         var history = try store.history()
-        #expect(history.openItems.isEmpty && history.undecodedItems == [0, 1])
-        #expect((0..<3).filter(history.hasFailedToDecode) == [1])
+        #expect(history.openImages.isEmpty && history.undecodedImages == [0, 1])
+        #expect(history.images.filter(history.hasFailedToDecode) == [1])
         history.reopenFailures()
         try store.reopenFailures()
         for history in [history, try store.history()] {
-            #expect(history.openItems == [1] && history.undecodedItems == [0])
+            #expect(history.openImages == [1] && history.undecodedImages == [0])
             #expect(history.pictures == [2: picture])
         }
     }

@@ -5,6 +5,7 @@ import GenerationTypes
 import ImageCodec
 import Requests
 import Runs
+import TestSupport
 
 /// A made-up run of three images: two written, one failed.
 enum SampleRun {
@@ -32,7 +33,8 @@ enum SampleRun {
     {
         prompts.enumerated().map { index, prompt in
             let seed = 42 + UInt64(index)
-            var image = ImageRecord(index: index, request: request(prompt, seed: seed))
+            var image = ImageRecord(
+                number: ImageNumber(index), request: request(prompt, seed: seed))
             image.attempts = 1
             if index == 2 {
                 image.status = .failed
@@ -40,7 +42,7 @@ enum SampleRun {
                 image.reasons = ["worker lost", "worker lost", "NaN after step 3 <of 25>"]
             } else {
                 image.status = .written
-                image.file = RunFileName.picture(index: index, seed: seed)
+                image.file = RunFileName.picture(ImageNumber(index), seed: seed)
                 image.worker = "127.0.0.1:7400"
                 image.timings = timings
                 image.latentSHA256 = String(repeating: "ab", count: 32)

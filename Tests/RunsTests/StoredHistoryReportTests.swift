@@ -31,7 +31,7 @@ import Testing
                     facts: facts)),
         ])
         var record = try store.history().imageRecords[1]
-        #expect(record.index == 1 && record.request == Samples.requests(2)[1])
+        #expect(record.number == 1 && record.request == Samples.requests(2)[1])
         #expect(record.status == .sampled && record.file == nil && record.decodeClass == nil)
         #expect(record.worker == "a:1" && record.kernelClass == "k" && record.attempts == 3)
         #expect(record.reasons == ["b:2: lost"] && record.resumedFromStep == 6)
@@ -40,7 +40,7 @@ import Testing
         #expect(record.timings == ImageTimings(worker: facts.timings, decodingSeconds: 0))
         try store.record(
             StoredPicture(
-                item: 1, file: "p.png", latentsFile: "l.safetensors", decodeSeconds: 0.5,
+                image: 1, file: "p.png", latentsFile: "l.safetensors", decodeSeconds: 0.5,
                 decodeClass: "v", workerDecodeClass: "w"))
         record = try store.history().imageRecords[1]
         #expect(record.status == .written && record.file == "p.png")

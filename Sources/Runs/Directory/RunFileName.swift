@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import GenerationTypes
+package import GenerationTypes
 
 /// The names of a run's files: the contract with scripts that read an output directory.
 package enum RunFileName {
@@ -38,18 +38,18 @@ package enum RunFileName {
     }
 
     /// An image's name without its extension: `00000-42`.
-    package static func stem(index: Int, seed: UInt64) -> String {
-        "\(padded(index, width: 5))-\(seed)"
+    package static func stem(_ image: ImageNumber, seed: UInt64) -> String {
+        "\(padded(image.rawValue, width: 5))-\(seed)"
     }
 
     /// A picture: `00000-42.png`.
-    package static func picture(index: Int, seed: UInt64) -> String {
-        stem(index: index, seed: seed) + ".png"
+    package static func picture(_ image: ImageNumber, seed: UInt64) -> String {
+        stem(image, seed: seed) + ".png"
     }
 
     /// A picture's latents: `00000-42.safetensors`.
-    package static func latents(index: Int, seed: UInt64) -> String {
-        stem(index: index, seed: seed) + ".safetensors"
+    package static func latents(_ image: ImageNumber, seed: UInt64) -> String {
+        stem(image, seed: seed) + ".safetensors"
     }
 
     /// A contact sheet: `grid-0000.png`.

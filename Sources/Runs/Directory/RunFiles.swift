@@ -14,9 +14,9 @@ package struct RunFiles: Sendable, Equatable {
     package init(requests: [GenerationRequest], savesLatents: Bool) {
         names = [RunFileName.report, RunFileName.gallery]
         for (index, request) in requests.enumerated() {
-            names.insert(RunFileName.picture(index: index, seed: request.seed))
+            names.insert(RunFileName.picture(ImageNumber(index), seed: request.seed))
             guard savesLatents else { continue }
-            names.insert(RunFileName.latents(index: index, seed: request.seed))
+            names.insert(RunFileName.latents(ImageNumber(index), seed: request.seed))
         }
         // A run that was interrupted may have fewer.
         for page in 0..<RunSheets.pageCount(of: requests) {

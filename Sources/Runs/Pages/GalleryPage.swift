@@ -79,7 +79,7 @@ package struct GalleryPage: Sendable {
         let facts = facts(of: image).map { "<li>\(HTMLText.escaped($0))</li>" }.joined()
         let prompt = request.prompt.isEmpty ? "(no prompt)" : request.prompt
         return """
-            <figure\(image.status == .failed ? " class=\"failed\"" : "") id="image-\(image.index)">
+            <figure\(image.status == .failed ? " class=\"failed\"" : "") id="image-\(image.number)">
             \(picture(of: image))
             <figcaption>
             <p class="prompt" dir="auto">\(HTMLText.escaped(prompt))</p>
@@ -112,7 +112,7 @@ package struct GalleryPage: Sendable {
     }
 
     private func facts(of image: ImageRecord) -> [String] {
-        var facts = ["#\(image.index)", "seed \(image.request.seed)"]
+        var facts = ["#\(image.number)", "seed \(image.request.seed)"]
         facts += shared.differences(of: image.request)
         if let worker = image.worker { facts.append(worker) }
         if let timings = image.timings { facts.append(GalleryPage.seconds(timings.totalSeconds)) }

@@ -55,7 +55,7 @@ package enum RunSheets {
     }
 
     private static func caption(_ image: ImageRecord) -> ContactSheet.Caption {
-        var detail = "#\(image.index) · seed \(image.request.seed)"
+        var detail = "#\(image.number) · seed \(image.request.seed)"
         if image.status == .failed { detail += " · failed" }
         return ContactSheet.Caption(title: image.request.prompt, detail: detail)
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import GenerationTypes
 internal import Requests
 
 extension RunEvent {
@@ -63,32 +64,32 @@ extension RunEvent {
             ]
         case .runAccepted(let imageCount, let openCount):
             [("image_count", "\(imageCount)"), ("open", "\(openCount)")]
-        case .imageKept(let index, let outcome):
-            [("index", "\(index)"), ("outcome", text(outcome.rawValue))]
+        case .imageKept(let image, let outcome):
+            [("index", "\(image)"), ("outcome", text(outcome.rawValue))]
         case .workerConnected(let worker, let kernelClass):
             [("worker", text(worker)), ("kernel_class", text(kernelClass))]
         case .workerLost(let worker, let reason):
             [("worker", text(worker)), ("reason", text(reason))]
-        case .imageStarted(let index, let worker, let attempt):
-            [("index", "\(index)"), ("worker", text(worker)), ("attempt", "\(attempt)")]
-        case .imageProgress(let index, let worker, let step, let stepCount):
+        case .imageStarted(let image, let worker, let attempt):
+            [("index", "\(image)"), ("worker", text(worker)), ("attempt", "\(attempt)")]
+        case .imageProgress(let image, let worker, let step, let stepCount):
             [
-                ("index", "\(index)"), ("worker", text(worker)), ("step", "\(step)"),
+                ("index", "\(image)"), ("worker", text(worker)), ("step", "\(step)"),
                 ("steps", "\(stepCount)"),
             ]
-        case .imageResumed(let index, let worker, let step):
-            [("index", "\(index)"), ("worker", text(worker)), ("step", "\(step)")]
-        case .imageSampled(let index, let worker):
-            [("index", "\(index)"), ("worker", text(worker))]
-        case .imageWritten(let index, let worker, let file, let seconds):
+        case .imageResumed(let image, let worker, let step):
+            [("index", "\(image)"), ("worker", text(worker)), ("step", "\(step)")]
+        case .imageSampled(let image, let worker):
+            [("index", "\(image)"), ("worker", text(worker))]
+        case .imageWritten(let image, let worker, let file, let seconds):
             [
-                ("index", "\(index)"), ("worker", text(worker)), ("file", text(file)),
+                ("index", "\(image)"), ("worker", text(worker)), ("file", text(file)),
                 ("seconds", RunEvent.number(seconds)),
             ]
-        case .imageRetried(let index, let worker, let reason):
-            [("index", "\(index)"), ("worker", text(worker)), ("reason", text(reason))]
-        case .imageFailed(let index, let reason):
-            [("index", "\(index)"), ("reason", text(reason))]
+        case .imageRetried(let image, let worker, let reason):
+            [("index", "\(image)"), ("worker", text(worker)), ("reason", text(reason))]
+        case .imageFailed(let image, let reason):
+            [("index", "\(image)"), ("reason", text(reason))]
         case .notice(let message), .warning(let message): [("message", text(message))]
         case .runFinished(let written, let failed, let kept, let seconds):
             [

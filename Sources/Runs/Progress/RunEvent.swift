@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// An image's outcome in an earlier session.
 package enum KeptOutcome: String, Sendable {
     /// The picture is there.
@@ -19,25 +21,25 @@ package enum RunEvent: Sendable, Equatable {
     /// All requests are on the disk: whatever happens now, `--resume` continues the run.
     case runAccepted(imageCount: Int, openCount: Int)
     /// An image has an outcome from an earlier session.
-    case imageKept(index: Int, KeptOutcome)
+    case imageKept(image: ImageNumber, KeptOutcome)
     /// A worker takes part from now on.
     case workerConnected(worker: String, kernelClass: String)
     /// A worker is gone; its images go to others.
     case workerLost(worker: String, reason: String)
     /// A worker was given an image; it may still be busy with another.
-    case imageStarted(index: Int, worker: String, attempt: Int)
+    case imageStarted(image: ImageNumber, worker: String, attempt: Int)
     /// A worker has done `step` denoising steps of an image; 0 says that it began.
-    case imageProgress(index: Int, worker: String, step: Int, stepCount: Int)
+    case imageProgress(image: ImageNumber, worker: String, step: Int, stepCount: Int)
     /// A worker resumes an image from the checkpoint that was made after `step`.
-    case imageResumed(index: Int, worker: String, step: Int)
+    case imageResumed(image: ImageNumber, worker: String, step: Int)
     /// The latents of an image arrived; it waits to be decoded.
-    case imageSampled(index: Int, worker: String)
+    case imageSampled(image: ImageNumber, worker: String)
     /// A picture is on disk. `seconds` is all work spent on it.
-    case imageWritten(index: Int, worker: String, file: String, seconds: Double)
+    case imageWritten(image: ImageNumber, worker: String, file: String, seconds: Double)
     /// An attempt failed; the image goes back to the queue.
-    case imageRetried(index: Int, worker: String, reason: String)
+    case imageRetried(image: ImageNumber, worker: String, reason: String)
     /// An image has failed.
-    case imageFailed(index: Int, reason: String)
+    case imageFailed(image: ImageNumber, reason: String)
     /// How this run is done, where that differs from other models' runs.
     case notice(String)
     /// Something the user should know.
@@ -56,13 +58,13 @@ extension RunEvent {
     }
 
     /// The image that the event is about, if it is about one.
-    package var imageIndex: Int? {
+    package var image: ImageNumber? {
         switch self {
-        case .imageStarted(let index, _, _), .imageProgress(let index, _, _, _),
-            .imageSampled(let index, _), .imageWritten(let index, _, _, _),
-            .imageRetried(let index, _, _), .imageFailed(let index, _), .imageKept(let index, _),
-            .imageResumed(let index, _, _):
-            index
+        case .imageStarted(let image, _, _), .imageProgress(let image, _, _, _),
+            .imageSampled(let image, _), .imageWritten(let image, _, _, _),
+            .imageRetried(let image, _, _), .imageFailed(let image, _), .imageKept(let image, _),
+            .imageResumed(let image, _, _):
+            image
         case .runStarted, .runAccepted, .workerConnected, .workerLost, .notice, .warning,
             .runFinished:
             nil

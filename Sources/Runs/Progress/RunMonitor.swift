@@ -82,13 +82,13 @@ extension RunProgress {
     }
 
     fileprivate func status(of worker: WorkerState) -> RunStatus.Worker {
-        let isDrawing = worker.imageIndex != nil
+        let isDrawing = worker.image != nil
         return RunStatus.Worker(
             name: worker.name,
             state: worker.lostReason != nil ? .lost : isDrawing ? .drawing : .idle,
-            images: worker.imageCount, image: worker.imageIndex,
+            images: worker.imageCount, image: worker.image,
             step: isDrawing ? worker.step : nil,
-            steps: worker.imageIndex.map { stepCounts[$0] },
+            steps: worker.image.map { stepCounts[$0.rawValue] },
             secondsPerStep: worker.secondsPerStep, reason: worker.lostReason)
     }
 }

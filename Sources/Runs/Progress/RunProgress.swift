@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// What is known about a run in progress: a pure function of events and their times.
 package struct RunProgress: Sendable {
     /// What a worker is doing.
@@ -7,7 +9,7 @@ package struct RunProgress: Sendable {
         /// Name in messages.
         package var name: String
         /// The image being sampled, if any.
-        package var imageIndex: Int?
+        package var image: ImageNumber?
         /// Steps done of that image.
         package var step = 0
         /// Images finished.
@@ -44,7 +46,7 @@ package struct RunProgress: Sendable {
     private var queuedStepCount = 0
     /// Seconds from latents to picture, smoothed.
     private var decodingSeconds: Double = 0
-    private var sampledTimes: [Int: Double] = [:]
+    private var sampledTimes: [ImageNumber: Double] = [:]
     private var remaining = RemainingTime()
 
     /// A run that has not begun.
@@ -58,14 +60,14 @@ package struct RunProgress: Sendable {
     /// Steps done per step to do, 0 to 1; an image that failed counts as done.
     package var fraction: Double {
         guard totalStepCount > 0 else { return 0 }
-        let underWay = workers.reduce(0) { $0 + ($1.imageIndex == nil ? 0 : $1.step) }
+        let underWay = workers.reduce(0) { $0 + ($1.image == nil ? 0 : $1.step) }
         return min(1, Double(finishedStepCount + underWay) / Double(totalStepCount))
     }
 
     /// Denoising steps per second of all workers that are at work, from their smoothed step times.
     package var stepsPerSecond: Double {
         workers.reduce(0) { sum, worker in
-            guard worker.imageIndex != nil, let seconds = worker.secondsPerStep, seconds > 0 else {
+            guard worker.image != nil, let seconds = worker.secondsPerStep, seconds > 0 else {
                 return sum
             }
             return sum + 1 / seconds
@@ -76,7 +78,7 @@ package struct RunProgress: Sendable {
     ///
     /// Times are seconds on a clock that never goes back.
     package mutating func apply(_ event: RunEvent, at time: Double) {
-        if let index = event.imageIndex, !imageStates.indices.contains(index) { return }
+        if let image = event.image, !imageStates.indices.contains(image.rawValue) { return }
         switch event {
         case .runStarted(let stepCounts, let baseSeed):
             self.stepCounts = stepCounts
@@ -88,34 +90,34 @@ package struct RunProgress: Sendable {
         case .workerConnected(let worker, _):
             update(worker) { $0.lostReason = nil }
         case .workerLost(let worker, let reason):
-            if let index = state(of: worker)?.imageIndex { setState(of: index, to: .queued) }
+            if let image = state(of: worker)?.image { setState(of: image, to: .queued) }
             update(worker) {
                 $0.lostReason = reason
-                $0.imageIndex = nil
+                $0.image = nil
             }
-        case .imageStarted(let index, let worker, _):
+        case .imageStarted(let image, let worker, _):
             // A worker may hold its next image while it samples another: that one is still queued.
-            if state(of: worker)?.imageIndex == nil { begin(index, on: worker, at: time) }
-        case .imageProgress(let index, let worker, let step, _):
-            noteStep(index: index, worker: worker, step: step, time: time)
-        case .imageResumed(let index, let worker, let step):
-            begin(index, on: worker, at: time)
-            let stepCount = stepCounts[index]
+            if state(of: worker)?.image == nil { begin(image, on: worker, at: time) }
+        case .imageProgress(let image, let worker, let step, _):
+            noteStep(image, worker: worker, step: step, time: time)
+        case .imageResumed(let image, let worker, let step):
+            begin(image, on: worker, at: time)
+            let stepCount = stepCounts[image.rawValue]
             update(worker) { $0.step = min(step, stepCount) }
-        case .imageSampled(let index, let worker):
-            noteSampled(index: index, worker: worker, time: time)
-        case .imageWritten(let index, _, _, _):
-            noteWritten(index: index, time: time)
-        case .imageKept(let index, .written): setState(of: index, to: .written)
-        case .imageKept(let index, .sampled): setState(of: index, to: .sampled)
-        case .imageKept(let index, .failed): setState(of: index, to: .failed)
-        case .imageRetried(let index, let worker, _):
-            setState(of: index, to: .queued)
-            release(worker, from: index)
-        case .imageFailed(let index, _):
-            setState(of: index, to: .failed)
-            for worker in workers where worker.imageIndex == index {
-                release(worker.name, from: index)
+        case .imageSampled(let image, let worker):
+            noteSampled(image, worker: worker, time: time)
+        case .imageWritten(let image, _, _, _):
+            noteWritten(image, time: time)
+        case .imageKept(let image, .written): setState(of: image, to: .written)
+        case .imageKept(let image, .sampled): setState(of: image, to: .sampled)
+        case .imageKept(let image, .failed): setState(of: image, to: .failed)
+        case .imageRetried(let image, let worker, _):
+            setState(of: image, to: .queued)
+            release(worker, from: image)
+        case .imageFailed(let image, _):
+            setState(of: image, to: .failed)
+            for worker in workers where worker.image == image {
+                release(worker.name, from: image)
             }
         case .notice, .warning, .runAccepted, .runFinished: break
         }
@@ -138,11 +140,11 @@ package struct RunProgress: Sendable {
         var freeTimes: [(free: Double, pace: Double)] = []
         for worker in workers where worker.lostReason == nil {
             let pace = worker.secondsPerStep ?? average
-            guard let index = worker.imageIndex else {
+            guard let image = worker.image else {
                 freeTimes.append((0, pace))
                 continue
             }
-            let left = Double(stepCounts[index] - worker.step) * pace
+            let left = Double(stepCounts[image.rawValue] - worker.step) * pace
             // The step under way is partly done.
             freeTimes.append((max(0, left - min(time - worker.lastStepTime, pace)), pace))
         }
@@ -163,19 +165,19 @@ package struct RunProgress: Sendable {
         return (freeTimes.map(\.free).max() ?? 0) + decodingSeconds
     }
 
-    private mutating func begin(_ index: Int, on worker: String, at time: Double) {
-        if imageStates[index] == .queued { setState(of: index, to: .sampling) }
+    private mutating func begin(_ image: ImageNumber, on worker: String, at time: Double) {
+        if imageStates[image.rawValue] == .queued { setState(of: image, to: .sampling) }
         update(worker) {
-            $0.imageIndex = index
+            $0.image = image
             $0.step = 0
             $0.lastStepTime = time
         }
     }
 
-    private mutating func noteStep(index: Int, worker: String, step: Int, time: Double) {
-        let isKnown = state(of: worker)?.imageIndex == index
-        let stepCount = stepCounts[index]
-        if !isKnown { begin(index, on: worker, at: time) }
+    private mutating func noteStep(_ image: ImageNumber, worker: String, step: Int, time: Double) {
+        let isKnown = state(of: worker)?.image == image
+        let stepCount = stepCounts[image.rawValue]
+        if !isKnown { begin(image, on: worker, at: time) }
         update(worker) {
             guard step > $0.step else { return }
             let seconds = max(0, time - $0.lastStepTime) / Double(step - $0.step)
@@ -191,32 +193,32 @@ package struct RunProgress: Sendable {
         }
     }
 
-    private mutating func noteSampled(index: Int, worker: String, time: Double) {
-        setState(of: index, to: .sampled)
-        sampledTimes[index] = time
-        release(worker, from: index)
+    private mutating func noteSampled(_ image: ImageNumber, worker: String, time: Double) {
+        setState(of: image, to: .sampled)
+        sampledTimes[image] = time
+        release(worker, from: image)
         update(worker) { $0.imageCount += 1 }
     }
 
-    private mutating func noteWritten(index: Int, time: Double) {
-        guard let sampledTime = sampledTimes.removeValue(forKey: index) else {
-            setState(of: index, to: .written)
+    private mutating func noteWritten(_ image: ImageNumber, time: Double) {
+        guard let sampledTime = sampledTimes.removeValue(forKey: image) else {
+            setState(of: image, to: .written)
             return
         }
         let seconds = time - sampledTime
         decodingSeconds =
             writtenCount == 0
             ? seconds : decodingSeconds + 0.2 * (seconds - decodingSeconds)
-        setState(of: index, to: .written)
+        setState(of: image, to: .written)
     }
 
-    private mutating func setState(of index: Int, to state: ImageState) {
-        let old = imageStates[index]
+    private mutating func setState(of image: ImageNumber, to state: ImageState) {
+        let old = imageStates[image.rawValue]
         // What is on disk stays: a duplicate's late report changes nothing.
         guard old != state, old != .written else { return }
-        count(old, by: -1, steps: stepCounts[index])
-        imageStates[index] = state
-        count(state, by: 1, steps: stepCounts[index])
+        count(old, by: -1, steps: stepCounts[image.rawValue])
+        imageStates[image.rawValue] = state
+        count(state, by: 1, steps: stepCounts[image.rawValue])
     }
 
     private mutating func count(_ state: ImageState, by change: Int, steps: Int) {
@@ -234,8 +236,8 @@ package struct RunProgress: Sendable {
 
     private func state(of worker: String) -> WorkerState? { workers.first { $0.name == worker } }
 
-    private mutating func release(_ worker: String, from index: Int) {
-        update(worker) { if $0.imageIndex == index { $0.imageIndex = nil } }
+    private mutating func release(_ worker: String, from image: ImageNumber) {
+        update(worker) { if $0.image == image { $0.image = nil } }
     }
 
     private mutating func update(_ worker: String, _ change: (inout WorkerState) -> Void) {

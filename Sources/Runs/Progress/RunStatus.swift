@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Foundation
+package import GenerationTypes
 
 /// What a run is doing at the moment: what `retom-coord status` shows and scripts read.
 package struct RunStatus: Codable, Sendable, Equatable {
@@ -28,7 +29,7 @@ package struct RunStatus: Codable, Sendable, Equatable {
         /// Images finished.
         package var images: Int
         /// The image it samples, its steps done and to do.
-        package var image: Int?
+        package var image: ImageNumber?
         package var step: Int?
         package var steps: Int?
         /// Its usual time for a step.

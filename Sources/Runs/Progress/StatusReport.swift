@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Foundation
+internal import GenerationTypes
 internal import Glibc
 internal import Requests
 
@@ -97,7 +98,7 @@ package struct StatusReport: Sendable, Equatable {
         let doing =
             switch worker.state {
             case .drawing:
-                "samples image \(worker.image ?? 0), step \(worker.step ?? 0) "
+                "samples image \(worker.image?.rawValue ?? 0), step \(worker.step ?? 0) "
                     + "of \(worker.steps ?? 0)"
             case .idle: "is idle"
             case .lost: "is lost: \(worker.reason ?? "")"

@@ -30,11 +30,11 @@ package struct StoredImages: Codable, Sendable, Equatable {
 
     /// Counts the images of a stored run.
     package init(_ history: StoredHistory) {
-        let items = history.requests.indices
+        let images = history.images
         self.init(
-            total: items.count, written: history.pictures.count,
-            sampled: history.undecodedItems.count { !history.hasFailedToDecode($0) },
-            failed: items.count { history.hasFailed($0) || history.hasFailedToDecode($0) },
-            open: history.openItems.count)
+            total: images.count, written: history.pictures.count,
+            sampled: history.undecodedImages.count { !history.hasFailedToDecode($0) },
+            failed: images.count { history.hasFailed($0) || history.hasFailedToDecode($0) },
+            open: history.openImages.count)
     }
 }

@@ -37,7 +37,7 @@ package struct ImageMetadata: Sendable, Equatable, Codable {
     /// The program that made the picture, such as `retom 0.1.0`.
     package var version: String
     /// Position in the run, from 0.
-    package var index: Int
+    package var number: ImageNumber
     /// Everything that decides the picture, except the model.
     package var request: GenerationRequest
     /// The model.
@@ -54,7 +54,8 @@ package struct ImageMetadata: Sendable, Equatable, Codable {
     package var timings: ImageTimings
 
     private enum CodingKeys: String, CodingKey {
-        case version, index, request, model, worker, attempt, timings
+        case version, request, model, worker, attempt, timings
+        case number = "index"
         case formatVersion = "format_version"
         case latentSHA256 = "latent_sha256"
         case kernelClass = "kernel_class"
@@ -66,7 +67,7 @@ package struct ImageMetadata: Sendable, Equatable, Codable {
         decodingSeconds: Double
     ) {
         self.version = version
-        index = result.image.rawValue
+        number = result.image
         self.request = request
         self.model = model
         latentSHA256 = Hexadecimal.text(result.facts.sha256)

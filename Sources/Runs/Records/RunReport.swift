@@ -63,7 +63,7 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     }
 
     /// Position in the run, from 0.
-    package var index: Int
+    package var number: ImageNumber
     /// Its outcome so far.
     package var status: Status
     /// Everything that decides the picture, except the model.
@@ -94,7 +94,8 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     package var tokenMerging: TokenMergeStatistics?
 
     private enum CodingKeys: String, CodingKey {
-        case index, status, request, file, worker, attempts, reasons, timings
+        case status, request, file, worker, attempts, reasons, timings
+        case number = "index"
         case latentsFile = "latents_file"
         case latentSHA256 = "latent_sha256"
         case tokenMerging = "token_merging"
@@ -105,8 +106,8 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     }
 
     /// An image that is pending.
-    package init(index: Int, request: GenerationRequest) {
-        self.index = index
+    package init(number: ImageNumber, request: GenerationRequest) {
+        self.number = number
         self.request = request
         status = .pending
         attempts = 0

@@ -8,14 +8,14 @@ import Requests
 extension StoredHistory {
     /// The outcome of every image, over all sessions.
     package var imageRecords: [ImageRecord] {
-        requests.enumerated().map { item, request in
-            var record = ImageRecord(index: item, request: request)
-            let attempts = failures[item] ?? []
+        images.map { image in
+            var record = ImageRecord(number: image, request: request(of: image))
+            let attempts = failures[image] ?? []
             record.attempts = attempts.count
             record.reasons = attempts.map(\.sentence)
-            if hasFailed(item) { record.fail(record.reasons) }
-            guard let result = results[item] else { return record }
-            let picture = pictures[item]
+            if hasFailed(image) { record.fail(record.reasons) }
+            guard let result = results[image] else { return record }
+            let picture = pictures[image]
             record.status = picture == nil ? .sampled : .written
             record.file = picture?.file
             record.latentsFile = picture?.latentsFile
@@ -31,7 +31,7 @@ extension StoredHistory {
             record.decodeClass = picture?.decodeClass
             record.tokenMerging =
                 facts.tokenMerging == TokenMergeStatistics() ? nil : facts.tokenMerging
-            if hasFailedToDecode(item) { record.fail(record.reasons) }
+            if hasFailedToDecode(image) { record.fail(record.reasons) }
             return record
         }
     }
@@ -41,8 +41,8 @@ extension StoredHistory {
     /// - Parameter met: those that this session met, in that order.
     fileprivate func workerRecords(met: [WorkerRecord]) -> [WorkerRecord] {
         var records = met
-        for item in results.keys.sorted() {
-            guard let result = results[item] else { continue }
+        for image in results.keys.sorted() {
+            guard let result = results[image] else { continue }
             var index = records.firstIndex { $0.name == result.worker }
             if index == nil {
                 index = records.count

@@ -53,7 +53,7 @@ extension ServiceStore: RunStoring {
                 case .result(let result): try database.insert(result)
                 case .failure(let image, let failure, let isFinal):
                     try database.insert(failure, of: image, isFinal: isFinal)
-                case .forgotten(let image): try database.forgetResult(of: image.rawValue)
+                case .forgotten(let image): try database.forgetResult(of: image)
                 }
             }
         }

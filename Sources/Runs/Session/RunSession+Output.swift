@@ -15,7 +15,7 @@ extension RunSession {
     ///   - hasDiskFailed: whether a disk error ended it; then only the report is tried.
     /// - Throws: `RunError`.
     package func finish(
-        traffic: ByteCounts = ByteCounts(), failures: [Int: [FailedAttempt]] = [:],
+        traffic: ByteCounts = ByteCounts(), failures: [ImageNumber: [FailedAttempt]] = [:],
         hasDiskFailed: Bool = false
     ) throws {
         if hasDiskFailed {
@@ -29,8 +29,8 @@ extension RunSession {
         try takeDirectory()
         if !hasDiskFailed { try? store.removeUnnamedLatents() }
         var images = now.imageRecords
-        for (item, failures) in failures where images[item].status != .written {
-            images[item].fail(failures.map(\.sentence))
+        for (image, failures) in failures where images[image.rawValue].status != .written {
+            images[image.rawValue].fail(failures.map(\.sentence))
         }
         let runReport = RunReport(
             run: RunRecord(

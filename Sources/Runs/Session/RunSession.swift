@@ -25,22 +25,22 @@ package final class RunSession: Sendable {
         /// The files of the run that this one replaces; `nil` if there is none.
         package var earlier: RunFiles?
         /// Images that have a damaged file.
-        package var damagedItems: Set<Int>
+        package var damagedImages: Set<ImageNumber>
         let decodes: Bool
 
         /// Describes where the files go.
         ///
         /// - Parameters:
         ///   - earlier: the files of the run that this one replaces; `nil` if there is none.
-        ///   - damagedItems: images that have a damaged file.
+        ///   - damagedImages: images that have a damaged file.
         ///   - decodes: whether pictures are made; without, latents are enough to replace a run.
         package init(
-            directory: RunDirectory, earlier: RunFiles? = nil, damagedItems: Set<Int> = [],
+            directory: RunDirectory, earlier: RunFiles? = nil, damagedImages: Set<ImageNumber> = [],
             decodes: Bool = true
         ) {
             self.directory = directory
             self.earlier = earlier
-            self.damagedItems = damagedItems
+            self.damagedImages = damagedImages
             self.decodes = decodes
         }
     }
@@ -92,40 +92,40 @@ package final class RunSession: Sendable {
     /// - Parameter replacing: whether an existing picture is replaced.
     /// - Throws: `RunError`.
     package func write(_ finished: FinishedImage, replacing: Bool = false) throws {
-        let (result, item) = (finished.result, finished.result.image.rawValue)
+        let (result, image) = (finished.result, finished.result.image)
         let metadata = ImageMetadata(
             version: ProgramVersion.text, request: finished.request, model: model, result: result,
             decodingSeconds: finished.decodeSeconds)
-        let replacing = replacing || place.damagedItems.contains(item)
+        let replacing = replacing || place.damagedImages.contains(image)
         let decodeClass = finished.workerDecodeClass ?? decodeClass
         reportOtherDecoding(decodeClass, replacing: replacing)
-        let file = RunFileName.picture(index: item, seed: finished.request.seed)
+        let file = RunFileName.picture(image, seed: finished.request.seed)
         let texts = try metadata.pngTexts(mergeMethod: encoding.mergeMethod)
         try put(file, try PNG.encode(finished.image, texts: texts), replacing)
         var latentsFile: String?
         if history.run.savesLatents {
-            let name = RunFileName.latents(index: item, seed: finished.request.seed)
+            let name = RunFileName.latents(image, seed: finished.request.seed)
             try put(name, encoding.latents(finished.latents), replacing)
             latentsFile = name
         }
         try store.record(
             StoredPicture(
-                item: item, file: file, latentsFile: latentsFile,
+                image: image, file: file, latentsFile: latentsFile,
                 decodeSeconds: finished.decodeSeconds, decodeClass: decodeClass,
                 workerDecodeClass: finished.workerDecodeClass))
         state.withLock { $0.writtenCount += 1 }
         report(
             .imageWritten(
-                index: item, worker: result.worker, file: file,
+                image: image, worker: result.worker, file: file,
                 seconds: metadata.timings.totalSeconds))
     }
 
     /// Stores that no picture can be made of an image's latents.
     ///
     /// - Throws: `RunError`.
-    package func markUndecodable(_ item: Int, reason: String) throws {
+    package func markUndecodable(_ image: ImageNumber, reason: String) throws {
         let failure = FailedAttempt(reason: "decoding failed: \(reason)")
-        try store.commit([.failure(ImageNumber(item), failure, isFinal: true)])
+        try store.commit([.failure(image, failure, isFinal: true)])
     }
 
     /// A worker joined: what it computes with goes into the report.

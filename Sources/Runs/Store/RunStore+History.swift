@@ -60,24 +60,24 @@ extension RunStore {
     /// costs steps and no image.
     ///
     /// - Throws: `RunError`.
-    package func checkpoints() throws -> [Int: SamplingCheckpoint] {
+    package func checkpoints() throws -> [ImageNumber: SamplingCheckpoint] {
         try read { try $0.checkpoints(of: "SELECT item FROM image") }
     }
 }
 
 extension Database {
     /// The checkpoints of the images that a query names; damaged ones are left out.
-    func checkpoints(of images: String) throws -> [Int: SamplingCheckpoint] {
+    func checkpoints(of images: String) throws -> [ImageNumber: SamplingCheckpoint] {
         let rows = try Row.fetchAll(
             self, sql: "SELECT * FROM checkpoint WHERE item IN (\(images))")
-        var checkpoints: [Int: SamplingCheckpoint] = [:]
+        var checkpoints: [ImageNumber: SamplingCheckpoint] = [:]
         for row in rows {
             guard let item: Int = try? row.value("item"),
                 let step = try? row.number("step", in: 1...Int(Int32.max)),
                 let kernelClass: String = try? row.value("kernel_class"),
                 let bytes: Data = try? row.value("bytes")
             else { continue }
-            checkpoints[item] = SamplingCheckpoint(
+            checkpoints[ImageNumber(item)] = SamplingCheckpoint(
                 step: step, kernelClass: kernelClass, bytes: Array(bytes))
         }
         return checkpoints
@@ -105,16 +105,16 @@ extension StoredHistory {
         let items = requests.indices
         for row in try Row.fetchAll(database, sql: "SELECT * FROM result") {
             let result = try ImageResult(row, of: items, layout: layout)
-            results[result.image.rawValue] = result
+            results[result.image] = result
         }
         for row in try Row.fetchAll(database, sql: "SELECT * FROM picture") {
             let picture = try StoredPicture(row, of: items)
-            pictures[picture.item] = picture
+            pictures[picture.image] = picture
         }
         for row in try Row.fetchAll(database, sql: "SELECT * FROM failure ORDER BY number") {
-            let item = try row.number("item", in: items)
-            failures[item, default: []].append(try FailedAttempt(row))
-            if try row.value("is_final") { finalFailures.insert(item) }
+            let image = ImageNumber(try row.number("item", in: items))
+            failures[image, default: []].append(try FailedAttempt(row))
+            if try row.value("is_final") { finalFailures.insert(image) }
         }
     }
 }
@@ -203,7 +203,7 @@ extension ImageResult {
 extension StoredPicture {
     init(_ row: Row, of items: Range<Int>) throws {
         self.init(
-            item: try row.number("item", in: items), file: try row.value("file"),
+            image: ImageNumber(try row.number("item", in: items)), file: try row.value("file"),
             latentsFile: try row.optional("latents_file"),
             decodeSeconds: try row.seconds("decode_seconds"),
             decodeClass: row.hasColumn("decode_class") ? try row.optional("decode_class") : nil,

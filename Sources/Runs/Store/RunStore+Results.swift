@@ -28,7 +28,7 @@ extension RunStore {
                 case .result(let result): try database.insert(result)
                 case .failure(let image, let failure, let isFinal):
                     try database.insert(failure, of: image, isFinal: isFinal)
-                case .forgotten(let image): try database.forgetResult(of: image.rawValue)
+                case .forgotten(let image): try database.forgetResult(of: image)
                 }
             }
         }
@@ -61,15 +61,18 @@ extension RunStore {
     /// Forgets a picture that is gone.
     ///
     /// - Throws: `RunError`.
-    package func forgetPicture(of item: Int) throws {
-        try write { try $0.execute(sql: "DELETE FROM picture WHERE item = ?", arguments: [item]) }
+    package func forgetPicture(of image: ImageNumber) throws {
+        try write { database in
+            try database.execute(
+                sql: "DELETE FROM picture WHERE item = ?", arguments: [image.rawValue])
+        }
     }
 
     /// Makes an image pending again whose latents are gone.
     ///
     /// - Throws: `RunError`.
-    package func forgetResult(of item: Int) throws {
-        try write { try $0.forgetResult(of: item) }
+    package func forgetResult(of image: ImageNumber) throws {
+        try write { try $0.forgetResult(of: image) }
     }
 
     /// Removes latents that no result names: of a run that was replaced, of results not committed.
@@ -105,12 +108,13 @@ extension Database {
                     decode_class, worker_decode_class) VALUES (?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                picture.item, picture.file, picture.latentsFile, picture.decodeSeconds,
+                picture.image.rawValue, picture.file, picture.latentsFile, picture.decodeSeconds,
                 picture.decodeClass, picture.workerDecodeClass,
             ])
         // What could not be decoded before can be now.
         try execute(
-            sql: "UPDATE failure SET is_final = 0 WHERE item = ?", arguments: [picture.item])
+            sql: "UPDATE failure SET is_final = 0 WHERE item = ?",
+            arguments: [picture.image.rawValue])
     }
 
     func insert(_ checkpoint: SamplingCheckpoint, of image: ImageNumber) throws {
@@ -126,16 +130,17 @@ extension Database {
     }
 
     func insert(_ result: ImageResult) throws {
-        let (item, facts) = (result.image.rawValue, result.facts)
+        let facts = result.facts
         let merging = try JSONText.line(facts.tokenMerging)
         try execute(
             sql: "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             arguments: [
-                item, result.worker, result.kernelClass, result.attempt, facts.resumedStep,
+                result.image.rawValue, result.worker, result.kernelClass, result.attempt,
+                facts.resumedStep,
                 facts.timings.textEncodingSeconds, facts.timings.samplingSeconds, merging,
                 facts.channels, facts.height, facts.width, Data(facts.sha256),
             ])
-        try forgetCheckpoint(of: item)
+        try forgetCheckpoint(of: result.image)
     }
 
     func insert(
@@ -149,15 +154,17 @@ extension Database {
             arguments: [
                 image.rawValue, failure.worker, failure.attempt, failure.reason, isFinal,
             ])
-        if isFinal { try forgetCheckpoint(of: image.rawValue) }
+        if isFinal { try forgetCheckpoint(of: image) }
     }
 
-    private func forgetCheckpoint(of item: Int) throws {
-        try execute(sql: "DELETE FROM checkpoint WHERE item = ?", arguments: [item])
+    private func forgetCheckpoint(of image: ImageNumber) throws {
+        try execute(sql: "DELETE FROM checkpoint WHERE item = ?", arguments: [image.rawValue])
     }
 
-    func forgetResult(of item: Int) throws {
-        try execute(sql: "DELETE FROM picture WHERE item = ?", arguments: [item])
-        try execute(sql: "DELETE FROM result WHERE item = ?", arguments: [item])
+    func forgetResult(of image: ImageNumber) throws {
+        for table in ["picture", "result"] {
+            try execute(
+                sql: "DELETE FROM \(table) WHERE item = ?", arguments: [image.rawValue])
+        }
     }
 }

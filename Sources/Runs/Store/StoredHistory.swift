@@ -11,37 +11,43 @@ package struct StoredHistory: Sendable {
     /// All sessions so far.
     package var sessions: [StoredSession]
     /// Results by image.
-    package var results: [Int: ImageResult]
+    package var results: [ImageNumber: ImageResult]
     /// Pictures by image.
-    package var pictures: [Int: StoredPicture]
+    package var pictures: [ImageNumber: StoredPicture]
     /// Failed attempts by image, over all sessions, in the order they were stored.
-    package var failures: [Int: [FailedAttempt]]
+    package var failures: [ImageNumber: [FailedAttempt]]
     /// Images whose last failure was final.
-    package var finalFailures: Set<Int>
+    package var finalFailures: Set<ImageNumber>
+
+    /// All images, in order.
+    package var images: [ImageNumber] { requests.indices.map { ImageNumber($0) } }
+
+    /// What was asked for.
+    package func request(of image: ImageNumber) -> GenerationRequest { requests[image.rawValue] }
 
     /// Images that have no outcome yet.
-    package var openItems: [Int] {
-        requests.indices.filter { results[$0] == nil && !hasFailed($0) }
+    package var openImages: [ImageNumber] {
+        images.filter { results[$0] == nil && !hasFailed($0) }
     }
 
     /// Images with latents but no picture.
-    package var undecodedItems: [Int] {
-        requests.indices.filter { results[$0] != nil && pictures[$0] == nil }
+    package var undecodedImages: [ImageNumber] {
+        images.filter { results[$0] != nil && pictures[$0] == nil }
     }
 
     /// Whether an image failed.
-    package func hasFailed(_ item: Int) -> Bool {
-        results[item] == nil && finalFailures.contains(item)
+    package func hasFailed(_ image: ImageNumber) -> Bool {
+        results[image] == nil && finalFailures.contains(image)
     }
 
     /// Whether an image has latents of which no picture could be made.
-    package func hasFailedToDecode(_ item: Int) -> Bool {
-        results[item] != nil && pictures[item] == nil && finalFailures.contains(item)
+    package func hasFailedToDecode(_ image: ImageNumber) -> Bool {
+        results[image] != nil && pictures[image] == nil && finalFailures.contains(image)
     }
 
     /// Makes failed images pending again, as `RunStore.reopenFailures` does on the disk.
     package mutating func reopenFailures() {
-        for item in finalFailures where hasFailedToDecode(item) { results[item] = nil }
+        for image in finalFailures where hasFailedToDecode(image) { results[image] = nil }
         finalFailures = []
     }
 }

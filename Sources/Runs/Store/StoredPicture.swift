@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
+
 /// A picture that was written for an image.
 package struct StoredPicture: Sendable, Equatable {
     /// Number of the image.
-    package var item: Int
+    package var image: ImageNumber
     /// The picture's file in the run's directory.
     package var file: String
     /// The latents' file beside it, if that was wanted.
@@ -17,10 +19,10 @@ package struct StoredPicture: Sendable, Equatable {
 
     /// Describes a picture.
     package init(
-        item: Int, file: String, latentsFile: String?, decodeSeconds: Double,
+        image: ImageNumber, file: String, latentsFile: String?, decodeSeconds: Double,
         decodeClass: String? = nil, workerDecodeClass: String? = nil
     ) {
-        self.item = item
+        self.image = image
         self.file = file
         self.latentsFile = latentsFile
         self.decodeSeconds = decodeSeconds

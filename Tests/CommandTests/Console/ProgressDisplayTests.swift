@@ -2,9 +2,11 @@
 
 import CommandSupport
 import Foundation
+import GenerationTypes
 import RunDisplay
 import Runs
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct ProgressDisplayTests {
@@ -74,19 +76,19 @@ import Testing
     private func begin(_ display: Shown) {
         display.report(.runStarted(stepCounts: [4, 4, 4, 4], baseSeed: 42))
         display.report(.workerConnected(worker: "w1", kernelClass: "avx2"))
-        display.report(.imageStarted(index: 0, worker: "w1", attempt: 1))
+        display.report(.imageStarted(image: 0, worker: "w1", attempt: 1))
         for step in 1...3 {
             recorder.advance(1)
-            display.report(.imageProgress(index: 0, worker: "w1", step: step, stepCount: 4))
+            display.report(.imageProgress(image: 0, worker: "w1", step: step, stepCount: 4))
         }
     }
 
     private func end(_ display: Shown) {
         recorder.advance(1)
-        display.report(.imageSampled(index: 0, worker: "w1"))
+        display.report(.imageSampled(image: 0, worker: "w1"))
         recorder.advance(1)
-        display.report(.imageWritten(index: 0, worker: "w1", file: "00000-42.png", seconds: 5))
-        display.report(.imageFailed(index: 1, reason: "NaN"))
+        display.report(.imageWritten(image: 0, worker: "w1", file: "00000-42.png", seconds: 5))
+        display.report(.imageFailed(image: 1, reason: "NaN"))
         display.report(.runFinished(written: 1, failed: 3, seconds: 6))
     }
 
@@ -169,10 +171,10 @@ import Testing
     @Test func plainLinesComeAtLeastEveryTenSeconds() {
         let display = display(.plain)
         display.report(.runStarted(stepCounts: [100], baseSeed: 1))
-        display.report(.imageStarted(index: 0, worker: "w1", attempt: 1))
+        display.report(.imageStarted(image: 0, worker: "w1", attempt: 1))
         for step in 1...50 {
             recorder.advance(1)
-            display.report(.imageProgress(index: 0, worker: "w1", step: step, stepCount: 100))
+            display.report(.imageProgress(image: 0, worker: "w1", step: step, stepCount: 100))
         }
         let lines = recorder.error.split(separator: "\n")
         #expect(lines.count == 6)
@@ -184,7 +186,8 @@ import Testing
         display.report(.runStarted(stepCounts: Array(repeating: 1, count: 500), baseSeed: 1))
         for index in 0..<500 {
             recorder.advance(0.01)
-            display.report(.imageWritten(index: index, worker: "w", file: "f", seconds: 0.01))
+            display.report(
+                .imageWritten(image: ImageNumber(index), worker: "w", file: "f", seconds: 0.01))
         }
         #expect(recorder.error.split(separator: "\n").count <= 7)
     }
@@ -251,12 +254,12 @@ import Testing
             .runStarted(stepCounts: [1, 2], baseSeed: .max),
             .workerConnected(worker: text, kernelClass: text),
             .workerLost(worker: text, reason: text),
-            .imageStarted(index: 1, worker: text, attempt: 2),
-            .imageProgress(index: 1, worker: text, step: 3, stepCount: 25),
-            .imageSampled(index: 1, worker: text),
-            .imageWritten(index: 1, worker: text, file: text, seconds: .nan),
-            .imageRetried(index: 1, worker: text, reason: text),
-            .imageFailed(index: 1, reason: text), .warning(text),
+            .imageStarted(image: 1, worker: text, attempt: 2),
+            .imageProgress(image: 1, worker: text, step: 3, stepCount: 25),
+            .imageSampled(image: 1, worker: text),
+            .imageWritten(image: 1, worker: text, file: text, seconds: .nan),
+            .imageRetried(image: 1, worker: text, reason: text),
+            .imageFailed(image: 1, reason: text), .warning(text),
             .runFinished(written: 2, failed: 0, kept: 1, seconds: 1.23456),
         ]
         for event in events {

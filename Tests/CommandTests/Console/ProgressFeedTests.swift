@@ -5,6 +5,7 @@ import Glibc
 import RunDisplay
 import Runs
 import Synchronization
+import TestSupport
 import Testing
 
 /// The display's own thread: reporting never waits for a terminal.
@@ -49,12 +50,12 @@ import Testing
         let stepCount = 5 * ProgressFeed.backlogMax
         feed.report(.runStarted(stepCounts: [stepCount, stepCount], baseSeed: 1))
         feed.report(.workerConnected(worker: "w", kernelClass: "k"))
-        feed.report(.imageStarted(index: 0, worker: "w", attempt: 1))
+        feed.report(.imageStarted(image: 0, worker: "w", attempt: 1))
         for step in 1...stepCount {
-            feed.report(.imageProgress(index: 0, worker: "w", step: step, stepCount: stepCount))
+            feed.report(.imageProgress(image: 0, worker: "w", step: step, stepCount: stepCount))
         }
-        feed.report(.imageSampled(index: 0, worker: "w"))
-        feed.report(.imageWritten(index: 0, worker: "w", file: "00000-1.png", seconds: 1))
+        feed.report(.imageSampled(image: 0, worker: "w"))
+        feed.report(.imageWritten(image: 0, worker: "w", file: "00000-1.png", seconds: 1))
         feed.report(.runFinished(written: 1, failed: 0, seconds: 1))
         #expect(reader.lines.isEmpty, "all that came before the reader was back")
         reader.open()

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import Requests
 import RunDisplay
 import Runs
+import TestSupport
 import Testing
 
 @Suite struct ProgressFrameTests {
@@ -13,9 +15,11 @@ import Testing
         for worker in 0..<workers {
             let name = "127.0.0.1:\(7400 + worker)"
             progress.apply(.workerConnected(worker: name, kernelClass: "k"), at: 0)
-            progress.apply(.imageStarted(index: worker, worker: name, attempt: 1), at: 0)
             progress.apply(
-                .imageProgress(index: worker, worker: name, step: 10, stepCount: 20), at: 5)
+                .imageStarted(image: ImageNumber(worker), worker: name, attempt: 1), at: 0)
+            progress.apply(
+                .imageProgress(image: ImageNumber(worker), worker: name, step: 10, stepCount: 20),
+                at: 5)
         }
         return progress
     }
@@ -62,7 +66,7 @@ import Testing
 
     @Test func idleLostAndFailedAreShown() {
         var progress = progress()
-        progress.apply(.imageFailed(index: 0, reason: "x"), at: 6)
+        progress.apply(.imageFailed(image: 0, reason: "x"), at: 6)
         progress.apply(.workerLost(worker: "127.0.0.1:7401", reason: "x"), at: 6)
         progress.apply(.workerConnected(worker: "third", kernelClass: "k"), at: 6)
         let frame = lines(progress)
