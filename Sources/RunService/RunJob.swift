@@ -70,10 +70,11 @@ package struct RunJob: Sendable {
     /// - Parameters:
     ///   - samples: whether images without an outcome are about to be sampled.
     ///   - decodes: whether pictures are made; without, latents are enough to replace a run.
+    ///   - clock: dates the session.
     /// - Throws: `RunError`, `OtherModelError`.
     package func begin(
         with prepared: PreparedModel, samples: Bool = true, decodes: Bool = true,
-        report: @escaping @Sendable (RunEvent) -> Void
+        clock: WallClock = .system, report: @escaping @Sendable (RunEvent) -> Void
     ) throws -> RunSession {
         let fingerprint = prepared.fingerprint
         let warn: @Sendable (String) -> Void = { report(.warning($0)) }
@@ -88,7 +89,8 @@ package struct RunJob: Sendable {
             model: ModelRecord(
                 name: model.name, fingerprint: fingerprint,
                 decoder: try model.source.autoencoderConfiguration().recordedName),
-            decodeClass: prepared.decoder.kernelClass, encoding: .standard, report: report)
+            decodeClass: prepared.decoder.kernelClass, encoding: .standard, clock: clock,
+            report: report)
         if samples {
             report(
                 .runAccepted(

@@ -48,7 +48,7 @@ struct Decode: AsyncParsableCommand {
             warn: { warnings.append($0) })
         let progress = ProgressFeed.make(
             for: job.plan, json: json, quiet: quiet,
-            monitor: RunMonitor(seconds: ConsoleStreams.standard.seconds))
+            monitor: RunMonitor(clock: .system, seconds: ConsoleStreams.standard.seconds))
         for warning in warnings { progress.report(.warning(warning)) }
         let outcome: RunOutcome
         do {

@@ -78,7 +78,7 @@ struct RetomCoord: AsyncParsableCommand {
         if let settings = job.settings { compute.follow(settings) }
         let pool =
             hosts ?? workers.localPool(compute: compute, model: job.model)
-        let monitor = RunMonitor(seconds: ConsoleStreams.standard.seconds)
+        let monitor = RunMonitor(clock: .system, seconds: ConsoleStreams.standard.seconds)
         let progress = ProgressFeed.make(
             for: job.plan, json: output.json, quiet: output.quiet, monitor: monitor)
         let status = StatusFile(in: job.directory, of: monitor)

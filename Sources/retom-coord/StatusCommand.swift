@@ -36,7 +36,8 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         var problem: (any Error)?
-        let report = StatusReport(directory: directory) {
+        let now = Date()
+        let report = StatusReport(directory: directory, now: now) {
             do {
                 return try RunStore.peek(directory: directory).map(StoredImages.init)
             } catch {
@@ -52,7 +53,7 @@ struct StatusCommand: AsyncParsableCommand {
             json
             ? try JSONText.line(
                 Output(state: report.state, status: report.status, account: report.images)) + "\n"
-            : report.text(now: Date())
+            : report.text(now: now)
         ConsoleStreams.standard.writeOutput(text)
         switch report.state {
         case .running, .ended: break

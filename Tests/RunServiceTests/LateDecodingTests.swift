@@ -51,7 +51,8 @@ import WireProtocol
             store,
             place: RunSession.Place(directory: try RunDirectory(preparing: temporary.path)),
             model: ModelRecord(name: "m", fingerprint: model), decodeClass: "v",
-            encoding: .standard, report: { [events] event in events.update { $0.append(event) } })
+            encoding: .standard, clock: .system,
+            report: { [events] event in events.update { $0.append(event) } })
     }
 
     private func decode(

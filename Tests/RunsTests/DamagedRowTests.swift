@@ -15,7 +15,7 @@ import Testing
     init() throws {
         temporary = try TemporaryDirectory()
         let store = try Samples.begin(3, in: path)
-        _ = try store.beginSession()
+        _ = try store.beginSession(at: Samples.date)
         try Samples.store(item: 1, in: store)
         try store.record(
             StoredPicture(image: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 1))

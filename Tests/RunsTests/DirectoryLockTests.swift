@@ -19,7 +19,7 @@ import Testing
         let first = try RunDirectory(preparing: path)
         let error = RunError.inUse(path: path, by: "process \(getpid()) on \(host)")
         #expect(throws: error) { try RunDirectory(preparing: path) }
-        #expect(StatusReport(directory: path).state == .running)
+        #expect(StatusReport(directory: path, now: Samples.date).state == .running)
         withExtendedLifetime(first) {}
     }
 

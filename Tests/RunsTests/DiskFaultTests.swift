@@ -65,7 +65,7 @@ import WireProtocol
                 isSuccessor: isSuccessor)
         }
         guard let store = begun else { return life }
-        life.attempt { _ = try store.beginSession() }
+        life.attempt { _ = try store.beginSession(at: Samples.date) }
         if isSuccessor, life.problem == nil {
             // As the output directory does it, where the earlier run's files may be in any order.
             for suffix in ["", "-wal", "-shm"] {
@@ -103,7 +103,7 @@ import WireProtocol
         life.wasAccepted = true
         life.acknowledged = [0]
         guard let store = opened else { return life }
-        life.attempt { _ = try store.beginSession() }
+        life.attempt { _ = try store.beginSession(at: Samples.date) }
         life.draw(1..<imageCount, in: store)
         return life
     }
@@ -130,7 +130,7 @@ import WireProtocol
             }
             // The next life does the rest.
             if store.isSuccessor { return }
-            _ = try store.beginSession()
+            _ = try store.beginSession(at: Samples.date)
             for image in history.openImages {
                 try Samples.store(item: image.rawValue, in: store)
             }

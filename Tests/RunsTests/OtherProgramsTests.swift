@@ -122,7 +122,7 @@ import Testing
             }
         }
         #expect(try layout() == earlier.rawValue)
-        _ = try store.beginSession()
+        _ = try store.beginSession(at: Samples.date)
         #expect(try layout() == 4 && store.checkpoints().isEmpty)
         let picture = StoredPicture(
             image: 0, file: "x", latentsFile: nil, decodeSeconds: 1, decodeClass: "k")
@@ -163,7 +163,7 @@ import Testing
             #expect(merging.tokenCountBefore == 15_360 && merging.tokenCountAfter == 7680)
         }
         #expect(try store.checkpoints()[1]?.step == 40)
-        _ = try store.beginSession()
+        _ = try store.beginSession(at: Samples.date)
         let rewritten = try store.history()
         #expect(rewritten.requests == expected)
         #expect(rewritten.results[0]?.facts.tokenMerging.tokenCountAfter == 7680)
@@ -177,7 +177,9 @@ import Testing
         }
         #expect(throws: RunError.self) { try RunStore.peek(directory: out) }
         #expect(throws: RunError.self) { try RunStore.open(directory: out).history() }
-        #expect(throws: RunError.self) { try RunStore.open(directory: out).beginSession() }
+        #expect(throws: RunError.self) {
+            try RunStore.open(directory: out).beginSession(at: Samples.date)
+        }
     }
 
     /// A later version of this layout may have written what this one would sample wrongly.

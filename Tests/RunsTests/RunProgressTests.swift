@@ -61,7 +61,7 @@ import Testing
 
     /// Pictures, latents and failures of earlier sessions do not wait for a worker.
     @Test func outcomesOfEarlierSessionsAreNotQueued() {
-        let monitor = RunMonitor(seconds: { 0 })
+        let monitor = RunMonitor(clock: Samples.clock, seconds: { 0 })
         monitor.note(.runStarted(stepCounts: [10, 10, 10, 10], baseSeed: 1))
         monitor.note(.imageKept(image: 0, .written))
         monitor.note(.imageKept(image: 1, .sampled))

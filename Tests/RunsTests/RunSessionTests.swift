@@ -31,7 +31,7 @@ import Testing
             model: Self.model, decodeClass: decodeClass,
             encoding: PictureEncoding(
                 latents: { Array("\"latents\" \($0.values.count)".utf8) },
-                mergeMethod: { "<\($0)>" }),
+                mergeMethod: { "<\($0)>" }), clock: Samples.clock,
             report: { [events] in events.append($0) })
     }
 
@@ -94,6 +94,7 @@ import Testing
         let traffic = ByteCounts(sent: 5, received: 9, latents: 3, compressedLatents: 2)
         try session.finish(traffic: traffic, failures: [2: failures])
         let report = try report()
+        #expect(report.run.startedAt == Samples.date && report.run.finishedAt == Samples.date)
         #expect(report.images.map(\.status) == [.written, .pending, .failed])
         #expect(report.images[0].attempts == 2 && report.images[0].worker == "[::1]:7400")
         #expect(report.images[2].reasons == ["a:1: reset", "no usable worker is left"])

@@ -12,7 +12,7 @@ import Testing
     /// A run of three images of ten steps, ten seconds in.
     private static func monitor() -> RunMonitor {
         let time = Mutex(0.0)
-        let monitor = RunMonitor { time.withLock { $0 } }
+        let monitor = RunMonitor(clock: Samples.clock) { time.withLock { $0 } }
         func at(_ seconds: Double, _ events: RunEvent...) {
             time.withLock { $0 = seconds }
             for event in events { monitor.note(event) }
@@ -38,6 +38,7 @@ import Testing
 
     @Test func countsAndWorkers() throws {
         let status = Self.monitor().status
+        #expect(status.startedAt == Samples.date && status.updatedAt == Samples.date)
         #expect(status.images.total == 3 && status.images.written == 1)
         #expect(status.images.sampling == 1 && status.images.queued == 1)
         #expect(status.images.decoding == 0 && status.images.failed == 0)
@@ -52,16 +53,17 @@ import Testing
 
     @Test func aDirectoryTellsItsState() throws {
         let directory = try TemporaryDirectory()
-        #expect(StatusReport(directory: directory.file("nowhere")).state == .none)
+        #expect(
+            StatusReport(directory: directory.file("nowhere"), now: Samples.date).state == .none)
         let path = directory.file("run")
         var run: RunDirectory? = try RunDirectory(preparing: path)
-        #expect(StatusReport(directory: path).state == .running)
+        #expect(StatusReport(directory: path, now: Samples.date).state == .running)
         let status = Self.monitor().status
         try run?.replace("status.json", bytes: try JSONText.file(status))
-        let running = StatusReport(directory: path)
+        let running = StatusReport(directory: path, now: Samples.date)
         #expect(running.state == .running && running.status?.images == status.images)
         run = nil
-        let gone = StatusReport(directory: path)
+        let gone = StatusReport(directory: path, now: Samples.date)
         #expect(gone.state == .gone)
         let text = gone.text(now: status.updatedAt + 7)
         #expect(
@@ -74,22 +76,23 @@ import Testing
         ] { #expect(text.contains(part), "\(text)") }
         // A file that is none says nothing, and the directory may be used again.
         try directory.write("{", to: "run/status.json")
-        #expect(StatusReport(directory: path).state == .none)
+        #expect(StatusReport(directory: path, now: Samples.date).state == .none)
         let next = try RunDirectory(preparing: path)
         next.removeNow("status.json")
         try next.writeNew("report.json", bytes: [])
-        #expect(StatusReport(directory: path).state == .running)
+        #expect(StatusReport(directory: path, now: Samples.date).state == .running)
         withExtendedLifetime(next) {}
     }
 
     /// A worker may say anything of itself; nothing of it moves a cursor.
     @Test func namesAndReasonsAreOnlyText() throws {
         let directory = try TemporaryDirectory()
-        let monitor = RunMonitor(seconds: { 0 })
+        let monitor = RunMonitor(clock: Samples.clock, seconds: { 0 })
         monitor.note(.runStarted(stepCounts: [4], baseSeed: 1))
         monitor.note(.workerLost(worker: "a\u{1B}[2J", reason: "b\u{9B}1mc\nd"))
         try directory.write(try JSONText.file(monitor.status), to: "status.json")
-        let text = StatusReport(directory: directory.path).text(now: Date())
+        let text = StatusReport(directory: directory.path, now: Samples.date).text(
+            now: Samples.date)
         #expect(text.hasSuffix("\n  a [2J: 0 images; is lost: b 1mc d\n"), "\(text)")
     }
 
@@ -97,9 +100,11 @@ import Testing
         let directory = try TemporaryDirectory()
         let run = try RunDirectory(preparing: directory.file("run"))
         let file = StatusFile(in: run, of: Self.monitor())
-        while StatusReport(directory: directory.file("run")).status == nil { usleep(1000) }
+        while StatusReport(directory: directory.file("run"), now: Samples.date).status == nil {
+            usleep(1000)
+        }
         file.finish()
-        #expect(StatusReport(directory: directory.file("run")).status == nil)
+        #expect(StatusReport(directory: directory.file("run"), now: Samples.date).status == nil)
         #expect(!FileManager.default.fileExists(atPath: directory.file("run/status.json")))
     }
 }

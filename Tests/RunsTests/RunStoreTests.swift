@@ -18,7 +18,7 @@ import WireProtocol
         let requests = Samples.requests(3)
         let store = try RunStore.begin(
             Samples.run, requests: requests, directory: path, isSuccessor: false)
-        let life = try store.beginSession()
+        let life = try store.beginSession(at: Samples.date)
         let result = try Samples.store(item: 1, in: store)
         let failures = [
             FailedAttempt(worker: "a:1", attempt: 1, reason: "lost"),
@@ -32,7 +32,7 @@ import WireProtocol
             image: 1, file: "00001-1.png", latentsFile: nil, decodeSeconds: 0.25, decodeClass: "v")
         try store.record(picture)
         let traffic = ByteCounts(sent: 7, received: 6, latents: 5, compressedLatents: 4)
-        try store.end(life, traffic: traffic)
+        try store.end(life, at: Samples.date, traffic: traffic)
 
         let history = try RunStore.open(directory: path).history()
         #expect(history.run == Samples.run)
@@ -41,15 +41,17 @@ import WireProtocol
         #expect(history.pictures == [1: picture])
         #expect(history.failures == [2: failures] && history.finalFailures == [2])
         #expect(history.sessions.map(\.traffic) == [traffic])
-        #expect(history.sessions[0].finishedAt != nil)
+        let seconds = Samples.date.timeIntervalSince1970
+        #expect(history.sessions[0].startedAt == seconds)
+        #expect(history.sessions[0].finishedAt == seconds)
         #expect(history.openImages == [0])
         #expect(history.hasFailed(2) && !history.hasFailed(1))
     }
 
     @Test func sessionsAreNumbered() throws {
         let store = try Samples.begin(2, in: path)
-        let first = try store.beginSession()
-        let second = try RunStore.open(directory: path).beginSession()
+        let first = try store.beginSession(at: Samples.date)
+        let second = try RunStore.open(directory: path).beginSession(at: Samples.date)
         #expect(second.number == first.number + 1)
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import GenerationTypes
 import Runs
 import TestSupport
@@ -7,6 +8,10 @@ import WireProtocol
 
 /// Runs and results to store.
 enum Samples {
+    /// When everything happens.
+    static let date = Date(timeIntervalSince1970: 1_763_000_000)
+    static let clock = WallClock { date }
+
     static let run = StoredRun(
         instance: Array(0..<16), leaseKey: Array(100..<132), modelDirectory: "/models/one",
         model: ModelFingerprint(

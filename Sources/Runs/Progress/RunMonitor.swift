@@ -12,14 +12,19 @@ package final class RunMonitor: Sendable {
         var retries = 0
     }
 
-    private let startedAt = Date()
+    private let clock: WallClock
+    private let startedAt: Date
     private let seconds: @Sendable () -> Double
     private let state = Mutex(State())
 
     /// Nothing has happened yet.
     ///
-    /// - Parameter seconds: a clock that never goes back.
-    package init(seconds: @escaping @Sendable () -> Double) {
+    /// - Parameters:
+    ///   - clock: dates what is shown.
+    ///   - seconds: a clock that never goes back.
+    package init(clock: WallClock, seconds: @escaping @Sendable () -> Double) {
+        self.clock = clock
+        startedAt = clock.now()
         self.seconds = seconds
     }
 
@@ -60,7 +65,7 @@ package final class RunMonitor: Sendable {
             RunStatus(
                 version: ProgramVersion.text,
                 processIdentifier: ProcessInfo.processInfo.processIdentifier,
-                startedAt: startedAt, updatedAt: Date(), images: state.progress.images,
+                startedAt: startedAt, updatedAt: clock.now(), images: state.progress.images,
                 attempts: state.attempts, retries: state.retries,
                 stepsPerSecond: state.progress.stepsPerSecond,
                 remainingSeconds: state.progress.remainingSeconds(at: time),

@@ -35,7 +35,7 @@ package struct StatusReport: Sendable, Equatable {
     ///   - now: for judging how old the last status is.
     ///   - account: reads the database; called when nobody writes it.
     package init(
-        directory path: String, now: Date = Date(),
+        directory path: String, now: Date,
         account: () -> StoredImages? = { nil }
     ) {
         let lock = DirectoryLock.state(of: path)

@@ -58,15 +58,23 @@ extension StoredHistory {
 
 extension RunRecord {
     /// The run as a whole, over all sessions.
-    init(_ history: StoredHistory, model: ModelRecord, met: [WorkerRecord], sheets: [String]) {
+    ///
+    /// - Parameters:
+    ///   - met: workers that this session met, in that order.
+    ///   - finishedAt: when it ended.
+    init(
+        _ history: StoredHistory, model: ModelRecord, met: [WorkerRecord], finishedAt: Date,
+        sheets: [String]
+    ) {
         let sessions = history.sessions
-        let now = Date()
         let wire = sessions.reduce(into: ByteCounts()) { $0 += $1.traffic }
         self.init(
             version: ProgramVersion.text, model: model, baseSeed: history.run.baseSeed,
             batchCount: history.run.batchCount, settings: history.run.settings,
-            startedAt: sessions.first.map { Date(timeIntervalSince1970: $0.startedAt) } ?? now,
-            finishedAt: now, workers: history.workerRecords(met: met), wire: wire, sheets: sheets)
+            startedAt: sessions.first.map { Date(timeIntervalSince1970: $0.startedAt) }
+                ?? finishedAt,
+            finishedAt: finishedAt, workers: history.workerRecords(met: met), wire: wire,
+            sheets: sheets)
         sessionCount = sessions.count
     }
 }

@@ -20,22 +20,23 @@ extension RunSession {
     ) throws {
         if hasDiskFailed {
             // Its error is reported already; a session without an end is like one that was killed.
-            try? store.end(stored, traffic: traffic)
+            try? store.end(stored, at: clock.now(), traffic: traffic)
         } else {
-            try store.end(stored, traffic: traffic)
+            try store.end(stored, at: clock.now(), traffic: traffic)
         }
-        let now = try store.history()
-        guard !leavesEarlierRun(now) else { return }
+        let history = try store.history()
+        guard !leavesEarlierRun(history) else { return }
         try takeDirectory()
         if !hasDiskFailed { try? store.removeUnnamedLatents() }
-        var images = now.imageRecords
+        var images = history.imageRecords
         for (image, failures) in failures where images[image.rawValue].status != .written {
             images[image.rawValue].fail(failures.map(\.sentence))
         }
+        let sheets = hasDiskFailed ? [] : writeSheets(of: images)
         let runReport = RunReport(
             run: RunRecord(
-                now, model: model, met: state.withLock(\.workers),
-                sheets: hasDiskFailed ? [] : writeSheets(of: images)),
+                history, model: model, met: state.withLock(\.workers), finishedAt: clock.now(),
+                sheets: sheets),
             images: images)
         try putOwn(RunFileName.report, try JSONText.file(runReport))
         try putOwn(RunFileName.gallery, Array(GalleryPage(report: runReport).html.utf8))
@@ -44,7 +45,7 @@ extension RunSession {
             .runFinished(
                 written: written, failed: images.count { $0.status == .failed },
                 kept: written - state.withLock(\.writtenCount),
-                seconds: Date().timeIntervalSince1970 - stored.startedAt))
+                seconds: clock.now().timeIntervalSince1970 - stored.startedAt))
     }
 
     private func writeSheets(of images: [ImageRecord]) -> [String] {
@@ -80,9 +81,9 @@ extension RunSession {
     }
 
     /// Whether an earlier run stays, because this one has nothing yet to replace it.
-    private func leavesEarlierRun(_ now: StoredHistory) -> Bool {
+    private func leavesEarlierRun(_ history: StoredHistory) -> Bool {
         guard store.isSuccessor, !state.withLock(\.isDirectoryOurs) else { return false }
-        if now.results.isEmpty {
+        if history.results.isEmpty {
             report(
                 .warning(
                     "\(directory.path): the earlier run stays, because nothing new was sampled"))

@@ -57,6 +57,7 @@ package final class RunSession: Sendable {
     let report: @Sendable (RunEvent) -> Void
     let model: ModelRecord
     let encoding: PictureEncoding
+    let clock: WallClock
     let state = Mutex(State())
     var directory: RunDirectory { place.directory }
 
@@ -67,19 +68,21 @@ package final class RunSession: Sendable {
     ///
     /// - Parameters:
     ///   - decodeClass: the kernel class that decodes here.
+    ///   - clock: dates the session and its report.
     ///   - report: receives what happens, on any thread.
     /// - Throws: `RunError`.
     package init(
         _ store: RunStore, place: Place, model: ModelRecord, decodeClass: String,
-        encoding: PictureEncoding, report: @escaping @Sendable (RunEvent) -> Void
+        encoding: PictureEncoding, clock: WallClock, report: @escaping @Sendable (RunEvent) -> Void
     ) throws {
         self.store = store
         self.place = place
         self.model = model
         self.decodeClass = decodeClass
         self.encoding = encoding
+        self.clock = clock
         self.report = report
-        stored = try store.beginSession()
+        stored = try store.beginSession(at: clock.now())
         history = try store.history()
         classesBefore = (
             Set(history.results.values.map(\.kernelClass)),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+package import FoundationEssentials
 internal import GRDB
 package import GenerationTypes
 internal import Glibc
@@ -195,14 +195,14 @@ package final class RunStore: Sendable {
         }
     }
 
-    /// Begins a session; one of an earlier layout is rewritten to this version's.
+    /// Begins a session; a run of an earlier layout is rewritten to this version's.
     ///
     /// - Throws: `RunError`.
-    package func beginSession() throws -> StoredSession {
+    package func beginSession(at date: Date) throws -> StoredSession {
         let session = try write { database in
             let found = try database.layout()
             if found < Self.layout { try database.migrate(from: found) }
-            let now = Date().timeIntervalSince1970
+            let now = date.timeIntervalSince1970
             try database.execute(
                 sql: "INSERT INTO life (started_at) VALUES (?)", arguments: [now])
             let number = Int(database.lastInsertedRowID)
@@ -220,7 +220,7 @@ package final class RunStore: Sendable {
     /// Ends a session.
     ///
     /// - Throws: `RunError`.
-    package func end(_ session: StoredSession, traffic: ByteCounts) throws {
+    package func end(_ session: StoredSession, at date: Date, traffic: ByteCounts) throws {
         try write { database in
             try database.execute(
                 sql: """
@@ -228,7 +228,7 @@ package final class RunStore: Sendable {
                         compressed_latents = ? WHERE number = ?
                     """,
                 arguments: [
-                    Date().timeIntervalSince1970, traffic.sent, traffic.received, traffic.latents,
+                    date.timeIntervalSince1970, traffic.sent, traffic.received, traffic.latents,
                     traffic.compressedLatents, session.number,
                 ])
         }

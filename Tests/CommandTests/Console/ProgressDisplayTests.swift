@@ -66,7 +66,7 @@ import Testing
     }
 
     private func display(_ mode: ProgressDisplay.Mode, json: Bool = false) -> Shown {
-        let monitor = RunMonitor(seconds: recorder.console.seconds)
+        let monitor = RunMonitor(clock: .system, seconds: recorder.console.seconds)
         let display = ProgressDisplay(
             mode: mode, json: json, prompts: ["a red house", "a blue boat", "a tree", "a dog"],
             console: recorder.console, monitor: monitor)

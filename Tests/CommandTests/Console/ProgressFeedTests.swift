@@ -37,7 +37,7 @@ import Testing
     }
 
     private func feed(_ reader: SlowReader) -> ProgressFeed {
-        let monitor = RunMonitor(seconds: reader.console.seconds)
+        let monitor = RunMonitor(clock: .system, seconds: reader.console.seconds)
         let display = ProgressDisplay(
             mode: .silent, json: true, prompts: ["a cat", "a dog"], console: reader.console,
             monitor: monitor)
