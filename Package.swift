@@ -195,11 +195,11 @@ let executables: [Target] = [
 let testTargets: [Target] = [
     .target(
         name: "TestSupport", dependencies: ["GenerationTypes", "SafeTensors"],
-        path: "Tests/TestSupport", resources: [.copy("Fixtures")], swiftSettings: settings),
-    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-    .target(name: "CDiskFaults", path: "Tests/CDiskFaults", cSettings: cSettings),
+        path: "Tests/Support/TestSupport", resources: [.copy("Fixtures")], swiftSettings: settings),
+    .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
+    .target(name: "CDiskFaults", path: "Tests/Support/CDiskFaults", cSettings: cSettings),
     .target(
-        name: "DiskFaults", dependencies: ["CDiskFaults"], path: "Tests/DiskFaults",
+        name: "DiskFaults", dependencies: ["CDiskFaults"], path: "Tests/Support/DiskFaults",
         swiftSettings: settings),
     tests("DigestsTests", ["Digests"]),
     tests("CKernelsTests", ["CKernels", "TestSupport"]),
@@ -245,14 +245,14 @@ let testTargets: [Target] = [
             "WireProtocol", "ClusterTransport", "GenerationTypes", "CZlib", "TestSupport",
             .product(name: "NIOCore", package: "swift-nio"),
         ],
-        path: "Tests/WireFuzzing", swiftSettings: settings),
+        path: "Tests/Support/WireFuzzing", swiftSettings: settings),
     .executableTarget(
         name: "wire-fuzz",
         dependencies: [
             "WireFuzzing", "WireProtocol",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
-        path: "Tests/FuzzProgram", swiftSettings: settings),
+        path: "Tests/Support/FuzzProgram", swiftSettings: settings),
     tests(
         "WireProtocolTests",
         [
@@ -263,38 +263,41 @@ let testTargets: [Target] = [
         name: "ClusterSimulation",
         dependencies: [
             "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "GenerationTypes",
+            "TestSupport",
         ],
-        path: "Tests/ClusterSimulation", swiftSettings: settings),
+        path: "Tests/Support/ClusterSimulation", swiftSettings: settings),
     .executableTarget(
         name: "cluster-simulation",
         dependencies: [
             "ClusterSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
-        path: "Tests/SimulationProgram", swiftSettings: settings),
+        path: "Tests/Support/SimulationProgram", swiftSettings: settings),
     .target(
-        name: "HashChain", dependencies: ["GenerationTypes", "Worker"], path: "Tests/HashChain",
+        name: "FakeGenerator", dependencies: ["GenerationTypes", "Worker"],
+        path: "Tests/Support/FakeGenerator",
         swiftSettings: settings),
     .target(
         name: "LyingWorkers",
         dependencies: [
-            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "HashChain",
+            "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "FakeGenerator",
             "GenerationTypes", "TestSupport", logging,
         ] + nio,
-        path: "Tests/LyingWorkers", swiftSettings: settings),
+        path: "Tests/Support/LyingWorkers", swiftSettings: settings),
     .executableTarget(
         name: "simulated-workers",
         dependencies: [
-            "HashChain", "LyingWorkers", "Coordinator", "Worker", "ClusterTransport",
+            "FakeGenerator", "LyingWorkers", "Coordinator", "Worker", "ClusterTransport",
             "CommandSupport", "NodeSupport", "ProcessSupport",
             "StableDiffusion", "ImageCodec", "GenerationTypes", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ] + nio,
-        path: "Tests/SimulatedWorkers", swiftSettings: settings),
+        path: "Tests/Support/SimulatedWorkers", swiftSettings: settings),
     tests(
         "ClusterTests",
         [
             "Coordinator", "Worker", "WireProtocol", "ClusterTransport", "ClusterSimulation",
-            "HashChain", "LyingWorkers", "WireFuzzing", "GenerationTypes", "TestSupport", logging,
+            "FakeGenerator", "LyingWorkers", "WireFuzzing", "GenerationTypes", "TestSupport",
+            logging,
         ] + nio),
     tests(
         "CommandTests",

@@ -95,7 +95,7 @@ struct ActivationTests {
     func layouts(_ set: KernelSet, channels: Int) {
         for from in RowTests.elements {
             for to in RowTests.elements {
-                var random = SplitMix64(state: 11)
+                var random = SplitMix64(seed: 11)
                 let source = Matrix(rows: 4, channels: channels, gap: 7, element: from) { _, _ in
                     3 * random.normal()
                 }
@@ -121,7 +121,7 @@ struct ActivationTests {
         for channels in RowTests.channelCounts {
             for from in RowTests.elements {
                 for to in RowTests.elements {
-                    var random = SplitMix64(state: 12)
+                    var random = SplitMix64(seed: 12)
                     let source = Matrix(rows: 3, channels: 2 * channels, gap: 3, element: from) {
                         _, _ in 2 * random.normal()
                     }

@@ -34,7 +34,7 @@ struct AttentionCase {
         magnitude: Float = 2, seed: UInt64 = 31
     ) {
         self.shape = shape
-        var random = SplitMix64(state: seed)
+        var random = SplitMix64(seed: seed)
         func matrix(rows: Int, gap: Int, _ magnitude: Float) -> Matrix {
             Matrix(rows: rows, channels: shape.channels, gap: gap, element: element) { _, _ in
                 magnitude * random.normal()

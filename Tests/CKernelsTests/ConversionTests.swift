@@ -48,7 +48,7 @@ struct ConversionTests {
 
     @Test("f32 to bf16: rounding, ties, overflow, subnormals, NaN", arguments: KernelSet.available)
     func rounding(_ set: KernelSet) {
-        var random = SplitMix64(state: 1)
+        var random = SplitMix64(seed: 1)
         var values = (0..<40_000).map { _ in Float(bitPattern: random.next(upperBound: .max)) }
         for upper in stride(from: UInt32(0), to: 0xffff, by: 97) {
             // Exactly between two neighbours, just below and just above.

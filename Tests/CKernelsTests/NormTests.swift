@@ -28,7 +28,7 @@ struct NormTests {
     private func input(
         rows: Int, channels: Int, offset: Float, element: rt_element
     ) -> Matrix {
-        var random = SplitMix64(state: 21)
+        var random = SplitMix64(seed: 21)
         return Matrix(rows: rows, channels: channels, gap: 6, element: element) { row, channel in
             offset + Float(channel % 3) + random.normal() * Float(1 + row % 4)
         }

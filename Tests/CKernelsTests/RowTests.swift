@@ -12,7 +12,7 @@ struct RowTests {
     private func matrix(
         rows: Int, channels: Int, gap: Int, _ element: rt_element, seed: UInt64
     ) -> Matrix {
-        var random = SplitMix64(state: seed)
+        var random = SplitMix64(seed: seed)
         return Matrix(rows: rows, channels: channels, gap: gap, element: element) { _, _ in
             random.normal()
         }

@@ -38,7 +38,7 @@ struct WinogradCase {
 
     init(_ shape: WinogradShape, _ element: rt_element, output: rt_element = RT_ELEMENT_F32) {
         self.shape = shape
-        var random = SplitMix64(state: 41)
+        var random = SplitMix64(seed: 41)
         input = Matrix(
             rows: shape.batch * shape.inputHeight * shape.width, channels: shape.inputs, gap: 3,
             element: element

@@ -2,8 +2,8 @@
 
 import ClusterTransport
 import Coordinator
+import FakeGenerator
 import GenerationTypes
-import HashChain
 import TestSupport
 import Testing
 import WireProtocol

@@ -3,9 +3,9 @@
 import ClusterSimulation
 import ClusterTransport
 import Coordinator
+import FakeGenerator
 import GenerationTypes
 import Glibc
-import HashChain
 import TestSupport
 import Testing
 import Worker

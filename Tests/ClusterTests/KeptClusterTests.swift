@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Coordinator
+import FakeGenerator
 import GenerationTypes
-import HashChain
 import TestSupport
 import Testing
 import Worker

@@ -2,8 +2,8 @@
 
 import ClusterTransport
 import Coordinator
+import FakeGenerator
 import Glibc
-import HashChain
 import NIOCore
 import Synchronization
 import Testing

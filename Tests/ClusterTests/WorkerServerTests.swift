@@ -2,9 +2,9 @@
 
 import ClusterTransport
 import Coordinator
+import FakeGenerator
 import GenerationTypes
 import Glibc
-import HashChain
 import Synchronization
 import TestSupport
 import Testing

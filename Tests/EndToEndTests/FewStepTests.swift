@@ -143,7 +143,7 @@ extension EndToEndTests {
 
         /// Writes a TAESD decoder of 16 channels with random weights, in the original layout.
         private func taesd(_ studio: Studio, seed: UInt64 = 1) throws -> String {
-            var random = SplitMix64(state: seed)
+            var random = SplitMix64(seed: seed)
             var writer = SafeTensorsWriter()
             func add(_ name: String, _ outputs: Int, _ inputs: Int, hasBias: Bool = true) {
                 let scale = (2 / Float(9 * inputs)).squareRoot()

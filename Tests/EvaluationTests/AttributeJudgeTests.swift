@@ -18,11 +18,7 @@ struct AttributeJudgeTests {
     static let bound: Float = 1e-3
 
     private func golden(_ name: String) throws -> String {
-        let path = try #require(Bundle.module.resourcePath) + "/Goldens/judge/" + name
-        try #require(
-            FileManager.default.fileExists(atPath: path),
-            "missing \(path): run scripts/export_goldens.py judge")
-        return path
+        try GoldenFiles(of: .module).path("judge/\(name)")
     }
 
     private func judge(_ backend: BackendKind) throws -> AttributeJudge {

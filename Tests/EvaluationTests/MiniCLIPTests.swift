@@ -15,16 +15,10 @@ struct MiniCLIPTests {
     /// Largest difference of an embedding's value, relative to the embedding's largest.
     static let bound: Float = 1e-3
 
-    private func goldens(_ name: String) throws -> String {
-        try #require(Bundle.module.resourcePath) + "/Goldens/" + name
-    }
+    private static let goldens = GoldenFiles(of: .module)
 
     private func golden(_ name: String) throws -> [Float] {
-        let path = try goldens("clip/embeddings.safetensors")
-        try #require(
-            FileManager.default.fileExists(atPath: path),
-            "missing \(path): run scripts/export_goldens.py clip")
-        return try SafeTensorsFile(path: path).tensor(name).floats()
+        try Self.goldens.tensors("clip/embeddings.safetensors").tensor(name).floats()
     }
 
     private func clip(
@@ -50,7 +44,7 @@ struct MiniCLIPTests {
             compute: ComputeConfiguration(backend: backend, threadCount: 1))
         let prompts = try AttributePrompt.read(
             path: try EmbeddedModel.judgeDirectory() + "/prompts.json", for: judge.configuration)
-        let folder = try PictureFolder(path: try goldens("judge"))
+        let folder = try PictureFolder(path: try Self.goldens.path("judge"))
         var (seen, said): ([[Float]], [[Float]]) = ([], [])
         for (index, prompt) in prompts.prefix(8).enumerated() {
             let range = index * 128..<(index + 1) * 128

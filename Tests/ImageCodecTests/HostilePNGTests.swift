@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func randomBytesBehindTheSignatureNeverCrash() {
-        var generator = SplitMix64(state: 7)
+        var generator = SplitMix64(seed: 7)
         for _ in 0..<500 {
             var bytes = Array(file.prefix(8))
             bytes += (0..<Int(generator.next() % 200)).map { _ in UInt8(generator.next() & 255) }

@@ -35,7 +35,7 @@ import Testing
                 channels: Self.channels, loader: loader, partByteCount: partByteCount)
         }
         let shape = TensorShape(tokens: 601, channels: Self.channels)
-        var random = SplitMix64(state: 1)
+        var random = SplitMix64(seed: 1)
         let tokens = try Tensor.make(shape, random.floats(shape.elementCount))
         let output = try Tensor.make(shape)
         let lane = try machine.makeLane()

@@ -10,7 +10,7 @@ import TokenMerging
 @Suite(.serialized) struct HostileRequestTests {
     @Test func anyRequestIsRefusedOrGenerated() throws {
         let pipeline = try MergedImageTests.pipeline()
-        var generator = SplitMix64(state: 14)
+        var generator = SplitMix64(seed: 14)
         var (refused, drawn) = (0, 0)
         for _ in 0..<300 {
             let request = HostileRequests.request(

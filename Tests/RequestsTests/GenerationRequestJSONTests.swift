@@ -29,10 +29,7 @@ import Testing
         prompt: "a red house", seed: 42, width: 256, height: 256)
 
     private static func golden(_ name: String) throws -> String {
-        let url = try #require(
-            Bundle.module.url(forResource: name, withExtension: nil, subdirectory: "Goldens"),
-            "missing golden \(name)")
-        return try String(contentsOf: url, encoding: .utf8)
+        try GoldenFiles(of: .module).text(name)
     }
 
     /// As above, with the settings that the first versions did not have.

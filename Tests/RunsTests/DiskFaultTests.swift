@@ -164,7 +164,7 @@ import WireProtocol
             #expect(life.problem == nil && life.acknowledged.count == imageCount, "\(what)")
         }
         // Nothing that was not synchronised, or some of it.
-        var generator = SplitMix64(state: UInt64(count))
+        var generator = SplitMix64(seed: UInt64(count))
         for kept in [0.0, 0.7] {
             let left = try TemporaryDirectory()
             try image.write(to: left.path) { Double.random(in: 0..<1, using: &generator) < kept }

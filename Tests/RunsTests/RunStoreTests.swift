@@ -66,7 +66,7 @@ import WireProtocol
         }
         let database = try Data(contentsOf: URL(filePath: "\(path)/\(RunFileName.database)"))
         let bytes = try Data(contentsOf: URL(filePath: "\(path)/\(log)"))
-        var generator = SplitMix64(state: 34)
+        var generator = SplitMix64(seed: 34)
         for round in 0..<40 {
             let length = Int.random(in: 0...bytes.count, using: &generator)
             var torn = bytes.prefix(length)

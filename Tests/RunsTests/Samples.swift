@@ -37,7 +37,7 @@ enum Samples {
     }
 
     static func latents(_ item: Int) -> GeneratedLatents {
-        var generator = SplitMix64(state: UInt64(item))
+        var generator = SplitMix64(seed: UInt64(item))
         return GeneratedLatents(
             channels: 4, height: 3, width: 5, values: generator.floats(60))
     }

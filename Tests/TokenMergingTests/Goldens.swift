@@ -3,6 +3,8 @@
 import Foundation
 import GenerationTypes
 import TensorKit
+import TestSupport
+import Testing
 import TokenMerging
 
 /// A file of cases written by scripts/goldens/merging.py.
@@ -10,20 +12,10 @@ struct Goldens<Case: Decodable>: Decodable {
     var cases: [Case]
 
     static func load(_ name: String) throws -> [Case] {
-        guard
-            let url = Bundle.module.url(
-                forResource: name, withExtension: "json", subdirectory: "Goldens")
-        else { throw MissingGolden(name: name) }
-        let cases = try JSONDecoder().decode(Goldens.self, from: Data(contentsOf: url)).cases
-        guard !cases.isEmpty else { throw MissingGolden(name: name) }
+        let cases = try GoldenFiles(of: .module).decode(Goldens.self, from: "\(name).json").cases
+        try #require(!cases.isEmpty, "no cases in \(name).json")
         return cases
     }
-}
-
-/// A missing golden.
-struct MissingGolden: Error, CustomStringConvertible {
-    var name: String
-    var description: String { "no golden \(name).json; run scripts/export_goldens.py merging" }
 }
 
 /// `tomesd`'s answer to one case.

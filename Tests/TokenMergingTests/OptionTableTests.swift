@@ -72,7 +72,7 @@ import TokenMerging
     /// gives plans: nothing traps.
     @Test(arguments: 0..<8)
     func anyConfigurationIsRefusedOrMerges(seed: UInt64) throws {
-        var generator = SplitMix64(state: seed)
+        var generator = SplitMix64(seed: seed)
         var (refused, merged) = (0, 0)
         for _ in 0..<400 {
             let merging = HostileRequests.merging(

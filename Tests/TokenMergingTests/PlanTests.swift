@@ -83,7 +83,7 @@ import TokenMerging
     /// unmerge(merge(x)) = x, to the bit, if all tokens of a group are equal.
     @Test(arguments: [ElementType.float32, .bfloat16], [TokenMergeAlpha.mean, .weight(0.25)])
     func windowConstantFieldsSurvive(type: ElementType, alpha: TokenMergeAlpha) throws {
-        var random = SplitMix64(state: 8)
+        var random = SplitMix64(seed: 8)
         let (height, width, channels, side) = (8, 12, 19, 4)
         let tiles = (0..<6).map { _ in (0..<channels).map { _ in random.normal() } }
         var field: [Float] = []

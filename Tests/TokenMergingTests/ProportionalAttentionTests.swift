@@ -38,7 +38,7 @@ import TokenMerging
         arguments: ["retom", "tome", "atc", "todo"],
         [TokenMergeScope.queriesKeysValues, .keysValues])
     func equalTokensGiveUnmergedAttention(method: String, scope: TokenMergeScope) throws {
-        var random = SplitMix64(state: 31)
+        var random = SplitMix64(seed: 31)
         let tiles = (0..<4).map { _ in (0..<6).map { _ in random.normal() } }
         var field: [Float] = []
         for y in 0..<7 {

@@ -25,7 +25,7 @@ import TokenMerging
     /// Half of them have features on which arithmetic is exact, so that ties are ties in both
     /// forms; those include zero tokens.
     @Test func thousandRandomGridsGiveThePlanOfTheLiteralForm() throws {
-        var random = SplitMix64(state: 2507_12771)
+        var random = SplitMix64(seed: 2507_12771)
         for index in 0..<1000 {
             let item = makeCase(index, &random)
             let shape = TensorShape(

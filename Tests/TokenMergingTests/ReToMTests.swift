@@ -238,7 +238,7 @@ import TokenMerging
 
     /// A chequerboard: every token is as similar as every other, however a sum rounds.
     @Test func tiesBySymmetryGoToTheLowestIndex() throws {
-        var random = SplitMix64(state: 12)
+        var random = SplitMix64(seed: 12)
         let black = (0..<33).map { _ in random.normal() }
         let white = (0..<33).map { _ in random.normal() }
         let board = (0..<64).flatMap { ($0 / 8 + $0 % 8).isMultiple(of: 2) ? black : white }

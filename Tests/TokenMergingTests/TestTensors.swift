@@ -59,7 +59,7 @@ func values(of tensor: Tensor) -> [Float] {
 
 /// Normal features `[batch, h, w, channels]`.
 func normalFeatures(_ grid: TokenGrid, batch: Int, channels: Int, seed: UInt64) -> [Float] {
-    var random = SplitMix64(state: seed)
+    var random = SplitMix64(seed: seed)
     return (0..<(batch * grid.tokenCount * channels)).map { _ in random.normal() }
 }
 

@@ -15,7 +15,7 @@ import WireProtocol
     }
 
     @Test func checkpointsOfEveryLengthSurviveTheRoundTrip() throws {
-        var random = SplitMix64(state: 5)
+        var random = SplitMix64(seed: 5)
         for count in [1, 2, 3, 4, 5, 7, 8, 255, 256, 1021, 4096] {
             let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
             let message = Message.checkpoint(Samples.lease, Self.checkpoint(bytes))

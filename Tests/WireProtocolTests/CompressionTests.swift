@@ -10,7 +10,7 @@ import WireProtocol
 @Suite struct CompressionTests {
     @Test(arguments: [0, 1, 2, 5, 255, 4096])
     func planesAreLossless(count: Int) {
-        var random = SplitMix64(state: UInt64(count))
+        var random = SplitMix64(seed: UInt64(count))
         let values = (0..<count).map { _ in
             Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
         }
@@ -27,7 +27,7 @@ import WireProtocol
     /// Latents are nearly normal: byte planes double the savings of zstd alone, at any size.
     @Test(arguments: [4096, 16384, 65536])
     func planesDoubleWhatCompressionAloneSaves(count: Int) throws {
-        var random = SplitMix64(state: 4)
+        var random = SplitMix64(seed: 4)
         let values = (0..<count).map { _ in
             // The sum of twelve uniform numbers is close enough to normal.
             (0..<12).reduce(Float(-6)) { sum, _ in sum + Float.random(in: 0..<1, using: &random) }

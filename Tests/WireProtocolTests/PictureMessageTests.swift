@@ -17,7 +17,7 @@ import WireProtocol
     }
 
     @Test func everyPixelSurvivesTheRoundTrip() throws {
-        var random = SplitMix64(state: 3)
+        var random = SplitMix64(seed: 3)
         for (width, height) in [(1, 1), (1, 7), (7, 1), (64, 40)] {
             let noise = (0..<3 * width * height).map { _ in
                 UInt8(truncatingIfNeeded: random.next())

@@ -24,7 +24,7 @@ import Testing
         let path = try file.write(to: folder.file(name))
         let unet = try UNet2DConditionModel.load(
             from: try openSingleFile(path), backend: try Machine.standard.makeBackend())
-        var random = SplitMix64(state: 1)
+        var random = SplitMix64(seed: 1)
         let shape = TensorShape(height: 8, width: 8, channels: 4)
         let text = TensorShape(tokens: 77, channels: 768)
         let sample = try Tensor.make(shape, random.floats(shape.elementCount))
@@ -67,7 +67,7 @@ import Testing
         arguments: [ScalarType.float8e4m3, .float8e5m2],
         [nil, "scale_weight", "weight_scale", "rows"])
     func eightBitValues(_ type: ScalarType, _ scale: String?) throws {
-        var random = SplitMix64(state: 3)
+        var random = SplitMix64(seed: 3)
         var wide = file
         let narrow = try changing { name, content, _ in
             guard name.hasSuffix(".weight"), content.shape.count > 1 else {
@@ -149,7 +149,7 @@ import Testing
     }
 
     private func decode(_ model: any ModelSource) throws -> [UInt8] {
-        var random = SplitMix64(state: 7)
+        var random = SplitMix64(seed: 7)
         let latents = GeneratedLatents(
             channels: 4, height: 4, width: 4, values: random.floats(64))
         return try LatentDecoder(model: model, compute: .tests).decode(latents).bytes

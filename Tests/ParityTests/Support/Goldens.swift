@@ -3,7 +3,10 @@
 import EmbeddedModel
 import Foundation
 import SafeTensors
+import TestSupport
 import Testing
+
+private let files = GoldenFiles(of: .module)
 
 /// Results of diffusers and transformers, written by `scripts/goldens/model.py`.
 struct Goldens {
@@ -11,22 +14,14 @@ struct Goldens {
 
     /// The goldens of a model; missing ones fail the test.
     init(_ model: String) throws {
-        try self.init(path: try Self.path("\(model).safetensors"))
+        file = try files.tensors("\(model).safetensors")
     }
 
     /// The goldens in a file; a missing one fails the test.
-    init(path: String) throws {
-        try #require(
-            FileManager.default.fileExists(atPath: path),
-            "missing \(path): run scripts/export_goldens.py model")
-        file = try SafeTensorsFile(path: path)
-    }
+    init(path: String) throws { file = try SafeTensorsFile(path: path) }
 
     /// The path of a file in the folder of goldens.
-    static func path(_ name: String) throws -> String {
-        let folder = try #require(Bundle.module.resourcePath, "no resources")
-        return "\(folder)/Goldens/\(name)"
-    }
+    static func path(_ name: String) throws -> String { try files.path(name) }
 
     /// Values of a tensor.
     func floats(_ name: String) throws -> [Float] { try file.tensor(name).floats() }

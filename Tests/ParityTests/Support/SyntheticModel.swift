@@ -113,7 +113,7 @@ struct SyntheticModel {
     ) -> TensorFile.Content {
         var seed: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in "\(component)/\(name)".utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        var random = SplitMix64(state: seed)
+        var random = SplitMix64(seed: seed)
         let inputs = shape.dropFirst().reduce(1, *)
         var scale: Float = 1.5
         var power = 1

@@ -88,12 +88,12 @@ struct PreparedLayer {
         func seen(_ values: [Float]) -> [Float] {
             seesBFloat16 ? values.map(roundedToBFloat16) : values
         }
-        var generator = SplitMix64(state: 1)
+        var generator = SplitMix64(seed: 1)
         let taps = geometry.kernelSize * geometry.kernelSize * geometry.inputChannels
         let weight = seen(generator.floats(taps * geometry.outputChannels))
         let bias = generator.floats(geometry.outputChannels)
         let otherBias = generator.floats(geometry.outputChannels)
-        generator = SplitMix64(state: UInt64(1000 + inputSeed))
+        generator = SplitMix64(seed: UInt64(1000 + inputSeed))
         let inputValues = seen(generator.floats(layerCase.input.elementCount))
         let outputType = layerCase.outputType ?? .float32
         var addend = generator.floats(outputShape.elementCount)

@@ -2,8 +2,8 @@
 
 import ClusterTransport
 import Coordinator
+import FakeGenerator
 import GenerationTypes
-import HashChain
 import Logging
 import NIOCore
 import NIOPosix

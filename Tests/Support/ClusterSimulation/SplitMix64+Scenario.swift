@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A small, fast, seeded generator, so that every failure can be repeated.
-package struct SplitMix64: RandomNumberGenerator, Sendable {
-    var state: UInt64
+package import TestSupport
 
-    package init(seed: UInt64) { state = seed }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+/// What scenarios draw.
+extension SplitMix64 {
     /// True once in `n` times; never for 0.
     mutating func oneIn(_ n: Int) -> Bool { n > 0 && below(n) == 0 }
 

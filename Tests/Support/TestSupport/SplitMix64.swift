@@ -2,10 +2,11 @@
 
 /// A small, fast, seeded generator: the same numbers on every machine and in every run, so that
 /// every failure can be reproduced.
-package struct SplitMix64: RandomNumberGenerator {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
     package var state: UInt64
 
-    package init(state: UInt64) { self.state = state }
+    /// Begins with a seed.
+    package init(seed: UInt64) { state = seed }
 
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

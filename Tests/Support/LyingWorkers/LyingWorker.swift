@@ -35,7 +35,7 @@ final class LyingWorker: Sendable {
         self.lieCount = lieCount
         self.requests = requests
         self.lies = lies
-        state = Mutex(State(random: SplitMix64(state: seed)))
+        state = Mutex(State(random: SplitMix64(seed: seed)))
     }
 
     /// Serves one connection to its end.

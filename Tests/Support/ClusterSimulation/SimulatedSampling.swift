@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GenerationTypes
+import TestSupport
 import WireProtocol
 
 /// A generator whose every step depends on all before it, on the image and on the kernels.

@@ -3,6 +3,7 @@
 import ClusterTransport
 import Coordinator
 import GenerationTypes
+import TestSupport
 import WireProtocol
 import Worker
 

@@ -3,6 +3,7 @@
 import ClusterTransport
 package import Coordinator
 package import GenerationTypes
+import TestSupport
 
 /// All that happens to one simulated cluster, drawn from one seed.
 package struct Scenario: Sendable {

@@ -69,7 +69,7 @@ package struct FrameMutator {
     private var random: SplitMix64
 
     /// Starts at a seed.
-    package init(seed: UInt64) { random = SplitMix64(state: seed) }
+    package init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     /// A number below a bound, for the caller's own choices.
     package mutating func number(below bound: Int) -> Int {

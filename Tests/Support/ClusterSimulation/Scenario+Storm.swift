@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import TestSupport
+
 /// Which faults happen, once in so many opportunities; 0 for never.
 struct Faults: Sendable {
     /// Per message: the connection is reset; what is under way is lost.

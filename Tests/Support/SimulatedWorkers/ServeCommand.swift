@@ -3,10 +3,10 @@
 import ArgumentParser
 import ClusterTransport
 import CommandSupport
+import FakeGenerator
 import Foundation
 import GenerationTypes
 import Glibc
-import HashChain
 import Logging
 import NIOCore
 import NIOPosix

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GenerationTypes
+import TestSupport
 
 /// A way in which a worker breaks the rules.
 enum Lie: Sendable, CaseIterable {

@@ -2,6 +2,7 @@
 
 import Coordinator
 import GenerationTypes
+import TestSupport
 
 extension Scenario {
     /// Images that are submitted together.
