@@ -170,7 +170,8 @@ package final class Coordinator: Sendable {
         let loop = group.next()
         let engine = CoordinatorEngine(
             machine: machine(resumed, instance: instance, end: end), stages: stages, loop: loop,
-            // A run's summary names its failed images; a coordinator that is kept only reports them.
+            // A run's summary names its failed images; a coordinator that is kept only reports
+            // them.
             failures: end == .whenEmpty ? resumed.failed : nil, logger: logger)
         let dialler = Dialler(
             security: security, timeouts: configuration.timeouts, counter: counter,

@@ -29,7 +29,8 @@ actor CoordinatorEngine {
     private let logger: Logger
     private let origin = ContinuousClock.now
 
-    /// - Parameter failures: images that failed in earlier sessions; `nil` if failures are not kept.
+    /// - Parameter failures: images that failed in earlier sessions; `nil` if failures are not
+    ///   kept.
     init(
         machine: Machine, stages: CoordinatorStages, loop: any EventLoop,
         failures: [ImageNumber: [FailedAttempt]]?, logger: Logger

@@ -26,7 +26,8 @@ package enum CoordinatorEvent: Sendable, Equatable {
         seconds: Double)
     /// A worker resumes an image from its checkpoint.
     case resumed(image: ImageNumber, worker: String, step: Int)
-    /// A worker took an image and neither begins it nor gives it back: another one generates it too.
+    /// A worker took an image and neither begins it nor gives it back: another one generates it
+    /// too.
     case imageOverdue(image: ImageNumber, worker: String, seconds: Double)
     /// A worker does not know a part of an image's request, and the image waits for another one.
     /// Reported once for each reason, however many images have it.

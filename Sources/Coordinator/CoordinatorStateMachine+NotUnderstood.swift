@@ -34,7 +34,8 @@ extension CoordinatorStateMachine {
 
     /// Fails the images that no worker understands that is there or may still come.
     mutating func failNotUnderstood(now: Duration) {
-        // Mostly one look at each worker: one that understood all so far may generate whatever waits.
+        // Mostly one look at each worker: one that understood all so far may generate whatever
+        // waits.
         guard !workers.areGone else { return }
         let present = workers.numbers.filter { workers[$0].phase == .ready }
         guard present.allSatisfy({ workers[$0].lastNotUnderstood != nil }) else { return }

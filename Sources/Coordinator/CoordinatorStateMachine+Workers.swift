@@ -148,7 +148,8 @@ extension CoordinatorStateMachine {
         }
     }
 
-    /// Releases workers that are being stopped and hold nothing any more; they may be started again.
+    /// Releases workers that are being stopped and hold nothing any more; they may be started
+    /// again.
     mutating func releaseDrained(now: Duration) {
         for worker in workers.numbers
         where workers[worker].isDraining && workers[worker].phase == .ready

@@ -5,9 +5,10 @@ import WireProtocol
 
 /// The images of a coordinator, from their submission until they are forgotten.
 ///
-/// Where an image stands changes only here, together with the queue and all counts. Of an image that
-/// is delivered only the digest and the worker of its result are remembered, until many others are
-/// delivered after it, so that late results can be compared; so memory follows what is in flight.
+/// Where an image stands changes only here, together with the queue and all counts. Of an image
+/// that is delivered only the digest and the worker of its result are remembered, until many others
+/// are delivered after it, so that late results can be compared; so memory follows what is in
+/// flight.
 struct ImageTable {
     /// Where an image stands.
     enum Status {
@@ -107,7 +108,8 @@ struct ImageTable {
     /// Results that wait for the disk, the decoder or the consumer.
     var undecodedCount: Int { storing.count + decodingCount }
 
-    /// Images with an entry, and so a request: open ones, and settled ones that something refers to.
+    /// Images with an entry, and so a request: open ones, and settled ones that something refers
+    /// to.
     var count: Int { entries.count }
 
     /// Images that are settled and have an entry.

@@ -8,8 +8,8 @@ import WireProtocol
 /// Makes results and failures durable before they are reported, many at a time.
 ///
 /// Files are written and synchronised on several threads; then everything that waits is stored in
-/// one transaction, so that hundreds of results per second cost one synchronisation of the database.
-/// Without a store everything is passed on at once.
+/// one transaction, so that hundreds of results per second cost one synchronisation of the
+/// database. Without a store everything is passed on at once.
 struct StoreStage: Sendable {
     /// Where events go once they are on the disk.
     struct Outputs: Sendable {
@@ -86,8 +86,8 @@ struct StoreStage: Sendable {
 
     /// Keeps a checkpoint; one that can't be kept costs nothing but steps.
     ///
-    /// It takes the place of one of the same image that still waits: a slow disk holds up steps, not
-    /// memory.
+    /// It takes the place of one of the same image that still waits: a slow disk holds up steps,
+    /// not memory.
     func keep(_ image: ImageNumber, _ checkpoint: SamplingCheckpoint) {
         guard let store else { return }
         let waits = queue.value.withLock {

@@ -17,8 +17,8 @@ public enum EmbeddedModel {
         try resource(name, holding: "model_index.json")
     }
 
-    /// The directory of the judge that says what the model's pictures show, and of the prompts whose
-    /// attributes are known: `judge.json`, `judge.safetensors`, `prompts.json`.
+    /// The directory of the judge that says what the model's pictures show, and of the prompts
+    /// whose attributes are known: `judge.json`, `judge.safetensors`, `prompts.json`.
     ///
     /// - Throws: `EmbeddedModelError` when the executable was moved without its resources.
     public static func judgeDirectory() throws(EmbeddedModelError) -> String {
@@ -33,8 +33,8 @@ public enum EmbeddedModel {
         try resource("clip", holding: "clip.json")
     }
 
-    /// CLIP's merges, which decide the tokens of models that come without a tokenizer; their licence
-    /// lies beside them.
+    /// CLIP's merges, which decide the tokens of models that come without a tokenizer; their
+    /// licence lies beside them.
     ///
     /// - Throws: `EmbeddedModelError` when the executable was moved without its resources.
     public static func clipMerges() throws(EmbeddedModelError) -> String {

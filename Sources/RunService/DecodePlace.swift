@@ -9,8 +9,8 @@ package enum DecodePlace: String, Sendable, CaseIterable {
     /// Nobody in this session.
     case none
 
-    /// Who decodes if nobody said: the coordinator, which gets 16 KB instead of a picture, unless its
-    /// decoding would hold up the workers.
+    /// Who decodes if nobody said: the coordinator, which gets 16 KB instead of a picture, unless
+    /// its decoding would hold up the workers.
     ///
     /// The coordinator is one machine, like each of the workers.
     ///

@@ -46,9 +46,9 @@ extension RunJob {
     /// `begin`: a command that is refused leaves it as it was.
     ///
     /// - Parameters:
-    ///   - isForSampling: whether workers will sample. Then a run that was to replace the one in the
-    ///     directory is resumed rather than that one, and images whose latents are gone or damaged
-    ///     are pending again.
+    ///   - isForSampling: whether workers will sample. Then a run that was to replace the one in
+    ///     the directory is resumed rather than that one, and images whose latents are gone or
+    ///     damaged are pending again.
     ///   - retriesFailures: whether failed images are tried again.
     ///   - model: opens the model, given what the run was begun with.
     ///   - warn: receives what was found damaged.

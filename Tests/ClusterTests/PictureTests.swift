@@ -72,8 +72,8 @@ import Worker
         #expect(decoded == [false])
     }
 
-    /// Latents do not depend on the decoder: a worker with another one samples, and is not asked for
-    /// pictures; one that it sends all the same is not taken.
+    /// Latents do not depend on the decoder: a worker with another one samples, and is not asked
+    /// for pictures; one that it sends all the same is not taken.
     @Test func workersWithAnotherDecoderOnlySample() throws {
         var subject = CoordinatorSubject(workers: 2, images: 2) { $0.wantsPictures = true }
         _ = subject(.start)

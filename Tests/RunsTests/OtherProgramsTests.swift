@@ -9,7 +9,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Programs that look at an account, copy it, or would have it lead elsewhere; and earlier versions.
+/// Programs that look at an account, copy it, or would have it lead elsewhere; and earlier
+/// versions.
 @Suite struct OtherProgramsTests {
     let temporary: TemporaryDirectory
     var path: String { temporary.path }

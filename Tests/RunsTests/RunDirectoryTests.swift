@@ -114,8 +114,9 @@ import Testing
         #expect(RunError.noRun(path: "p").in(.running) == .noRun(path: "p"))
     }
 
-    /// Every write, synchronisation and naming fails once: whoever was told that a file is there has
-    /// it after a loss of power, and whoever was told that it is not finds all of it or nothing.
+    /// Every write, synchronisation and naming fails once: whoever was told that a file is there
+    /// has it after a loss of power, and whoever was told that it is not finds all of it or
+    /// nothing.
     @Test func aFileIsThereOrTheErrorSaysSo() throws {
         var failureCount = 0
         for ordinal in 0... {

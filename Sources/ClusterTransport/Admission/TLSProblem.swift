@@ -82,7 +82,8 @@ package struct TLSProblem: Equatable {
         self.isFinal = isFinal
     }
 
-    /// The names of BoringSSL's errors in a text such as "… OPENSSL_internal:NO_SHARED_CIPHER at …".
+    /// The names of BoringSSL's errors in a text such as "… OPENSSL_internal:NO_SHARED_CIPHER at
+    /// …".
     private static func words(of text: String) -> [String] {
         text.split(separator: "OPENSSL_internal:").dropFirst().map { part in
             String(part.prefix { $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_") })

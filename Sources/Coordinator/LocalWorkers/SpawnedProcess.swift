@@ -6,9 +6,9 @@ import Synchronization
 
 /// A child process whose standard streams are pipes of ours.
 ///
-/// Its standard input holds a few bytes and stays open while this process runs: the kernel closes it
-/// however this process ends, and the child takes that as its signal to exit. It gets a process group
-/// of its own, so that a Ctrl-C at the terminal reaches only this process, which can stop it
+/// Its standard input holds a few bytes and stays open while this process runs: the kernel closes
+/// it however this process ends, and the child takes that as its signal to exit. It gets a process
+/// group of its own, so that a Ctrl-C at the terminal reaches only this process, which can stop it
 /// gracefully.
 final class SpawnedProcess: Sendable {
     private struct State {

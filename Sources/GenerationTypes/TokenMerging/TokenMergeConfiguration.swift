@@ -46,7 +46,8 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     public var destination = TokenMergeDestination.representative
     /// By what sources are ranked (ReToM).
     public var sourceRanking = TokenMergeSourceRanking.average
-    /// Whether line 14 of Algorithm 1, `sim[1 : r]`, is read as Python reads it: r − 1 sources (ReToM).
+    /// Whether line 14 of Algorithm 1, `sim[1 : r]`, is read as Python reads it: r − 1 sources
+    /// (ReToM).
     ///
     /// For studies of the paper; its text and figures say r sources.
     public var slicesSources = false

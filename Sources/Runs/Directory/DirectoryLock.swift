@@ -7,9 +7,10 @@ import ProcessSupport
 /// The right to write to an output directory, which one process has at a time.
 ///
 /// It is an open file description lock on a file of our own, `run.lock`: NFS has those between
-/// machines, and no other user can hold one, for the file is readable for its owner only. The system
-/// lets go of the lock when the process ends, however it ends. The file stays, because removing it would
-/// take it from a process that just opened it; it names the process that wrote there last.
+/// machines, and no other user can hold one, for the file is readable for its owner only. The
+/// system lets go of the lock when the process ends, however it ends. The file stays, because
+/// removing it would take it from a process that just opened it; it names the process that wrote
+/// there last.
 final class DirectoryLock: Sendable {
     /// Which process held a lock, as the file names it.
     struct Holder: Equatable, Sendable, CustomStringConvertible {
@@ -138,8 +139,8 @@ final class DirectoryLock: Sendable {
             l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
     }
 
-    /// `F_OFD_GETLK` and `F_OFD_SETLK` of Linux: unlike those of POSIX such a lock does not end when
-    /// the process closes some other descriptor of the file.
+    /// `F_OFD_GETLK` and `F_OFD_SETLK` of Linux: unlike those of POSIX such a lock does not end
+    /// when the process closes some other descriptor of the file.
     private static let getLock: Int32 = 36
     private static let setLock: Int32 = 37
 

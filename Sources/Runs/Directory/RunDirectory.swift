@@ -164,8 +164,9 @@ package final class RunDirectory: Sendable {
         throw .inUse(path: path, by: lastHolder?.description)
     }
 
-    /// Whether a process that the lock does not stop keeps `status.json` up to date: one on a machine
-    /// that shares the file system but not its locks, or of a version that locked the directory itself.
+    /// Whether a process that the lock does not stop keeps `status.json` up to date: one on a
+    /// machine that shares the file system but not its locks, or of a version that locked the
+    /// directory itself.
     private func isStatusChanging() -> Bool {
         guard let before = try? read(RunFileName.status) else { return false }
         // A coordinator replaces it once a second.

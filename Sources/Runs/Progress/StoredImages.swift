@@ -2,10 +2,13 @@
 
 /// The images of a stored run, counted by outcome.
 package struct StoredImages: Codable, Sendable, Equatable {
+    /// Asked for.
     package var total: Int
+    /// With a picture.
     package var written: Int
     /// Latents are there, a picture is not.
     package var sampled: Int
+    /// Failed for good.
     package var failed: Int
     /// Without an outcome.
     package var open: Int

@@ -76,7 +76,8 @@ package struct ImageRecord: Sendable, Equatable, Codable {
     package var worker: String?
     /// How often it was given to a worker.
     package var attempts: Int
-    /// The step of the checkpoint that this worker resumed from; `nil` where it sampled the whole image.
+    /// The step of the checkpoint that this worker resumed from; `nil` where it sampled the whole
+    /// image.
     package var resumedFromStep: Int?
     /// What went wrong, one per failed attempt.
     package var reasons: [String]

@@ -43,8 +43,8 @@ extension RunStore {
         }
     }
 
-    /// Makes failed images pending again: their failures no longer count, and latents that could not
-    /// be decoded are sampled again.
+    /// Makes failed images pending again: their failures no longer count, and latents that could
+    /// not be decoded are sampled again.
     ///
     /// - Throws: `RunError`.
     package func reopenFailures() throws {

@@ -10,8 +10,8 @@ internal import Synchronization
 ///
 /// `run.sqlite` (WAL, synchronous = FULL) holds everything but the latents, which are files of the
 /// archive beside it. What a function of this type was given is on the disk when it returns; a call
-/// that was cut short has no effect. After a disk error nothing more is written: what it left is not
-/// known, and a later success would prove nothing.
+/// that was cut short has no effect. After a disk error nothing more is written: what it left is
+/// not known, and a later success would prove nothing.
 package final class RunStore: Sendable {
     /// Version of the tables.
     static let layout = 4

@@ -4,8 +4,8 @@ internal import GenerationTypes
 package import TensorKit
 
 extension TokenMergePlan {
-    /// Merges tokens, equation 2 of the paper: `[batch, N, C]` → `[batch, M, C]`, both of one element
-    /// type, any row stride.
+    /// Merges tokens, equation 2 of the paper: `[batch, N, C]` → `[batch, M, C]`, both of one
+    /// element type, any row stride.
     ///
     /// - Parameters:
     ///   - input: all tokens of the grid.

@@ -63,8 +63,8 @@ import Testing
         #expect(try #require(error).path == folder.file(name))
     }
 
-    /// A checkpoint is known by its file's own SHA-256, as A1111 knows it; what else decides pictures
-    /// stands with the text encoder.
+    /// A checkpoint is known by its file's own SHA-256, as A1111 knows it; what else decides
+    /// pictures stands with the text encoder.
     @Test func checkpointsAreKnownByTheirFiles() throws {
         let directory = try TemporaryDirectory()
         let names = try OriginalNames(model: folder.path)

@@ -33,7 +33,8 @@ package struct Campaign {
         package var checkpointCount = 0
         /// Images that came with a picture.
         package var pictureCount = 0
-        /// Lies that workers told, and results that were taken back because no picture came of them.
+        /// Lies that workers told, and results that were taken back because no picture came of
+        /// them.
         package var lieCount = 0
         package var undecodableCount = 0
         package var resumedCount = 0

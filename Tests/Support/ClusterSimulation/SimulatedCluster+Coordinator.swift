@@ -12,7 +12,8 @@ extension SimulatedCluster {
         let actions = coordinator.handle(event, now: timeline.now)
         if let broken = coordinator.brokenInvariant() { note(broken) }
         for action in actions { perform(action) }
-        // What is leased, and what workers kept whose leases were lost: two more than their credits.
+        // What is leased, and what workers kept whose leases were lost: two more than their
+        // credits.
         let unbidden = scenario.machines.reduce(0) { $0 + $1.credits + ($1.credits + 2) }
         let bound = scenario.configuration.decodeBacklogMax + unbidden
         if coordinator.backlogCount > bound {

@@ -226,7 +226,8 @@ extension SimulatedCluster {
     private mutating func kill(_ index: Int, by item: Int) {
         // A worker that is gone before the report of its beginning arrives can't be counted.
         if nodes[index].announced == item { observed.kills[item, default: 0] += 1 }
-        // Fast workers tell of every second or every fourth step, so that one place has several names.
+        // Fast workers tell of every second or every fourth step, so that one place has several
+        // names.
         let isExact = scenario.machines.allSatisfy { $0.stepTime > .milliseconds(100) }
         let countMax = isExact ? 2 : 5
         if scenario.weather == .poison, observed.kills[item] ?? 0 > countMax {

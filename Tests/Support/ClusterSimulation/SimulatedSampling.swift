@@ -6,8 +6,9 @@ import WireProtocol
 
 /// A generator whose every step depends on all before it, on the image and on the kernels.
 ///
-/// Like a sampler with history: a step needs the latents and what the step before left. It takes any
-/// checkpoint that is whole, so that one of another image, or of other kernels, gives wrong latents.
+/// Like a sampler with history: a step needs the latents and what the step before left. It takes
+/// any checkpoint that is whole, so that one of another image, or of other kernels, gives wrong
+/// latents.
 struct SimulatedSampling {
     private let key: UInt64
     let stepCount: Int

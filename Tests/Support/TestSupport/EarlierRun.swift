@@ -2,8 +2,8 @@
 
 import Foundation
 
-/// A run of three images, of 64×64 pixels and seeds from 100, that an earlier version began and that
-/// was killed when the first of them was written.
+/// A run of three images, of 64×64 pixels and seeds from 100, that an earlier version began and
+/// that was killed when the first of them was written.
 package enum EarlierRun: Int, CaseIterable, Sendable {
     /// Version 0.1.0: no seal, no decode class. Made by `retom-coord -t 1 -p "a red house" -b 3
     /// --steps 40 -W 64 -H 64 -s 100 --precision f32 --merge none --save-latents` and `kill -9`.

@@ -22,8 +22,8 @@ package struct OriginalNames {
     /// Whether up blocks have transformers, the coarsest first.
     private let upHasAttention: [Bool]
     private let vaeLevelCount: Int
-    /// Blocks per level that are numbered, whether or not they are there: 3 in models that diffusers'
-    /// conversion script wrote; `nil` numbers without gaps.
+    /// Blocks per level that are numbered, whether or not they are there: 3 in models that
+    /// diffusers' conversion script wrote; `nil` numbers without gaps.
     package var stride: Int?
     /// What the text encoder is written as.
     package var textNaming = TextNaming.clip
@@ -112,7 +112,8 @@ package struct OriginalNames {
         case "attentions": return joined("\(list).\(start + layer).1", from: 4)
         case "downsamplers": return joined("\(list).\(start + counts[block] - 1).0.op", from: 5)
         default:
-            // The script that numbers in threes supposes attention everywhere but in the first block.
+            // The script that numbers in threes supposes attention everywhere but in the first
+            // block.
             let isBehindAttention = stride == nil ? upHasAttention[block] : block > 0
             let place = start + counts[block] - 1
             return joined("\(list).\(place).\(isBehindAttention ? 2 : 1).conv", from: 5)
