@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CCrypto
+import CCrypto
 
 /// HMAC with SHA-256 (RFC 2104), by the system's libcrypto.
 package enum HMACSHA256 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CCrypto
+import CCrypto
 
 /// SHA-256 (FIPS 180-4), by the system's libcrypto, which uses the processor's instructions for it.
 package struct SHA256: ~Copyable {

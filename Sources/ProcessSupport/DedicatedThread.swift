@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
+import Foundation
 
 /// Long blocking work beside asynchronous code.
 package enum DedicatedThread {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// A file that the user names, read whole: also a pipe, as `<(…)` and `/dev/stdin` are.
 package enum InputFile {

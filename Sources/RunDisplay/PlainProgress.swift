@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Requests
+import Requests
 package import Runs
 
 /// Tells a run's progress in plain lines, for logs and pipes: what matters at once, the rest

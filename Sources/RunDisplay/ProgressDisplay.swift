@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CommandSupport
-internal import Requests
+import Requests
 package import Runs
 import Synchronization
 

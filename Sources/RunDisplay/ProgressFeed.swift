@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CommandSupport
-internal import Dispatch
-internal import Foundation
+import Dispatch
+import Foundation
 package import Runs
-internal import Synchronization
+import Synchronization
 
 /// Shows a run on a thread of its own, in order: a terminal stopped by Ctrl-S or a full pipe holds
 /// up nobody else.

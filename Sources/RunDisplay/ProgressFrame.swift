@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import Requests
+import GenerationTypes
+import Requests
 package import Runs
 
 /// Draws a run's progress as lines for a terminal: a bar, and a line per worker.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Requests
+import Requests
 
 /// One line of a terminal: pieces of text, each with its looks.
 package struct StyledLine: Sendable, Equatable {

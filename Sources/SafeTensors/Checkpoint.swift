@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// The weights of one component of a model: one file, or shards with an index.
 package struct Checkpoint: Sendable {

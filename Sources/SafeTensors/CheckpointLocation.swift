@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// Where in a component's directory the weights are.
 enum CheckpointLocation: Equatable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// Which file it is and when it was last written: what tells that a file is still the one that was
 /// read before.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 /// Stored values to f32, with the best kernels of this processor.
 enum FloatConversion {

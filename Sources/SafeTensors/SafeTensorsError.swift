@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// What can be wrong with a `.safetensors` file, an index of shards, or a directory of weights.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import Glibc
+import FoundationEssentials
+import Glibc
 
 /// Writes a `.safetensors` file as a whole or not at all.
 package struct SafeTensorsWriter: Sendable {

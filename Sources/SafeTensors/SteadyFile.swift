@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// A file that is read piece by piece, also long after it was opened, and must stay what it was.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CThreadTeam
+import CThreadTeam
 
 /// The facts about this machine that determine kernels and threads.
 package struct CPUInfo: Sendable, Hashable {

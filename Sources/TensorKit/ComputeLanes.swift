@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CKernels
-internal import CThreadTeam
-internal import Glibc
+import CThreadTeam
+import Glibc
 
 /// Several lanes that run in parallel, each on its own thread; lane 0 is the caller's thread.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
-internal import COneDNN
+import CKernels
+import COneDNN
 
 /// Instruction sets with separate kernels, worst to best.
 package enum InstructionSet: String, Sendable, Hashable, CaseIterable {

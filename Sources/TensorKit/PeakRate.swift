@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 /// The measured peak of the cores: multiply-adds on registers alone.
 package enum PeakRate {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+import Synchronization
 
 /// The preparations found necessary by a lane's dry run, for several threads: each free thread
 /// takes the next one.

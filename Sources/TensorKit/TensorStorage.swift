@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// One page-aligned block of zeroed memory, on huge pages if available.
 ///

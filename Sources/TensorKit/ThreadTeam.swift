@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CThreadTeam
+import CThreadTeam
 
 /// The threads of one lane; a value that holds their number.
 package struct ThreadTeam: Sendable, Hashable {

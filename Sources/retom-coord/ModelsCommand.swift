@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Foundation
-internal import GenerationTypes
-internal import Requests
-internal import StableDiffusion
+import ArgumentParser
+import CommandSupport
+import Foundation
+import GenerationTypes
+import Requests
+import StableDiffusion
 
 /// Lists the models of a directory.
 struct ModelsCommand: AsyncParsableCommand {

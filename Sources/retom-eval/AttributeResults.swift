@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Evaluation
-internal import GenerationTypes
-internal import ImageCodec
-internal import Runs
+import Evaluation
+import GenerationTypes
+import ImageCodec
+import Runs
 
 /// The judgements for one setting or directory so far: numbers in memory, pictures on disk.
 struct AttributeResults {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import EmbeddedModel
-internal import Evaluation
-internal import GenerationTypes
-internal import ImageCodec
-internal import Requests
-internal import Runs
-internal import StableDiffusion
-internal import TokenMerging
+import ArgumentParser
+import CommandSupport
+import EmbeddedModel
+import Evaluation
+import GenerationTypes
+import ImageCodec
+import Requests
+import Runs
+import StableDiffusion
+import TokenMerging
 
 /// Measures, with a classifier that knows the embedded model's scenes, how often pictures show what
 /// their prompts ask for.

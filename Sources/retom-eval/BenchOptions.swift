@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Evaluation
-internal import FoundationEssentials
-internal import GenerationTypes
-internal import ProcessSupport
-internal import StableDiffusion
-internal import TensorKit
+import ArgumentParser
+import CommandSupport
+import Evaluation
+import FoundationEssentials
+import GenerationTypes
+import ProcessSupport
+import StableDiffusion
+import TensorKit
 
 /// Options shared by all benchmarks.
 struct BenchOptions: ParsableArguments {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Evaluation
-internal import GenerationTypes
-internal import StableDiffusion
-internal import TensorKit
-internal import TokenMerging
+import ArgumentParser
+import CommandSupport
+import Evaluation
+import GenerationTypes
+import StableDiffusion
+import TensorKit
+import TokenMerging
 
 /// Times one U-Net call on both halves of a guided image.
 struct BenchUNet: ParsableCommand {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import GenerationTypes
-internal import StableDiffusion
-internal import TensorKit
+import ArgumentParser
+import CommandSupport
+import GenerationTypes
+import StableDiffusion
+import TensorKit
 
 /// Times the decoding of one image.
 struct BenchVAE: ParsableCommand {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import EmbeddedModel
-internal import Evaluation
-internal import GenerationTypes
-internal import Requests
-internal import TensorKit
+import ArgumentParser
+import CommandSupport
+import EmbeddedModel
+import Evaluation
+import GenerationTypes
+import Requests
+import TensorKit
 
 /// Measures the similarity of the embedded model's pictures and their prompts.
 struct CLIPScore: ParsableCommand {

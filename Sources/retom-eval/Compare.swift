@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Evaluation
-internal import GenerationTypes
-internal import ImageCodec
-internal import Requests
-internal import Runs
-internal import StableDiffusion
-internal import TensorKit
-internal import TokenMerging
+import ArgumentParser
+import CommandSupport
+import Evaluation
+import GenerationTypes
+import ImageCodec
+import Requests
+import Runs
+import StableDiffusion
+import TensorKit
+import TokenMerging
 
 /// Generates the same prompts and seeds under several merge settings and measures the costs and
 /// savings of merging.

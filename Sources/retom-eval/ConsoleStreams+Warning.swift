@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
-internal import Requests
+import CommandSupport
+import Requests
 
 extension ConsoleStreams {
     /// A warning on standard error, as `retom-coord` writes it.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Evaluation
-internal import GenerationTypes
-internal import ImageCodec
-internal import Requests
+import ArgumentParser
+import CommandSupport
+import Evaluation
+import GenerationTypes
+import ImageCodec
+import Requests
 
 /// Measures how far the embedded model's pictures as a whole are from others.
 struct FrechetDistance: ParsableCommand {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CommandSupport
-internal import GenerationTypes
+import CommandSupport
+import GenerationTypes
 
 extension GenerationRequest {
     /// The facts shared by all pictures of a run, for people.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Evaluation
-internal import GenerationTypes
-internal import StableDiffusion
-internal import TensorKit
-internal import TokenMerging
+import Evaluation
+import GenerationTypes
+import StableDiffusion
+import TensorKit
+import TokenMerging
 
 /// The time merging itself takes in one U-Net call, apart from what it saves: making all plans, and
 /// merging and unmerging around self-attention in every block.

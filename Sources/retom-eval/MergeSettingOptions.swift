@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import Evaluation
-internal import ProcessSupport
+import ArgumentParser
+import CommandSupport
+import Evaluation
+import ProcessSupport
 
 /// Which merge settings to compare: given one by one, or in a file.
 struct MergeSettingOptions: ParsableArguments {

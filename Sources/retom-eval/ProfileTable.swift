@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Requests
-internal import TensorKit
+import Requests
+import TensorKit
 
 /// A table of where the time of U-Net calls goes, as Markdown.
 struct ProfileTable {

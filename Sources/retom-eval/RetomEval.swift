@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
-internal import GenerationTypes
+import ArgumentParser
+import CommandSupport
+import GenerationTypes
 
 /// Measures what the other two programs do.
 @main

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Evaluation
-internal import GenerationTypes
-internal import StableDiffusion
-internal import TensorKit
-internal import TokenMerging
+import Evaluation
+import GenerationTypes
+import StableDiffusion
+import TensorKit
+import TokenMerging
 
 /// The time of one call.
 struct UNetCallTime {

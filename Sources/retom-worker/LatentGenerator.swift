@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import Requests
-internal import StableDiffusion
-internal import TensorKit
-internal import Worker
+import GenerationTypes
+import Requests
+import StableDiffusion
+import TensorKit
+import Worker
 
 /// The pipeline as a worker's generator.
 ///

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import ClusterTransport
-internal import CommandSupport
-internal import GenerationTypes
-internal import Glibc
-internal import NIOCore
-internal import NIOPosix
-internal import NodeSupport
-internal import ProcessSupport
-internal import Requests
-internal import StableDiffusion
-internal import TensorKit
-internal import Worker
+import ArgumentParser
+import ClusterTransport
+import CommandSupport
+import GenerationTypes
+import Glibc
+import NIOCore
+import NIOPosix
+import NodeSupport
+import ProcessSupport
+import Requests
+import StableDiffusion
+import TensorKit
+import Worker
 
 /// Loads a model once and samples images for coordinators.
 @main

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import NodeSupport
-internal import ProcessSupport
-internal import Synchronization
-internal import Worker
+import GenerationTypes
+import NodeSupport
+import ProcessSupport
+import Synchronization
+import Worker
 
 /// A worker's metrics, for Prometheus.
 final class WorkerMetrics: Sendable {

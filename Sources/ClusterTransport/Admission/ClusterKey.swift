@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Digests
+import Digests
 import GenerationTypes
 
 /// The secret shared by a cluster's programs; never on the wire, never printed.

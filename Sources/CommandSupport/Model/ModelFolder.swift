@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EmbeddedModel
-internal import Foundation
+import EmbeddedModel
+import Foundation
 package import StableDiffusion
 
 /// A directory of models that are chosen by name: checkpoints in one file, and directories in

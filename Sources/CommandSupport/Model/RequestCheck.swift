@@ -2,7 +2,7 @@
 
 package import GenerationTypes
 package import StableDiffusion
-internal import TokenMerging
+import TokenMerging
 
 /// What a model says of requests before any weights are loaded: what no worker could generate is
 /// refused here, once.

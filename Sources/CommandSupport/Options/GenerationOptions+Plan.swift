@@ -2,7 +2,7 @@
 
 package import GenerationTypes
 package import Requests
-internal import StableDiffusion
+import StableDiffusion
 
 extension GenerationOptions {
     /// The images of a run, each checked against the model.

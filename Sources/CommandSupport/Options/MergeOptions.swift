@@ -2,7 +2,7 @@
 
 public import ArgumentParser
 public import GenerationTypes
-internal import TokenMerging
+import TokenMerging
 
 /// Which tokens merge: what is not given follows the profile, or the method.
 ///

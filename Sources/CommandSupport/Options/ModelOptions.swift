@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
-internal import EmbeddedModel
-internal import Foundation
-internal import ProcessSupport
+import EmbeddedModel
+import Foundation
+import ProcessSupport
 package import StableDiffusion
 
 /// Which model to load.

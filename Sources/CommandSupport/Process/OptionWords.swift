@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// Tells the values of a command line from its options, where values begin with a hyphen.
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
-internal import Foundation
-internal import Requests
+import Foundation
+import Requests
 
 /// How a program ends; the numbers are a contract with scripts.
 package enum ProgramExit: Int32, Sendable {

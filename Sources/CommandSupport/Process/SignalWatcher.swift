@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// Turns termination signals into calls on an ordinary thread, where anything may be done.
 package enum SignalWatcher {

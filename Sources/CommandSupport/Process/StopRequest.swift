@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
-internal import Synchronization
+import Glibc
+import Synchronization
 
 /// What termination signals ask of a program: first to finish gracefully, then to end at once.
 package final class StopRequest: Sendable {

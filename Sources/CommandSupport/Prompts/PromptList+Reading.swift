@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ProcessSupport
+import ProcessSupport
 package import Requests
 
 extension PromptList {

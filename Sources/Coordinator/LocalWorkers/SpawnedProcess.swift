@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CSpawn
+import CSpawn
 import Glibc
 import Synchronization
 

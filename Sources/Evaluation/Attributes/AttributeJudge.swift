@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import SafeTensors
-internal import StableDiffusion
+import SafeTensors
+import StableDiffusion
 package import TensorKit
 
 /// The judge: a small classifier that recognises what a picture of the embedded model shows.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import ProcessSupport
-internal import Requests
+import FoundationEssentials
+import ProcessSupport
+import Requests
 
 /// A prompt whose picture must show known attributes.
 package struct AttributePrompt: Sendable, Equatable {

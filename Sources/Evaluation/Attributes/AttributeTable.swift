@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Requests
+import Requests
 
 /// How often an attribute is right.
 package struct AttributeScore: Sendable, Hashable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import StableDiffusion
+import StableDiffusion
 
 extension JudgeConfiguration {
     private enum CodingKeys: String, CodingKey {

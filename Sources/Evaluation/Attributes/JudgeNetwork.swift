@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import StableDiffusion
-internal import TensorKit
+import StableDiffusion
+import TensorKit
 
 /// The judge's layers: `Judge` in scripts/train/judge_net.py.
 final class JudgeNetwork: Sendable {

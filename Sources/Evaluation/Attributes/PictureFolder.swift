@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 package import GenerationTypes
 package import ImageCodec
-internal import Requests
+import Requests
 
 /// The pictures of an earlier run, of this program or another, by the number of their prompt.
 ///

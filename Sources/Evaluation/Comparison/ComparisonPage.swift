@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import Requests
-internal import Runs
+import GenerationTypes
+import Requests
+import Runs
 
 /// A comparison as a page for any browser: no network, no scripts.
 package struct ComparisonPage: Sendable {

@@ -2,7 +2,7 @@
 
 package import GenerationTypes
 package import ImageCodec
-internal import Requests
+import Requests
 
 /// A comparison as one picture: a row of summaries, then a row per prompt, a column per setting.
 package struct ComparisonSheet {

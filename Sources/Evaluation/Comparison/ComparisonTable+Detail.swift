@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Requests
+import Requests
 
 extension ComparisonTable.Row {
     /// Speed-up of a picture over the unmerged one of its row.

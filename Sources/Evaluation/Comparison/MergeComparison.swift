@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import ImageCodec
+import ImageCodec
 
 /// Generates the same prompts with the same seeds under several merge settings.
 package struct MergeComparison {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import CommandSupport
+import ArgumentParser
+import CommandSupport
 package import GenerationTypes
-internal import Requests
+import Requests
 
 /// A named choice of merge options: one column of a comparison.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import StableDiffusion
-internal import TensorKit
+import StableDiffusion
+import TensorKit
 
 /// The last layers of either tower of the mini-CLIP: linear, SiLU, linear.
 final class EmbeddingHead: Sendable {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 package import GenerationTypes
-internal import SafeTensors
-internal import StableDiffusion
+import SafeTensors
+import StableDiffusion
 package import TensorKit
 
 /// The mini-CLIP: the similarity of a picture and a caption, for the embedded model's scenes.

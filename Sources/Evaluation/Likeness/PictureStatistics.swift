@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// Mean and covariance of some pictures' embeddings.
 package struct PictureStatistics: Sendable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import ImageCodec
-internal import TokenMerging
+import ImageCodec
+import TokenMerging
 
 /// A study's figures and numbers.
 package struct SimilarityFigures {

@@ -3,7 +3,7 @@
 package import GenerationTypes
 package import ImageCodec
 package import StableDiffusion
-internal import TensorKit
+import TensorKit
 package import TokenMerging
 
 /// How token similarities change over the steps of unmerged pictures: the evidence for caching

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import StableDiffusion
-internal import Synchronization
+import StableDiffusion
+import Synchronization
 package import TensorKit
 package import TokenMerging
 

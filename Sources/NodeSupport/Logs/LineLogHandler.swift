@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 package import Logging
 
 /// Writes each record as one line.

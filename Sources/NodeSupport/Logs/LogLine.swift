@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Logging
-internal import Requests
+import Requests
 
 /// One log record, and its format.
 package struct LogLine: Sendable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
-internal import CommandSupport
+import CommandSupport
 package import Logging
 
 /// Logging to standard error, for operators; the same options for both programs.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import NIOCore
-internal import NIOHTTP1
-internal import ProcessSupport
-internal import Synchronization
+import NIOCore
+import NIOHTTP1
+import ProcessSupport
+import Synchronization
 
 /// Connected scrapers.
 final class VisitorCount: Sendable {

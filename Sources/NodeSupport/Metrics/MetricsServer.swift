@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ClusterTransport
-internal import NIOCore
-internal import NIOHTTP1
-internal import NIOPosix
+import ClusterTransport
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 package import ProcessSupport
-internal import Synchronization
+import Synchronization
 
 /// Serves `GET /metrics` on its own port and thread, so that scrapers cannot delay the protocol's
 /// thread.

@@ -2,7 +2,7 @@
 
 package import ArgumentParser
 package import ClusterTransport
-internal import Glibc
+import Glibc
 
 /// Authentication and encryption; the same options for coordinator and worker.
 package struct SecurityOptions: ParsableArguments {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
+import Foundation
 
 /// What is wrong with a text that is not the JSON it should be.
 struct JSONFault: Equatable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Digests
-internal import GenerationTypes
-internal import ImageCodec
+import Digests
+import GenerationTypes
+import ImageCodec
 
 /// Whether files of an earlier process are still as they were written.
 extension RunDirectory {

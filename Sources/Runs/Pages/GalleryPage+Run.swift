@@ -2,7 +2,7 @@
 
 import FoundationEssentials
 import GenerationTypes
-internal import Requests
+import Requests
 
 /// The run as a whole.
 extension GalleryPage {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GenerationTypes
-internal import Requests
+import Requests
 
 /// `index.html`: a run to look at, in any browser, from a disk or a server, without a network.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import Requests
+import GenerationTypes
+import Requests
 
 extension RunEvent {
     /// The event as one line of JSON, for `--json` on standard output.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
-internal import GenerationTypes
-internal import Synchronization
+import Foundation
+import GenerationTypes
+import Synchronization
 
 /// Follows a run: the one place where its events become its progress, readable from any thread.
 package final class RunMonitor: Sendable {

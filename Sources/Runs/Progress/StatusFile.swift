@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Dispatch
-internal import Foundation
-internal import Requests
+import Dispatch
+import Foundation
+import Requests
 
 /// Keeps a run's status in its directory up to date, on a thread of its own.
 ///

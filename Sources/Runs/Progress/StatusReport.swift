@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Foundation
-internal import GenerationTypes
-internal import Glibc
-internal import Requests
+import GenerationTypes
+import Glibc
+import Requests
 
 /// What another process can tell about the run of a directory.
 package struct StatusReport: Sendable, Equatable {

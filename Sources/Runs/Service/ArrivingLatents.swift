@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
+import Synchronization
 
 /// Latents that are written, or being written, and not committed: nothing names them, and yet they
 /// are needed.

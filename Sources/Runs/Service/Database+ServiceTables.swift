@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GRDB
+import FoundationEssentials
+import GRDB
 
 extension Database {
     /// Makes the tables of a new service; checks those of an existing one.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Dispatch
-internal import GRDB
-internal import Synchronization
+import Dispatch
+import GRDB
+import Synchronization
 
 /// Puts everything that waits into one transaction, so that a hundred submissions cost one
 /// synchronisation of the disk.

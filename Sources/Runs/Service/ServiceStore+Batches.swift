@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
+import GRDB
 package import GenerationTypes
 package import ServiceLedger
 

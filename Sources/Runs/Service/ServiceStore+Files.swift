@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GenerationTypes
-internal import Glibc
+import FoundationEssentials
+import GenerationTypes
+import Glibc
 package import Requests
 package import ServiceLedger
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Digests
-internal import FoundationEssentials
-internal import GRDB
-internal import Glibc
+import Digests
+import FoundationEssentials
+import GRDB
+import Glibc
 package import ServiceLedger
 
 /// A caller's key as it is kept: its text is not.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GRDB
+import FoundationEssentials
+import GRDB
 package import GenerationTypes
-internal import Glibc
+import Glibc
 package import ServiceLedger
-internal import Synchronization
+import Synchronization
 
 /// The durable state of a service, in its directory: batches, results, pictures, callers' keys.
 ///

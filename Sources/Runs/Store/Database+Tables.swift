@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GRDB
-internal import GenerationTypes
-internal import Requests
+import FoundationEssentials
+import GRDB
+import GenerationTypes
+import Requests
 
 extension Database {
     /// Makes the tables of a new run and accepts its images.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// A copy of a run's database to read, in a temporary directory that is removed with it.
 ///

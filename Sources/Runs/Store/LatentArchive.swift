@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import Glibc
+import Glibc
 
 /// Latents as files that are named by their content: `latents/<sha256>.f32`, raw little-endian f32.
 ///

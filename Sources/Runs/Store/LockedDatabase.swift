@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
-internal import Glibc
+import GRDB
+import Glibc
 
 /// Waits while another program (a backup, a reader) holds a lock on the database, and says so: it
 /// costs time and no run.

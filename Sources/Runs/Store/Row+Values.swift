@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GRDB
+import FoundationEssentials
+import GRDB
 
 /// Values of a file that may be damaged and yet readable: what a column can't hold is an error.
 extension Row {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Digests
-internal import GRDB
+import Digests
+import GRDB
 
 /// A digest over what was accepted: settings and requests, as the texts that are stored.
 ///

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GRDB
+import FoundationEssentials
+import GRDB
 package import GenerationTypes
-internal import Glibc
-internal import Requests
+import Glibc
+import Requests
 
 /// What was stored.
 extension RunStore {

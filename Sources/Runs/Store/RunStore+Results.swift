@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GRDB
+import FoundationEssentials
+import GRDB
 package import GenerationTypes
-internal import Requests
+import Requests
 
 /// What changes images.
 extension RunStore {

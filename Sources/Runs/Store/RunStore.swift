@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
-internal import GRDB
+import GRDB
 package import GenerationTypes
-internal import Glibc
-internal import Synchronization
+import Glibc
+import Synchronization
 
 /// The durable state of one run, in its directory: requests, attempts, results, pictures.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A model directory or a configuration in it that can't be used.
 package struct ConfigurationError: Error, Equatable, CustomStringConvertible {

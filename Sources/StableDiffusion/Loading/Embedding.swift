@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A table of rows, `[rows, channels]`, that stays in its file: a prompt needs a few dozen of them.
 package struct Embedding: Sendable {

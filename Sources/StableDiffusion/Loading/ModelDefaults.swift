@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 package import GenerationTypes
-internal import Requests
+import Requests
 
 /// `retom.json` in a model's directory: sampling defaults that no other file of a model can say.
 ///

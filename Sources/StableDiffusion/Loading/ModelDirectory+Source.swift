@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import SafeTensors
+import FoundationEssentials
+import SafeTensors
 
 extension ModelDirectory: ModelSource {
     package var indexPath: String { "\(path)/model_index.json" }

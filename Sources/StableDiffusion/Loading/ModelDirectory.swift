@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// A model in diffusers' layout: one sub-directory per component, each with its configuration.
 package struct ModelDirectory: Sendable {

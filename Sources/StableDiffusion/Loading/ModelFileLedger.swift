@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 package import SafeTensors
-internal import Synchronization
+import Synchronization
 
 /// What a model's files were when this process first came across them.
 ///

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Digests
+import Digests
 package import GenerationTypes
-internal import Glibc
-internal import SafeTensors
+import Glibc
+import SafeTensors
 
 extension ModelFingerprint {
     /// Hashes what decides the pictures that a model makes.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// What kind of model a source holds, in words.
 package struct ModelKind: Sendable, Equatable, CustomStringConvertible {

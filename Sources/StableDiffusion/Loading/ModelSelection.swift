@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// Which model to open, as a user says it.
 package struct ModelSelection: Sendable, Equatable {

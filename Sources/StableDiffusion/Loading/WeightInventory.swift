@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
-internal import TensorKit
+import SafeTensors
+import TensorKit
 
 /// The names and shapes that the layers of a component ask for while they are built.
 final class WeightInventory {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
-internal import Synchronization
-internal import TensorKit
+import SafeTensors
+import Synchronization
+import TensorKit
 
 /// Reads checked weights and packs them for a backend, on several threads.
 ///

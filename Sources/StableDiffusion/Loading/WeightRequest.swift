@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// What a layer asks the loader for, by the full names of its tensors.
 enum WeightRequest: Hashable, Sendable {

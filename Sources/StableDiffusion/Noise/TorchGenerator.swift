@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import Glibc
+import Glibc
 
 /// A generator whose normal numbers equal those of torch's CPU generator for the same seed.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import TensorKit
+import GenerationTypes
+import TensorKit
 
 /// How the predictions without and with the prompt become one, as in diffusers'
 /// `StableDiffusionPipeline`.

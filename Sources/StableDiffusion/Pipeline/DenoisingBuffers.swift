@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// The small arrays of one image that live from its first step to its last.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import TensorKit
+import TensorKit
 
 /// One image on its way from noise to latents; the caller drives the steps.
 ///

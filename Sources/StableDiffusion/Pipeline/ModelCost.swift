@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import TensorKit
+import TensorKit
 
 /// What sampling and decoding amount to, in floating point operations: counted by dry runs of
 /// networks without weights, so that it is known before a model is loaded.

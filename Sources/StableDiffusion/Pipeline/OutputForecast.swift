@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
+import GenerationTypes
 
 /// Forecasts the guided output of a step from the last two calls: v(t) on the line through
 /// (t₁, v₁) and (t₀, v₀).

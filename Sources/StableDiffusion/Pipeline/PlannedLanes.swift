@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
+import GenerationTypes
 package import TensorKit
-internal import TokenMerging
+import TokenMerging
 
 /// The lanes that sample one kind of image (guided or not), with scratch memory for one size.
 package final class PlannedLanes {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import Glibc
+import GenerationTypes
+import Glibc
 
 /// DPM-Solver and DPM-Solver++ as multistep methods, diffusers' `DPMSolverMultistepScheduler`.
 ///

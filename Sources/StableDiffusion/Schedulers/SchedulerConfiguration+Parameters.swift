@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
+import GenerationTypes
 
 extension SchedulerConfiguration {
     /// Classes that are not implemented here but whose files work with any other sampling method,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 package import GenerationTypes
 
 /// A published `scheduler_config.json`: the keys it holds, and nothing else.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
+import GenerationTypes
 
 /// What the network predicts; raw values are diffusers' `prediction_type`.
 package enum PredictionType: String, Sendable, CaseIterable {

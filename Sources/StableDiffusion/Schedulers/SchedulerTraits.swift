@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
+import GenerationTypes
 
 /// The keys that a diffusers class reads from a `scheduler_config.json`, and its defaults.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import Glibc
+import GenerationTypes
+import Glibc
 
 /// The noise levels of one run, a sigma per step and a final one, with their timesteps.
 struct SigmaTable: Sendable {

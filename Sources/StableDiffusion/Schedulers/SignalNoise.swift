@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// A noise level of DPM-Solver and UniPC: the sample is αx₀ + σε with α² + σ² = 1.
 struct SignalNoise: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// Unified predictor-corrector (Zhao and others, 2023), diffusers' `UniPCMultistepScheduler`.
 ///

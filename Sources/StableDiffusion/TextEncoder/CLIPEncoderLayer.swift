@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// transformers' `CLIPEncoderLayer`: causal self-attention and an MLP, each on normalised tokens
 /// beside the residual stream.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Synchronization
-internal import TensorKit
+import Synchronization
+import TensorKit
 
 /// The layers of a text encoder: small encoders stay packed, large ones are packed for a prompt, one
 /// layer at a time, and stay packed from then on if the caller wants them to.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// The contents of `text_encoder/config.json`; the defaults are those of transformers'
 /// `CLIPTextConfig`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// A token that is cut out of the text before any other processing.
 struct AddedToken: Sendable, Equatable {

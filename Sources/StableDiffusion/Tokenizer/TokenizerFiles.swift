@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import SafeTensors
+import FoundationEssentials
+import SafeTensors
 
 /// The files of a tokenizer's folder.
 package enum TokenizerFiles {

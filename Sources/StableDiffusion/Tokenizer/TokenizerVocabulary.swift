@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// A vocabulary and its merges, checked against each other.
 struct TokenizerVocabulary {

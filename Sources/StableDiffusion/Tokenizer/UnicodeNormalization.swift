@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #if canImport(Darwin)
-    internal import Foundation
+    import Foundation
 #else
     // The standard library's own normaliser, which Foundation uses too; the public Foundation
     // function would add 40 MB of ICU.
-    @_spi(_Unicode) internal import Swift
+    @_spi(_Unicode) import Swift
 #endif
 
 /// The normaliser of transformers' CLIP tokenizer, on Unicode scalars.

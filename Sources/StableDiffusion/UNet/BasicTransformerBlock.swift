@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// diffusers' `BasicTransformerBlock`: self-attention, cross-attention and feed-forward, each on
 /// normalised tokens beside the residual stream.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// `torch.nn.GroupNorm` with its weights, and the activation that usually follows.
 struct GroupNorm: Sendable {

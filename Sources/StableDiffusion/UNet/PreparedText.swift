@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// What all cross-attention layers of a U-Net need from one text: their keys and values.
 ///

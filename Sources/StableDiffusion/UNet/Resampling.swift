@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// diffusers' `Downsample2D`: a convolution with stride 2.
 final class Downsample2D: Sendable {

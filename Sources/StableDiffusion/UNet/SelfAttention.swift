@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// diffusers' `Attention` over the tokens themselves (`attn1`).
 ///

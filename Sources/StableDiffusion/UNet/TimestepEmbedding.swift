@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
-internal import TensorKit
+import Glibc
+import TensorKit
 
 /// diffusers' `Timesteps` and `TimestepEmbedding`: a timestep as sines and cosines of many
 /// frequencies, then a small MLP.

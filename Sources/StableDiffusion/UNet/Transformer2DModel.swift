@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
-internal import TokenMerging
+import TensorKit
+import TokenMerging
 
 /// The numbers that shape the transformers of one level.
 struct TransformerShape {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
-internal import TokenMerging
+import TensorKit
+import TokenMerging
 
 /// Creates the parts of a U-Net and numbers its cross-attention layers.
 final class UNetBuilder {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// What the samples of a pass are conditioned on besides their timestep: made once per image, used
 /// by every step.

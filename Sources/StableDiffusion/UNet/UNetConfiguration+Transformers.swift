@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
-internal import TokenMerging
+import TensorKit
+import TokenMerging
 
 // The transformer blocks of a configuration: what is known about them before any weights are
 // loaded.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 extension UNetConfiguration {
     /// Block types of Stable Diffusion 1.x and 2.x.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// The contents of `unet/config.json`; the defaults are those of diffusers' `UNet2DConditionModel`.
 package struct UNetConfiguration: Sendable, Equatable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// One layer of a block on the way down or up: a residual block, then a transformer if the block
 /// has attention (`CrossAttnDownBlock2D`, `CrossAttnUpBlock2D`).

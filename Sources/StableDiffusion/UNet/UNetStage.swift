@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// One rung of the U: a step on the way down, the skip that it produces, and the layer on the way
 /// up that consumes the skip.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// A feature map that is never stored whole: lines are computed on request.
 protocol ComputedLines: FeatureLines {

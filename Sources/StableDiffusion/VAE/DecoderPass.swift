@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
-internal import TensorKit
+import Glibc
+import TensorKit
 
 /// The decoding of one picture, as seen by its layers.
 struct DecoderPass {

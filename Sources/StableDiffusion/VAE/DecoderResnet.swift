@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// diffusers' `ResnetBlock2D` without a timestep: two normalised convolutions beside a shortcut.
 final class DecoderResnet: Sendable {

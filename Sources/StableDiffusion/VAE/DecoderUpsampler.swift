@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// diffusers' `Upsample2D`: every pixel four times, then a convolution; some lines at a time.
 final class DecoderUpsampler: Sendable {

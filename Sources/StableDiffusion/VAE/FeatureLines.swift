@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// A feature map of one picture that is read some lines at a time.
 protocol FeatureLines {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// Two alternating blocks of memory: one holds a feature map, the other is for the next layer.
 struct FeatureMapPair {

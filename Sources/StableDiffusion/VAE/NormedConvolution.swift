@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// A group norm, an activation and a 3×3 convolution, on some lines of a feature map at a time.
 ///

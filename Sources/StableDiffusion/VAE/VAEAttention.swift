@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// The only attention layer of the decoder: diffusers' `Attention` with a single head over all
 /// pixels, with group norm and biases.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// The decoder's part of `vae/config.json`, with the defaults of diffusers' `AutoencoderKL`.
 package struct VAEConfiguration: Sendable, Equatable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// diffusers' `Decoder` of `AutoencoderKL`: a chain of layers from latents to a picture.
 ///

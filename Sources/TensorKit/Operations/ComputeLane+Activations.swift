@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 extension ComputeLane {
     /// diffusers' `GEGLU` after its projection: `output = input[…, :C] · gelu(input[…, C:])`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 extension ComputeLane {
     /// Scaled dot-product attention, heads side by side in the channels.

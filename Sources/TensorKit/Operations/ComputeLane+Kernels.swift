@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
-internal import CThreadTeam
+import CKernels
+import CThreadTeam
 
 /// A C kernel: its arguments and a range of independent work units.
 typealias Kernel = @convention(c) (UnsafeRawPointer, Int64, Int64) -> Void

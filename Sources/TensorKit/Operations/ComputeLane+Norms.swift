@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 extension ComputeLane {
     /// Layer norm over the channels of each row.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 extension ComputeLane {
     /// `output += input`; the two may differ in type.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 /// Sums of one feature map for its group norm, accumulated from bands of the map.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// Token counts, and the C library's mathematics.
 enum TokenMergeMath {

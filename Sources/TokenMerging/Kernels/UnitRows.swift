@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// The tokens of one sample in a given order, scaled to norm 1, f32, padded with zeros to whole
 /// vectors.

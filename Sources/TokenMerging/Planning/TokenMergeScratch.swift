@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// Working memory for making plans: one block that grows to the largest plan and is then reused.
 package final class TokenMergeScratch {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
+import GenerationTypes
 
 /// Hierarchical clustering of points given all distances, as `scipy.cluster.hierarchy.linkage` and
 /// scikit-learn's `AgglomerativeClustering(metric: "precomputed")` do, including ties.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import TensorKit
+import TensorKit
 
 /// Agglomerative token clustering (Haurum, Escalera, Taylor, Moeslund, ECCV 2024) as in its Stable
 /// Diffusion code: cosine distances of all tokens, N − r clusters per sample, the mean of each.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// Soft bipartite matching over the whole map (ToMe, ToMeSD): every source finds its most similar
 /// destination, and the r best edges merge.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// Algorithm 1, lines 6–8, in time linear in the size of a window.
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CDiskFaults
-internal import Foundation
-internal import Glibc
+import CDiskFaults
+import Foundation
+import Glibc
 
 /// Files and folders as a disk holds them: what is durable, and what is pending.
 package struct DiskImage: Sendable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CDiskFaults
-internal import Glibc
-internal import Synchronization
+import CDiskFaults
+import Glibc
+import Synchronization
 
 /// A directory on a disk that fails on demand and tracks what a power loss would leave:
 /// synchronised content and names for certain, nothing else.

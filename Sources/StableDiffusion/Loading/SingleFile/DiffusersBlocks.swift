@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// The blocks of a U-Net under diffusers' names.
 struct DiffusersBlocks {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// The numbered blocks of a U-Net under the original names.
 struct LDMBlocks {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// What the published models have in common and no file says.
 enum SingleFileFamily: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A U-Net in a single file, mostly under the names of the original code (LDM, latent diffusion):
 /// `input_blocks`, `middle_block`, `output_blocks`, each numbered through all levels.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A model whose VAE is replaced by one of a file of its own.
 package struct ModelWithVAE: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// Kinds of files that are not Stable Diffusion 1.x or 2.x checkpoints, by marks in their keys.
 struct OtherKind: Sendable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import SafeTensors
+import FoundationEssentials
+import SafeTensors
 
 // What a U-Net predicts stands in no weight. Nobody notices at load when it is guessed wrong, but
 // every picture is noise.

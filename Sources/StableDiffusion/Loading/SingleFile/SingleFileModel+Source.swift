@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GenerationTypes
-internal import SafeTensors
+import FoundationEssentials
+import GenerationTypes
+import SafeTensors
 
 extension SingleFileModel: ModelSource {
     package var indexPath: String { options.configuration?.indexPath ?? path }

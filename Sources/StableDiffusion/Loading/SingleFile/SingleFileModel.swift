@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import SafeTensors
+import FoundationEssentials
+import SafeTensors
 
 /// A model in one file, as people exchange them ("checkpoint"): U-Net, text encoder and mostly a VAE
 /// under the names of the original code, or diffusers' parts with their directories as prefixes.

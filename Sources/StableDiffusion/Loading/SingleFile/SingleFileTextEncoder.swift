@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// The text encoder in a single file: CLIP under transformers' names, or OpenCLIP's under its own.
 struct SingleFileTextEncoder: Sendable {

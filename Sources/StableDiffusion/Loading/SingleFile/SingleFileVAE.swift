@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A VAE in a single file, of its own or inside a checkpoint, under the original names or diffusers'.
 struct SingleFileVAE: Sendable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
-internal import TokenMerging
+import TensorKit
+import TokenMerging
 
 /// The compute library's products, for methods that compare all pairs of tokens.
 struct BackendTokenProducts: TokenProducts {

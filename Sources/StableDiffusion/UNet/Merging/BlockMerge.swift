@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
-internal import TensorKit
-internal import TokenMerging
+import GenerationTypes
+import TensorKit
+import TokenMerging
 
 /// How one transformer block merges its tokens in one call.
 struct BlockMerge {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 package import TensorKit
 
 /// diffusers' `AutoencoderTiny`, the decoding half: TAESD, a small decoder distilled from a VAE's.

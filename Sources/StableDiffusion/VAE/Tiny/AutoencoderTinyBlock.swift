@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// diffusers' `AutoencoderTinyBlock` of equal widths: three convolutions beside an identity, and
 /// ReLU after each sum.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// diffusers' `DecoderTiny`: a chain of levels from clamped latents to a picture.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import TensorKit
+import TensorKit
 
 /// A feature map of which some lines at a time are asked for, with a line of zeros above and below
 /// it: what a convolution of 3×3 pixels wants to see.

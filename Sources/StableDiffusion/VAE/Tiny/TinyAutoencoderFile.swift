@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// TAESD in one file: the weights of diffusers' `AutoencoderTiny`, or the original
 /// `taesd_decoder.safetensors`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COneDNN
+import COneDNN
 
 /// The argument list of a primitive, kept so that executing it again allocates nothing here.
 ///

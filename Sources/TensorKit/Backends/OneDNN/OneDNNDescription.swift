@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COneDNN
+import COneDNN
 
 /// The layout of a piece of memory, in oneDNN's terms.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COneDNN
-internal import Synchronization
+import COneDNN
+import Synchronization
 
 /// A convolution of oneDNN.
 ///

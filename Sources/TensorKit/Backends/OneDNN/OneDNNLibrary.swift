@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COneDNN
+import COneDNN
 
 /// oneDNN on this processor: the engine for which everything is created.
 ///

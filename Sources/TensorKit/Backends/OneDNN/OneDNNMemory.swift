@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COneDNN
+import COneDNN
 
 /// A described piece of memory with another owner, as oneDNN passes it around.
 ///

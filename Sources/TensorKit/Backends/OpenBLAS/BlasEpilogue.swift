@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 /// The operations on each block of a product while it is in cache.
 struct BlasEpilogue {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+import Glibc
 
 /// A convolution as products over gathered pixels (im2col, one kernel row and one block at a time).
 final class OpenBLASConvolution: PackedConvolution {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import COpenBLAS
+import COpenBLAS
 
 /// The OpenBLAS of this system, opened once per process.
 ///

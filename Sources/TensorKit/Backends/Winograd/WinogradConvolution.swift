@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
+import CKernels
 
 /// A convolution of 3×3 pixels by Winograd's minimal filtering: 16 products instead of 36.
 ///
