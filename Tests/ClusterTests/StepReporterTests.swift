@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Testing
-
 import Worker
 
 /// Which steps a coordinator hears of.
