@@ -2,7 +2,6 @@
 
 import FoundationEssentials
 package import GenerationTypes
-import Requests
 
 /// `retom.json` in a model's directory: sampling defaults that no other file of a model can say.
 ///

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import GenerationTypes
-
 /// A sampler and, where its name says so, a noise schedule, read from any of the spellings the
 /// field uses: ours (`euler_a`), A1111's (`Euler a`), k-diffusion's (`k_euler_a`), and A1111's old
 /// names that carry the schedule (`DPM++ 2M Karras`).
