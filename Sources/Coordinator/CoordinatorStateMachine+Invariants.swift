@@ -21,7 +21,7 @@ extension CoordinatorStateMachine {
         let referenceCount = workers.numbers.reduce(tokens.count) {
             $0 + (workers[$1].disputedImage == nil ? 0 : 1)
         }
-        if images.lingeringCount > referenceCount {
+        if images.lingeringCount > referenceCount + images.storingCount {
             return "\(images.lingeringCount) settled images are not forgotten"
         }
         if images.rememberedCount > configuration.rememberedImageCount {

@@ -105,6 +105,9 @@ struct ImageTable {
         self.rememberedCountMax = rememberedCountMax
     }
 
+    /// Results that are on the way to the disk.
+    var storingCount: Int { storing.count }
+
     /// Results that wait for the disk, the decoder or the consumer.
     var undecodedCount: Int { storing.count + decodingCount }
 
@@ -303,8 +306,10 @@ extension ImageTable {
 
     /// Drops settled images, and of those that are delivered remembers the result.
     ///
-    /// - Parameter needed: images that something still refers to.
+    /// - Parameter needed: images that a worker still refers to; those whose result is on the way to
+    ///   the disk stay too.
     mutating func dropSettled(except needed: Set<ImageNumber>) {
+        let needed = needed.union(storing.keys)
         let unneeded = lingering.filter { !needed.contains($0) }
         lingering.removeAll { !needed.contains($0) }
         for number in unneeded {

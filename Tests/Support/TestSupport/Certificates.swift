@@ -19,7 +19,7 @@ package struct Certificates: Sendable {
         self.directory = directory
         self.folder = folder
         let script = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../cluster/make-certificates").standardized
+            .appending(path: "../../../cluster/make-certificates").standardized
         let process = Process()
         process.executableURL = script
         process.arguments = ["-o", directory.file(folder)] + arguments
