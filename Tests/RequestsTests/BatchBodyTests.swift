@@ -74,6 +74,26 @@ import Testing
         #expect(throws: PromptListError.self) { try body(text) }
     }
 
+    /// What is not meant as prompts at all is not judged to its end.
+    @Test func readingEndsAfterAThousandProblems() {
+        let object = "{\"a\": 1, \"prompt\": \"b\"}"
+        let wrong = Array(repeating: object, count: 5000)
+        let bodies: [() throws -> BatchBody] = [
+            { try BatchBody(json: Array("{\"prompts\": [\(wrong.joined(separator: ","))]}".utf8)) },
+            { try BatchBody(lines: Array(wrong.joined(separator: "\n").utf8)) },
+        ]
+        for read in bodies {
+            do {
+                _ = try read()
+                Issue.record("it was read")
+            } catch PromptListError.problems(let problems) {
+                #expect(problems.count == 1000)
+            } catch {
+                Issue.record(error)
+            }
+        }
+    }
+
     @Test func noPromptIsNoBatch() {
         #expect(throws: PromptListError.empty(source: "prompts")) { try body("{\"prompts\": []}") }
         #expect(throws: PromptListError.self) { try body("{}") }

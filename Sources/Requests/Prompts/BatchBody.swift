@@ -124,6 +124,7 @@ private struct Reader {
             return
         }
         for (index, prompt) in prompts.enumerated() {
+            guard problems.count < PromptListError.readProblemCountMax else { break }
             var fields = PromptFields(origin: "prompts[\(index)]", dialect: .strict)
             switch prompt {
             case .string: fields.set(["prompt": prompt])

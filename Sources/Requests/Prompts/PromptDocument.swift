@@ -15,9 +15,15 @@ enum PromptDocument {
         switch shape(of: document) {
         case .array:
             let elements = try decode([JSONValue].self, document, of: text, source: source)
-            return elements.enumerated().map { index, element in
-                fields(of: element, origin: "\(source), entry \(index + 1)", dialect)
+            var all: [PromptFields] = []
+            var problemCount = 0
+            for (index, element) in elements.enumerated()
+            where problemCount < PromptListError.readProblemCountMax {
+                all.append(
+                    fields(of: element, origin: "\(source), entry \(index + 1)", dialect))
+                problemCount += all[index].problems.count
             }
+            return all
         case .object(let isOpenLine):
             let object: [String: JSONValue]
             do throws(PromptListError) {

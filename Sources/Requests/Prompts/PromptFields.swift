@@ -25,7 +25,10 @@ struct PromptFields {
 
     /// Sets all fields of a prompt; one that is missing is a problem.
     mutating func set(_ object: [String: JSONValue]) {
-        for (key, value) in object.sorted(by: { $0.key < $1.key }) { set(key, to: value) }
+        for (key, value) in object.sorted(by: { $0.key < $1.key }) {
+            guard problems.count < PromptListError.readProblemCountMax else { break }
+            set(key, to: value)
+        }
         _ = finish()
     }
 

@@ -47,6 +47,7 @@ package enum PromptList {
         } else {
             try ForeignFormat.refuse(text, source: source)
             for line in text.lines where line.isSignificant {
+                guard problems.count < PromptListError.readProblemCountMax else { break }
                 var fields = PromptFields(origin: "\(source):\(line.number)", dialect: dialect)
                 read(line.text, into: &fields)
                 take(fields)

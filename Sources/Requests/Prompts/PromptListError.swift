@@ -72,6 +72,10 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
         objects, or one object
         """
 
+    /// Problems after which nothing more is read: what is not a list of prompts at all would take
+    /// seconds to be told so line by line.
+    static let readProblemCountMax = 1000
+
     /// Most problems that the description spells out.
     private static let problemCountMax = 50
 }
