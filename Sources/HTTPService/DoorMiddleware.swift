@@ -38,7 +38,10 @@ struct DoorMiddleware: RouterMiddleware {
     ) async -> Response {
         let host = request.head.authority
         let origin = request.headers[.origin]
-        if let problem = rules.problem(host: host, origin: origin) { return .problem(problem) }
+        let address = context.channel.localAddress?.ipAddress
+        if let problem = rules.problem(host: host, origin: origin, address: address) {
+            return .problem(problem)
+        }
         if request.method == .options, let origin, rules.allows(origin) {
             return Response(
                 status: .noContent,

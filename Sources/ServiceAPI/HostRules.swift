@@ -29,8 +29,14 @@ package struct HostRules: Sendable {
     /// - Parameters:
     ///   - host: the field `Host`.
     ///   - origin: the field `Origin`, which browsers add.
-    package func problem(host: String?, origin: String?) -> APIProblem? {
-        guard let host, hosts.contains(Self.name(host)) else {
+    ///   - address: of this machine, where the request came to: a service that listens at all of
+    ///     its addresses has no other name, and only names can be bound to an address.
+    package func problem(
+        host: String?, origin: String?, address: String? = nil
+    ) -> APIProblem? {
+        // Of IPv4 at a socket for both.
+        let address = address.map { $0.hasPrefix("::ffff:") ? String($0.dropFirst(7)) : $0 }
+        guard let host, hosts.contains(Self.name(host)) || Self.name(host) == address else {
             return .misdirected(host ?? "nothing")
         }
         guard let origin, !allows(origin), origin != "http://\(host)", origin != "https://\(host)"

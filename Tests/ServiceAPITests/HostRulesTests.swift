@@ -16,6 +16,20 @@ import Testing
         #expect(Self.rules.problem(host: host, origin: nil) == nil)
     }
 
+    /// A service that listens at all addresses is called by the one that a request comes to.
+    @Test func theAddressThatWasReached() {
+        let rules = HostRules(boundHost: "0.0.0.0")
+        #expect(rules.problem(host: "192.168.1.5:7860", origin: nil, address: "192.168.1.5") == nil)
+        #expect(rules.problem(host: "[fd00::5]", origin: nil, address: "fd00::5") == nil)
+        let mapped = rules.problem(host: "10.0.0.1", origin: nil, address: "::ffff:10.0.0.1")
+        #expect(mapped == nil)
+        #expect(rules.problem(host: "192.168.1.6", origin: nil, address: "192.168.1.5") != nil)
+        #expect(rules.problem(host: "192.168.1.5", origin: nil) != nil)
+        let page = rules.problem(
+            host: "192.168.1.5:7860", origin: "http://192.168.1.5:7860", address: "192.168.1.5")
+        #expect(page == nil)
+    }
+
     /// Names that an attacker binds to this machine's address.
     @Test(arguments: [
         nil, "", "evil.example.org", "localhost.evil.org", "127.0.0.1.evil.org:80", "10.0.0.50",
