@@ -7,13 +7,6 @@ extension APIProblem {
     package static let notFound = APIProblem(
         404, "not_found", "there is nothing here; see the paths in docs/service.md")
 
-    /// A path does not do that.
-    package static func methodNotAllowed(_ allowed: [String]) -> APIProblem {
-        let list = allowed.sorted().joined(separator: ", ")
-        return APIProblem(
-            405, "method_not_allowed", "this path takes \(list)", headers: ["Allow": list])
-    }
-
     /// The caller has no such batch.
     package static func unknownBatch(_ id: String) -> APIProblem {
         APIProblem(

@@ -36,7 +36,6 @@ package final class ImageService: Sendable {
     let store: ServiceStore
     let model: ServedModel
     let coordinator: Coordinator
-    let life: Int
     let logger: Logger
     /// Threads for short reads of the disk, and for what a client sent.
     let readers: NIOThreadPool
@@ -46,19 +45,17 @@ package final class ImageService: Sendable {
     /// Joins the parts of a service; the coordinator is not started yet.
     ///
     /// - Parameters:
-    ///   - life: which life of the service this is.
     ///   - workers: their names, as they are reported.
     ///   - onFailure: called once when nothing can be written any more, on any thread.
     /// - Throws: `ServiceStateError`.
     package init(
-        store: ServiceStore, model: ServedModel, coordinator: Coordinator, life: Int,
+        store: ServiceStore, model: ServedModel, coordinator: Coordinator,
         workers: [String], limits: LedgerLimits, logger: Logger,
         onFailure: @escaping @Sendable () -> Void
     ) throws(ServiceStateError) {
         self.store = store
         self.model = model
         self.coordinator = coordinator
-        self.life = life
         self.logger = logger
         self.onFailure = onFailure
         readers = NIOThreadPool(numberOfThreads: 4)

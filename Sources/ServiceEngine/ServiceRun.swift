@@ -110,7 +110,7 @@ package struct ServiceRun: Sendable {
         }
         let life = try store.beginLife(at: Date().timeIntervalSince1970)
         let service = try ImageService(
-            store: store, model: model, coordinator: coordinator, life: life,
+            store: store, model: model, coordinator: coordinator,
             workers: addresses.map(\.description), limits: configuration.limits, logger: logger,
             onFailure: { stopInput.yield() })
         let decodeClass = prepared.decoder.kernelClass
