@@ -21,20 +21,20 @@ extension ImageService {
         }
         if let usableCount { apply(.workers(usableCount)) }
         switch event {
-        case .assigned(let item, let worker, let attempt):
-            apply(.began(ImageNumber(item), worker: worker, attempt: attempt))
-        case .progress(let item, let worker, let step, _, _, _) where step > 0:
-            apply(.advanced(ImageNumber(item), worker: worker, step: step))
-        case .retried(let item, _): apply(.retried(ImageNumber(item)))
+        case .assigned(let image, let worker, let attempt):
+            apply(.began(image, worker: worker, attempt: attempt))
+        case .progress(let image, let worker, let step, _, _, _) where step > 0:
+            apply(.advanced(image, worker: worker, step: step))
+        case .retried(let image, _): apply(.retried(image))
         case .completed(let result):
             apply(.sampled(result.image, seconds: result.facts.timings.samplingSeconds))
-        case .failed(let item, let failures):
+        case .failed(let image, let failures):
             // That no worker is left is nobody's fault: the image waits for one.
             if failures.last == .noWorkerLeft {
-                apply(.returned(ImageNumber(item)))
+                apply(.returned(image))
             } else {
                 state.withLock { $0.failedCount += 1 }
-                apply(.failed(ImageNumber(item)))
+                apply(.failed(image))
             }
         default: break
         }
@@ -56,7 +56,7 @@ extension ImageService {
         let name = RunFileName.picture(index: index, seed: finished.request.seed)
         try store.writePicture(try PNG.encode(finished.image, texts: texts), name, of: batch.id)
         let picture = StoredPicture(
-            item: number.rawValue, file: name, latentsFile: nil,
+            image: number, file: name, latentsFile: nil,
             decodeSeconds: finished.decodeSeconds,
             decodeClass: finished.workerDecodeClass ?? decodeClass,
             workerDecodeClass: finished.workerDecodeClass)

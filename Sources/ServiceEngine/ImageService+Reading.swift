@@ -103,7 +103,7 @@ extension ImageService {
         try requireVisible(id, to: caller)
         let report = try await read {
             [store, model] () throws(ServiceStateError) -> [UInt8]? in
-            try store.report(of: id, model: model.record)
+            try store.report(of: id, model: model.record, at: Self.now)
         }
         guard let report else { throw .erasedBatch(id.text) }
         return report

@@ -132,7 +132,8 @@ extension ServiceStore {
             }
             for row in try rows("picture", "item") {
                 let picture = try StoredPicture(row, of: range)
-                images[picture.item - range.lowerBound, default: StoredImage()].picture = picture
+                let index = picture.image.rawValue - range.lowerBound
+                images[index, default: StoredImage()].picture = picture
             }
             for row in try rows("failure", "number") {
                 let index = try row.number("item", in: range) - range.lowerBound

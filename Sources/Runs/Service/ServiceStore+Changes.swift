@@ -30,7 +30,7 @@ extension ServiceStore {
         _ picture: StoredPicture, completion: @escaping @Sendable (ServiceStateError?) -> Void
     ) {
         committer.submit { database in
-            guard try database.keeps(ImageNumber(picture.item)) else { return }
+            guard try database.keeps(picture.image) else { return }
             try database.insert(picture)
         } completion: { [directory] error in
             completion(error.map { ServiceStateError($0, directory: directory) })

@@ -38,15 +38,18 @@ extension ServiceStore {
 
     /// What `report.json` of a run says, of a batch.
     ///
+    /// - Parameter now: seconds since 1970, the end of a batch that has none yet.
     /// - Returns: `nil` if the batch is not kept.
     /// - Throws: `ServiceStateError`.
     package func report(
-        of id: BatchID, model: ModelRecord
+        of id: BatchID, model: ModelRecord, at now: Double
     ) throws(ServiceStateError) -> [UInt8]? {
         guard let batch = try batch(id) else { return nil }
         let history = StoredHistory(batch, try images(of: batch.accepted), model: model)
-        var record = RunRecord(history, model: model, met: [], sheets: [])
-        if let end = batch.end { record.finishedAt = Date(timeIntervalSince1970: end.endedAt) }
+        let record = RunRecord(
+            history, model: model, met: [],
+            finishedAt: Date(timeIntervalSince1970: batch.end?.endedAt ?? now),
+            sheets: [])
         do {
             return try JSONText.file(RunReport(run: record, images: history.imageRecords))
         } catch {
@@ -70,10 +73,11 @@ extension StoredHistory {
             requests: requests, sessions: [session], results: [:], pictures: [:], failures: [:],
             finalFailures: [])
         for (index, image) in images {
-            results[index] = image.result
-            pictures[index] = image.picture
-            if !image.failures.isEmpty { failures[index] = image.failures }
-            if image.hasFailed { finalFailures.insert(index) }
+            let number = ImageNumber(index)
+            results[number] = image.result
+            pictures[number] = image.picture
+            if !image.failures.isEmpty { failures[number] = image.failures }
+            if image.hasFailed { finalFailures.insert(number) }
         }
     }
 }

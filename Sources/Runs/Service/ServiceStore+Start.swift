@@ -40,9 +40,7 @@ extension ServiceStore {
     ///
     /// - Throws: `ServiceStateError`.
     package func checkpoints() throws(ServiceStateError) -> [ImageNumber: SamplingCheckpoint] {
-        try read { try $0.checkpoints(of: "SELECT item FROM checkpoint") }.reduce(into: [:]) {
-            $0[ImageNumber($1.key)] = $1.value
-        }
+        try read { try $0.checkpoints(of: "SELECT item FROM checkpoint") }
     }
 
     /// Removes latents whose results were not committed, and pictures of batches that are not kept.
