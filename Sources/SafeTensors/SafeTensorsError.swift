@@ -16,8 +16,9 @@ package enum SafeTensorsError: Error, Equatable, CustomStringConvertible {
     case gitLFSPointer(file: String)
     /// Fewer than the eight bytes that every file begins with.
     case tooShort(file: String, byteCount: Int)
-    /// A header longer than the format allows.
-    case headerTooLong(file: String, byteCount: UInt64)
+    /// A header longer than the format, or the kind of file, allows.
+    case headerTooLong(
+        file: String, byteCount: UInt64, maximum: Int = SafeTensorsHeader.byteCountMax)
     /// A header that claims more bytes than the file has.
     case headerExceedsFile(file: String, headerByteCount: UInt64, fileByteCount: Int)
     /// A header that is not what the format says.
@@ -28,6 +29,8 @@ package enum SafeTensorsError: Error, Equatable, CustomStringConvertible {
     case truncated(file: String, expectedByteCount: Int, fileByteCount: Int)
     /// More bytes than the header describes.
     case trailingBytes(file: String, byteCount: Int)
+    /// A tensor with a value that is infinite or no number.
+    case notFinite(file: String, tensor: String)
     /// A tensor that the file does not hold.
     case tensorNotFound(file: String, tensor: String)
     /// A tensor of a type that can't be read as asked.
@@ -53,10 +56,10 @@ package enum SafeTensorsError: Error, Equatable, CustomStringConvertible {
         case .gitLFSPointer(let file): "\(file) \(GitLFSPointer.explanation)"
         case .tooShort(let file, let byteCount):
             "\(file) has only \(byteCount) bytes and is no safetensors file; \(Self.again)"
-        case .headerTooLong(let file, let byteCount):
+        case .headerTooLong(let file, let byteCount, let maximum):
             """
-            \(file) claims a header of \(byteCount) bytes, more than the format's \
-            \(SafeTensorsHeader.byteCountMax); it is damaged or no safetensors file; \(Self.again)
+            \(file) claims a header of \(byteCount) bytes, more than the \(maximum) that such a \
+            file may have; it is damaged or no safetensors file; \(Self.again)
             """
         case .headerExceedsFile(let file, let header, let total):
             """
@@ -71,6 +74,11 @@ package enum SafeTensorsError: Error, Equatable, CustomStringConvertible {
             "\(file) is truncated: \(found) of \(expected) bytes; \(Self.again)"
         case .trailingBytes(let file, let byteCount):
             "\(file) has \(byteCount) bytes that its header does not describe; \(Self.again)"
+        case .notFinite(let file, let tensor):
+            """
+            tensor '\(tensor)' of \(file) has values that are infinite or no numbers; it is \
+            damaged, or its training failed; \(Self.again)
+            """
         case .tensorNotFound(let file, let tensor):
             "\(file) has no tensor '\(tensor)'; is it the file for this model?"
         case .unsupportedType(let file, let tensor, let type):

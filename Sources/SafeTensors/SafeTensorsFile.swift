@@ -8,15 +8,19 @@ package struct SafeTensorsFile: Sendable {
     private let entries: [String: SafeTensorsHeader.Entry]
 
     /// Opens a file and checks its header; tensor data is not touched.
-    package init(path: String) throws(SafeTensorsError) {
+    ///
+    /// - Parameter headerByteCountMax: longest header to read.
+    package init(
+        path: String, headerByteCountMax: Int = SafeTensorsHeader.byteCountMax
+    ) throws(SafeTensorsError) {
         let file = try SteadyFile(path: path)
         let beginning = try file.bytes(0..<min(file.byteCount, GitLFSPointer.byteCountMax))
         guard !(beginning.count == file.byteCount && GitLFSPointer.matches(beginning)) else {
             throw .gitLFSPointer(file: path)
         }
-        let header = try SafeTensorsHeader(fileByteCount: file.byteCount, file: path) {
-            range throws(SafeTensorsError) in try file.bytes(range)
-        }
+        let header = try SafeTensorsHeader(
+            fileByteCount: file.byteCount, file: path, byteCountMax: headerByteCountMax
+        ) { range throws(SafeTensorsError) in try file.bytes(range) }
         self.file = file
         metadata = header.metadata
         entries = header.entries

@@ -29,21 +29,23 @@ package struct SafeTensorsHeader: Sendable {
     /// - Parameters:
     ///   - fileByteCount: length of the whole file.
     ///   - file: its name for errors.
+    ///   - byteCountMax: longest header to read, where a file of its kind has a shorter one than the
+    ///     format allows.
     ///   - read: the bytes of a range within the file.
     package init(
-        fileByteCount: Int, file: String,
+        fileByteCount: Int, file: String, byteCountMax: Int = Self.byteCountMax,
         read: (Range<Int>) throws(SafeTensorsError) -> [UInt8]
     ) throws(SafeTensorsError) {
         guard fileByteCount >= 8 else { throw .tooShort(file: file, byteCount: fileByteCount) }
         let claimed = try read(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard claimed <= UInt64(fileByteCount - 8) else {
             throw claimed > UInt64(Self.byteCountMax)
-                ? .headerTooLong(file: file, byteCount: claimed)
+                ? .headerTooLong(file: file, byteCount: claimed, maximum: byteCountMax)
                 : .headerExceedsFile(
                     file: file, headerByteCount: claimed, fileByteCount: fileByteCount)
         }
-        guard claimed <= UInt64(Self.byteCountMax) else {
-            throw .headerTooLong(file: file, byteCount: claimed)
+        guard claimed <= UInt64(byteCountMax) else {
+            throw .headerTooLong(file: file, byteCount: claimed, maximum: byteCountMax)
         }
         let dataStart = 8 + Int(claimed)
         let json = Data(try read(8..<dataStart))

@@ -135,6 +135,14 @@ import Testing
         #expect(throws: SafeTensorsError.headerTooLong(file: huge, byteCount: .max)) {
             try SafeTensorsFile(path: huge)
         }
+        // A kind of file may have shorter headers than the format.
+        let plain = try write(header, data, name: "plain")
+        _ = try SafeTensorsFile(path: plain, headerByteCountMax: header.utf8.count)
+        let maximum = header.utf8.count - 1
+        #expect(
+            throws: SafeTensorsError.headerTooLong(
+                file: plain, byteCount: UInt64(header.utf8.count), maximum: maximum)
+        ) { try SafeTensorsFile(path: plain, headerByteCountMax: maximum) }
         let truncated = try write(header, Array(data.prefix(7)), name: "truncated")
         #expect(
             throws: SafeTensorsError.truncated(

@@ -39,6 +39,21 @@ import Testing
         #expect(try TensorRows(4..<6, of: vector).floats() == [4, 5])
     }
 
+    @Test func tablesWithFurtherRows() throws {
+        let file = try file {
+            $0.add("w", shape: [2, 3], values: [0, 1, 2, 3, 4, 5])
+            $0.add("row", shape: [3], values: [6, 7, 8])
+            $0.add("rows", shape: [2, 3], values: [9, 10, 11, 12, 13, 14])
+        }
+        let joined = JoinedRows(
+            try file.tensor("w"), [try file.tensor("row"), try file.tensor("rows")])
+        #expect(joined.shape == [5, 3] && joined.name == "w")
+        #expect(try joined.floats() == (0..<15).map(Float.init))
+        #expect(try part(joined, 6..<9) == [6, 7, 8])
+        #expect(try part(joined, 4..<11) == [4, 5, 6, 7, 8, 9, 10])
+        #expect(try part(joined, 12..<15) == [12, 13, 14])
+    }
+
     @Test func scalesOfTheWholeAndOfRows() throws {
         let values = (0..<6).map(Float.init)
         let file = try file {
