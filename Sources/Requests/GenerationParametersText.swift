@@ -61,6 +61,10 @@ package struct GenerationParametersText: Sendable, Equatable {
         ]
         if let hash = model.shortVAEHash { fields.append(Field("VAE hash", hash)) }
         if let decoder = model.decoder { fields.append(Field("VAE Decoder", decoder)) }
+        if let hashes = model.loraHashes { fields.append(Field("Lora hashes", hashes)) }
+        if let hashes = model.embeddingHashes(for: request) {
+            fields.append(Field("TI hashes", hashes))
+        }
         fields += RequestSetting.all.flatMap { $0.fields(request) }
         if request.tokenMerging.isOn {
             fields.append(Field("Token merging method", mergeMethod(request.tokenMerging.method)))

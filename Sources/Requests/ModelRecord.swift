@@ -14,21 +14,32 @@ package struct ModelRecord: Sendable, Equatable, Codable {
     package var vaeSHA256: String
     /// `TAESD` where that makes the pictures; `nil` where a full VAE does.
     package var decoder: String?
+    /// LoRAs that were merged into it; `nil` without any.
+    ///
+    /// The hashes above are those of the model without them.
+    package var loras: [LoRARecord]?
+    /// Textual inversions that its prompts could name; `nil` without any.
+    package var embeddings: [EmbeddingRecord]?
 
     private enum CodingKeys: String, CodingKey {
-        case name, decoder
+        case name, decoder, loras, embeddings
         case unetSHA256 = "unet_sha256"
         case textEncoderSHA256 = "text_encoder_sha256"
         case vaeSHA256 = "vae_sha256"
     }
 
     /// Names a model by its fingerprint.
-    package init(name: String, fingerprint: ModelFingerprint, decoder: String? = nil) {
+    package init(
+        name: String, fingerprint: ModelFingerprint, decoder: String? = nil,
+        loras: [LoRARecord] = [], embeddings: [EmbeddingRecord] = []
+    ) {
         self.name = name
         unetSHA256 = Hexadecimal.text(fingerprint.unet)
         textEncoderSHA256 = Hexadecimal.text(fingerprint.textEncoder)
         vaeSHA256 = Hexadecimal.text(fingerprint.vae)
         self.decoder = decoder
+        self.loras = loras.isEmpty ? nil : loras
+        self.embeddings = embeddings.isEmpty ? nil : embeddings
     }
 
     /// What A1111 calls `Model hash`, ten hexadecimal digits.

@@ -79,7 +79,9 @@ import Testing
 
     @Test func whatNeedsFilesIsRefusedInEveryPrompt() {
         var generator = SystemRandomNumberGenerator()
-        var entries = PromptList.entries(arguments: ["a <lora:x:1>", "b", "(c:1.2)"])
+        var entries = PromptList.entries(arguments: [
+            "a <lora:x:1> <hypernet:y:1>", "b", "(c:1.2)", "d <lora:x:1>",
+        ])
         entries[1].settings.negativePrompt = "embedding:bad"
         let settings = GenerationSettings(width: 64, height: 64)
         let error = #expect(throws: PromptListError.self) {
@@ -89,8 +91,8 @@ import Testing
         }
         let lines = "\(error!)".split(separator: "\n")
         #expect(lines.count == 2)
-        #expect(lines[0].hasPrefix("-p 1: <lora:x:1>: LoRAs and hypernetworks don't work here"))
-        #expect(lines[1].hasPrefix("-p 2: embedding:bad: embeddings don't work here"))
+        #expect(lines[0].hasPrefix("-p 1: <hypernet:y:1>: hypernetworks don't work here"))
+        #expect(lines[1].hasPrefix("-p 2: embedding:bad: a textual inversion is named by its word"))
         var shared = settings
         shared.negativePrompt = "<hypernet:x:1>"
         #expect(throws: PromptListError.self) {

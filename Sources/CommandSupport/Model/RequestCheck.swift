@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+internal import Requests
 package import StableDiffusion
 import TokenMerging
 
@@ -17,6 +18,7 @@ package final class RequestCheck {
     /// The model's sizes.
     package let description: ModelDescription
     private let schedulers: SchedulerConfiguration
+    private let loraNames: Set<String>
     /// Long prompt files repeat a few settings.
     private var possible: Set<Sampling> = []
 
@@ -24,12 +26,18 @@ package final class RequestCheck {
     package init(of model: any ModelSource) throws {
         description = try ModelDescription(of: model)
         schedulers = try model.schedulerConfiguration()
+        loraNames = Set(model.loras.map(\.name))
     }
 
-    /// Checks size, merging and sampler, and settles the ratio in force.
+    /// Checks LoRAs, size, merging and sampler, and settles the ratio in force.
     ///
-    /// - Throws: `PictureSizeError`, `TokenMergeConfigurationError`, `SchedulerError`.
+    /// - Throws: `PromptNetworkError`, `PictureSizeError`, `TokenMergeConfigurationError`,
+    ///   `SchedulerError`.
     package func check(_ request: inout GenerationRequest) throws {
+        let named = try PromptNetworks.loras(in: request.prompt)
+        if let absent = named.first(where: { !loraNames.contains($0.name) }) {
+            throw PromptNetworkError.absent(absent.name)
+        }
         try request.settleTokenMerging()
         try description.check(request)
         let sampling = Sampling(

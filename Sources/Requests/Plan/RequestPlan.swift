@@ -82,8 +82,9 @@ package struct RequestPlan: Sendable, Equatable {
     private static func problem(
         of request: inout GenerationRequest, _ check: (inout GenerationRequest) throws -> Void
     ) -> String? {
-        for text in [request.prompt, request.negativePrompt] {
-            if let problem = PromptSyntaxNotice.problem(of: text) { return problem }
+        for (text, isNegative) in [(request.prompt, false), (request.negativePrompt, true)] {
+            let problem = PromptSyntaxNotice.problem(of: text, isNegative: isNegative)
+            if let problem { return problem }
         }
         do {
             try request.validate()

@@ -20,12 +20,13 @@ package enum PromptSyntax: String, CaseIterable, Sendable {
     case chunkBreak
     /// `a cat AND a dog`.
     case composition
-    /// `<lora:…>`, `<lyco:…>`, `<hypernet:…>`.
+    /// `<lora:…>`, `<lyco:…>`, `<hypernet:…>`: see `PromptNetworks`.
     case network
     /// `embedding:…`.
     case embedding
 
-    /// Whether a prompt with it is refused: it asks for files, without which the picture is another.
+    /// Whether it asks for files, without which the picture is another: it is obeyed or refused, never
+    /// plain text.
     package var needsFiles: Bool { self == .network || self == .embedding }
 
     /// The first place of each kind in a prompt, as it is written there, in order of appearance.

@@ -43,23 +43,24 @@ package enum PromptSyntaxNotice {
     }
 
     /// Why a prompt is refused; `nil` if it is not.
-    package static func problem(of text: String) -> String? {
-        for (kind, text) in PromptSyntax.found(in: text) {
-            switch kind {
-            case .network:
-                return "\(quoted(text)): LoRAs and hypernetworks don't work here; take it out"
-            case .embedding:
-                return """
-                    \(quoted(text)): embeddings don't work here; take it out (a textual inversion \
-                    in the model's own tokenizer does, by its word alone)
-                    """
-            default: continue
-            }
+    ///
+    /// - Parameter isNegative: whether it says what a picture does not show.
+    package static func problem(of text: String, isNegative: Bool = false) -> String? {
+        do throws(PromptNetworkError) {
+            let loras = try PromptNetworks.loras(in: text)
+            if isNegative, let lora = loras.first { throw .negative("<lora:\(lora.text)>") }
+        } catch {
+            return "\(error)"
         }
-        return nil
+        return PromptSyntax.found(in: text).first { $0.kind == .embedding }.map { _, text in
+            """
+            \(quoted(text)): a textual inversion is named by its word alone here, from the model's \
+            own tokenizer or from --embd-dir; take embedding: out
+            """
+        }
     }
 
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         text.count <= quotedCountMax ? text : text.prefix(quotedCountMax - 1) + "…"
     }
 }

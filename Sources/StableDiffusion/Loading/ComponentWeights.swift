@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import SafeTensors
+package import TensorKit
 
 /// The weights of one component, by the names that its layers ask for.
 package struct ComponentWeights: Sendable {
@@ -9,9 +10,11 @@ package struct ComponentWeights: Sendable {
     /// What describes the layers, for errors.
     let description: String
     /// Weights by name.
-    let sources: [String: any WeightSource]
+    private(set) var sources: [String: any WeightSource]
     /// Further tensors under a name that is taken, by their names in the file.
     let duplicates: [String]
+    /// What LoRAs add, by name.
+    private(set) var patches: [String: WeightPatch] = [:]
 
     /// Takes weights in the order in which names are given away.
     ///
@@ -44,6 +47,60 @@ package struct ComponentWeights: Sendable {
             return (name, tensor)
         }
         self.init(path: checkpoint.directory, fitting: "config.json", weights)
+    }
+
+    /// Shapes by name, outermost length first.
+    package var shapes: [String: [Int]] { sources.mapValues(\.shape) }
+
+    /// The same weights, and what is added to them when they are read.
+    func patched(_ patches: [String: WeightPatch]) -> ComponentWeights {
+        var weights = self
+        weights.patches = patches
+        return weights
+    }
+
+    /// The same weights, one of them a table with further rows; unchanged where it is no table of
+    /// such rows, which the comparison with the layers then says.
+    func extended(_ name: String, by rows: [any WeightSource]) -> ComponentWeights {
+        guard let table = sources[name], table.shape.count == 2, table.shape[1] > 0,
+            rows.allSatisfy({ $0.shape.last == table.shape[1] })
+        else { return self }
+        var weights = self
+        weights.sources[name] = JoinedRows(table, rows)
+        return weights
+    }
+
+    /// Reads a weight with everything that is added to it.
+    ///
+    /// - Parameters:
+    ///   - target: as many values as it has.
+    ///   - backend: computes what is added; on the calling thread's team.
+    /// - Throws: `CheckpointMismatchError` for a name that there is not; `changed`, `notFinite`.
+    func read(
+        _ name: String, into target: UnsafeMutableBufferPointer<Float>,
+        backend: any ComputeBackend
+    ) throws {
+        try source(name).read(into: target)
+        try patches[name]?.apply(to: target, backend: backend)
+    }
+
+    /// All values of a weight, with everything that is added to it.
+    ///
+    /// - Throws: what `read` throws.
+    package func values(of name: String, backend: any ComputeBackend) throws -> [Float] {
+        var values = [Float](repeating: 0, count: try source(name).elementCount)
+        try values.withUnsafeMutableBufferPointer { try read(name, into: $0, backend: backend) }
+        return values
+    }
+
+    /// A weight as its file has it.
+    ///
+    /// - Throws: `CheckpointMismatchError` for a name that there is not.
+    func source(_ name: String) throws -> any WeightSource {
+        guard let source = sources[name] else {
+            throw CheckpointMismatchError(path: path, missing: [name])
+        }
+        return source
     }
 
     private static func scaled(

@@ -11,8 +11,15 @@ import Synchronization
 package final class ModelFileLedger: Sendable {
     /// By path; `nil` for a file that was not there.
     private let known = Mutex<[String: FileIdentity?]>([:])
+    private let digests = Mutex<[DigestKey: [UInt8]]>([:])
 
-    init() {}
+    /// What a digest is of.
+    struct DigestKey: Hashable {
+        var path: String
+        var behindHeader: Bool
+    }
+
+    package init() {}
 
     /// Notes what a file is.
     ///
@@ -32,6 +39,19 @@ package final class ModelFileLedger: Sendable {
     /// - Throws: `ConfigurationProblem.changed` when it was another before.
     package func note(_ path: String) throws(ConfigurationError) {
         try note(path, FileIdentity(path: path))
+    }
+
+    /// A digest that was computed before; `nil` where none was, or the file is another now.
+    func knownDigest(_ key: DigestKey) -> [UInt8]? {
+        guard let digest = digests.withLock({ $0[key] }),
+            (try? note(key.path)) != nil
+        else { return nil }
+        return digest
+    }
+
+    /// Keeps a digest for the next time.
+    func remember(_ digest: [UInt8], as key: DigestKey) {
+        digests.withLock { $0[key] = digest }
     }
 
     /// Reads a small file.

@@ -14,6 +14,10 @@ package struct ModelSelection: Sendable, Equatable {
     package var configuration: String?
     /// What the U-Net of a model in one file predicts.
     package var prediction: PredictionType?
+    /// LoRAs that are merged into it, in the order of the sum.
+    package var loras: [LoRASelection] = []
+    /// Textual inversions that prompts may name.
+    package var embeddings: [EmbeddingSelection] = []
 
     /// A model as it is.
     package init(path: String) { self.path = path }
@@ -22,7 +26,8 @@ package struct ModelSelection: Sendable, Equatable {
     ///
     /// - Parameter merges: where CLIP's merges are; asked for only where they are needed.
     /// - Throws: `ConfigurationError`, `SingleFileError`, `SafeTensorsError`,
-    ///   `ModelSelectionError`, `TinyAutoencoderFileError`, and what `merges` throws.
+    ///   `ModelSelectionError`, `TinyAutoencoderFileError`, `LoRAError`, `TextualInversionError`, and
+    ///   what `merges` throws.
     package func open(merges: () throws -> String) throws -> any ModelSource {
         var isDirectory = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
@@ -40,7 +45,9 @@ package struct ModelSelection: Sendable, Equatable {
             }
         }
         let whole = try vae.map { try ModelWithVAE(model, vae: $0) } ?? model
-        return try taesd.map { try ModelWithTAESD(whole, taesd: $0) } ?? whole
+        let decodable = try taesd.map { try ModelWithTAESD(whole, taesd: $0) } ?? whole
+        let merged = loras.isEmpty ? decodable : try ModelWithLoRAs(decodable, loras: loras)
+        return embeddings.isEmpty ? merged : try ModelWithEmbeddings(merged, embeddings)
     }
 }
 

@@ -34,12 +34,23 @@ package protocol ModelSource: Sendable {
     func weights(of component: ModelComponent) throws -> ComponentWeights
     /// What decides how a part computes, in the order in which it is hashed.
     func digestParts(of component: ModelComponent) throws -> [DigestPart]
+
+    /// The model without what is added to it: what pictures name as their model.
+    var checkpoint: any ModelSource { get }
+    /// LoRAs in its weights.
+    var loras: [LoRASelection] { get }
+    /// Textual inversions that prompts may name.
+    var embeddings: [EmbeddingSelection] { get }
 }
 
 extension ModelSource {
     package func autoencoderConfiguration() throws -> AutoencoderConfiguration {
         .kl(try vaeConfiguration())
     }
+
+    package var checkpoint: any ModelSource { self }
+    package var loras: [LoRASelection] { [] }
+    package var embeddings: [EmbeddingSelection] { [] }
 }
 
 /// One thing that a part's digest covers.

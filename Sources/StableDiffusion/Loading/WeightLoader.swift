@@ -126,7 +126,8 @@ package struct WeightLoader {
             inventory.expect(weight, [rows, channels])
             return Embedding(table: nil, rowCount: rows, channels: channels)
         case .handingOut(let packer, _):
-            return Embedding(table: try packer.source(weight), rowCount: rows, channels: channels)
+            return Embedding(
+                table: try packer.weights.source(weight), rowCount: rows, channels: channels)
         }
     }
 

@@ -23,6 +23,8 @@ struct WeightPacker: Sendable {
         // there are few packed weights.
         let order = requests.indices.sorted { requests[$0].valueCount > requests[$1].valueCount }
         team.split(team.threadCount) { _ in
+            // What is added to weights has the same bits in every team, and takes no other cores.
+            ThreadTeam(threadCount: 1).adopt()
             var scratch = PackingScratch()
             while true {
                 let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -40,10 +42,10 @@ struct WeightPacker: Sendable {
     ) throws -> PackedWeights {
         switch request {
         case .linear(let names, let biases, let extraBias, let inputs, let outputs):
-            let weight = try scratch.weights.load(names.map(source))
-            let bias = biases.isEmpty ? nil : try scratch.biases.load(biases.map(source))
+            let weight = try load(names, into: &scratch.weights)
+            let bias = biases.isEmpty ? nil : try load(biases, into: &scratch.biases)
             if let extraBias, let bias {
-                let extra = try source(extraBias).floats()
+                let extra = try weights.values(of: extraBias, backend: backend)
                 for index in bias.indices { bias[index] += extra[index] }
             }
             return .linear(
@@ -53,8 +55,8 @@ struct WeightPacker: Sendable {
                         bias: bias.map { UnsafeBufferPointer($0) },
                         inputChannels: inputs, outputChannels: outputs)))
         case .convolution(let weight, let bias, let geometry, let usualPixelCount):
-            let values = try scratch.weights.load([source(weight)])
-            let shift = try bias.map { try scratch.biases.load([source($0)]) }
+            let values = try load([weight], into: &scratch.weights)
+            let shift = try bias.map { try load([$0], into: &scratch.biases) }
             return .convolution(
                 try backend.pack(
                     ConvolutionParameters(
@@ -62,20 +64,29 @@ struct WeightPacker: Sendable {
                         bias: shift.map { UnsafeBufferPointer($0) }, geometry: geometry,
                         usualPixelCount: usualPixelCount)))
         case .norm(let scale, let shift, _):
-            let scales = try scratch.weights.load([source(scale)])
-            let shifts = try scratch.biases.load([source(shift)])
+            let scales = try load([scale], into: &scratch.weights)
+            let shifts = try load([shift], into: &scratch.biases)
             return .norm(
                 try ChannelParameters(
                     scale: UnsafeBufferPointer(scales), shift: UnsafeBufferPointer(shifts)))
         }
     }
 
-    /// A weight that the inventory has already found.
-    func source(_ name: String) throws -> any WeightSource {
-        guard let source = weights.sources[name] else {
-            throw CheckpointMismatchError(path: weights.path, missing: [name])
+    /// Reads weights that the inventory has already found, one after the other.
+    private func load(
+        _ names: [String], into scratch: inout Scratch
+    ) throws -> UnsafeMutableBufferPointer<Float> {
+        let counts = try names.map { try weights.source($0).elementCount }
+        let buffer = try scratch.reserve(counts.reduce(0, +))
+        var start = 0
+        for (name, count) in zip(names, counts) {
+            try weights.read(
+                name,
+                into: UnsafeMutableBufferPointer(rebasing: buffer[start..<start + count]),
+                backend: backend)
+            start += count
         }
-        return source
+        return buffer
     }
 }
 
@@ -89,22 +100,8 @@ private struct PackingScratch {
 private struct Scratch {
     private var storage: TensorStorage?
 
-    /// Reads weights one after the other into the block.
-    mutating func load(
-        _ sources: [any WeightSource]
-    ) throws -> UnsafeMutableBufferPointer<Float> {
-        let count = sources.reduce(0) { $0 + $1.elementCount }
-        let buffer = try reserve(count)
-        var start = 0
-        for source in sources {
-            let end = start + source.elementCount
-            try source.read(into: UnsafeMutableBufferPointer(rebasing: buffer[start..<end]))
-            start = end
-        }
-        return buffer
-    }
-
-    private mutating func reserve(_ count: Int) throws -> UnsafeMutableBufferPointer<Float> {
+    /// The block, with room for this many values.
+    mutating func reserve(_ count: Int) throws -> UnsafeMutableBufferPointer<Float> {
         let byteCount = count * MemoryLayout<Float>.stride
         let current: TensorStorage
         if let storage, byteCount <= storage.byteCount, storage.byteCount <= 4 * byteCount {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
+internal import Requests
 
 /// CLIP's byte-level byte-pair tokenizer; ids equal to transformers 5's `CLIPTokenizer`.
 package struct CLIPTokenizer: Sendable {
@@ -19,7 +20,8 @@ package struct CLIPTokenizer: Sendable {
     private let written: AddedTokenSplitter
     private let normalized: AddedTokenSplitter
     private let vectors: VectorTokens
-    private let tokensByID: [Int32: String]
+    private var tokensByID: [Int32: String]
+    private var inversions = InversionTokens()
 
     /// Loads a folder's `tokenizer.json`, or `vocab.json` and `merges.txt`, and, if they exist,
     /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
@@ -93,6 +95,17 @@ package struct CLIPTokenizer: Sendable {
         return ids
     }
 
+    /// The same tokenizer, which replaces the names of textual inversions in prompts.
+    func replacing(_ inversions: InversionTokens) -> CLIPTokenizer {
+        var tokenizer = self
+        tokenizer.inversions = inversions
+        for (id, name) in inversions.names {
+            let letters = name.utf8.map { ByteAlphabet.characters[Int($0)] }
+            tokenizer.tokensByID[id] = String(String.UnicodeScalarView(letters)) + "</w>"
+        }
+        return tokenizer
+    }
+
     /// The ids of a text, without begin, end and padding.
     package func ids(of text: String) -> [Int32] {
         var ids: [Int32] = []
@@ -127,10 +140,13 @@ package struct CLIPTokenizer: Sendable {
     /// Encodes a prompt as the pipeline feeds it to the text encoder: begin, at most
     /// `modelMaxLength - 2` ids of text, end, padding.
     ///
-    /// A token that represents several vectors is expanded first.
+    /// Tags of LoRAs are no text. A token that represents several vectors is expanded, then textual
+    /// inversions take the place of their names.
     package func encode(_ prompt: String) -> TokenizedPrompt {
+        let prompt = PromptNetworks.removed(from: prompt)
         var all = ids(of: prompt)
         if let expanded = vectors.expanding(prompt, ids: all) { all = ids(of: expanded) }
+        all = inversions.replacing(all)
         let room = configuration.modelMaxLength - 2
         let cutsLeft = configuration.truncationSide == .left
         let kept = cutsLeft ? all.suffix(room) : all.prefix(room)

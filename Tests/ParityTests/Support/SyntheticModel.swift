@@ -111,9 +111,6 @@ struct SyntheticModel {
     private static func computed(
         _ component: String, _ name: String, _ shape: [Int]
     ) -> TensorFile.Content {
-        var seed: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in "\(component)/\(name)".utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        var random = SplitMix64(seed: seed)
         let inputs = shape.dropFirst().reduce(1, *)
         var scale: Float = 1.5
         var power = 1
@@ -126,9 +123,8 @@ struct SyntheticModel {
         let isNorm = !isMatrix && name.hasSuffix("weight")
         if !isMatrix { scale = isNorm || name == spread ? 0.25 : 0.0625 }
         let center: Float = isNorm ? 1 : 0
-        let bits = (0..<shape.reduce(1, *)).map { _ in
-            let uniform = Float(random.next() >> 40) / 0x1p23 - 1
-            return Float16(center + uniform * scale).bitPattern
+        let bits = NamedValues.uniform("\(component)/\(name)", count: shape.reduce(1, *)).map {
+            Float16(center + $0 * scale).bitPattern
         }
         return TensorFile.Content(.float16, shape, bits.withUnsafeBytes { Array($0) })
     }

@@ -42,7 +42,7 @@ struct LDMBlocks {
     private static let numberMax = 10_000
 
     /// The parts of a residual block: original names, then diffusers'.
-    private static let resnetParts = [
+    static let resnetParts = [
         ("in_layers.0", "norm1"), ("in_layers.2", "conv1"), ("emb_layers.1", "time_emb_proj"),
         ("out_layers.0", "norm2"), ("out_layers.3", "conv2"), ("skip_connection", "conv_shortcut"),
     ]

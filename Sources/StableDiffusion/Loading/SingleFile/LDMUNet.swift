@@ -84,7 +84,8 @@ struct LDMUNet: Sendable {
         self.midTransformerCount = midTransformerCount
     }
 
-    private static let outerModules = [
+    /// Names of modules outside all blocks: original, then diffusers'.
+    static let outerModules = [
         "input_blocks.0.0": "conv_in", "time_embed.0": "time_embedding.linear_1",
         "time_embed.2": "time_embedding.linear_2",
         // Distilled models (LCM), under either name.

@@ -31,8 +31,6 @@ package struct ModelWithTAESD: Sendable {
 extension ModelWithTAESD: ModelWithOtherDecoder {
     package var decoderWeights: ComponentWeights { taesd.weights }
 
-    package func vaeConfiguration() throws -> VAEConfiguration { try model.vaeConfiguration() }
-
     package func autoencoderConfiguration() throws -> AutoencoderConfiguration {
         .tiny(taesd.configuration)
     }

@@ -70,4 +70,8 @@ extension ModelWithVAE: ModelWithOtherDecoder {
     }
 
     package func vaeConfiguration() throws -> VAEConfiguration { configuration }
+
+    package func autoencoderConfiguration() throws -> AutoencoderConfiguration {
+        .kl(configuration)
+    }
 }

@@ -83,12 +83,16 @@ package struct SingleFileModel: Sendable {
 
     /// Opens a safetensors file that is used in one piece.
     ///
+    /// - Parameter headerByteCountMax: longest header to read.
     /// - Throws: `SingleFileError` for other formats; `SafeTensorsError`, `ConfigurationError`.
-    static func open(_ path: String, _ files: ModelFileLedger) throws -> SafeTensorsFile {
+    static func open(
+        _ path: String, _ files: ModelFileLedger,
+        headerByteCountMax: Int = SafeTensorsHeader.byteCountMax
+    ) throws -> SafeTensorsFile {
         if let problem = try otherFormat(path) {
             throw SingleFileError(path: path, problem: problem)
         }
-        let file = try SafeTensorsFile(path: path)
+        let file = try SafeTensorsFile(path: path, headerByteCountMax: headerByteCountMax)
         try files.note(path, file.identity)
         guard file.tensorCount <= tensorCountMax else {
             throw SingleFileError(

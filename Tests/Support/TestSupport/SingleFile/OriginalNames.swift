@@ -67,7 +67,12 @@ package struct OriginalNames {
 
     /// A U-Net, without a prefix.
     package func unet(_ file: TensorFile) -> TensorFile {
-        renamed(file) { unetModule($0.split(separator: ".").map(String.init)) }
+        renamed(file, unetName)
+    }
+
+    /// The name of a U-Net's tensor or module.
+    package func unetName(_ name: String) -> String {
+        unetModule(name.split(separator: ".").map(String.init))
     }
 
     private func renamed(_ file: TensorFile, _ rename: (String) -> String) -> TensorFile {

@@ -26,6 +26,8 @@ package struct TensorFile: Sendable {
 
     /// Tensors by name.
     package var tensors: [String: Content] = [:]
+    /// Free text by key.
+    package var metadata: [String: String] = [:]
 
     /// An empty file.
     package init() {}
@@ -54,7 +56,7 @@ package struct TensorFile: Sendable {
     /// Writes the file and returns its path.
     @discardableResult
     package func write(to path: String) throws -> String {
-        var writer = SafeTensorsWriter()
+        var writer = SafeTensorsWriter(metadata: metadata)
         for (name, content) in tensors {
             content.bytes.withUnsafeBytes {
                 writer.add(name, content.type, shape: content.shape, bytes: $0)
