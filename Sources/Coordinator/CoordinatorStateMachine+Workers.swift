@@ -66,7 +66,9 @@ extension CoordinatorStateMachine {
         }
         if !peer.model.samplesLike(node.model) {
             let difference = peer.model.difference(from: node.model)
-            let reason = "it has another model: \(difference); start it with this run's --model"
+            let reason =
+                "it has another model: \(difference); start it with this run's "
+                + "--model, --lora and --embd-dir"
             turnAway(worker, on: id, .modelMismatch, reason, now: now)
             return
         }

@@ -85,10 +85,7 @@ package struct RunJob: Sendable {
             place.damagedImages = repairs.damagedImages
         }
         let session = try RunSession(
-            store, place: place,
-            model: ModelRecord(
-                name: model.name, fingerprint: fingerprint,
-                decoder: try model.source.autoencoderConfiguration().recordedName),
+            store, place: place, model: try ModelRecord(of: model.source, name: model.name),
             decodeClass: prepared.decoder.kernelClass, encoding: .standard, clock: clock,
             report: report)
         if samples {
@@ -148,7 +145,8 @@ package struct OtherModelError: Error, CustomStringConvertible {
     package var description: String {
         """
         the run in \(path) was started with a different model from \(model) (\(difference)); \
-        pass the original with --model
+        pass the original with --model, and its LoRAs and embeddings with --lora, \
+        --lora-model-dir and --embd-dir
         """
     }
 }

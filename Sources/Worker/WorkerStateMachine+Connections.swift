@@ -149,7 +149,8 @@ extension WorkerStateMachine {
             let difference = node.model.difference(from: coordinator.model)
             return WireReason(
                 .modelMismatch,
-                "it has another model: \(difference); start it with this run's --model")
+                "it has another model: \(difference); start it with this run's "
+                    + "--model, --lora and --embd-dir")
         }
         guard let active, let holder = connections[active],
             holder.instance != coordinator.instance

@@ -27,11 +27,33 @@ struct ModelsCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The directory.", valueName: "directory"))
     var directory: String
 
+    @Option(
+        help: ArgumentHelp("List the LoRAs of this directory, too.", valueName: "directory"))
+    var loraModelDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "List the textual inversions of this directory, too.", valueName: "directory"))
+    var embdDir: String?
+
     func run() async throws {
+        let addOns = [
+            loraModelDir.map { AddOnFolder(path: $0, .lora) },
+            embdDir.map { AddOnFolder(path: $0, .embedding) },
+        ].compactMap { $0 }
+        // A directory that can't be read is said before others take their time.
+        let listed = try addOns.map { folder in (folder, try folder.entries()) }
         for entry in try ModelFolder(path: directory).entries() {
             let line = Self.line(entry)
             // Large files take seconds to hash: each line appears when it is known.
             ConsoleStreams.standard.writeOutput(TerminalText.sanitized(line) + "\n")
+        }
+        for (folder, entries) in listed {
+            for entry in entries {
+                let hash = (try? folder.shortHash(of: entry)) ?? "–"
+                let line = "\(entry.name)  \(hash)  \(folder.kind.rawValue)"
+                ConsoleStreams.standard.writeOutput(TerminalText.sanitized(line) + "\n")
+            }
         }
     }
 

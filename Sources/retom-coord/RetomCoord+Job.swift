@@ -25,9 +25,11 @@ extension RetomCoord {
 
     private func newJob(warn: (String) -> Void) throws -> RunJob {
         try prompts.requireSome()
+        let entries = try prompts.entries(warn: warn)
+        let model = try model.with(lorasOf: entries)
         let chosen = try model.chosen()
         let plan = try generation.plan(
-            prompts.entries(warn: warn), for: RequestCheck(of: chosen.source),
+            entries, for: RequestCheck(of: chosen.source),
             tokenMerging: merging.configuration, warn: warn)
         let (output, earlier) = try RunJob.claim(
             output.output, for: plan, savesLatents: output.saveLatents,
@@ -53,7 +55,7 @@ extension RetomCoord {
                 another run in another directory
                 """)
         }
-        return try opening(warn: warn) { history in
+        return try opening(model: model, warn: warn) { history in
             let run = history.run
             let conflict =
                 generation.conflict(
@@ -69,7 +71,8 @@ extension RetomCoord {
 
     /// - Throws: also when options are given that would change what is left to be generated.
     private func opening(
-        warn: (String) -> Void, check: (StoredHistory) throws -> Void = { _ in }
+        model: ModelOptions, warn: (String) -> Void,
+        check: (StoredHistory) throws -> Void = { _ in }
     ) throws -> RunJob {
         try RunJob.opening(
             output.output, isForSampling: true, retriesFailures: output.retryFailed,
@@ -87,9 +90,11 @@ extension RetomCoord {
 
     /// The run of this very command, if an earlier process began it.
     private func begunJob(warn: (String) -> Void) throws -> RunJob? {
+        // What there is to say of prompts was said when the run began.
+        let entries = try prompts.entries { _ in }
         let job: RunJob
         do {
-            job = try opening(warn: warn)
+            job = try opening(model: model.with(lorasOf: entries), warn: warn)
         } catch RunError.noRun {
             return nil
         }
@@ -98,9 +103,8 @@ extension RetomCoord {
         if job.plan.isBaseSeedRandom, asked.seedChoice == .random {
             asked.seed = "\(job.plan.baseSeed)"
         }
-        // What there is to say of prompts was said when the run began.
         let plan = try asked.plan(
-            prompts.entries { _ in }, for: RequestCheck(of: job.model.source),
+            entries, for: RequestCheck(of: job.model.source),
             tokenMerging: merging.configuration, warn: { _ in })
         guard plan.requests == job.plan.requests,
             job.history?.run.savesLatents == output.saveLatents

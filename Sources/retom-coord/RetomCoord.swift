@@ -90,6 +90,9 @@ struct RetomCoord: AsyncParsableCommand {
                 warnings += try TruncationWarnings.of(job.plan.requests, model: job.model.source)
             }
             for notice in try ModelNotices.of(job.model.source) { progress.report(.notice(notice)) }
+            if hosts != nil, let notice = ModelNotices.forRunningWorkers(job.model.source) {
+                progress.report(.notice(notice))
+            }
             for warning in warnings { progress.report(.warning(warning)) }
             let decodeThreadCount =
                 job.hasOpenImages

@@ -62,10 +62,10 @@ struct Compare: ParsableCommand {
         try MergeSettingError.check(settings)
         let names = [MergeSetting.unmerged.name] + settings.map(\.name)
         _ = try ComparisonTable.column(of: against, in: names)
-        let (source, modelName) = try model.open()
+        let entries = try prompts.entries(first: promptCount, warn: ConsoleStreams.warn)
+        let (source, modelName) = try model.with(lorasOf: entries).open()
         let requests = try generation.plan(
-            prompts.entries(first: promptCount, warn: ConsoleStreams.warn),
-            for: RequestCheck(of: source), tokenMerging: .none,
+            entries, for: RequestCheck(of: source), tokenMerging: .none,
             alternatives: settings.map(\.merging), warn: ConsoleStreams.warn
         ).requests
         let shown = requests.prefix(rows)
@@ -92,8 +92,7 @@ struct Compare: ParsableCommand {
         let table = try ComparisonTable(
             names: names, rows: results.rows, baseline: against,
             precision: compute.resolve().precision.rawValue,
-            model: ModelRecord(
-                name: modelName, fingerprint: ModelFingerprint(of: source)))
+            model: ModelRecord(of: source, name: modelName))
         try results.write(
             table, title: "Token merging, \(modelName)",
             facts: requests[0].facts(self.compute), to: output)

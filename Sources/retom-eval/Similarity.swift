@@ -64,10 +64,10 @@ struct Similarity: ParsableCommand {
         configuration.method = "retom"
         var study = try SimilarityStudy(
             merging: configuration, lags: lag, heatMapWindow: heatMapWindow)
-        let source = try model.open().source
+        let entries = try prompts.entries(first: promptCount, warn: ConsoleStreams.warn)
+        let source = try model.with(lorasOf: entries).open().source
         let plan = try generation.plan(
-            prompts.entries(first: promptCount, warn: ConsoleStreams.warn),
-            for: RequestCheck(of: source), tokenMerging: .none, warn: ConsoleStreams.warn)
+            entries, for: RequestCheck(of: source), tokenMerging: .none, warn: ConsoleStreams.warn)
         let output = try RunDirectory(preparing: output)
         let pipeline = try StableDiffusionPipeline(model: source, compute: compute.configuration)
         for (index, request) in plan.requests.enumerated() {

@@ -82,9 +82,7 @@ struct RetomServe: AsyncParsableCommand {
             chosen.source,
             decoding: compute.configuration(
                 threadCount: pool.decodeThreadCount(of: compute.threads)))
-        let record = ModelRecord(
-            name: chosen.name, fingerprint: prepared.fingerprint,
-            decoder: try chosen.source.autoencoderConfiguration().recordedName)
+        let record = try ModelRecord(of: chosen.source, name: chosen.name)
         let run = ServiceRun(
             store: store, prepared: prepared,
             model: ServedModel(

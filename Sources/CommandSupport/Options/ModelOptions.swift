@@ -4,6 +4,7 @@ package import ArgumentParser
 import EmbeddedModel
 import Foundation
 import ProcessSupport
+package import Requests
 package import StableDiffusion
 
 /// Which model to load.
@@ -52,6 +53,28 @@ package struct ModelOptions: ParsableArguments, Sendable {
             """, valueName: "type"))
     package var prediction: PredictionType?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Merge a LoRA into the model: NAME, NAME:weight, or NAME:weight:unet-weight; give it \
+            again for more.
+            """, valueName: "name"))
+    package var lora: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Look LoRAs up by name in this directory: those of --lora and <lora:NAME:weight>.",
+            valueName: "directory"))
+    package var loraModelDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Textual inversions: each .safetensors file of this directory is used where a prompt \
+            has its name.
+            """, valueName: "directory"))
+    package var embdDir: String?
+
     package init() {}
 
     /// Opens the chosen model; no weights are read.
@@ -59,7 +82,8 @@ package struct ModelOptions: ParsableArguments, Sendable {
     /// - Returns: the model, and the name that pictures and reports give it: that of its directory,
     ///   or of its file without `.safetensors`.
     /// - Throws: `ValidationError` for a path that can't be spelled, `EmbeddedModelError` when the
-    ///   embedded model was left behind, and what `ModelSelection.open` throws.
+    ///   embedded model was left behind, `LoRATagError`, `AddOnFolderError`, and what
+    ///   `ModelSelection.open` throws.
     package func open() throws -> (source: any ModelSource, name: String) {
         for (option, path) in paths where !path.hasPrefix("/") {
             guard SystemInfo.currentDirectoryIsText else {
@@ -76,8 +100,43 @@ package struct ModelOptions: ParsableArguments, Sendable {
         selection.taesd = taesd
         selection.configuration = modelConfig
         selection.prediction = prediction
+        selection.loras = try loraSelections()
+        if let embdDir {
+            selection.embeddings = try AddOnFolder(path: embdDir, .embedding).entries().map {
+                EmbeddingSelection(name: $0.name, path: $0.path)
+            }
+        }
         let source = try selection.open(merges: EmbeddedModel.clipMerges)
         return (source, name)
+    }
+
+    /// The LoRAs, each once, in the directory that has them.
+    private func loraSelections() throws -> [LoRASelection] {
+        let tags = LoRATag.added(
+            try lora.map { text throws(LoRATagError) in try LoRATag(parsing: text) })
+        guard !tags.isEmpty else { return [] }
+        guard let loraModelDir else {
+            throw ValidationError(
+                """
+                \(tags[0].name): LoRAs are looked up by name; say with --lora-model-dir in which \
+                directory
+                """)
+        }
+        let folder = AddOnFolder(path: loraModelDir, .lora)
+        return try tags.map { tag in
+            LoRASelection(
+                name: tag.name, path: try folder.path(of: tag.name), textWeight: tag.textWeight,
+                unetWeight: tag.unetWeight)
+        }
+    }
+
+    /// The same choice with the LoRAs that prompts name.
+    ///
+    /// - Throws: `PromptListError` where prompts name different ones.
+    package func with(lorasOf entries: [PromptEntry]) throws(PromptListError) -> ModelOptions {
+        var options = self
+        options.lora += try PromptLoRAs.shared(entries).map(\.text)
+        return options
     }
 
     private var name: String {
@@ -118,7 +177,8 @@ extension ModelOptions {
     private var paths: [(option: String, path: String)] {
         [
             ("--model", model), ("--vae", vae), ("--taesd", taesd),
-            ("--model-config", modelConfig),
+            ("--model-config", modelConfig), ("--lora-model-dir", loraModelDir),
+            ("--embd-dir", embdDir),
         ].compactMap { option, path in path.map { (option, $0) } }
     }
 
@@ -132,6 +192,8 @@ extension ModelOptions {
         options.vae = absolute(vae)
         options.taesd = absolute(taesd)
         options.modelConfig = absolute(modelConfig)
+        options.loraModelDir = absolute(loraModelDir)
+        options.embdDir = absolute(embdDir)
         return options
     }
 
@@ -139,13 +201,21 @@ extension ModelOptions {
     package var arguments: [String] {
         paths.flatMap { [$0.option, $0.path] }
             + (prediction.map { ["--prediction", $0.rawValue] } ?? [])
+            + lora.map { "--lora=\($0)" }
     }
 
     private static var settled: [(name: String, key: WritableKeyPath<ModelOptions, String?>)] {
         [
             ("vae", \.vae), ("taesd", \.taesd), ("model_config", \.modelConfig),
-            ("prediction", \.predictionName),
+            ("prediction", \.predictionName), ("lora", \.loraNames),
+            ("lora_model_dir", \.loraModelDir), ("embd_dir", \.embdDir),
         ]
+    }
+
+    /// One per line; a name may hold anything else.
+    private var loraNames: String? {
+        get { lora.isEmpty ? nil : lora.joined(separator: "\n") }
+        set { lora = newValue?.split(separator: "\n").map(String.init) ?? [] }
     }
 
     private var predictionName: String? {
