@@ -69,7 +69,7 @@ let compute: [Target] = [
     library(
         "StableDiffusion",
         [
-            "GenerationTypes", "Digests", "TensorKit", "SafeTensors", "TokenMerging",
+            "GenerationTypes", "Requests", "Digests", "TensorKit", "SafeTensors", "TokenMerging",
         ]),
     library("TokenMerging", ["GenerationTypes", "TensorKit"]),
     library(

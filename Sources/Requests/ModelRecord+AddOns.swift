@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GenerationTypes
+import GenerationTypes
 
 /// A LoRA in a model's weights, in JSON.
 package struct LoRARecord: Sendable, Equatable, Codable {

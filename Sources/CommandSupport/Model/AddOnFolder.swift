@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
-internal import GenerationTypes
-internal import StableDiffusion
+import Foundation
+import GenerationTypes
+import StableDiffusion
 
 /// A directory of files that are added to a model and chosen by name.
 package struct AddOnFolder: Sendable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
-internal import Requests
+import Requests
 package import StableDiffusion
 import TokenMerging
 

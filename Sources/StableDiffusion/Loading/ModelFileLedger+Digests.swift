@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Digests
-internal import Glibc
-internal import SafeTensors
+import Digests
+import Glibc
+import SafeTensors
 
 extension ModelFileLedger {
     /// The SHA-256 of a file, computed once: the ledger sees to it that the file stays the same.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import FoundationEssentials
-internal import Requests
+import Requests
 
 /// CLIP's byte-level byte-pair tokenizer; ids equal to transformers 5's `CLIPTokenizer`.
 package struct CLIPTokenizer: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A model whose prompts may name textual inversions: their vectors are further rows of the text
 /// encoder's table, and the tokenizer puts their ids in the place of their names.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A textual inversion's file: the vectors that a text encoder takes in place of tokens'.
 ///

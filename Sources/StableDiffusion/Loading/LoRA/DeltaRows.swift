@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
-internal import TensorKit
+import SafeTensors
+import TensorKit
 
 /// The rows of a `WeightDelta`, with its tensors in memory.
 struct DeltaRows {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A model with LoRAs in its weights: they are merged while weights are packed, so that steps cost
 /// what they cost without, and no second copy is in memory.

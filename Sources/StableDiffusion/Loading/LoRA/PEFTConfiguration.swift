@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// What PEFT's `LoraConfig` says of α, for one part of a model.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
+import SafeTensors
 
 /// A change of a weight, as a LoRA's tensors describe it; its values are made row by row when the
 /// weight is read.

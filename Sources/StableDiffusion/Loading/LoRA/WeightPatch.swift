@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import SafeTensors
-internal import TensorKit
+import SafeTensors
+import TensorKit
 
 /// What LoRAs add to one weight, in the order in which they were given.
 struct WeightPatch: Sendable {
