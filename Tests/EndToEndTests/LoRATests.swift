@@ -12,7 +12,7 @@ extension EndToEndTests {
 
         /// A LoRA of the embedded model, in a directory `loras`.
         private func lora(_ name: String, _ studio: Studio, seed: UInt64 = 1) throws {
-            var random = SplitMix64(state: seed)
+            var random = SplitMix64(seed: seed)
             func content(_ shape: [Int]) -> TensorFile.Content {
                 TensorFile.Content(
                     shape,

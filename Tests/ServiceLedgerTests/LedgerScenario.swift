@@ -30,7 +30,7 @@ struct LedgerScenario {
     init(seed: UInt64, bug: LedgerBug? = nil) {
         self.seed = seed
         self.bug = bug
-        var random = SplitMix64(state: seed)
+        var random = SplitMix64(seed: seed)
         workerCount = Int.random(in: 1...4, using: &random)
         isUniform = Bool.random(using: &random)
         limits.queuedPerCaller = 40

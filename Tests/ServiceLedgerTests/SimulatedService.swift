@@ -51,7 +51,7 @@ struct SimulatedService {
 
     init(_ scenario: LedgerScenario) {
         self.scenario = scenario
-        random = SplitMix64(state: scenario.seed &+ 0x5EED)
+        random = SplitMix64(seed: scenario.seed &+ 0x5EED)
         disk = SimulatedDisk(limits: scenario.limits)
         ledger = Ledger(limits: scenario.limits, plantedBug: scenario.bug)
         for (index, wish) in scenario.wishes.enumerated() {

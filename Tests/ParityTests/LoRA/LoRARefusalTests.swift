@@ -205,7 +205,7 @@ import Testing
             _ = try refusal(of: folder.write(Array(bytes[..<count]), to: "b.safetensors"))
         }
         // Whatever bit is flipped in the header: an error or another LoRA, never a crash.
-        var random = SplitMix64(state: 7)
+        var random = SplitMix64(seed: 7)
         for _ in 0..<400 {
             var damaged = bytes
             let bit = Int(random.next() % UInt64(8 * bytes.count))

@@ -103,7 +103,7 @@ import WireProtocol
         let what = "\(fault.map { "\($0)" } ?? "no fault"), error \(code)"
         #expect(!life.claimedSuccessLater, "\(what)")
         if fault == nil { #expect(life.acknowledged.count == 5, "\(what): \(life)") }
-        var generator = SplitMix64(state: UInt64(count))
+        var generator = SplitMix64(seed: UInt64(count))
         for kept in [0.0, 0.7] {
             let left = try TemporaryDirectory()
             try image.write(to: left.path) { Double.random(in: 0..<1, using: &generator) < kept }

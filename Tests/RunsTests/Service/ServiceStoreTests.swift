@@ -135,7 +135,7 @@ import WireProtocol
             sizes.append(try log.bytes().count)
         }
         let bytes = try log.bytes()
-        var generator = SplitMix64(state: 35)
+        var generator = SplitMix64(seed: 35)
         for round in 0..<30 {
             let length = Int.random(in: 0...bytes.count, using: &generator)
             var torn = bytes.prefix(length)
