@@ -2,7 +2,7 @@
 
 import Coordinator
 import GenerationTypes
-import HashChain
+import FakeGenerator
 import Testing
 import WireProtocol
 
