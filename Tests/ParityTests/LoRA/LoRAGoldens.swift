@@ -88,7 +88,25 @@ struct LoRAGoldens: Decodable {
 extension ModelSource {
     /// All values of a weight, as layers get them.
     func weight(_ component: ModelComponent, _ name: String) throws -> [Float] {
-        try weights(of: component).values(
-            of: name, backend: ComputeConfiguration.tests.resolve().makeBackend())
+        try ReadWeights(self)(component, name)
+    }
+}
+
+/// A model's weights as layers get them, its files opened once.
+struct ReadWeights {
+    private let weights: [ModelComponent: ComponentWeights]
+    private let backend: any ComputeBackend
+
+    init(_ model: any ModelSource) throws {
+        backend = try ComputeConfiguration.tests.resolve().makeBackend()
+        weights = Dictionary(
+            uniqueKeysWithValues: try [ModelComponent.unet, .textEncoder].map {
+                ($0, try model.weights(of: $0))
+            })
+    }
+
+    /// All values of a weight.
+    func callAsFunction(_ component: ModelComponent, _ name: String) throws -> [Float] {
+        try #require(weights[component]).values(of: name, backend: backend)
     }
 }

@@ -100,13 +100,14 @@ import Testing
         }
         let path = try lora.write(to: folder.file("lora.safetensors"))
         let loras = [LoRASelection(name: "lora", path: path)]
-        let whole = try ModelWithLoRAs(openSingleFile(file), loras: loras)
-        let parts = try ModelWithLoRAs(directory, loras: loras)
+        let whole = try ReadWeights(ModelWithLoRAs(openSingleFile(file), loras: loras))
+        let parts = try ReadWeights(ModelWithLoRAs(directory, loras: loras))
+        let plain = try ReadWeights(directory)
         for layer in try directory.layers() where layer.shape.count > 1 {
             let name = "\(layer.name).weight"
-            let merged = try whole.weight(layer.component, name)
-            #expect(try merged == parts.weight(layer.component, name), "\(name)")
-            #expect(try merged != directory.weight(layer.component, name), "\(name)")
+            let merged = try whole(layer.component, name)
+            #expect(try merged == parts(layer.component, name), "\(name)")
+            #expect(try merged != plain(layer.component, name), "\(name)")
         }
     }
 
@@ -116,13 +117,14 @@ import Testing
     ) throws {
         let models = try [first, second].enumerated().map { index, file in
             let path = try file.write(to: folder.file("\(index).safetensors"))
-            return try ModelWithLoRAs(model, loras: [LoRASelection(name: "a", path: path)])
+            return try ReadWeights(
+                ModelWithLoRAs(model, loras: [LoRASelection(name: "a", path: path)]))
         }
         for layer in try model.layers() {
             let name = "\(layer.name).weight"
             #expect(
-                try models[0].weight(layer.component, name)
-                    == models[1].weight(layer.component, name), "\(name)")
+                try models[0](layer.component, name) == models[1](layer.component, name),
+                "\(name)")
         }
     }
 }

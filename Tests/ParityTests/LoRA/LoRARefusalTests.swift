@@ -206,7 +206,7 @@ import Testing
         }
         // Whatever bit is flipped in the header: an error or another LoRA, never a crash.
         var random = SplitMix64(seed: 7)
-        for _ in 0..<400 {
+        for _ in 0..<40 {
             var damaged = bytes
             let bit = Int(random.next() % UInt64(8 * bytes.count))
             damaged[bit / 8] ^= 1 << (bit % 8)
@@ -232,18 +232,15 @@ import Testing
     /// Such headers are refused by their length or count, before anything is made of their keys.
     @Test func millionsOfKeysAreRefusedInTime() throws {
         let folder = try TemporaryDirectory()
-        func write(_ keyCount: Int) throws -> String {
-            var header = "{"
-            for index in 0..<keyCount {
-                header += #""k\#(index)":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"#
-            }
-            header += #""__metadata__":{}}"#
+        let entry = #"":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"#
+        func write(_ entries: String) throws -> String {
+            let header = "{\(entries)" + #""__metadata__":{}}"#
             let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
             return try folder.write(length + Array(header.utf8), to: "a.safetensors")
         }
-        let many = try refusal(of: write(1_000_000))
+        let many = try refusal(of: write(String(repeating: "\"k\(entry)", count: 1_000_000)))
         #expect(many.contains("claims a header of"), "\(many)")
-        let fewer = try refusal(of: write(60_000))
+        let fewer = try refusal(of: write((0..<60_000).map { "\"k\($0)\(entry)" }.joined()))
         #expect(fewer.contains("has 60000 tensors"), "\(fewer)")
     }
 
