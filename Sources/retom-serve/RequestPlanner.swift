@@ -21,6 +21,7 @@ final class RequestPlanner: Sendable {
     private let defaults: GenerationSettings
     private let check: Mutex<RequestCheck>
     private let tokenizer: CLIPTokenizer
+    private let loras: [LoRASelection]
 
     /// - Throws: what makes the model or the defaults unusable.
     init(_ model: ChosenModel, generation: GenerationOptions, merging: MergeOptions) throws {
@@ -31,6 +32,7 @@ final class RequestPlanner: Sendable {
             recipe: description.recipe, tokenMerging: merging.configuration)
         self.check = Mutex(try RequestCheck(of: model.source))
         tokenizer = try model.source.tokenizer()
+        loras = model.source.loras
         // What clients can't change must be possible.
         var request = defaults.request(prompt: "", seed: 0)
         try request.validate()
@@ -54,8 +56,9 @@ final class RequestPlanner: Sendable {
                 try RequestPlan(
                     entries: body.entries, settings: body.settings.filled(from: defaults),
                     seed: body.seed, batchCount: body.batchCount,
-                    check: { request in
+                    check: { [loras] request in
                         try Self.checkLimits(request)
+                        try Self.checkWeights(of: loras, in: request)
                         try check.check(&request)
                     }, using: &random)
             }
@@ -80,6 +83,23 @@ final class RequestPlanner: Sendable {
                 description: """
                     \(request.inferenceStepCount) steps are more than \(stepCountMax); ask for \
                     fewer
+                    """)
+        }
+    }
+
+    /// All pictures have the weights that were merged when the service began.
+    private static func checkWeights(
+        of loras: [LoRASelection], in request: GenerationRequest
+    ) throws {
+        for tag in try PromptNetworks.loras(in: request.prompt) {
+            guard let merged = loras.first(where: { $0.name == tag.name }),
+                (merged.textWeight, merged.unetWeight) != (tag.textWeight, tag.unetWeight)
+            else { continue }
+            throw ServiceLimitError(
+                description: """
+                    <lora:\(tag.text)>: the service has merged it with \
+                    \(merged.textWeight):\(merged.unetWeight); ask for these weights, or leave it \
+                    out
                     """)
         }
     }

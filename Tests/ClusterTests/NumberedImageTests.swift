@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Coordinator
-import GenerationTypes
 import FakeGenerator
+import GenerationTypes
+import TestSupport
 import Testing
 import WireProtocol
 

@@ -5,6 +5,7 @@ import ProcessSupport
 import ServiceAPI
 import ServiceLedger
 import Synchronization
+import TestSupport
 
 /// A service of one batch, of which nothing is generated.
 final class StandInService: ImageServing {
