@@ -53,7 +53,7 @@ extension ImageService {
             version: ProgramVersion.text, request: finished.request, model: model.record,
             result: result, decodingSeconds: finished.decodeSeconds)
         let texts = try metadata.pngTexts(mergeMethod: PictureEncoding.standard.mergeMethod)
-        let name = RunFileName.picture(index: index, seed: finished.request.seed)
+        let name = RunFileName.picture(result.image, seed: finished.request.seed)
         try store.writePicture(try PNG.encode(finished.image, texts: texts), name, of: batch.id)
         let picture = StoredPicture(
             image: number, file: name, latentsFile: nil,

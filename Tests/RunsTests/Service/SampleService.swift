@@ -77,11 +77,11 @@ struct SampleService {
     }
 
     func picture(_ image: Int, of batch: String, index: Int) throws {
-        let name = RunFileName.picture(index: index, seed: 7)
+        let name = RunFileName.picture(ImageNumber(index), seed: 7)
         try store.writePicture([1, 2, 3], name, of: BatchID(batch))
         let done = DispatchSemaphore(value: 0)
         store.record(
-            StoredPicture(item: image, file: name, latentsFile: nil, decodeSeconds: 0.25)
+            StoredPicture(image: ImageNumber(image), file: name, latentsFile: nil, decodeSeconds: 0.25)
         ) { _ in done.signal() }
         done.wait()
     }
