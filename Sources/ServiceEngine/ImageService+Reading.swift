@@ -94,7 +94,7 @@ extension ImageService {
         return ServedFile(
             bytes: bytes, mediaType: "application/octet-stream",
             tag: "\"\(Hexadecimal.text(result.facts.sha256))\"",
-            name: RunFileName.latents(index: index, seed: seed))
+            name: RunFileName.latents(ImageNumber(index), seed: seed))
     }
 
     package func report(
