@@ -170,8 +170,8 @@ extension ImageTable {
     /// - Precondition: it is not known otherwise.
     mutating func submit(_ image: ImageBatch.Image, of batch: ImageBatch.ID) {
         if contains(image.number), self[image.number].status == .failed {
-            settled.remove(image.number)
-            forget(image.number)
+            lingering.removeAll { $0 == image.number }
+            drop(image.number)
         }
         precondition(!contains(image.number), "image \(image.number) was submitted before")
         nextNumber = max(nextNumber, ImageNumber(image.number.rawValue + 1))
