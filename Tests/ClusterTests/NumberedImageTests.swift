@@ -44,7 +44,7 @@ import WireProtocol
             #expect(lease.item == UInt32(number))
             let actions = subject.hear(1, try Self.result(lease))
             #expect(Subject.types(actions) == [.resultAck])
-            #expect(subject(.consumed(item: ImageNumber(number))).isEmpty)
+            #expect(subject(.consumed(image: ImageNumber(number))).isEmpty)
         }
     }
 
@@ -55,7 +55,7 @@ import WireProtocol
         _ = subject(Self.image(5, batch: 5))
         let actions = subject(.cancelBatch(ImageBatch.ID(4)))
         let cancelled = Subject.reports(actions).compactMap { event -> Int? in
-            if case .cancelled(let item) = event { item } else { nil }
+            if case .cancelled(let image) = event { image.rawValue } else { nil }
         }
         #expect(cancelled.sorted() == [3, 9])
         let next = Subject.leases(
@@ -76,7 +76,7 @@ import WireProtocol
         }
         let idle = subject.hear(fast.id, try Self.result(fast.lease))
         #expect(Subject.leases(idle).isEmpty)
-        _ = subject(.consumed(item: ImageNumber(1)))
+        _ = subject(.consumed(image: ImageNumber(1)))
         subject.now += .seconds(3)
         let copy = Subject.leases(subject(.tick))
         #expect(copy.map(\.lease.item) == [0] && copy.map(\.id) == [fast.id])
