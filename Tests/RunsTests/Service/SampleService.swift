@@ -81,7 +81,8 @@ struct SampleService {
         try store.writePicture([1, 2, 3], name, of: BatchID(batch))
         let done = DispatchSemaphore(value: 0)
         store.record(
-            StoredPicture(image: ImageNumber(image), file: name, latentsFile: nil, decodeSeconds: 0.25)
+            StoredPicture(
+                image: ImageNumber(image), file: name, latentsFile: nil, decodeSeconds: 0.25)
         ) { _ in done.signal() }
         done.wait()
     }
