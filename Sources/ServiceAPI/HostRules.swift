@@ -2,7 +2,7 @@
 
 /// Which names a service answers to, and whose pages may ask.
 ///
-/// A page that a user visits must not draw on the user's machine: its requests name another host
+/// A page that a user visits must not use the user's machine: its requests name another host
 /// (after the page's name was bound to this address) or come with the page's origin.
 package struct HostRules: Sendable {
     private let hosts: Set<String>

@@ -7,7 +7,7 @@ import ServiceAPI
 /// The workers of a service, as they report themselves.
 struct FleetStatus: Sendable {
     private(set) var workers: [ClusterAnswer.Worker]
-    /// Until it has answered or failed to, a worker counts: what it kept of an earlier life of the
+    /// Until it has answered or failed to, a worker counts: what it kept of an earlier session of the
     /// service is taken only for images that are offered again.
     private var absent: Set<String> = []
 

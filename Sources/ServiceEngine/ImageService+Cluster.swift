@@ -67,7 +67,7 @@ extension ImageService {
         }
     }
 
-    /// Makes the pictures of latents that an earlier life of the service stored.
+    /// Makes the pictures of latents that an earlier session of the service stored.
     ///
     /// - Throws: `RunError`, `ServiceStateError`.
     package func decodeLate(

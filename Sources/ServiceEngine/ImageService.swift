@@ -11,7 +11,7 @@ import ServiceAPI
 package import ServiceLedger
 import Synchronization
 
-/// A service: a ledger that decides, a store that remembers, a coordinator that draws.
+/// A service: a ledger that decides, a store that remembers, a coordinator that generates.
 ///
 /// Everything that happens goes through `apply`, one event at a time; nothing in there waits.
 /// Commits and offers leave in the order in which they were decided.
@@ -23,7 +23,7 @@ package final class ImageService: Sendable {
         /// Who waits for an answer.
         var waiting: [Ticket: CheckedContinuation<LedgerAnswer, Never>] = [:]
         var ticketCount = 0
-        /// Checkpoints of the life before, of images that were not offered again yet.
+        /// Checkpoints of the session before, of images that were not offered again yet.
         var checkpoints: [ImageNumber: SamplingCheckpoint] = [:]
         /// Why the service ends.
         var failure: ServiceStateError?

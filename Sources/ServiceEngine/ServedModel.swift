@@ -4,7 +4,7 @@ package import GenerationTypes
 package import Requests
 package import ServiceAPI
 
-/// What a service knows of its model before it draws.
+/// What a service knows of its model before it generates.
 package struct ServedModel: Sendable {
     /// Its name and hashes.
     package var record: ModelRecord

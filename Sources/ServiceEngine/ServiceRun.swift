@@ -13,7 +13,7 @@ package import RunService
 package import Runs
 package import ServiceLedger
 
-/// One life of a service, from its start to its stop.
+/// One session of a service, from its start to its stop.
 package struct ServiceRun: Sendable {
     /// How a service works.
     package struct Configuration: Sendable {
@@ -108,7 +108,7 @@ package struct ServiceRun: Sendable {
             ServiceStore.Identity(
                 instance: Coordinator.makeInstance(), leaseKey: LeaseMint.makeKey())
         }
-        let life = try store.beginLife(at: Date().timeIntervalSince1970)
+        let session = try store.beginSession(at: Date().timeIntervalSince1970)
         let service = try ImageService(
             store: store, model: model, coordinator: coordinator,
             workers: addresses.map(\.description), limits: configuration.limits, logger: logger,
@@ -117,7 +117,7 @@ package struct ServiceRun: Sendable {
         let running = try coordinator.start(
             end: .never, decoder: prepared.decoder, store: store,
             resumed: ResumedRun(
-                session: life, leaseKey: identity.leaseKey, instance: identity.instance),
+                session: session, leaseKey: identity.leaseKey, instance: identity.instance),
             onEvent: { service.note($0) },
             consume: { finished in
                 try await DedicatedThread.run(named: "write") {

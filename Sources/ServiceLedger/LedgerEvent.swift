@@ -45,7 +45,7 @@ package struct Ticket: Hashable, Sendable {
 
 /// Numbers what is committed together; commits reach the disk in this order.
 package struct CommitNumber: Hashable, Comparable, Sendable {
-    /// How many there were before it in this life of the service.
+    /// How many there were before it in this session of the service.
     package let rawValue: Int
 
     /// Numbers a commit.

@@ -17,12 +17,12 @@ import ServiceAPI
 import ServiceEngine
 import StableDiffusion
 
-/// Draws for many clients over HTTP, from a durable queue.
+/// Generates images for many clients over HTTP, from a durable queue.
 @main
 struct RetomServe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retom-serve",
-        abstract: "Draws for many clients over HTTP, from a durable queue.",
+        abstract: "Generates images for many clients over HTTP, from a durable queue.",
         usage: "retom-serve --state <directory> [<options>]",
         discussion: """
               retom-serve --state /var/lib/retom

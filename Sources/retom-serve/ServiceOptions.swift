@@ -100,7 +100,7 @@ struct NoKeyError: Error, CustomStringConvertible {
 
     var description: String {
         """
-        --host \(host) lets other machines in, and anyone who reaches the port could draw here. \
+        --host \(host) lets other machines in, and anyone who reaches the port could generate here. \
         Make a key for each of them first:
           retom-serve keys add NAME --state \(state)
         """

@@ -8,7 +8,7 @@ package import ServiceLedger
 package struct StoredBatch: Sendable {
     /// What was asked for.
     package var accepted: AcceptedBatch
-    /// How it ended; `nil` while it goes on.
+    /// How it ended; `nil` until then.
     package var end: BatchEnd?
     /// Images with their pictures.
     package var finishedCount: Int

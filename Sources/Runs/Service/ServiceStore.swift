@@ -92,22 +92,22 @@ package final class ServiceStore: Sendable {
         return pool
     }
 
-    /// Begins a life of the service.
+    /// Begins a session of the service.
     ///
-    /// - Returns: its number, which no other life has, from 1.
+    /// - Returns: its number, which no other session has, from 1.
     /// - Throws: `ServiceStateError`.
-    package func beginLife(at time: Double) throws(ServiceStateError) -> Int {
+    package func beginSession(at time: Double) throws(ServiceStateError) -> Int {
         let number: Int = try write { database in
             try database.execute(
                 sql: "INSERT INTO life (started_at) VALUES (?)", arguments: [time])
             let number = Int(database.lastInsertedRowID)
             guard StoredSession.numbers.contains(number) else {
                 throw DatabaseError(
-                    resultCode: .SQLITE_CORRUPT, message: "a life can't be number \(number)")
+                    resultCode: .SQLITE_CORRUPT, message: "a session can't be number \(number)")
             }
             return number
         }
-        // The name of the log that this life writes: SQLite tries that too, and ignores failure.
+        // The name of the log that this session writes: SQLite tries that too, and ignores failure.
         do {
             try DurableWrite.synchronize(directory: directory)
         } catch {
@@ -116,7 +116,7 @@ package final class ServiceStore: Sendable {
         return number
     }
 
-    /// What names the service to its workers, through all its lives.
+    /// What names the service to its workers, through all its sessions.
     package struct Identity: Sendable, Equatable {
         /// 16 random bytes.
         package var instance: [UInt8]

@@ -36,7 +36,8 @@ import WireProtocol
     /// A service that submits, stores, cancels and erases.
     private static func live(in path: String) -> Life {
         var life = Life()
-        guard let service = try? SampleService(path), (try? service.store.beginLife(at: 1)) != nil
+        guard let service = try? SampleService(path),
+            (try? service.store.beginSession(at: 1)) != nil
         else {
             life.hasFailed = true
             return life
@@ -92,7 +93,7 @@ import WireProtocol
         let disk = FaultyDisk(temporary.path)
         do {
             let service = try SampleService(temporary.path)
-            _ = try service.store.beginLife(at: 1)
+            _ = try service.store.beginSession(at: 1)
             try service.commit(.accept(before))
         }
         disk.fail(fault ?? .once(0), code: code)

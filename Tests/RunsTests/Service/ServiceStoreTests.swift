@@ -250,7 +250,7 @@ import WireProtocol
             instance: Array(0..<16), leaseKey: Array(repeating: 7, count: 32))
         for life in 1...3 {
             let store = try SampleService(path).store
-            #expect(try store.beginLife(at: 1) == life)
+            #expect(try store.beginSession(at: 1) == life)
             #expect(
                 try store.identity {
                     life == 1 ? made : ServiceStore.Identity(instance: [], leaseKey: [])
