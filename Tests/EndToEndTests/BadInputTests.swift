@@ -18,7 +18,7 @@ extension EndToEndTests {
             (["-p", "a", "--sampling-method", "magic"], ["magic", "dpm++2m"]),
             (["-p", "a", "--cfg-scale", "nan"], ["guidance scale", "--cfg-scale"]),
             (["-p", "a", "--cfg-scale", "-3"], ["guidance scale of -3", "--cfg-scale"]),
-            (["-p", "a", "-n", "<lora:x:1>"], ["<lora:x:1>", "take it out"]),
+            (["-p", "a", "-n", "<lora:x:1>"], ["<lora:x>", "not the negative one"]),
             (["-p", "a", "--bogus"], ["--bogus"]),
             (["-p", "a", "--sampling-method", "lcm", "--steps", "60"], ["60 steps", "--steps"]),
             (["-p", "a", "--workers", "h", "--local-workers", "2"], ["exclude each other"]),
