@@ -52,7 +52,7 @@ struct RetomServe: AsyncParsableCommand {
     @OptionGroup(title: "Observing") var logs: LogOptions
 
     func validate() throws {
-        guard generation.seed == nil, generation.batchCount == 1 else {
+        guard generation.seed == nil, generation.batchCount == nil else {
             throw ValidationError("--seed and --batch-count are for each client to choose")
         }
     }

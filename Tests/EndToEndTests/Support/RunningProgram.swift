@@ -157,17 +157,25 @@ final class RunningProgram: Sendable {
     func line(where predicate: (Substring) -> Bool) async throws -> String {
         let deadline = ContinuousClock.now + Self.patience
         while true {
+            // Asked first: what an ended program wrote is all there.
+            let hasEnded = hasEnded
             let text = output
             let end = text.lastIndex(of: "\n") ?? text.startIndex
             if let line = text[..<end].split(separator: "\n").first(where: predicate) {
                 return String(line)
             }
-            if ContinuousClock.now > deadline {
+            if hasEnded || ContinuousClock.now > deadline {
                 throw Timeout(
                     ending: Ending(code: -1, output: text, errorOutput: errorOutput))
             }
             try await Task.sleep(for: .milliseconds(5))
         }
+    }
+
+    /// Whether the process has ended, reaped or not.
+    private var hasEnded: Bool {
+        (try? String(contentsOfFile: "/proc/\(processIdentifier)/stat", encoding: .utf8))
+            .map { $0.contains(") Z ") } ?? true
     }
 
     /// Its children, by process number.
