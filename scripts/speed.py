@@ -423,7 +423,7 @@ def rows(options):
                 openvino_pictures.convert({"decoder": peer()}, 512, ir)
                 own = lambda count: few_step_run(folder, steps, count, options, *more, *extra)
                 theirs = lambda *rate: openvino_pictures_record(ir, steps, fast, options, *rate)
-                own(2)  # brings the files into the page cache
+                own(3)  # brings the files into the page cache
                 before, peers, after = own(options.runs + 2), theirs(), own(options.runs + 2)
                 print_row(
                     f"{work}, {decoder}", target if steps == 1 else 0.65,
