@@ -95,7 +95,7 @@ struct EventWatch: Sendable {
                 let data = try JSONText.line(
                     ProgressEvent(
                         batch: id.text, index: index, step: step,
-                        steps: image.request.inferenceStepCount))
+                        steps: image.request.modelCallCount))
                 return event("progress", data, &count)
             }
         } catch let problem as APIProblem where problem.status == 404 || problem.status == 410 {

@@ -48,7 +48,8 @@ struct FleetStatus: Sendable {
         case .workerLost(let name, let reason, willRetry: _): leave(name, "lost", reason)
         case .workerRefused(let name, let reason): leave(name, "refused", reason)
         case .workerQuarantined(let name, let reason, seconds: _):
-            leave(name, "quarantined", reason)
+            // It counts: what ends its quarantine is an image that it is probed with.
+            update(name, "quarantined") { $0.reason = reason }
         case .completed(let result):
             if let index = workers.firstIndex(where: { $0.name == result.worker }) {
                 workers[index].images += 1

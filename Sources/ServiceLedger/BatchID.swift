@@ -2,7 +2,7 @@
 
 /// Names a batch to its clients: random, so that nobody guesses another's.
 package struct BatchID: Hashable, Sendable, CustomStringConvertible {
-    /// 24 hexadecimal digits where the service drew it.
+    /// 24 hexadecimal digits where the service made it.
     package let text: String
 
     /// Names a batch.

@@ -38,9 +38,9 @@ package struct ImageSpan: Sendable, Equatable {
 }
 
 extension GenerationRequest {
-    /// What an image costs relative to others: its steps times pixels, twice with guidance.
+    /// What an image costs relative to others: its calls times pixels, twice with guidance.
     package var work: Double {
-        Double(max(1, inferenceStepCount)) * Double(max(1, width)) * Double(max(1, height))
+        Double(max(1, modelCallCount)) * Double(max(1, width)) * Double(max(1, height))
             * (usesClassifierFreeGuidance ? 2 : 1)
     }
 }

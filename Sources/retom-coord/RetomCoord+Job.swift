@@ -19,14 +19,22 @@ extension RetomCoord {
     /// - Throws: what makes the run impossible; nothing was generated then.
     func job(warn: (String) -> Void) throws -> RunJob {
         if output.resume { return try resumedJob(warn: warn) }
-        if output.beginOrResume, let begun = try begunJob(warn: warn) { return begun }
-        return try newJob(warn: warn)
+        try prompts.requireSome()
+        // Read once: they may come from a pipe.
+        var notices: [String] = []
+        let entries = try prompts.entries { notices.append($0) }
+        let model = try model.with(lorasOf: entries)
+        if output.beginOrResume, let begun = try begunJob(entries, model, warn: warn) {
+            // What there is to say of prompts was said when the run began.
+            return begun
+        }
+        notices.forEach(warn)
+        return try newJob(entries, model, warn: warn)
     }
 
-    private func newJob(warn: (String) -> Void) throws -> RunJob {
-        try prompts.requireSome()
-        let entries = try prompts.entries(warn: warn)
-        let model = try model.with(lorasOf: entries)
+    private func newJob(
+        _ entries: [PromptEntry], _ model: ModelOptions, warn: (String) -> Void
+    ) throws -> RunJob {
         let chosen = try model.chosen()
         let plan = try generation.plan(
             entries, for: RequestCheck(of: chosen.source),
@@ -89,12 +97,12 @@ extension RetomCoord {
     }
 
     /// The run of this very command, if an earlier process began it.
-    private func begunJob(warn: (String) -> Void) throws -> RunJob? {
-        // What there is to say of prompts was said when the run began.
-        let entries = try prompts.entries { _ in }
+    private func begunJob(
+        _ entries: [PromptEntry], _ model: ModelOptions, warn: (String) -> Void
+    ) throws -> RunJob? {
         let job: RunJob
         do {
-            job = try opening(model: model.with(lorasOf: entries), warn: warn)
+            job = try opening(model: model, warn: warn)
         } catch RunError.noRun {
             return nil
         }

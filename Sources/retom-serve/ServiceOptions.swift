@@ -81,7 +81,8 @@ struct ServiceOptions: ParsableArguments {
     /// - Throws: `ServiceStateError`, `NoKeyError`.
     func checkKeys(_ store: ServiceStore) throws {
         let isOpen = publicURL != nil || !ClusterSecurity.isLoopback(host)
-        if isOpen, try !store.hasKeys { throw NoKeyError(host: host, state: state) }
+        let cause = publicURL == nil ? "--host \(host)" : "--public-url"
+        if isOpen, try !store.hasKeys { throw NoKeyError(cause: cause, state: state) }
     }
 
     private static func seconds(_ text: String) -> Double? {
@@ -95,12 +96,13 @@ struct ServiceOptions: ParsableArguments {
 
 /// Other machines are let in, and no key was made.
 struct NoKeyError: Error, CustomStringConvertible {
-    let host: String
+    /// The option that lets them in.
+    let cause: String
     let state: String
 
     var description: String {
         """
-        --host \(host) lets other machines in, and anyone who reaches the port could generate here. \
+        \(cause) lets other machines in, and anyone who reaches the port could generate here. \
         Make a key for each of them first:
           retom-serve keys add NAME --state \(state)
         """

@@ -3,7 +3,7 @@
 import ServiceAPI
 import Testing
 
-/// A web page must not draw on its visitor's machine.
+/// A web page must not use its visitor's machine.
 @Suite struct HostRulesTests {
     static let rules = HostRules(
         boundHost: "10.0.0.5", publicURL: "https://Draw.example.org/",

@@ -82,7 +82,8 @@ package struct GenerationOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Call the U-Net in one of so many steps after the first five and forecast its output in \
-            the others: 2 takes about 0.65 of the time, 3 half of it (default: 1, every step).
+            the others, not with Karras' spacing: 2 takes about 0.65 of the time, 3 half of it \
+            (default: 1, every step).
             """, valueName: "1…\(GenerationLimits.forecastIntervalMax)"))
     package var forecast: Int?
 

@@ -15,7 +15,7 @@ extension Database {
         try execute(
             sql: """
                 CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-                CREATE TABLE life (
+                CREATE TABLE session (
                     number INTEGER PRIMARY KEY AUTOINCREMENT, started_at REAL NOT NULL);
                 CREATE TABLE key (
                     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, sha256 BLOB NOT NULL,

@@ -99,7 +99,7 @@ package final class ServiceStore: Sendable {
     package func beginSession(at time: Double) throws(ServiceStateError) -> Int {
         let number: Int = try write { database in
             try database.execute(
-                sql: "INSERT INTO life (started_at) VALUES (?)", arguments: [time])
+                sql: "INSERT INTO session (started_at) VALUES (?)", arguments: [time])
             let number = Int(database.lastInsertedRowID)
             guard StoredSession.numbers.contains(number) else {
                 throw DatabaseError(

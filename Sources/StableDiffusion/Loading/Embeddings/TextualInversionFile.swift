@@ -30,9 +30,7 @@ struct TextualInversionFile {
         } catch {
             throw TextualInversionError(path: path, problem: error)
         }
-        guard try vectors.floats().allSatisfy(\.isFinite) else {
-            throw SafeTensorsError.notFinite(file: path, tensor: vectors.name)
-        }
+        _ = try vectors.finiteFloats()
     }
 
     private static func vectors(

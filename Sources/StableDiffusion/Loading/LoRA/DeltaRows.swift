@@ -181,7 +181,7 @@ extension StoredTensor {
     /// All values, none of them infinite or NaN.
     ///
     /// - Throws: `changed`, `notFinite`.
-    fileprivate func finiteFloats() throws(SafeTensorsError) -> [Float] {
+    func finiteFloats() throws(SafeTensorsError) -> [Float] {
         var values = try floats()
         try values.withUnsafeMutableBufferPointer { buffer throws(SafeTensorsError) in
             try requireFinite(buffer)

@@ -52,12 +52,12 @@ struct WeightPatch: Sendable {
                     for index in weight.indices { weight[index] += factor * change[index] }
                 }
             case .rows(let magnitudes):
-                let target = try magnitudes.floats()
+                let target = try magnitudes.finiteFloats()
                 try Self.forEachBlock(of: matrix, rows) { weight, change, range in
                     Self.decompose(weight, change, term, target[range])
                 }
             case .columns(let magnitudes):
-                try Self.decomposeColumns(matrix, rows, term, try magnitudes.floats())
+                try Self.decomposeColumns(matrix, rows, term, try magnitudes.finiteFloats())
             }
         }
     }
