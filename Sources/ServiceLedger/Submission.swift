@@ -8,9 +8,9 @@ package struct Submission: Sendable, Equatable {
     package var caller: CallerID
     /// The caller's share of the cluster, relative to others.
     package var weight: Double
-    /// The caller's `Idempotency-Key`; `nil` makes every submission a new wish.
+    /// The caller's `Idempotency-Key`; `nil` makes every submission a new one.
     package var key: String?
-    /// SHA-256 of the body, by which a repetition is told from another wish.
+    /// SHA-256 of the body: equal for a repetition, different for another request.
     package var bodyDigest: [UInt8]
     /// How the caller ranks it.
     package var priority: BatchPriority

@@ -3,7 +3,7 @@
 import GenerationTypes
 import ServiceLedger
 
-/// A ledger with a disk that commits when it is told to.
+/// A ledger with a disk that commits on request.
 struct Subject {
     private var ledger: Ledger
     private(set) var commits: [(number: CommitNumber, changes: [LedgerChange])] = []

@@ -11,21 +11,7 @@ import Testing
 @Suite struct LoRARefusalTests {
     private static let stem = "lora_unet_mid_block_attentions_0_proj_in"
 
-    /// A change of a sound LoRA of one layer, and words of the refusal.
-    struct Case: Sendable, CustomTestStringConvertible {
-        let testDescription: String
-        let words: [String]
-        let change: @Sendable (inout TensorFile) -> Void
-
-        init(
-            _ name: String, refusedWith words: String...,
-            change: @escaping @Sendable (inout TensorFile) -> Void
-        ) {
-            testDescription = name
-            self.words = words
-            self.change = change
-        }
-    }
+    typealias Case = ChangedFile
 
     private static func tensor(_ shape: [Int], _ value: Float = 0.5) -> TensorFile.Content {
         TensorFile.Content(shape, [Float](repeating: value, count: shape.reduce(1, *)))

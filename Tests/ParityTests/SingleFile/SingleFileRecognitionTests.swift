@@ -12,31 +12,7 @@ import Testing
     static let unet = "model.diffusion_model."
     static let text = "cond_stage_model.transformer.text_model."
 
-    /// A change of a sound checkpoint, and the words of the refusal; none where it loads.
-    struct Case: Sendable, CustomTestStringConvertible {
-        let testDescription: String
-        let words: [String]
-        let change: @Sendable (inout TensorFile) -> Void
-
-        init(
-            _ name: String, refusedWith words: String...,
-            change: @escaping @Sendable (inout TensorFile) -> Void
-        ) {
-            testDescription = name
-            self.words = words
-            self.change = change
-        }
-
-        /// A file of nothing but these keys.
-        init(_ name: String, keys: [String], refusedWith words: String...) {
-            testDescription = name
-            self.words = words
-            change = { file in
-                file = TensorFile()
-                for key in keys { file[key] = TensorFile.Content([2, 2], [1, 2, 3, 4]) }
-            }
-        }
-    }
+    typealias Case = ChangedFile
 
     private static func rename(
         _ file: inout TensorFile, _ old: String, _ new: String
