@@ -7,12 +7,15 @@ import WireProtocol
 ///
 /// What holds within a table is the table's own business.
 extension CoordinatorStateMachine {
+    /// Leases of an image, and those of them that are not overdue.
+    private typealias HolderCounts = (live: Int, promising: Int)
+
     /// The first broken rule, `nil` when all hold.
     ///
     /// - Complexity: O(images + workers); for tests.
     package func brokenInvariant() -> String? {
         var tokens: Set<UInt64> = []
-        var holders: [ImageNumber: Int] = [:]
+        var holders: [ImageNumber: HolderCounts] = [:]
         for worker in workers.numbers {
             if let problem = brokenLease(of: worker, &tokens, &holders) { return problem }
         }
@@ -27,9 +30,8 @@ extension CoordinatorStateMachine {
         if images.rememberedCount > configuration.rememberedImageCount {
             return "\(images.rememberedCount) results are remembered"
         }
-        let broken = images.first { problem(of: $0, holderCount: holders[$0.number] ?? 0) != nil }
-        if let broken, let problem = problem(of: images[broken], holderCount: holders[broken] ?? 0)
-        {
+        let broken = images.first { problem(of: $0, holders[$0.number] ?? (0, 0)) != nil }
+        if let broken, let problem = problem(of: images[broken], holders[broken] ?? (0, 0)) {
             return "image \(broken) \(problem)"
         }
         return images.brokenInvariant()
@@ -53,7 +55,8 @@ extension CoordinatorStateMachine {
     }
 
     private func brokenLease(
-        of number: WorkerNumber, _ tokens: inout Set<UInt64>, _ holders: inout [ImageNumber: Int]
+        of number: WorkerNumber, _ tokens: inout Set<UInt64>,
+        _ holders: inout [ImageNumber: HolderCounts]
     ) -> String? {
         let (worker, leases) = (workers[number].name, workers[number].leases)
         if leases.isEmpty { return nil }
@@ -73,20 +76,22 @@ extension CoordinatorStateMachine {
             if leases.count(where: { $0.image == held.image }) > 1 {
                 return "\(worker) holds image \(held.image) twice"
             }
-            if held.isLive { holders[held.image, default: 0] += 1 }
+            if held.isLive { holders[held.image, default: (0, 0)].live += 1 }
+            if held.isPromising { holders[held.image, default: (0, 0)].promising += 1 }
         }
         return nil
     }
 
-    private func problem(of entry: borrowing ImageTable.Entry, holderCount: Int) -> String? {
-        if entry.liveCount != holderCount {
-            return "has \(holderCount) leases, not \(entry.liveCount)"
+    private func problem(of entry: borrowing ImageTable.Entry, _ holders: HolderCounts) -> String? {
+        if entry.liveCount != holders.live {
+            return "has \(holders.live) leases, not \(entry.liveCount)"
         }
         if entry.chargedCount > tolerance.attemptCountMax + 1, entry.chargedWorkers.count > 2 {
             return "failed \(entry.failures.count) times"
         }
-        let counts = entry.status == .leased ? 1...2 : 0...0
-        return counts.contains(entry.liveCount)
+        // What is overdue may have a copy that becomes overdue too.
+        let isLeased = entry.status == .leased
+        return (holders.live > 0) == isLeased && holders.promising <= 2
             ? nil : "is \(entry.status), with \(entry.liveCount) live leases"
     }
 }

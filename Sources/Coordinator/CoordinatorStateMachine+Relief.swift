@@ -46,14 +46,26 @@ extension CoordinatorStateMachine {
         }
     }
 
-    /// What each worker samples, last to be done first.
+    /// What each worker samples and no other does, last to be done first.
     private func runningLeases(now: Duration) -> [Relief] {
         let running = reliefs(now: now) { leases in
             leases.firstIndex { $0.recall == nil }.map { [$0] } ?? []
         }
         // A worker that does not begin is late, however long steps take.
         let hasAnyPace = workers.numbers.contains { workers[$0].pace.mean != nil }
-        return hasAnyPace ? running : running.filter { $0.seconds == .infinity }
+        // Nor is what it holds a copy: two that are silent do not keep an image from a third.
+        var copyCounts: [ImageNumber: Int] = [:]
+        for worker in workers.numbers {
+            for held in workers[worker].leases where held.isPromising {
+                copyCounts[held.image, default: 0] += 1
+            }
+        }
+        return running.filter { relief in
+            let own = relief.held.isPromising ? 1 : 0
+            let hasCopy = copyCounts[relief.held.image, default: 0] > own
+            return (hasAnyPace || relief.seconds == .infinity)
+                && (!hasCopy || has(.copyWithoutEnd))
+        }
     }
 
     private func reliefs(now: Duration, _ choose: ([HeldLease]) -> [Int]) -> [Relief] {
@@ -90,7 +102,7 @@ extension CoordinatorStateMachine {
     ) -> Bool {
         guard !workers[idleWorker].isOnProbation else { return false }
         let choice = latest.first { relief in
-            isGain(relief, for: idleWorker) && mayCopy(relief.held.image, to: idleWorker)
+            isGain(relief, for: idleWorker) && mayCopy(relief, to: idleWorker)
         }
         guard let choice else { return false }
         if choice.seconds == .infinity {
@@ -107,10 +119,12 @@ extension CoordinatorStateMachine {
     }
 
     /// Copies are attempts too: no image gets more of them than may fail.
-    private func mayCopy(_ image: ImageNumber, to idleWorker: WorkerNumber) -> Bool {
-        let entry = images[image]
-        return entry.status == .leased && (entry.liveCount == 1 || has(.copyWithoutEnd))
-            && entry.chargedCount + 2 <= tolerance.attemptCountMax
+    ///
+    /// What does not begin is none.
+    private func mayCopy(_ relief: Relief, to idleWorker: WorkerNumber) -> Bool {
+        let entry = images[relief.held.image]
+        let attemptCount = entry.chargedCount + (relief.seconds == .infinity ? 0 : 1)
+        return entry.status == .leased && attemptCount < tolerance.attemptCountMax
             && entry.kills.isEmpty && entry.openLosses.isEmpty
             && !entry.failedWorkers.contains(idleWorker)
     }
@@ -138,9 +152,10 @@ extension CoordinatorStateMachine {
 
     /// Whether a worker that has nothing else to do does not begin the image that it has.
     ///
-    /// While results of it are being stored, it need not.
+    /// While results of it are being stored, it need not; one recalled before it began is no reason.
     private func hasNotBegun(_ worker: WorkerNumber, now: Duration) -> Bool {
-        guard let first = workers[worker].leases.first, first.isWaiting else { return false }
+        let first = workers[worker].leases.first { $0.isStarted || $0.recall == nil }
+        guard let first, first.isWaiting else { return false }
         return now >= workers[worker].lastProgress + timeouts.answer
             && !images.isStoring(for: workers[worker].connection) && !has(.waitForSilent)
     }

@@ -51,6 +51,8 @@ struct HeldLease: Equatable {
 
     /// Whether the image counts on it.
     var isLive: Bool { !isCheck && (recall == nil || recall == .moved) }
+    /// Whether its image can be expected of it: it was never overdue.
+    var isPromising: Bool { isLive && !isOverdueReported }
     /// Whether it waits behind another image, or for the worker to begin.
     var isWaiting: Bool { !isStarted && !isCheck && recall == nil }
     /// Whether it has done no step of its own yet.

@@ -222,6 +222,34 @@ import WireProtocol
         #expect(subject.failures.isEmpty)
     }
 
+    /// Two that are silent do not keep an image from a third.
+    @Test func theCopyOfASilentWorkerIsNoCopy() throws {
+        var subject = Subject(workers: 3, images: 3)
+        _ = subject(.start)
+        let silent = try #require(Subject.leases(subject.join(1)).first?.lease)
+        var leases: [(worker: ConnectionID, lease: Lease)] = []
+        for worker in [2, 3] as [ConnectionID] {
+            let joined = subject.join(worker)
+            leases.append((worker, try #require(Subject.leases(joined).first?.lease)))
+        }
+        for (worker, lease) in leases {
+            for step in 0...4 { _ = subject.progress(worker, lease, step) }
+            _ = try subject.result(worker, lease)
+        }
+        var copies: [(id: ConnectionID, time: Duration)] = []
+        for second in 1...60 {
+            subject.now = .seconds(second)
+            var actions = subject(.tick)
+            for worker in [1, 2, 3] as [ConnectionID] { actions += subject.hear(worker, .pong(1)) }
+            let taken = Subject.leases(actions)
+            #expect(taken.allSatisfy { $0.lease.item == silent.item })
+            copies += taken.map { ($0.id, subject.now) }
+        }
+        // Each as soon as the one before should have begun, and no more of them.
+        #expect(Set(copies.map(\.id)) == [2, 3] && copies.count == 2)
+        #expect(copies.last?.time ?? .zero < .seconds(16))
+    }
+
     /// What waits behind another image is asked back; without an answer it goes elsewhere anyway.
     @Test func aRecalledImageThatIsNotReturnedIsSampledElsewhere() throws {
         var subject = Subject(workers: 2, images: 3)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Coordinator
 import GenerationTypes
 import TestSupport
 
@@ -46,11 +47,13 @@ extension Scenario {
     func hasLiar(_ lie: Lie) -> Bool { machines.contains { $0.lies.contains(lie) } }
 
     /// More than a run among liars can take: honest ones sample everything, after the liars have
-    /// done so in vain, and every result is stored and decoded twice.
+    /// done so in vain, and every result is stored and decoded twice; where latents may be
+    /// undecodable, once for each attempt.
     var honestLimit: Duration {
         let slowest = machines.map(\.stepTime).max() ?? .zero
         let steps = requests.reduce(0) { $0 + $1.inferenceStepCount }
-        return slowest * (2 * steps) + (storeTime * 2 + .seconds(12)) * requests.count
+        let storeCount = hasLiar(.undecodable) ? configuration.tolerance.attemptCountMax : 2
+        return slowest * (2 * steps) + (storeTime * storeCount + .seconds(12)) * requests.count
             + .seconds(120)
     }
 }

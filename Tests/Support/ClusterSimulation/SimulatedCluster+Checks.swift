@@ -95,7 +95,7 @@ extension SimulatedCluster {
             checkHonest(worker, "does nothing about image \(image)")
             if scenario.weather == .calm { note("image \(image) is overdue in calm weather") }
         case .assigned(let image, _, let attempt):
-            if scenario.weather == .lies, attempt > 60 {
+            if scenario.weather == .lies, attempt > 20 {
                 note("image \(image) is given out \(attempt) times")
             }
         case .workerLost(let worker, let reason, _):

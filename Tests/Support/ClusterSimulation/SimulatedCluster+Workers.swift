@@ -63,9 +63,13 @@ extension SimulatedCluster {
         log?("\(timeline.now)       W\(index) → \(action)")
         switch action {
         case .send(let id, let message):
-            if case .progress(let report) = message {
+            switch message {
+            case .progress(let report):
                 observed.began.insert(report.lease)
                 nodes[index].lastReport = (Int(id), report)
+            // A result that was kept answers a later attempt without a step.
+            case .result(let result): observed.began.insert(result.lease)
+            default: break
             }
             tell(Int(id), message, by: index)
         case .finish(let id): close(Int(id), byWorker: true, isAbrupt: false)
