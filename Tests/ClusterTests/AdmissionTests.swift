@@ -9,7 +9,7 @@ import WireProtocol
 import Worker
 
 /// Who gets in, over loopback sockets: keys and TLS.
-@Suite(.timeLimit(.minutes(1))) struct AdmissionTests {
+@Suite(.timeLimit(.minutes(5))) struct AdmissionTests {
     private static func secured(_ text: String) throws -> ClusterSecurity {
         ClusterSecurity(key: try ClusterKey(fileContent: Array(text.utf8)))
     }

@@ -8,7 +8,7 @@ import Testing
 import Worker
 
 /// Names, kinds of keys and ages of certificates, and the script that makes them.
-@Suite(.timeLimit(.minutes(1))) struct CertificateTests {
+@Suite(.timeLimit(.minutes(5))) struct CertificateTests {
     /// The outcome for a coordinator that calls a worker by `host`.
     private func call(
         _ host: String, _ coordinator: ClusterSecurity, _ worker: ClusterSecurity

@@ -12,7 +12,7 @@ import WireProtocol
 import Worker
 
 /// Whole runs over loopback sockets.
-@Suite(.timeLimit(.minutes(1))) struct ClusterTests {
+@Suite(.timeLimit(.minutes(5))) struct ClusterTests {
     @Test func oneWorkerGeneratesEverythingInPromptOrder() async throws {
         let requests = TestCluster.requests(5)
         let worker = TestWorker()

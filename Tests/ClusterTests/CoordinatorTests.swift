@@ -11,7 +11,7 @@ import Testing
 import Worker
 
 /// Patience, bounds and ends of a run, over loopback sockets.
-@Suite(.timeLimit(.minutes(1))) struct CoordinatorTests {
+@Suite(.timeLimit(.minutes(5))) struct CoordinatorTests {
     @Test func slowDecoderHoldsTheWorkersBack() async throws {
         let gate = Gate()
         let waiting = Atomic(0)

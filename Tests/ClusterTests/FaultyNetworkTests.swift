@@ -12,7 +12,7 @@ import Worker
 
 /// Real coordinators and workers with a bad network between them: the bytes are those of a quiet
 /// run with one worker.
-@Suite(.timeLimit(.minutes(1))) struct FaultyNetworkTests {
+@Suite(.timeLimit(.minutes(5))) struct FaultyNetworkTests {
     typealias Plan = FaultyProxy.Plan
 
     /// What a network can do, as plans for the connections of a run.

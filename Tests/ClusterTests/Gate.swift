@@ -14,9 +14,9 @@ final class Gate: Sendable {
 
     /// Waits, looking a few times per millisecond; for threads that may block.
     ///
-    /// After half a minute the door gives way for good, so that a test that failed ends.
+    /// After three minutes the door gives way for good, so that a test that failed ends.
     func wait() {
-        for _ in 0..<150_000 {
+        for _ in 0..<900_000 {
             if locks.load(ordering: .acquiring) <= 0 { return }
             usleep(200)
         }

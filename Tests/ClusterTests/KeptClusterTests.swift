@@ -8,7 +8,7 @@ import Testing
 import Worker
 
 /// A coordinator that is kept between batches, over loopback sockets.
-@Suite(.timeLimit(.minutes(1))) struct KeptClusterTests {
+@Suite(.timeLimit(.minutes(5))) struct KeptClusterTests {
     private static func requests(_ seeds: Range<Int>) -> [GenerationRequest] {
         Array(TestCluster.requests(seeds.upperBound)[seeds])
     }

@@ -8,7 +8,7 @@ import WireProtocol
 import Worker
 
 /// What somebody between two ends that hold one key can do: nothing but cut them off.
-@Suite(.timeLimit(.minutes(1))) struct KeyedNetworkTests {
+@Suite(.timeLimit(.minutes(5))) struct KeyedNetworkTests {
     private static let applicationData: UInt8 = 0x17
 
     /// All that passed a relay.

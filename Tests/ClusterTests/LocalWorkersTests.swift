@@ -5,7 +5,7 @@ import Glibc
 import Testing
 
 /// Real processes: shell scripts that behave as a worker does at its edges.
-@Suite(.timeLimit(.minutes(1))) struct LocalWorkersTests {
+@Suite(.timeLimit(.minutes(5))) struct LocalWorkersTests {
     private func start(
         _ script: String, count: Int = 1, timeout: Duration = .seconds(20),
         onExit: @escaping @Sendable (String) -> Void = { _ in }

@@ -12,7 +12,7 @@ import WireProtocol
 import Worker
 
 /// A newer coordinator and workers of which some are older: they sample what they understand whole.
-@Suite(.timeLimit(.minutes(1))) struct MixedVersionTests {
+@Suite(.timeLimit(.minutes(5))) struct MixedVersionTests {
     typealias Subject = CoordinatorSubject
     typealias WorkerSubject = WorkerStateMachineTests.Subject
 

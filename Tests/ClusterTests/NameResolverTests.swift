@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 /// Names that are looked up, and those that nobody answers for.
-@Suite(.timeLimit(.minutes(1))) struct NameResolverTests {
+@Suite(.timeLimit(.minutes(5))) struct NameResolverTests {
     /// Answers for all names but those that begin with "silent", for which it waits.
     private final class NameServer: Sendable {
         let gate = Gate()

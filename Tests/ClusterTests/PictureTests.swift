@@ -9,7 +9,7 @@ import WireProtocol
 import Worker
 
 /// Pictures that workers make.
-@Suite(.timeLimit(.minutes(1))) struct PictureTests {
+@Suite(.timeLimit(.minutes(5))) struct PictureTests {
     /// Runs with a decoder that counts what is left to it.
     private static func run(
         _ workers: [TestWorker], images: Int = 6

@@ -13,7 +13,7 @@ import Worker
 /// step 7 of 10, and the other one, which samples image 1 until then, takes it over.
 ///
 /// Each has one image and no room for another, so that no worker samples a copy.
-@Suite(.timeLimit(.minutes(1))) struct ResumptionTests {
+@Suite(.timeLimit(.minutes(5))) struct ResumptionTests {
     private struct Outcome {
         var image: FinishedImage
         /// Steps that the survivor did of image 0.

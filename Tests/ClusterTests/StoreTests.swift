@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// What is on the disk, and when, over loopback sockets.
-@Suite(.timeLimit(.minutes(1))) struct StoreTests {
+@Suite(.timeLimit(.minutes(5))) struct StoreTests {
     @Test func nothingIsAnnouncedBeforeItIsBooked() async throws {
         let store = RecordingStore()
         let early = Mutex<[Int]>([])

@@ -11,7 +11,7 @@ import WireProtocol
 import Worker
 
 /// Two hundred real connections that come and go at the same moment.
-@Suite(.timeLimit(.minutes(1))) struct StormTests {
+@Suite(.timeLimit(.minutes(5))) struct StormTests {
     private static let connectionCount = 200
 
     /// A switch loses power, twice: all workers are lost and found again at once.

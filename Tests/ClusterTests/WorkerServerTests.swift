@@ -12,7 +12,7 @@ import WireProtocol
 import Worker
 
 /// One worker and the odd company it keeps.
-@Suite(.timeLimit(.minutes(1))) struct WorkerServerTests {
+@Suite(.timeLimit(.minutes(5))) struct WorkerServerTests {
     @Test func portInUseIsATypedError() async throws {
         try await withWorkers([TestWorker()]) { addresses in
             var configuration = TestCluster.workerConfiguration()

@@ -8,7 +8,7 @@ import Testing
 extension EndToEndTests {
     /// `cluster/slurm/retom.sbatch` with stand-ins for Slurm's commands; `scripts/slurm` runs it on
     /// a real one.
-    @Suite(.timeLimit(.minutes(3))) struct SlurmScriptTests {
+    @Suite(.timeLimit(.minutes(5))) struct SlurmScriptTests {
         private static let script = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../../cluster/slurm/retom.sbatch").standardized.path
         private static let line = [

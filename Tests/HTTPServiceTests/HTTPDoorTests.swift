@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// The door of a service over real sockets, with a stand-in behind it.
-@Suite(.timeLimit(.minutes(1))) struct HTTPDoorTests {
+@Suite(.timeLimit(.minutes(5))) struct HTTPDoorTests {
     private static let group = MultiThreadedEventLoopGroup.singleton
 
     /// Opens a door for a body, and closes it afterwards.

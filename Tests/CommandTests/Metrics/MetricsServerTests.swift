@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// The metrics page over real sockets, and clients that do not read it.
-@Suite(.timeLimit(.minutes(1))) struct MetricsServerTests {
+@Suite(.timeLimit(.minutes(5))) struct MetricsServerTests {
     private static let question = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 
     /// How many pages were made.
