@@ -11,9 +11,10 @@ peer, and the mean of both medians counts, because machines drift. The result is
 Rows: `unet`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`,
 `turbo`, `lcm`; `--only` picks some. `turbo` and `lcm` time pictures in few steps, with TAESD and with
 the full VAE: SD-Turbo's shape (SD 2.1, one step of Euler, trailing, no guidance) and SD 1.5's with four
-steps of LCM without guidance: seconds from a new prompt to RGB, pictures per hour of a run of
-`--prompts` prompts against the best of the peer's streams and batches, seconds from the start to the
-first picture, peak memory. The peer is scripts/openvino_pictures.py, where only its networks count.
+steps of LCM without guidance. Seconds from a new prompt to RGB, and pictures per hour of a run of
+`--prompts` prompts from the start of the programs to their end, each at its best (workers and threads
+here, streams and batches there), without merging and with ReToM; seconds from the start to the first
+picture; peak memory. The peer is scripts/openvino_pictures.py, where only its networks count.
 Needs scripts/requirements.txt and a release build.
 """
 
@@ -142,6 +143,11 @@ def openvino_seconds(module, size, precision, options):
 RATES = [(1, 1), (2, 1), (1, 2), (1, 4)]
 
 
+def hourly(record, count, batch):
+    """Pictures per hour of a run of `count`, its start included."""
+    return 3600 * count / (record["first_seconds"] + (count - batch) * record["seconds"])
+
+
 def openvino_pictures_record(folder, steps, precision, options, streams=1, batch=1):
     """What scripts/openvino_pictures.py measures of the networks in a folder."""
     line = subprocess.run(
@@ -232,11 +238,11 @@ def few_step_model(model):
         yield folder, folder / "taesd/diffusion_pytorch_model.safetensors"
 
 
-def few_step_run(model, steps, count, options, *more):
-    """What `openvino_pictures_record` measures, of a run of new prompts on a local worker.
+def few_step_run(model, steps, count, options, *more, workers=1):
+    """What `openvino_pictures_record` measures, of a run of new prompts on local workers.
 
     Seconds are the medians of pictures after the first two, pictures per hour those of the whole
-    run, loading included; memory is that of both processes.
+    run, loading included; memory is that of all processes.
     """
     prompts = [word for i in range(count) for word in ("-p", f"{PROMPT}, number {i}")]
     with tempfile.TemporaryDirectory() as folder:
@@ -244,8 +250,8 @@ def few_step_run(model, steps, count, options, *more):
         command = [
             program("retom-coord"), "--json", "-o", str(out), "--model", str(model), *prompts,
             "--steps", str(steps), "--cfg-scale", "1", "-W", "512", "-H", "512", "--precision",
-            options.precisions[0], "--decode-on", "workers", "--local-workers", "1", "--threads",
-            str(options.threads), "--merge", "none", *more]
+            options.precisions[0], "--decode-on", "workers", "--local-workers", str(workers),
+            "--threads", str(options.threads // workers), *more]
         start = time.perf_counter()
         first, peaks = None, {}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -421,23 +427,33 @@ def rows(options):
                 ("the full VAE", lambda: Decode(model), 0.60, []),
             ]:
                 openvino_pictures.convert({"decoder": peer()}, 512, ir)
-                own = lambda count: few_step_run(folder, steps, count, options, *more, *extra)
+                def own(count, merge=("--merge", "none"), workers=1):
+                    return few_step_run(
+                        folder, steps, count, options, *more, *extra, *merge, workers=workers)
+
                 theirs = lambda *rate: openvino_pictures_record(ir, steps, fast, options, *rate)
                 own(3)  # brings the files into the page cache
                 before, peers, after = own(options.runs + 2), theirs(), own(options.runs + 2)
                 print_row(
                     f"{work}, {decoder}", target if steps == 1 else 0.65,
                     (before["seconds"] + after["seconds"]) / 2, peers["seconds"], "OpenVINO")
+                print_row(
+                    "… with ReToM R = .5", "", own(options.runs + 2, MERGE)["seconds"],
+                    peers["seconds"], "OpenVINO")
                 for key, what in [
                     ("first_seconds", "start to the first picture, s"),
                     ("peak_gigabytes", "peak memory, GB"),
                 ]:
                     print_row(f"… {what}", "", after[key], peers[key], "OpenVINO")
                 if decoder == "TAESD":
-                    rate = max(3600 / theirs(*rate)["seconds"] for rate in RATES)
-                    print_row(
-                        f"… pictures per hour of {options.prompts} prompts", 1.5,
-                        own(options.prompts)["per_hour"], rate, "OpenVINO's best")
+                    rate = max(
+                        hourly(theirs(streams, batch), options.prompts, batch)
+                        for streams, batch in RATES)
+                    for words, merge in [("", ("--merge", "none")), (", ReToM", MERGE)]:
+                        print_row(
+                            f"… pictures per hour of {options.prompts} prompts{words}", 1.5,
+                            max(own(options.prompts, merge, n)["per_hour"] for n in (1, 2)), rate,
+                            "OpenVINO's best")
 
     def turbo():
         pictures("SD-Turbo's shape", sd21, 1)
