@@ -69,6 +69,8 @@ extension SimulatedCluster {
                 nodes[index].lastReport = (Int(id), report)
             // A result that was kept answers a later attempt without a step.
             case .result(let result): observed.began.insert(result.lease)
+            case .nak(let lease, let reason) where reason.code == .overCredit:
+                observed.overCreditCounts[Int(lease.item), default: 0] += 1
             default: break
             }
             tell(Int(id), message, by: index)

@@ -47,11 +47,6 @@ final class LieCounter: @unchecked Sendable {
         _ = condition.withLock { completed.insert(item) }
     }
 
-    /// Records that a complete image is pending again.
-    func note(open item: Int) {
-        _ = condition.withLock { completed.remove(item) }
-    }
-
     /// Whether an image is complete.
     func isCompleted(_ item: Int) -> Bool {
         condition.withLock { completed.contains(item) }

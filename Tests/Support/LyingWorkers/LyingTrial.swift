@@ -125,10 +125,10 @@ package struct LyingTrial: Sendable {
         let summary = try await coordinator.run(
             requests, decoder: CarefulDecoder(),
             onEvent: { event in
-                if case .completed(let result) = event {
+                // What it completed itself is pending again when no picture can be made of it.
+                if case .completed(let result) = event, result.worker != liar {
                     lies.note(completed: result.image.rawValue)
                 }
-                if case .retried(let image, _) = event { lies.note(open: image.rawValue) }
                 guard let reason = event.complaint(about: liar) else { return }
                 diary.report.withLock { report in
                     report.namedCount += 1
