@@ -445,7 +445,7 @@ def rows(options):
                     ("peak_gigabytes", "peak memory, GB"),
                 ]:
                     print_row(f"… {what}", "", after[key], peers[key], "OpenVINO")
-                if decoder == "TAESD":
+                if decoder == "TAESD" and options.prompts:
                     rate = max(
                         hourly(theirs(streams, batch), options.prompts, batch)
                         for streams, batch in RATES)
@@ -486,7 +486,7 @@ def main():
         help="only f32 on a processor without bf16; rows with one precision use the first")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--prompts", type=int, default=32, help="of a run in few steps")
+    parser.add_argument("--prompts", type=int, default=32, help="of a run in few steps; 0 leaves it out")
     options = parser.parse_args()
 
     print(f"{processor()}, {options.threads} threads, {time.strftime('%Y-%m-%d')}\n")

@@ -38,7 +38,8 @@ extension RetomCoord {
         let chosen = try model.chosen()
         let plan = try generation.plan(
             entries, for: RequestCheck(of: chosen.source),
-            tokenMerging: merging.configuration, warn: warn)
+            tokenMerging: merging.configuration, forecastIfSound: profile.forecastIfSound,
+            warn: warn)
         let (output, earlier) = try RunJob.claim(
             output.output, for: plan, savesLatents: output.saveLatents,
             replaces: output.overwrite)
@@ -113,7 +114,8 @@ extension RetomCoord {
         }
         let plan = try asked.plan(
             entries, for: RequestCheck(of: job.model.source),
-            tokenMerging: merging.configuration, warn: { _ in })
+            tokenMerging: merging.configuration, forecastIfSound: profile.forecastIfSound,
+            warn: { _ in })
         guard plan.requests == job.plan.requests,
             job.history?.run.savesLatents == output.saveLatents
         else { throw OtherRunError(path: output.output) }

@@ -41,6 +41,7 @@ struct RetomCoord: AsyncParsableCommand {
 
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
+    @OptionGroup(title: "Pictures") var profile: ProfileOptions
     @OptionGroup(title: "Token merging") var merging: MergeOptions
     @OptionGroup(title: "Workers") var workers: WorkerOptions
     @OptionGroup(title: "Security") var security: SecurityOptions
@@ -50,11 +51,13 @@ struct RetomCoord: AsyncParsableCommand {
     @OptionGroup(title: "Observing") var logs: LogOptions
     @OptionGroup(title: "Observing") var metrics: MetricsOptions
 
-    func validate() throws {
+    mutating func validate() throws {
         if prompts.prompts == "-", security.authKeyFile == "-" {
             throw ValidationError(
                 "--prompts - and --auth-key-file - would both read standard input; name one file")
         }
+        compute = profile.applied(to: compute)
+        merging = profile.applied(to: merging)
     }
 
     static func main() {

@@ -130,9 +130,11 @@ package struct GenerationOptions: ParsableArguments {
     }
 
     /// What prompts leave open, for a model of this default size and recipe.
+    ///
+    /// - Parameter forecastIfSound: the profile's steps per call of the U-Net.
     package func settings(
         defaultWidth: Int, defaultHeight: Int, recipe: ModelRecipe,
-        tokenMerging: TokenMergeConfiguration
+        tokenMerging: TokenMergeConfiguration, forecastIfSound: Int? = nil
     ) -> GenerationSettings {
         var settings = GenerationSettings(
             width: width ?? defaultWidth, height: height ?? defaultHeight)
@@ -147,6 +149,7 @@ package struct GenerationOptions: ParsableArguments {
             givenSchedule ?? (sampler == nil ? recipe.sigmaSchedule : .modelDefault)
         settings.eta = eta
         settings.forecastInterval = forecast
+        settings.forecastIfSound = forecastIfSound
         settings.clipSkip = clipSkip
         settings.tokenMerging = tokenMerging
         return settings

@@ -24,6 +24,8 @@ package struct GenerationSettings: Sendable, Equatable {
     package var eta: Float?
     /// Steps per call of the U-Net after the first ones.
     package var forecastInterval: Int?
+    /// The same where it is open and the sampler's outputs can be forecast.
+    package var forecastIfSound: Int?
     /// Text encoder layers left out, as A1111 counts.
     package var clipSkip: Int?
     /// Which tokens merge.
@@ -56,6 +58,7 @@ package struct GenerationSettings: Sendable, Equatable {
         fill(\.sigmaSchedule)
         fill(\.eta)
         fill(\.forecastInterval)
+        fill(\.forecastIfSound)
         fill(\.clipSkip)
         fill(\.tokenMerging)
         fill(\.tokenMergingRatio)
@@ -78,6 +81,11 @@ package struct GenerationSettings: Sendable, Equatable {
         if let forecastInterval { request.forecastInterval = forecastInterval }
         if let tokenMerging { request.tokenMerging = tokenMerging }
         if let tokenMergingRatio { request.tokenMerging.setRatio(tokenMergingRatio) }
+        if forecastInterval == nil, let forecastIfSound {
+            let every = request.forecastInterval
+            request.forecastInterval = forecastIfSound
+            if (try? request.validate()) == nil { request.forecastInterval = every }
+        }
         return request
     }
 }
