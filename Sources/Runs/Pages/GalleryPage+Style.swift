@@ -3,9 +3,9 @@
 extension GalleryPage {
     /// The page's looks: one column on a phone, as many as fit elsewhere, light or dark as the
     /// reader's system is.
-    static let style = """
+    package static let style = """
         :root { color-scheme: light dark;
-          --page: #f5f5f3; --card: #ffffff; --ink: #1c1c1e; --soft: #6b6b70; --line: #e3e3df;
+          --page: #f5f5f3; --card: #ffffff; --ink: #1c1c1e; --soft: #66666b; --line: #e3e3df;
           --accent: #2f6fdb; --bad: #b3261e; --bad-page: #fdf1f0; --shade: 0 1px 3px #0000001a;
           --empty: #ececea }
         @media (prefers-color-scheme: dark) { :root {
