@@ -22,6 +22,8 @@ final class RequestPlanner: Sendable {
     private let check: Mutex<RequestCheck>
     private let tokenizer: CLIPTokenizer
     private let loras: [LoRASelection]
+    /// Sides of pictures are multiples of it, in pixels.
+    private let sideStep: Int
 
     /// - Throws: what makes the model or the defaults unusable.
     init(_ model: ChosenModel, generation: GenerationOptions, merging: MergeOptions) throws {
@@ -33,6 +35,7 @@ final class RequestPlanner: Sendable {
         self.check = Mutex(try RequestCheck(of: model.source))
         tokenizer = try model.source.tokenizer()
         loras = model.source.loras
+        sideStep = description.vaeScaleFactor
         // What clients can't change must be possible.
         var request = defaults.request(prompt: "", seed: 0)
         try request.validate()
@@ -118,16 +121,28 @@ final class RequestPlanner: Sendable {
             var steps: Int
             var promptBytes: Int
             var queuedImages: Int
+            var sideMin = GenerationLimits.sideMin
+            var sideMax = GenerationLimits.sideMax
+            /// Sides are multiples of it.
+            var sideStep: Int
+            var guidanceScale = GenerationLimits.guidanceScaleMax
+            var forecastInterval = GenerationLimits.forecastIntervalMax
 
             private enum CodingKeys: String, CodingKey {
                 case pixels, steps
+                case sideMin = "side_min"
+                case sideMax = "side_max"
+                case sideStep = "side_step"
+                case guidanceScale = "cfg_scale"
+                case forecastInterval = "forecast"
                 case imagesPerBatch = "images_per_batch"
                 case promptBytes = "prompt_bytes"
                 case queuedImages = "queued_images"
             }
 
-            init() {
+            init(sideStep: Int) {
                 let limits = LedgerLimits()
+                self.sideStep = sideStep
                 imagesPerBatch = limits.imagesPerBatch
                 pixels = RequestPlanner.pixelCountMax
                 steps = RequestPlanner.stepCountMax
@@ -141,6 +156,7 @@ final class RequestPlanner: Sendable {
         var samplers: [Sampler]
         var schedulers: [String]
         var mergeMethods: [String]
+        var mergeProfiles: [String: TokenMergeConfiguration]
         var priorities: [String]
         var limits: Limits
         var defaults: GenerationRequest
@@ -148,6 +164,7 @@ final class RequestPlanner: Sendable {
         private enum CodingKeys: String, CodingKey {
             case version, models, samplers, schedulers, priorities, limits, defaults
             case mergeMethods = "merge_methods"
+            case mergeProfiles = "merge_profiles"
         }
     }
 
@@ -162,8 +179,12 @@ final class RequestPlanner: Sendable {
                 },
                 schedulers: SigmaSchedule.allCases.map(\.rawValue),
                 mergeMethods: TokenMergeRegistry.standard.names,
+                mergeProfiles: Dictionary(
+                    uniqueKeysWithValues: TokenMergeProfile.allCases.map {
+                        ($0.rawValue, $0.configuration)
+                    }),
                 priorities: BatchPriority.allCases.map(\.rawValue),
-                limits: Capabilities.Limits(),
+                limits: Capabilities.Limits(sideStep: sideStep),
                 defaults: defaults.request(prompt: "", seed: 0)))
     }
 }
