@@ -111,6 +111,13 @@ let runs: [Target] = [
 ]
 
 let service: [Target] = [
+    library(
+        "WebPage", ["Digests", "GenerationTypes"],
+        resources: [
+            "app.css", "icon.svg", "index.html", "theme.js", "api.js", "app.js", "cluster.js",
+            "compare.js", "details.js", "dom.js", "events.js", "form.js", "gallery.js", "queue.js",
+            "state.js", "words.js",
+        ].map { .embedInCode("Resources/\($0)") }),
     library("ServiceAPI", ["ServiceLedger", "Requests", "GenerationTypes", "ProcessSupport"]),
     library(
         "ServiceEngine",
@@ -123,7 +130,7 @@ let service: [Target] = [
         "HTTPService",
         [
             "ServiceAPI", "ServiceLedger", "Requests", "ProcessSupport", "GenerationTypes",
-            logging,
+            "WebPage", logging,
             .product(name: "Hummingbird", package: "hummingbird"),
             .product(name: "HummingbirdCore", package: "hummingbird"),
             .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -235,7 +242,8 @@ let testTargets: [Target] = [
         "HTTPServiceTests",
         [
             "HTTPService", "ServiceAPI", "ServiceLedger", "ProcessSupport", "GenerationTypes",
-            "TestSupport", logging, .product(name: "NIOPosix", package: "swift-nio"),
+            "WebPage", "Runs", "TestSupport", logging,
+            .product(name: "NIOPosix", package: "swift-nio"),
         ]),
     tests("ServiceLedgerTests", ["ServiceLedger", "GenerationTypes", "TestSupport"]),
     tests("ImageCodecTests", ["ImageCodec", "GenerationTypes", "TestSupport"]),

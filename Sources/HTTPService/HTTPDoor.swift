@@ -106,6 +106,7 @@ package struct HTTPDoor: Sendable {
         routes.addBatches(to: router)
         routes.addImages(to: router)
         routes.addEvents(to: router)
+        routes.addPage(to: router)
         return router
     }
 }

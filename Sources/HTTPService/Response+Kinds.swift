@@ -56,12 +56,7 @@ extension Response {
             .eTag: file.tag, .cacheControl: "private, max-age=31536000, immutable",
             .acceptRanges: "bytes",
         ]
-        let known = request.headers[.ifNoneMatch]?.split(separator: ",")
-            .map { $0.trimmingPrefix(" ") }
-        if known?.contains(where: { $0 == file.tag || $0 == "*" || $0 == "W/\(file.tag)" }) == true
-        {
-            return Response(status: .notModified, headers: headers)
-        }
+        if request.has(file.tag) { return Response(status: .notModified, headers: headers) }
         headers[.contentType] = file.mediaType
         headers[.contentDisposition] = "inline; filename=\"\(file.name)\""
         headers[.xContentTypeOptions] = "nosniff"
@@ -85,5 +80,14 @@ extension Response {
             headers[.contentType] = nil
             return Response(status: .rangeNotSatisfiable, headers: headers)
         }
+    }
+}
+
+extension Request {
+    /// Whether the client has the content of a tag.
+    func has(_ tag: String) -> Bool {
+        let known =
+            headers[.ifNoneMatch]?.split(separator: ",").map { $0.trimmingPrefix(" ") } ?? []
+        return known.contains { $0 == tag || $0 == "*" || $0 == "W/\(tag)" }
     }
 }

@@ -12,10 +12,10 @@ import Testing
 
 /// The door of a service over real sockets, with a stand-in behind it.
 @Suite(.timeLimit(.minutes(5))) struct HTTPDoorTests {
-    private static let group = MultiThreadedEventLoopGroup.singleton
+    static let group = MultiThreadedEventLoopGroup.singleton
 
     /// Opens a door for a body, and closes it afterwards.
-    private func withDoor(
+    func withDoor(
         _ service: StandInService = StandInService(), needsKeys: Bool = false,
         _ body: @escaping @Sendable (HTTPClient) async throws -> Void
     ) async throws {
@@ -74,7 +74,7 @@ import Testing
             let batches = "/retom/v1/batches"
             let long = String(repeating: "x", count: (1 << 20) + 1)
             let cases: [(String, String, [String: String], String?, Int, String)] = [
-                ("GET", "/", [:], nil, 404, "not_found"),
+                ("GET", "/nothing", [:], nil, 404, "not_found"),
                 ("GET", "/retom/v1/batches/b2", [:], nil, 404, "unknown_batch"),
                 ("GET", "\(batches)/b1/images/1", [:], nil, 404, "not_ready"),
                 ("GET", "\(batches)/b1/images/x", [:], nil, 404, "not_found"),
