@@ -247,6 +247,8 @@ def gallery(visit):
     visit.check()
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#details dd").first).to_have_text("a white sailboat")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#details dd").first).to_have_text("a yellow house")
     page.keyboard.press("Escape")
 
 

@@ -96,7 +96,6 @@ function signIn(problem = "") {
 $("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = key.value.trim();
-  // A header field could not hold more.
   if (!/^[!-~]+$/.test(text)) return signIn("Enter the key as it was printed: rtm_…");
   api.setKey(text);
   showView("signing-in");
