@@ -58,11 +58,10 @@ export async function batches(query, signal) {
 
 /** Images from one on; there may be fewer than asked for. */
 export async function images(id, from, limit, signal) {
-  const { spans = [], images } = await json(`batches/${id}?from=${from}&limit=${limit}`, { signal });
-  return images.filter(({ index }) => index >= from && index < from + limit).map((image) => {
-    const span = spans.find(({ first, count }) => image.index < first + count);
-    const request = image.request ?? { ...span.request, seed: image.seed };
-    return { steps: request.steps, ...image, request };
+  const { spans, images } = await json(`batches/${id}?from=${from}&limit=${limit}`, { signal });
+  return images.map((image) => {
+    const { request } = spans.find(({ first, count }) => image.index < first + count);
+    return { steps: request.steps, ...image, request: { ...request, seed: image.seed } };
   });
 }
 
