@@ -27,8 +27,7 @@ extension Response {
             .xContentTypeOptions: "nosniff",
         ]
         for (name, value) in [
-            ("Referrer-Policy", "no-referrer"), ("Cross-Origin-Opener-Policy", "same-origin"),
-            ("Cross-Origin-Resource-Policy", "same-origin"),
+            ("Referrer-Policy", "no-referrer"), ("Cross-Origin-Resource-Policy", "same-origin"),
         ] {
             if let name = HTTPField.Name(name) { headers[name] = value }
         }
