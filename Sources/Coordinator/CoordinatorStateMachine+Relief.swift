@@ -54,14 +54,16 @@ extension CoordinatorStateMachine {
         // A worker that does not begin is late, however long steps take.
         let hasAnyPace = workers.numbers.contains { workers[$0].pace.mean != nil }
         // Nor is what it holds a copy: two that are silent do not keep an image from a third.
+        let silent = Set(running.filter { $0.seconds == .infinity }.map(\.held.lease))
+        func isCopy(_ held: HeldLease) -> Bool { held.isPromising && !silent.contains(held.lease) }
         var copyCounts: [ImageNumber: Int] = [:]
         for worker in workers.numbers {
-            for held in workers[worker].leases where held.isPromising {
+            for held in workers[worker].leases where isCopy(held) {
                 copyCounts[held.image, default: 0] += 1
             }
         }
         return running.filter { relief in
-            let own = relief.held.isPromising ? 1 : 0
+            let own = isCopy(relief.held) ? 1 : 0
             let hasCopy = copyCounts[relief.held.image, default: 0] > own
             return (hasAnyPace || relief.seconds == .infinity)
                 && (!hasCopy || has(.copyWithoutEnd))
@@ -105,9 +107,10 @@ extension CoordinatorStateMachine {
             isGain(relief, for: idleWorker) && mayCopy(relief, to: idleWorker)
         }
         guard let choice else { return false }
-        if choice.seconds == .infinity {
-            let since = workers[choice.worker].lastProgress
-            reportOverdue(choice.held, of: choice.worker, since: since, now: now)
+        for worker in workers.numbers where hasNotBegun(worker, now: now) {
+            let held = workers[worker].leases.first { $0.recall == nil }
+            guard let held, held.image == choice.held.image else { continue }
+            reportOverdue(held, of: worker, since: workers[worker].lastProgress, now: now)
         }
         lease(choice.held.image, to: idleWorker, now: now)
         return true
@@ -152,9 +155,14 @@ extension CoordinatorStateMachine {
 
     /// Whether a worker that has nothing else to do does not begin the image that it has.
     ///
-    /// While results of it are being stored, it need not; one recalled before it began is no reason.
+    /// While results of it are being stored, it need not. What was recalled is no reason, if it had
+    /// begun only until the thread should have stopped.
     private func hasNotBegun(_ worker: WorkerNumber, now: Duration) -> Bool {
-        let first = workers[worker].leases.first { $0.isStarted || $0.recall == nil }
+        let first = workers[worker].leases.first { held in
+            let steps = Duration.seconds(2 * unitSeconds(of: worker) * held.stepWork)
+            return held.recall == nil
+                || held.isStarted && now < held.recalledAt + timeouts.answer + steps
+        }
         guard let first, first.isWaiting else { return false }
         return now >= workers[worker].lastProgress + timeouts.answer
             && !images.isStoring(for: workers[worker].connection) && !has(.waitForSilent)
