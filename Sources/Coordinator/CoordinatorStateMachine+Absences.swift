@@ -38,9 +38,7 @@ extension CoordinatorStateMachine {
             settleLosses(of: worker, hasEnded: !staysAway, now: now)
         }
         if mayReturn {
-            let doublings = min(workers[worker].lossCount - 1, 16)
-            let pause = min(timeouts.reconnect * (1 << doublings), timeouts.reconnectMax)
-            workers[worker].wait(until: max(now + pause, workers[worker].pausedUntil ?? .zero))
+            redial(worker, now: now)
         } else {
             workers[worker].leave(reason: reason)
         }
@@ -117,13 +115,30 @@ extension CoordinatorStateMachine {
         retire(worker, reason: reason, now: now)
     }
 
-    /// Puts a worker out of the cluster.
+    /// Puts a worker out of the cluster; while batches may come, only until it may be another one:
+    /// somebody will start it with this model, or mend its address.
     mutating func retire(_ worker: WorkerNumber, reason: String, now: Duration) {
         let spoke = workers[worker].connection != nil
         disconnect(worker, reason: reason, now: now)
-        workers[worker].leave(reason: reason)
+        let mayReturn = end == .never
+        if mayReturn {
+            workers[worker].lossCount += 1
+            redial(worker, now: now)
+        } else {
+            workers[worker].leave(reason: reason)
+        }
         settleLosses(of: worker, hasEnded: !spoke, now: now)
+        // Not once for each attempt to connect.
+        guard !mayReturn || workers[worker].reportedRefusal != reason else { return }
+        workers[worker].reportedRefusal = reason
         actions.append(.report(.workerRefused(worker: workers[worker].name, reason: reason)))
+    }
+
+    /// Connects to a worker again, later each time.
+    private mutating func redial(_ worker: WorkerNumber, now: Duration) {
+        let doublings = min(max(workers[worker].lossCount - 1, 0), 16)
+        let pause = min(timeouts.reconnect * (1 << doublings), timeouts.reconnectMax)
+        workers[worker].wait(until: max(now + pause, workers[worker].pausedUntil ?? .zero))
     }
 
     /// A worker that fails one probe after another does more harm than good.

@@ -43,6 +43,8 @@ struct RegisteredWorker {
     var lastNotUnderstood: String?
     /// Whether its absence was reported.
     var isLossReported = false
+    /// The reason of its refusal that was reported last; `nil` once it is welcome.
+    var reportedRefusal: String?
     /// Images it was sampling when it was lost, until it is known whether it ended.
     var lostImages: [(image: ImageNumber, loss: SampledLoss)] = []
     /// When it last finished a step.
@@ -135,6 +137,7 @@ extension RegisteredWorker {
         phase = .ready
         self.node = node
         isLossReported = false
+        reportedRefusal = nil
         busySince = nil
         isDraining = false
         if !isOnProbation { pausedUntil = nil }

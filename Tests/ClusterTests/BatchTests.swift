@@ -72,6 +72,28 @@ import WireProtocol
         #expect(beBusy(62).contains(.workerRefused(worker: "w0:7400", reason: "busy")))
     }
 
+    /// It held another model, until somebody starts it with this one.
+    @Test func workersThatWereRefusedAreTriedAgain() throws {
+        var subject = Subject(workers: 1, images: 0, end: .never)
+        _ = subject(.start)
+        #expect(subject.submit(1).actions.isEmpty)
+        var other = TestCluster.model
+        other.unet[0] ^= 1
+        let timeouts = ClusterTimeouts()
+        var reports = 0
+        for (round, id) in connections(1...8).enumerated() {
+            let actions = subject.join(id, instance: UInt8(round + 1), model: other)
+            #expect(Subject.types(actions) == [.refuse], "\(actions)")
+            reports += Subject.reports(actions).count
+            let pause = min(timeouts.reconnect * (1 << round), timeouts.reconnectMax)
+            #expect(subject.machine.nextDeadline == subject.now + pause)
+            subject.now += pause
+            #expect(subject(.tick).count == 1, "it connects again")
+        }
+        #expect(reports == 1)
+        #expect(Subject.leases(subject.join(9)).count == 1, "the image waited for it")
+    }
+
     /// A worker that samples one image after the other is never missed.
     @Test func workersThatAreBusyForHoursStay() throws {
         var subject = Self.cluster(workers: 1)
