@@ -241,8 +241,8 @@ let testTargets: [Target] = [
     tests(
         "HTTPServiceTests",
         [
-            "HTTPService", "ServiceAPI", "ServiceLedger", "ProcessSupport", "GenerationTypes",
-            "WebPage", "Runs", "TestSupport", logging,
+            "HTTPService", "ServiceAPI", "ServiceLedger", "Requests", "ProcessSupport",
+            "GenerationTypes", "WebPage", "Runs", "TestSupport", logging,
             .product(name: "NIOPosix", package: "swift-nio"),
         ]),
     tests("ServiceLedgerTests", ["ServiceLedger", "GenerationTypes", "TestSupport"]),

@@ -14,6 +14,8 @@ struct EventWatch: Sendable {
     static let interval = Duration.milliseconds(250)
     /// A comment is sent after so much silence.
     static let silenceMax = Duration.seconds(15)
+    /// Whether the client may stay is asked so often, if something changes or not.
+    static let permissionInterval = Duration.seconds(1)
 
     let service: any ImageServing
     /// `nil` for all of the caller's.
@@ -33,28 +35,31 @@ struct EventWatch: Sendable {
         var steps: Int
     }
 
-    /// Sends until the client leaves or the service stops.
+    /// Sends until the client leaves or may not watch any more, its batch is deleted, or the service
+    /// stops.
     ///
-    /// - Parameter mayStay: throws when the client may not watch any more.
+    /// - Parameter mayStay: whether the client may still watch.
     func send(
-        to writer: inout any ResponseBodyWriter, mayStay: () async throws -> Void
+        to writer: inout any ResponseBodyWriter, mayStay: () async throws -> Bool
     ) async throws {
         let clock = ContinuousClock()
-        var lastSent = clock.now
+        var (lastSent, lastAsked) = (clock.now, clock.now)
         var count = 0
         var ended: Set<BatchID> = []
         try await writer.write(ByteBuffer(string: try await snapshot(&count)))
         while let changes = await queue.next(), !Task.isCancelled {
+            if clock.now - lastAsked >= Self.permissionInterval {
+                guard try await mayStay() else { return }
+                lastAsked = clock.now
+            }
             var text = ""
             for change in changes.sorted(by: { $0.order < $1.order }) {
                 text += try await event(for: change, &ended, &count) ?? ""
             }
-            if text.isEmpty, clock.now - lastSent >= Self.silenceMax {
-                try await mayStay()
-                text = EventText.comment
-            }
+            if text.isEmpty, clock.now - lastSent >= Self.silenceMax { text = EventText.comment }
             guard !text.isEmpty else { continue }
             try await writer.write(ByteBuffer(string: text))
+            if let batch, changes.contains(.deleted(batch)) { return }
             lastSent = clock.now
             try await Task.sleep(for: Self.interval)
         }
@@ -65,7 +70,7 @@ struct EventWatch: Sendable {
         let data: String
         if let batch {
             data = try JSONText.line(
-                try await service.batch(batch, for: caller, withImages: true))
+                try await service.batch(batch, for: caller, images: ImagePage()))
         } else {
             let batches = try await service.batches(BatchQuery(), for: caller)
             data = try JSONText.line(["batches": batches])
@@ -80,7 +85,7 @@ struct EventWatch: Sendable {
             switch change {
             case .batch(let id):
                 guard !ended.contains(id) else { return nil }
-                let answer = try await service.batch(id, for: caller, withImages: false)
+                let answer = try await service.batch(id, for: caller, images: nil)
                 if BatchStatus(rawValue: answer.status)?.isFinal == true { ended.insert(id) }
                 return event("batch", try JSONText.line(answer), &count)
             case .image(let id, let index):
@@ -91,12 +96,13 @@ struct EventWatch: Sendable {
             case .progress(let id, let index):
                 guard !ended.contains(id) else { return nil }
                 let image = try await service.image(index, of: id, for: caller)
-                guard let step = image.step else { return nil }
+                guard let step = image.step, let steps = image.steps else { return nil }
                 let data = try JSONText.line(
-                    ProgressEvent(
-                        batch: id.text, index: index, step: step,
-                        steps: image.request.modelCallCount))
+                    ProgressEvent(batch: id.text, index: index, step: step, steps: steps))
                 return event("progress", data, &count)
+            case .deleted(let id):
+                ended.insert(id)
+                return event("deleted", try JSONText.line(["id": id.text]), &count)
             }
         } catch let problem as APIProblem where problem.status == 404 || problem.status == 410 {
             // It was deleted meanwhile.
@@ -117,6 +123,7 @@ extension EventQueue.Change {
         case .progress: 0
         case .image: 1
         case .batch: 2
+        case .deleted: 3
         }
     }
 }

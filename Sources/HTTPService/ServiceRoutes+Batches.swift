@@ -18,8 +18,7 @@ extension ServiceRoutes {
         router.get("/retom/v1/batches") { try await list($0, $1) }
         router.get("/retom/v1/batches/:id") { request, context in
             let answer = try await service.batch(
-                batch(context), for: caller(request, context),
-                withImages: request.uri.queryParameters["images"] != "0")
+                batch(context), for: caller(request, context), images: try page(request))
             return try Response.json(answer)
         }
         router.post("/retom/v1/batches/:id/cancel") { request, context in
@@ -55,12 +54,7 @@ extension ServiceRoutes {
         case "application/jsonl", "application/x-ndjson", "application/x-jsonlines": format = .lines
         default: throw APIProblem.unsupportedType(type)
         }
-        let key = HTTPField.Name("Idempotency-Key").flatMap { request.headers[$0] }
-        if let key, key.isEmpty || key.utf8.count > Self.keyByteCountMax {
-            throw APIProblem(
-                422, "invalid",
-                "an Idempotency-Key has 1 to \(Self.keyByteCountMax) bytes; make a shorter one")
-        }
+        let key = try key(request)
         var priority: BatchPriority?
         if let text = request.uri.queryParameters["priority"] {
             priority = BatchPriority(rawValue: String(text))
@@ -72,6 +66,37 @@ extension ServiceRoutes {
         let body = try await request.bytes(
             upTo: format == .json ? Self.bodyByteCountMax : Self.promptFileByteCountMax)
         return Wish(body: body, format: format, key: key, priority: priority)
+    }
+
+    /// Which images a request wants to see.
+    private func page(_ request: Request) throws -> ImagePage? {
+        let parameters = request.uri.queryParameters
+        if parameters["images"] == "0" { return nil }
+        func number(_ name: Substring, _ range: ClosedRange<Int>) throws -> Int? {
+            guard let text = parameters[name] else { return nil }
+            guard let number = Int(text), range.contains(number) else {
+                throw APIProblem(
+                    422, "invalid",
+                    "\(name)=\(text): choose from \(range.lowerBound) to \(range.upperBound)"
+                )
+            }
+            return number
+        }
+        var page = ImagePage()
+        page.from = try number("from", 0...Int(Int32.max)) ?? page.from
+        page.count = try number("limit", 1...ImagePage.countMax) ?? page.count
+        return page
+    }
+
+    /// The client's name for what it wants.
+    func key(_ request: Request) throws -> String? {
+        let key = HTTPField.Name("Idempotency-Key").flatMap { request.headers[$0] }
+        if let key, key.isEmpty || key.utf8.count > Self.keyByteCountMax {
+            throw APIProblem(
+                422, "invalid",
+                "an Idempotency-Key has 1 to \(Self.keyByteCountMax) bytes; make a shorter one")
+        }
+        return key
     }
 
     private func list(_ request: Request, _ context: Context) async throws -> Response {

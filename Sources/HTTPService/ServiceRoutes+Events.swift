@@ -20,7 +20,7 @@ extension ServiceRoutes {
         of batch: BatchID?, _ request: Request, _ context: Context
     ) async throws -> Response {
         let caller = try await caller(request, context)
-        let queue = try await service.watch(batch, for: caller)
+        let queue = try await service.watch(batch, for: caller, isStream: true)
         let watch = EventWatch(service: service, batch: batch, caller: caller, queue: queue)
         var headers: HTTPFields = [
             .contentType: EventText.mediaType, .cacheControl: "no-store",
@@ -29,7 +29,11 @@ extension ServiceRoutes {
         let body = ResponseBody { writer in
             try await watch.send(to: &writer) {
                 // A key that was taken back ends its streams, too.
-                _ = try await self.caller(request, context)
+                do {
+                    return try await self.caller(request, context) == caller
+                } catch let problem as APIProblem where problem.status == 401 {
+                    return false
+                }
             }
             try await writer.finish(nil)
         }

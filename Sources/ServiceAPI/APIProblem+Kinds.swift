@@ -79,6 +79,13 @@ extension APIProblem {
         408, "too_slow", "the body did not arrive in time; send it faster",
         headers: ["Connection": "close"])
 
+    /// Nobody could draw now.
+    package static func noWorker(_ reason: String) -> APIProblem {
+        APIProblem(
+            503, "no_worker", "\(reason); try again when a worker is there, or submit a batch",
+            retryAfterSeconds: 30)
+    }
+
     /// The disk is nearly full.
     package static let diskFull = APIProblem(
         503, "disk_full", "the disk of the service is nearly full; delete batches, then try again",
@@ -116,6 +123,11 @@ extension APIProblem {
             self.init(
                 429, "too_fast", "you submit too fast; put several prompts into one batch",
                 retryAfterSeconds: Int(seconds.rounded(.up)))
+        case .tooManyWaiting(let max):
+            self.init(
+                429, "too_many_waiting",
+                "\(max) of your requests wait for their pictures; wait for one of them",
+                retryAfterSeconds: 5)
         case .draining:
             self.init(
                 503, "draining", "the service is about to stop; try again when it is back",

@@ -14,6 +14,8 @@ package struct APIProblem: Error, Sendable, Equatable {
     package var detail: String
     /// Everything that is wrong, where that is more than one thing.
     package var problems: [String]
+    /// The field that is wrong, where that is one.
+    package var param: String?
     /// When trying again makes sense, in seconds.
     package var retryAfterSeconds: Int?
     /// Other header fields that go with it.
@@ -22,12 +24,13 @@ package struct APIProblem: Error, Sendable, Equatable {
     /// Describes a problem.
     package init(
         _ status: Int, _ code: String, _ detail: String, problems: [String] = [],
-        retryAfterSeconds: Int? = nil, headers: [String: String] = [:]
+        param: String? = nil, retryAfterSeconds: Int? = nil, headers: [String: String] = [:]
     ) {
         self.status = status
         self.code = code
         self.detail = detail
         self.problems = problems
+        self.param = param
         self.retryAfterSeconds = retryAfterSeconds.map { min(max($0, 1), 120) }
         self.headers = headers
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import GenerationTypes
 package import ServiceLedger
 
 /// A batch in JSON; times in seconds since 1970.
@@ -11,8 +10,12 @@ package struct BatchAnswer: Sendable, Equatable, Encodable {
     package var status: String
     /// `interactive`, `normal` or `background`.
     package var priority: String
+    /// `sync` where a request waits for it, else `batch`.
+    package var origin: String
     /// The model's name.
     package var model: String
+    /// The first image's prompt; of a long one, its beginning.
+    package var prompt: String
     /// The caller's own words.
     package var note: String?
     /// What of it will not be generated as it may be meant.
@@ -45,12 +48,17 @@ package struct BatchAnswer: Sendable, Equatable, Encodable {
     package var reason: String?
     /// Until it is done, as far as that is known.
     package var etaSeconds: Double?
-    /// Its images in order, where they were asked for.
+    /// What is asked for of the images that follow.
+    package var spans: [SpanAnswer]?
+    /// Images in order, where they were asked for.
     package var images: [ImageAnswer]?
+    /// The image that the next page begins with; `nil` after the last page.
+    package var next: Int?
 
     private enum CodingKeys: String, CodingKey {
-        case id, status, priority, model, note, warnings, created, started, completed, waiting
-        case processing, restarted, finished, faulted, reason, images
+        case id, status, priority, origin, model, prompt, note, warnings, created, started
+        case completed, waiting, processing, restarted, finished, faulted, reason, spans, images
+        case next
         case keepUntil = "keep_until"
         case queuePosition = "queue_position"
         case imageCount = "image_count"
@@ -59,52 +67,27 @@ package struct BatchAnswer: Sendable, Equatable, Encodable {
     }
 
     /// Describes a batch of which nothing has happened yet.
-    package init(_ batch: AcceptedBatch, model: String) {
-        id = batch.id.text
+    ///
+    /// - Parameters:
+    ///   - prompt: of its first image.
+    ///   - created: when it was accepted, in seconds since 1970.
+    package init(
+        id: BatchID, model: String, prompt: String, priority: BatchPriority = .normal,
+        origin: BatchOrigin = .batch, details: BatchDetails = BatchDetails(), created: Double,
+        imageCount: Int
+    ) {
+        self.id = id.text
         status = BatchStatus.queued.rawValue
-        priority = batch.submission.priority.rawValue
+        self.priority = priority.rawValue
+        self.origin = origin.isSync ? "sync" : "batch"
         self.model = model
-        note = batch.submission.details.note
-        warnings = batch.submission.details.warnings
-        created = batch.acceptedAt
-        imageCount = batch.imageCount
-        waiting = batch.imageCount
+        self.prompt = prompt
+        note = details.note
+        warnings = details.warnings
+        self.created = created
+        self.imageCount = imageCount
+        waiting = imageCount
         (processing, restarted, finished, faulted) = (0, 0, 0, 0)
         isPossible = true
-    }
-}
-
-/// An image in JSON.
-package struct ImageAnswer: Sendable, Equatable, Encodable {
-    /// Its place in the batch, from 0.
-    package var index: Int
-    /// `queued`, `generating`, `decoding`, `completed`, `failed` or `cancelled`.
-    package var status: String
-    /// Everything that decides the picture, except the model.
-    package var request: GenerationRequest
-    /// Steps that are done.
-    package var step: Int?
-    /// Which attempt it is, from 1.
-    package var attempt: Int?
-    /// The worker that has it, or sampled it.
-    package var worker: String?
-    /// SHA-256 of its latents, in hexadecimal.
-    package var latentSHA256: String?
-    /// Seconds of its sampling.
-    package var samplingSeconds: Double?
-    /// Why it failed.
-    package var error: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case index, status, request, step, attempt, worker, error
-        case latentSHA256 = "latent_sha256"
-        case samplingSeconds = "sampling_seconds"
-    }
-
-    /// Describes an image of which nothing has happened yet.
-    package init(index: Int, request: GenerationRequest) {
-        self.index = index
-        self.request = request
-        status = "queued"
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import GenerationTypes
 package import ProcessSupport
+package import Requests
 package import ServiceLedger
 
 /// A service as its HTTP face sees it.
@@ -27,8 +29,10 @@ package protocol ImageServing: Sendable {
     func erase(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem)
 
     /// A batch as it is now.
+    ///
+    /// - Parameter images: which of its images are shown; `nil` for none.
     func batch(
-        _ id: BatchID, for caller: ServedCaller, withImages: Bool
+        _ id: BatchID, for caller: ServedCaller, images: ImagePage?
     ) async throws(APIProblem) -> BatchAnswer
 
     /// The caller's batches, newest first.
@@ -61,59 +65,54 @@ package protocol ImageServing: Sendable {
     func cluster(for caller: ServedCaller) -> ClusterAnswer
 
     /// What happens to a batch, or to all of a caller.
+    ///
+    /// - Parameter isStream: whether it counts among the caller's event streams.
     func watch(
-        _ id: BatchID?, for caller: ServedCaller
+        _ id: BatchID?, for caller: ServedCaller, isStream: Bool
     ) async throws(APIProblem) -> EventQueue
+
+    // MARK: Requests that wait
+
+    /// A request does not wait for its batch any more; to be called once for each that was accepted.
+    ///
+    /// - Parameter isAnswered: whether its client has the answer.
+    func left(_ id: BatchID, isAnswered: Bool)
+
+    /// What came of a batch that has ended, with its pictures.
+    func drawn(_ id: BatchID, for caller: ServedCaller) async throws(APIProblem) -> DrawnBatch
+
+    /// One image of a batch with its picture.
+    func drawnImage(
+        _ index: Int, of id: BatchID, for caller: ServedCaller
+    ) async throws(APIProblem) -> DrawnBatch.Image
+
+    /// The batches that requests of a caller wait for, the first one first.
+    func awaited(by caller: ServedCaller, _ origin: BatchOrigin) -> [AwaitedBatch]
+
+    /// Ends the batches that requests of a caller wait for.
+    func interrupt(_ caller: ServedCaller, _ origin: BatchOrigin) async throws(APIProblem)
+
+    /// The text chunks of a picture that a client sent, in order.
+    func texts(
+        inPicture bytes: [UInt8]
+    ) async throws(APIProblem) -> [(keyword: String, text: String)]
+
+    /// The model.
+    var model: ModelRecord { get }
+
+    /// What a request gets that leaves everything open.
+    var defaults: GenerationRequest { get }
+
+    /// The program, such as `retom 0.2.0`.
+    var version: String { get }
+
+    // MARK: Health
 
     /// Why the service takes no work; `nil` if it does.
     var unreadiness: String? { get }
 
     /// Metrics.
     var metrics: PrometheusText { get }
-}
-
-/// Who asks, as the service knows it.
-package struct ServedCaller: Sendable, Equatable {
-    /// Whose batches are visible.
-    package var visitor: Visitor
-    /// The share of the cluster, relative to others.
-    package var weight: Double
-
-    /// Describes a caller.
-    package init(visitor: Visitor, weight: Double = 1) {
-        self.visitor = visitor
-        self.weight = weight
-    }
-}
-
-/// What a client wants, as it wrote it.
-package struct Wish: Sendable {
-    /// How a body is written.
-    package enum Format: Sendable {
-        /// One object.
-        case json
-        /// A prompt file.
-        case lines
-    }
-
-    /// The body.
-    package var body: [UInt8]
-    /// How it is written.
-    package var format: Format
-    /// The client's name for this wish.
-    package var key: String?
-    /// Of a prompt file, which has no room for it.
-    package var priority: BatchPriority?
-
-    /// Describes a wish.
-    package init(
-        body: [UInt8], format: Format, key: String? = nil, priority: BatchPriority? = nil
-    ) {
-        self.body = body
-        self.format = format
-        self.key = key
-        self.priority = priority
-    }
 }
 
 /// Which batches a list shows.
@@ -126,6 +125,20 @@ package struct BatchQuery: Sendable, Equatable {
     package var before: BatchID?
 
     /// All batches.
+    package init() {}
+}
+
+/// Which images of a batch are shown.
+package struct ImagePage: Sendable, Equatable {
+    /// Images of a page, at most.
+    package static let countMax = 1000
+
+    /// The first one's place in the batch, from 0.
+    package var from = 0
+    /// How many, at most; there are fewer where their prompts are long.
+    package var count = 200
+
+    /// The first page.
     package init() {}
 }
 

@@ -9,6 +9,8 @@ struct EventHub: Sendable {
         var visitor: Visitor
         /// `nil` for all batches that the visitor may see.
         var batch: BatchID?
+        /// Whether it counts among the visitor's streams.
+        var isStream: Bool
         weak var queue: EventQueue?
     }
 
@@ -18,17 +20,20 @@ struct EventHub: Sendable {
     private var watchers: [Watcher] = []
 
     /// Clients that watch.
-    var count: Int { watchers.count { $0.queue != nil } }
+    var count: Int { watchers.count { $0.isStream && $0.queue != nil } }
 
     /// Adds a watcher, for as long as somebody holds its queue.
     ///
     /// - Returns: `nil` if the caller has too many.
-    mutating func watch(_ batch: BatchID?, for visitor: Visitor) -> EventQueue? {
+    mutating func watch(
+        _ batch: BatchID?, for visitor: Visitor, isStream: Bool
+    ) -> EventQueue? {
         watchers.removeAll { $0.queue == nil }
-        guard watchers.count(where: { $0.visitor.caller == visitor.caller }) < Self.streamCountMax
-        else { return nil }
+        let count = watchers.count { $0.isStream && $0.visitor.caller == visitor.caller }
+        guard !isStream || count < Self.streamCountMax else { return nil }
         let queue = EventQueue()
-        watchers.append(Watcher(visitor: visitor, batch: batch, queue: queue))
+        watchers.append(
+            Watcher(visitor: visitor, batch: batch, isStream: isStream, queue: queue))
         return queue
     }
 

@@ -50,7 +50,7 @@ extension ImageService {
         var result = finished.result
         result.image = ImageNumber(index)
         let metadata = ImageMetadata(
-            version: ProgramVersion.text, request: finished.request, model: model.record,
+            version: ProgramVersion.text, request: finished.request, model: model,
             result: result, decodingSeconds: finished.decodeSeconds)
         let texts = try metadata.pngTexts(mergeMethod: PictureEncoding.standard.mergeMethod)
         let name = RunFileName.picture(result.image, seed: finished.request.seed)
@@ -60,7 +60,7 @@ extension ImageService {
             decodeSeconds: finished.decodeSeconds,
             decodeClass: finished.workerDecodeClass ?? decodeClass,
             workerDecodeClass: finished.workerDecodeClass)
-        store.record(picture) { [self] error in
+        store.record(picture, of: batch.id) { [self] error in
             if let error { return fail(error) }
             state.withLock { $0.finishedCount += 1 }
             apply(.finished(number))

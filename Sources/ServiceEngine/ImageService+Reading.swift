@@ -13,22 +13,24 @@ import WireProtocol
 /// What callers see of batches and images: the disk, and over it what is going on.
 extension ImageService {
     package func batch(
-        _ id: BatchID, for caller: ServedCaller, withImages: Bool
+        _ id: BatchID, for caller: ServedCaller, images: ImagePage?
     ) async throws(APIProblem) -> BatchAnswer {
         let live = try liveView(of: id, for: caller)
-        let (stored, images) = try await read {
-            [store] () throws(ServiceStateError) -> (StoredBatch?, [Int: StoredImage]) in
-            let stored = try store.batch(id)
-            guard withImages, let stored else { return (stored, [:]) }
-            return (stored, try store.images(of: stored.accepted))
-        }
-        guard let stored else { throw .erasedBatch(id.text) }
-        var answer = answer(stored, live)
-        if withImages {
-            answer.images = (0..<stored.accepted.imageCount).map {
-                Self.answer($0, of: stored, images[$0], live?.images[$0])
+        guard let images else {
+            let batch = try await read { [store] () throws(ServiceStateError) in
+                try store.batch(id)
             }
+            guard let batch else { throw .erasedBatch(id.text) }
+            return answer(batch, live)
         }
+        let page = try await page(images, of: id)
+        var answer = answer(page.batch, live)
+        answer.spans = page.spans.map {
+            SpanAnswer(first: $0.first, count: $0.span.count, request: $0.span.first)
+        }
+        answer.images = page.range.map { Self.answer($0, of: page, live?.images[$0]) }
+        let count = page.batch.images.count
+        answer.next = page.range.upperBound < count ? page.range.upperBound : nil
         return answer
     }
 
@@ -38,13 +40,30 @@ extension ImageService {
         var filter = ServiceStore.Filter(
             caller: caller.visitor.isAdmin ? nil : caller.visitor.caller)
         (filter.status, filter.text, filter.before) = (query.status, query.text, query.before)
-        let stored = try await read { [store, filter] () throws(ServiceStateError) in
-            try store.batches(filter)
+        if query.status?.isFinal == false {
+            filter.begun = state.withLock { $0.ledger.begunBatches }
         }
-        let answers = stored.map { stored in
-            answer(stored, try? liveView(of: stored.accepted.id, for: caller, findsPlace: false))
+        let found = try await stored(filter)
+        // First the disk, then the ledger: a batch that the ledger has not heard of is new, and one
+        // that it knows to have ended has ended on the disk, too.
+        let views = state.withLock { state in
+            found.map { state.ledger.visibility(of: $0.id, to: caller.visitor) }
         }
-        // Which of those that go on have begun, only the ledger knows.
+        filter.ids = zip(found, views).compactMap { batch, view in
+            guard batch.end == nil, case .ended = view else { return nil }
+            return batch.id
+        }
+        filter.status = nil
+        let ended = filter.ids?.isEmpty == false ? try await stored(filter) : []
+        let answers = zip(found, views).compactMap { batch, view -> BatchAnswer? in
+            switch view {
+            case .live(let live): answer(batch, live)
+            case .ended: answer(ended.first { $0.id == batch.id } ?? batch, nil)
+            case .erased: nil
+            case .unknown: answer(batch, nil)
+            }
+        }
+        // What has begun or ended meanwhile is of another status.
         guard let status = query.status else { return answers }
         return answers.filter { $0.status == status.rawValue }
     }
@@ -53,17 +72,17 @@ extension ImageService {
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> ImageAnswer {
         let live = try liveView(of: id, for: caller, findsPlace: false)
-        let (batch, image) = try await stored(index, of: id)
-        return Self.answer(index, of: batch, image, live?.images[index])
+        return Self.answer(index, of: try await page(index, of: id), live?.images[index])
     }
 
     package func picture(
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> ServedFile {
         try requireVisible(id, to: caller)
-        let (batch, image) = try await stored(index, of: id)
-        guard let picture = image.picture, let result = image.result else {
-            throw missing(index, of: batch, image)
+        let page = try await page(index, of: id)
+        let image = page.images[index]
+        guard let picture = image?.picture, let result = image?.result else {
+            throw missing(index, of: page)
         }
         let path = "\(store.pictureFolder(of: id))/\(picture.file)"
         let bytes = try await perform { [logger] () throws(APIProblem) -> [UInt8] in
@@ -82,15 +101,15 @@ extension ImageService {
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> ServedFile {
         try requireVisible(id, to: caller)
-        let (batch, image) = try await stored(index, of: id)
-        guard let result = image.result else { throw missing(index, of: batch, image) }
+        let page = try await page(index, of: id)
+        guard let result = page.images[index]?.result else { throw missing(index, of: page) }
         let bytes = try await perform { [store] () throws(APIProblem) -> [UInt8] in
             guard let latents = store.archive.read(result.facts, digest: \.sha256) else {
                 throw .noPicture(index, "its latents are gone or damaged; submit it again")
             }
             return PictureEncoding.standard.latents(latents)
         }
-        let seed = batch.accepted.request(at: index).seed
+        let seed = page.request(at: index).seed
         return ServedFile(
             bytes: bytes, mediaType: "application/octet-stream",
             tag: "\"\(Hexadecimal.text(result.facts.sha256))\"",
@@ -102,8 +121,8 @@ extension ImageService {
     ) async throws(APIProblem) -> [UInt8] {
         try requireVisible(id, to: caller)
         let report = try await read {
-            [store, model] () throws(ServiceStateError) -> [UInt8]? in
-            try store.report(of: id, model: model.record, at: Self.now)
+            [store, model, now] () throws(ServiceStateError) -> [UInt8]? in
+            try store.report(of: id, model: model, at: now)
         }
         guard let report else { throw .erasedBatch(id.text) }
         return report
@@ -131,33 +150,47 @@ extension ImageService {
     }
 
     private func stored(
-        _ index: Int, of id: BatchID
-    ) async throws(APIProblem) -> (StoredBatch, StoredImage) {
-        let found = try await read {
-            [store] () throws(ServiceStateError) -> (StoredBatch, StoredImage?)? in
-            guard let batch = try store.batch(id) else { return nil }
-            guard (0..<batch.accepted.imageCount).contains(index) else { return (batch, nil) }
-            return (batch, try store.image(batch.accepted.number(at: index)))
+        _ filter: ServiceStore.Filter
+    ) async throws(APIProblem) -> [StoredBatch] {
+        try await read { [store] () throws(ServiceStateError) in try store.batches(filter) }
+    }
+
+    private func page(
+        _ images: ImagePage, of id: BatchID
+    ) async throws(APIProblem) -> StoredPage {
+        let page = try await read { [store] () throws(ServiceStateError) in
+            try store.page(of: id, from: images.from, countMax: images.count)
         }
-        guard let (batch, image) = found else { throw .erasedBatch(id.text) }
-        guard let image else {
-            throw .unknownImage("\(index)", count: batch.accepted.imageCount)
+        guard let page else { throw .erasedBatch(id.text) }
+        return page
+    }
+
+    /// The page of one image.
+    func page(_ index: Int, of id: BatchID) async throws(APIProblem) -> StoredPage {
+        var images = ImagePage()
+        (images.from, images.count) = (index, 1)
+        let page = try await page(images, of: id)
+        guard page.range.contains(index) else {
+            throw .unknownImage("\(index)", count: page.batch.images.count)
         }
-        return (batch, image)
+        return page
     }
 
     /// Why an image has no picture or latents.
-    private func missing(_ index: Int, of batch: StoredBatch, _ image: StoredImage) -> APIProblem {
-        if image.hasFailed {
+    private func missing(_ index: Int, of page: StoredPage) -> APIProblem {
+        if let image = page.images[index], image.hasFailed {
             return .noPicture(index, image.failures.map(\.sentence).joined(separator: "; "))
         }
-        if batch.end != nil { return .noPicture(index, "its batch was cancelled") }
+        if page.batch.end != nil { return .noPicture(index, "its batch was cancelled") }
         let seconds = state.withLock(\.ledger.queue.imageSeconds) ?? 5
         return .notReady(index, retryAfterSeconds: Int(seconds.rounded(.up)))
     }
 
     private func answer(_ stored: StoredBatch, _ live: LiveBatchView?) -> BatchAnswer {
-        var answer = BatchAnswer(stored.accepted, model: model.record.name)
+        var answer = BatchAnswer(
+            id: stored.id, model: model.name, prompt: stored.prompt,
+            priority: stored.priority, origin: stored.origin, details: stored.details,
+            created: stored.acceptedAt, imageCount: stored.images.count)
         answer.finished = stored.finishedCount
         answer.faulted = stored.failedCount
         if let end = stored.end {
@@ -181,9 +214,11 @@ extension ImageService {
     }
 
     private static func answer(
-        _ index: Int, of batch: StoredBatch, _ stored: StoredImage?, _ live: LiveBatchView.Image?
+        _ index: Int, of page: StoredPage, _ live: LiveBatchView.Image?
     ) -> ImageAnswer {
-        var answer = ImageAnswer(index: index, request: batch.accepted.request(at: index))
+        let stored = page.images[index]
+        let request = page.request(at: index)
+        var answer = ImageAnswer(index: index, seed: request.seed)
         if let result = stored?.result {
             answer.worker = result.worker
             answer.attempt = result.attempt
@@ -195,7 +230,7 @@ extension ImageService {
         } else if let stored, stored.hasFailed {
             answer.status = "failed"
             answer.error = stored.failures.map(\.sentence).joined(separator: "; ")
-        } else if batch.end != nil {
+        } else if page.batch.end != nil {
             answer.status = "cancelled"
         } else if stored?.result != nil {
             answer.status = "decoding"
@@ -204,6 +239,7 @@ extension ImageService {
             answer.worker = worker
             answer.attempt = live.attempt
             answer.step = live.step
+            answer.steps = request.modelCallCount
         }
         return answer
     }

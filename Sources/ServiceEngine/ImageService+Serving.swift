@@ -5,7 +5,7 @@ import GenerationTypes
 import Logging
 import NIOPosix
 import ProcessSupport
-package import Requests
+import Requests
 import RunService
 import Runs
 package import ServiceAPI
@@ -15,6 +15,8 @@ import Synchronization
 extension ImageService: ImageServing {
     /// Nothing is accepted while less than this is free, in bytes.
     private static let freeByteCountMin = 1 << 30
+    /// Prompts of all images of a batch, in bytes.
+    private static let textByteCountMax = 64 << 20
 
     package func visitor(
         _ credentials: String?, isLocal: Bool
@@ -24,9 +26,9 @@ extension ImageService: ImageServing {
             guard isLocal else { throw .unauthorized }
             return local
         }
-        return try await read { [store] () throws(ServiceStateError) -> ServedCaller? in
+        return try await read { [store, now] () throws(ServiceStateError) -> ServedCaller? in
             if let key = try store.key(credentials) {
-                store.noteUse(of: key, at: ImageService.now)
+                store.noteUse(of: key, at: now)
                 return ServedCaller(
                     visitor: Visitor(key.caller, isAdmin: key.isAdmin), weight: key.weight)
             }
@@ -40,50 +42,101 @@ extension ImageService: ImageServing {
         _ wish: Wish, by caller: ServedCaller
     ) async throws(APIProblem) -> (batch: BatchAnswer, isReplay: Bool) {
         guard store.freeByteCount > Self.freeByteCountMin else { throw .diskFull }
-        let clock = ContinuousClock()
-        let begin = clock.now
-        let submission = try await perform { [self] () throws(APIProblem) -> Submission in
-            try self.makeSubmission(wish, by: caller)
+        if wish.format.origin.isSync, let reason = state.withLock(\.fleet.reason) {
+            throw .noWorker(reason)
         }
-        let answer = await ask { .submit(submission, ticket: $0) }
-        state.withLock { $0.acceptSeconds.add((clock.now - begin).seconds) }
+        let watch = ContinuousClock()
+        let begin = watch.now
+        let knock = try await perform { () throws(APIProblem) -> Knock in
+            Knock(
+                caller: caller.visitor.caller, key: wish.key, bodyDigest: Self.digest(of: wish),
+                origin: wish.format.origin, isRepeat: wish.isRepeat)
+        }
+        // Before anything is read: neither repetitions nor floods cost a plan.
+        var answer = await ask { .knock(knock, ticket: $0) }
+        if case .admitted = answer {
+            let submission = try await perform { [self] () throws(APIProblem) -> Submission in
+                try self.makeSubmission(wish, knock, weight: caller.weight)
+            }
+            answer = await ask { .submit(submission, ticket: $0) }
+        }
+        state.withLock { $0.acceptSeconds.add((watch.now - begin).seconds) }
         switch answer {
         case .accepted(let id, let isReplay):
-            return (try await batch(id, for: caller, withImages: false), isReplay)
-        case .refused(let refusal): throw APIProblem(refusal, batch: submission.id.text)
-        case .done: throw .broken
+            return (try await batch(id, for: caller, images: nil), isReplay)
+        case .refused(let refusal): throw APIProblem(refusal, batch: "")
+        case .done, .admitted: throw .broken
         }
     }
 
     private func makeSubmission(
-        _ wish: Wish, by caller: ServedCaller
+        _ wish: Wish, _ knock: Knock, weight: Double
     ) throws(APIProblem) -> Submission {
         var random = SystemRandomNumberGenerator()
-        var body: BatchBody
-        do {
-            body =
-                try wish.format == .json
-                ? BatchBody(json: wish.body) : BatchBody(lines: wish.body)
-        } catch {
-            throw APIProblem(error)
-        }
+        var (body, ignored) = try Self.read(wish, model: model)
         if let priority = wish.priority { body.priority = priority.rawValue }
-        if let name = body.model, name != model.record.name {
+        if let name = body.model, name != model.name {
             throw APIProblem(
                 422, "unknown_model",
-                "there is no model \(name); this service has \(model.record.name)")
+                "there is no model \(name); this service has \(model.name)")
         }
         guard let priority = BatchPriority(rawValue: body.priority ?? "normal") else {
             let names = BatchPriority.allCases.map(\.rawValue).joined(separator: ", ")
             throw APIProblem(
                 422, "invalid", "there is no priority \(body.priority ?? ""); choose \(names)")
         }
-        let plan = try model.plan(body).get()
+        let plan = try served.plan(body).get()
+        let spans = ImageSpan.spans(of: plan.requests)
+        try Self.checkText(of: spans)
         return Submission(
-            id: .random(using: &random), caller: caller.visitor.caller, weight: caller.weight,
-            key: wish.key, bodyDigest: SHA256.hash(data: wish.body), priority: priority,
-            spans: ImageSpan.spans(of: plan.requests),
-            details: BatchDetails(note: body.note, warnings: plan.warnings))
+            id: .random(using: &random), caller: knock.caller, weight: weight, key: knock.key,
+            bodyDigest: knock.bodyDigest, priority: priority, origin: knock.origin, spans: spans,
+            details: BatchDetails(note: body.note, warnings: ignored.warnings + plan.warnings))
+    }
+
+    /// Of two requests that wait at different paths none is a repetition of the other.
+    private static func digest(of wish: Wish) -> [UInt8] {
+        let origin = wish.format.origin
+        return origin.isSync
+            ? SHA256.hash(data: Array("\(origin.rawValue)\n".utf8) + wish.body)
+            : SHA256.hash(data: wish.body)
+    }
+
+    private static func read(
+        _ wish: Wish, model: ModelRecord
+    ) throws(APIProblem) -> (body: BatchBody, ignored: IgnoredFields) {
+        let none = IgnoredFields([])
+        do throws(PromptListError) {
+            switch wish.format {
+            case .json: return (try BatchBody(json: wish.body), none)
+            case .lines: return (try BatchBody(lines: wish.body), none)
+            case .sdapi, .openai: break
+            }
+        } catch {
+            throw APIProblem(error)
+        }
+        if wish.format == .sdapi {
+            let request = try SDAPIRequest(wish.body, model: model)
+            return (request.batch, request.ignored)
+        }
+        let request = try OpenAIRequest(wish.body, model: model)
+        return (request.batch, request.ignored)
+    }
+
+    /// What a batch says is repeated in its requests and its report, once for each image.
+    private static func checkText(of spans: [ImageSpan]) throws(APIProblem) {
+        let byteCount = spans.reduce(0) { sum, span in
+            let text = span.first.prompt.utf8.count + span.first.negativePrompt.utf8.count
+            return sum + text * span.count
+        }
+        guard byteCount <= textByteCountMax else {
+            throw APIProblem(
+                422, "batch_too_large",
+                """
+                the prompts of all its images have more than \(textByteCountMax >> 20) MiB; divide \
+                the batch
+                """)
+        }
     }
 
     package func cancel(
@@ -91,7 +144,7 @@ extension ImageService: ImageServing {
     ) async throws(APIProblem) -> BatchAnswer {
         let answer = await ask { .cancel(id, by: caller.visitor, ticket: $0) }
         if case .refused(let refusal) = answer { throw APIProblem(refusal, batch: id.text) }
-        return try await batch(id, for: caller, withImages: false)
+        return try await batch(id, for: caller, images: nil)
     }
 
     package func erase(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem) {
@@ -100,10 +153,10 @@ extension ImageService: ImageServing {
     }
 
     package func watch(
-        _ id: BatchID?, for caller: ServedCaller
+        _ id: BatchID?, for caller: ServedCaller, isStream: Bool
     ) async throws(APIProblem) -> EventQueue {
         if let id { try requireVisible(id, to: caller) }
-        let queue = state.withLock { $0.hub.watch(id, for: caller.visitor) }
+        let queue = state.withLock { $0.hub.watch(id, for: caller.visitor, isStream: isStream) }
         guard let queue else {
             throw APIProblem(
                 429, "too_many_streams",
@@ -113,7 +166,7 @@ extension ImageService: ImageServing {
         return queue
     }
 
-    package var capabilities: String { model.capabilities }
+    package var capabilities: String { served.capabilities }
 
     package func cluster(for caller: ServedCaller) -> ClusterAnswer {
         let (workers, queue) = state.withLock { ($0.fleet.workers, $0.ledger.queue) }
@@ -165,21 +218,5 @@ extension Optional {
     fileprivate func orThrow<Problem: Error>(_ problem: Problem) throws(Problem) -> Wrapped {
         guard let self else { throw problem }
         return self
-    }
-}
-
-extension APIProblem {
-    /// What is wrong with a body.
-    package init(_ error: PromptListError) {
-        switch error {
-        case .problems(let problems):
-            let all = problems.map(\.description)
-            self.init(
-                422, "invalid", all.count == 1 ? all[0] : "\(all.count) problems: \(all[0]); …",
-                problems: Array(all.prefix(100)))
-        case .settings(let problem): self.init(422, "invalid", problem, problems: [problem])
-        case .empty: self.init(422, "invalid", "there is no prompt; add one")
-        default: self.init(400, "unreadable", error.description)
-        }
     }
 }

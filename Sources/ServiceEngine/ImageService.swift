@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Coordinator
-import Foundation
+import FoundationEssentials
 import GenerationTypes
 package import Logging
 import NIOPosix
@@ -34,7 +34,8 @@ package final class ImageService: Sendable {
     }
 
     let store: ServiceStore
-    let model: ServedModel
+    let clock: WallClock
+    let served: ServedModel
     let coordinator: Coordinator
     let logger: Logger
     /// Threads for short reads of the disk, and for what a client sent.
@@ -50,11 +51,12 @@ package final class ImageService: Sendable {
     /// - Throws: `ServiceStateError`.
     package init(
         store: ServiceStore, model: ServedModel, coordinator: Coordinator,
-        workers: [String], limits: LedgerLimits, logger: Logger,
+        workers: [String], limits: LedgerLimits, clock: WallClock, logger: Logger,
         onFailure: @escaping @Sendable () -> Void
     ) throws(ServiceStateError) {
         self.store = store
-        self.model = model
+        self.clock = clock
+        served = model
         self.coordinator = coordinator
         self.logger = logger
         self.onFailure = onFailure
@@ -96,7 +98,7 @@ package final class ImageService: Sendable {
     /// Applies an event to the ledger, and does what it decides.
     func apply(_ event: LedgerEvent) {
         state.withLock { state in
-            for action in state.ledger.handle(event, now: Self.now) { perform(action, &state) }
+            for action in state.ledger.handle(event, now: now) { perform(action, &state) }
         }
     }
 
@@ -110,14 +112,15 @@ package final class ImageService: Sendable {
                 state.ticketCount += 1
                 let ticket = Ticket(state.ticketCount)
                 state.waiting[ticket] = continuation
-                for action in state.ledger.handle(event(ticket), now: Self.now) {
+                for action in state.ledger.handle(event(ticket), now: now) {
                     perform(action, &state)
                 }
             }
         }
     }
 
-    static var now: Double { Date().timeIntervalSince1970 }
+    /// Seconds since 1970.
+    var now: Double { clock.now().timeIntervalSince1970 }
 
     private func perform(_ action: LedgerAction, _ state: inout State) {
         switch action {
@@ -178,16 +181,14 @@ package final class ImageService: Sendable {
     }
 
     private func publish(_ report: LedgerReport, _ state: State) {
-        switch report {
-        case .batch(let id):
-            guard let owner = state.ledger.owner(of: id) else { return }
-            state.hub.publish(.batch(id), of: id, owner: owner)
-        case .image(let id, let index):
-            guard let owner = state.ledger.owner(of: id) else { return }
-            state.hub.publish(.image(id, index: index), of: id, owner: owner)
-        case .progress(let id, let index, step: _):
-            guard let owner = state.ledger.owner(of: id) else { return }
-            state.hub.publish(.progress(id, index: index), of: id, owner: owner)
-        }
+        let (id, change): (BatchID, EventQueue.Change) =
+            switch report {
+            case .batch(let id): (id, .batch(id))
+            case .image(let id, let index): (id, .image(id, index: index))
+            case .progress(let id, let index, step: _): (id, .progress(id, index: index))
+            case .erased(let id): (id, .deleted(id))
+            }
+        guard let owner = state.ledger.owner(of: id) else { return }
+        state.hub.publish(change, of: id, owner: owner)
     }
 }

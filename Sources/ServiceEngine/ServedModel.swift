@@ -10,15 +10,18 @@ package struct ServedModel: Sendable {
     package var record: ModelRecord
     /// Turns what a client wrote into requests that the model can generate.
     package var plan: @Sendable (BatchBody) -> Result<PlannedBatch, APIProblem>
+    /// What a request gets that leaves everything open.
+    package var defaults: GenerationRequest
     /// Models, samplers, limits and defaults in JSON.
     package var capabilities: String
 
     /// Describes a model.
     package init(
-        record: ModelRecord, capabilities: String,
+        record: ModelRecord, defaults: GenerationRequest, capabilities: String,
         plan: @escaping @Sendable (BatchBody) -> Result<PlannedBatch, APIProblem>
     ) {
         self.record = record
+        self.defaults = defaults
         self.capabilities = capabilities
         self.plan = plan
     }

@@ -2,7 +2,7 @@
 
 import ClusterTransport
 package import Coordinator
-import Foundation
+import FoundationEssentials
 import GenerationTypes
 package import Logging
 import NIOCore
@@ -44,18 +44,20 @@ package struct ServiceRun: Sendable {
     private let model: ServedModel
     private let pool: WorkerPool
     private let configuration: Configuration
+    private let clock: WallClock
     private let logger: Logger
 
     /// Joins the parts of a service; its directory is its own, and its model is loaded.
     package init(
         store: ServiceStore, prepared: PreparedModel, model: ServedModel, pool: WorkerPool,
-        configuration: Configuration, logger: Logger
+        configuration: Configuration, clock: WallClock = .system, logger: Logger
     ) {
         self.store = store
         self.prepared = prepared
         self.model = model
         self.pool = pool
         self.configuration = configuration
+        self.clock = clock
         self.logger = logger
     }
 
@@ -108,10 +110,11 @@ package struct ServiceRun: Sendable {
             ServiceStore.Identity(
                 instance: Coordinator.makeInstance(), leaseKey: LeaseMint.makeKey())
         }
-        let session = try store.beginSession(at: Date().timeIntervalSince1970)
+        let session = try store.beginSession(at: clock.now().timeIntervalSince1970)
         let service = try ImageService(
             store: store, model: model, coordinator: coordinator,
-            workers: addresses.map(\.description), limits: configuration.limits, logger: logger,
+            workers: addresses.map(\.description), limits: configuration.limits, clock: clock,
+            logger: logger,
             onFailure: { stopInput.yield() })
         let decodeClass = prepared.decoder.kernelClass
         let running = try coordinator.start(

@@ -62,7 +62,9 @@ extension Ledger {
         accounts[accepted.caller]?.openCount -= batch.openCount
         ended[id] = EndedBatch(
             id: id, caller: accepted.caller, key: accepted.submission.key,
-            bodyDigest: accepted.submission.bodyDigest, endedAt: end.endedAt)
+            bodyDigest: accepted.submission.bodyDigest, endedAt: end.endedAt,
+            origin: accepted.submission.origin)
+        if waits[id]?.count == 0, end.status == .cancelled { waits[id] = nil }
         if end.status == .cancelled { actions.append(.withdraw(accepted)) }
         actions.append(.report(.batch(id)))
         // Those who want it erased wait for that.
@@ -75,7 +77,7 @@ extension Ledger {
     mutating func wasErased(_ id: BatchID, at time: Double) {
         ended[id]?.erasedAt = time
         actions.append(.removeFiles(id))
-        actions.append(.report(.batch(id)))
+        actions.append(.report(.erased(id)))
         guard let ending = endings.removeValue(forKey: id) else { return }
         for ticket in ending.tickets { actions.append(.answer(ticket, .done(id))) }
     }
@@ -90,6 +92,7 @@ extension Ledger {
     // MARK: Time
 
     mutating func tick(now: Double) {
+        endOrphans(now: now)
         if let last = lastRetention, (0..<limits.retentionInterval).contains(now - last) { return }
         lastRetention = now
         // Those whose last picture was written right before the service ended.

@@ -80,6 +80,11 @@ extension Ledger {
         return (batch.accepted, index)
     }
 
+    /// The first images of the live batches of which an image has begun.
+    package var begunBatches: [ImageNumber] {
+        live.values.filter { $0.startedAt != nil }.map(\.accepted.firstImage)
+    }
+
     /// How long a batch is kept after its end, in seconds; `nil` keeps all.
     package var keepSeconds: Double? { limits.keepSeconds }
 

@@ -50,6 +50,8 @@ package struct Ledger: Sendable {
     var ended: [BatchID: EndedBatch] = [:]
     var endings: [BatchID: Ending] = [:]
     var keys: [KeyName: BatchID] = [:]
+    /// Batches that requests wait for, or did until shortly.
+    var waits: [BatchID: Wait] = [:]
     var accounts: [CallerID: Account] = [:]
     /// Live batches by their first images, ascending.
     var places: [(firstImage: Int, id: BatchID)] = []
@@ -85,6 +87,10 @@ package struct Ledger: Sendable {
         }
         for batch in stored.ended {
             ended[batch.id] = batch
+            if batch.origin.isSync, batch.erasedAt == nil {
+                waits[batch.id] = Wait(
+                    caller: batch.caller, bodyDigest: batch.bodyDigest, orphanedAt: batch.endedAt)
+            }
             if let key = batch.key, bug != .forgetKeyAtRestart {
                 keys[name(of: key, batch.caller)] = batch.id
             }
@@ -97,6 +103,8 @@ package struct Ledger: Sendable {
     /// - Returns: what to do about it, in this order.
     package mutating func handle(_ event: LedgerEvent, now: Double) -> [LedgerAction] {
         switch event {
+        case .knock(let wish, let ticket): knock(wish, ticket, now: now)
+        case .left(let id, let isAnswered): left(id, isAnswered: isAnswered, now: now)
         case .submit(let submission, let ticket): submit(submission, ticket, now: now)
         case .cancel(let id, let visitor, let ticket):
             end(id, by: visitor, ticket, erases: false, now: now)
@@ -125,10 +133,8 @@ package struct Ledger: Sendable {
     // MARK: Submitting
 
     private mutating func submit(_ submission: Submission, _ ticket: Ticket, now: Double) {
-        if let key = submission.key, bug != .forgetKey,
-            let id = keys[name(of: key, submission.caller)]
-        {
-            replay(id, submission, ticket)
+        if let id = batch(of: submission.key, submission.caller) {
+            replay(id, submission.bodyDigest, ticket)
             return
         }
         let count = submission.spans.reduce(0) { $0 + $1.count }
@@ -145,17 +151,38 @@ package struct Ledger: Sendable {
             keys[name(of: key, submission.caller)] = accepted.id
         }
         add(batch)
+        if submission.origin.isSync {
+            wait(for: accepted.id, accepted.caller, submission.bodyDigest)
+        }
         accounts[accepted.caller, default: Account(limits, now: now)].openCount += count
         commit([.accept(accepted)], [.accepted(accepted.id)])
         if bug == .answerBeforeCommit { answer(accepted.id) }
         if bug == .offerBeforeCommit { order.add(accepted, count: count) }
     }
 
-    private mutating func replay(_ id: BatchID, _ submission: Submission, _ ticket: Ticket) {
+    /// The batch that a key stands for.
+    func batch(of key: String?, _ caller: CallerID) -> BatchID? {
+        guard let key, bug != .forgetKey else { return nil }
+        return keys[name(of: key, caller)]
+    }
+
+    mutating func replay(_ id: BatchID, _ bodyDigest: [UInt8], _ ticket: Ticket) {
         let digest = live[id]?.accepted.submission.bodyDigest ?? ended[id]?.bodyDigest
-        guard digest == submission.bodyDigest || bug == .adoptAnyBody else {
+        guard digest == bodyDigest || bug == .adoptAnyBody else {
             actions.append(.answer(ticket, .refused(.keyReused)))
             return
+        }
+        grant(id, ticket)
+    }
+
+    /// Answers with a batch that there is already, as soon as that is on the disk.
+    mutating func grant(_ id: BatchID, _ ticket: Ticket) {
+        let submission = live[id]?.accepted.submission
+        if (submission?.origin ?? ended[id]?.origin)?.isSync == true,
+            let caller = submission?.caller ?? ended[id]?.caller,
+            let digest = submission?.bodyDigest ?? ended[id]?.bodyDigest
+        {
+            wait(for: id, caller, digest)
         }
         if live[id]?.isCommitted == false {
             live[id]?.tickets.append((ticket, true))
@@ -172,16 +199,12 @@ package struct Ledger: Sendable {
         guard count <= limits.imagesPerBatch else {
             return .batchTooLarge(count: count, max: limits.imagesPerBatch)
         }
-        var account = accounts[submission.caller] ?? Account(limits, now: now)
-        let wait = account.rate.take(
-            rate: limits.submissionsPerSecond, burst: limits.submissionBurst, now: now)
-        accounts[submission.caller] = account
-        if let wait { return .tooFast(retryAfterSeconds: wait) }
-        guard account.openCount + count <= limits.queuedPerCaller else {
-            return .callerQueueFull(count: account.openCount, max: limits.queuedPerCaller)
+        let openCount = accounts[submission.caller]?.openCount ?? 0
+        guard openCount + count <= limits.queuedPerCaller else {
+            return .callerQueueFull(count: openCount, max: limits.queuedPerCaller)
         }
-        guard openCount + count <= limits.queuedInAll else {
-            return .queueFull(count: openCount, max: limits.queuedInAll)
+        guard self.openCount + count <= limits.queuedInAll else {
+            return .queueFull(count: self.openCount, max: limits.queuedInAll)
         }
         return nil
     }
@@ -215,6 +238,7 @@ package struct Ledger: Sendable {
             case .keyReleased(let id): releaseKey(of: id)
             case .forgotten(let id):
                 releaseKey(of: id)
+                waits[id] = nil
                 ended[id] = nil
             }
         }
@@ -238,6 +262,10 @@ package struct Ledger: Sendable {
     private mutating func restore(_ batch: LiveBatch) {
         let accepted = batch.accepted
         add(batch)
+        if accepted.submission.origin.isSync {
+            waits[accepted.id] = Wait(
+                caller: accepted.caller, bodyDigest: accepted.submission.bodyDigest)
+        }
         if let key = accepted.submission.key, bug != .forgetKeyAtRestart {
             keys[name(of: key, accepted.caller)] = accepted.id
         }

@@ -20,6 +20,8 @@ package enum LedgerAction: Sendable, Equatable {
 
 /// An answer; everything that it says is on the disk.
 package enum LedgerAnswer: Sendable, Equatable {
+    /// What was announced may be submitted.
+    case admitted
     /// A batch was accepted, or is the one that was accepted before.
     case accepted(BatchID, isReplay: Bool)
     /// The batch is as it was asked for.
@@ -44,6 +46,8 @@ package enum LedgerReport: Sendable, Equatable {
     case batch(BatchID)
     /// One of its images, by its place in the batch.
     case image(BatchID, index: Int)
+    /// A batch is not kept any more.
+    case erased(BatchID)
     /// An image got so far.
     case progress(BatchID, index: Int, step: Int)
 }

@@ -4,12 +4,18 @@ package import GenerationTypes
 
 /// What happens to a ledger.
 package enum LedgerEvent: Sendable {
+    /// A wish is about to be looked at; `ticket` gets the answer: whether it is worth that.
+    case knock(Knock, ticket: Ticket)
     /// A wish; `ticket` gets the answer.
     case submit(Submission, ticket: Ticket)
     /// A batch is not wanted any more; idempotent.
     case cancel(BatchID, by: Visitor, ticket: Ticket)
     /// A batch is not wanted any more, nor anything that came of it; idempotent.
     case erase(BatchID, by: Visitor, ticket: Ticket)
+    /// A request does not wait for its batch any more: it was answered, or its connection is lost.
+    ///
+    /// Once for each time that a batch was accepted whose origin is a request.
+    case left(BatchID, isAnswered: Bool)
     /// Changes are on the disk: all up to this one.
     case committed(CommitNumber)
     /// A worker was given an image.

@@ -12,6 +12,11 @@ package struct LedgerLimits: Sendable, Equatable {
     package var submissionsPerSecond = 20.0
     /// Submissions of one caller at once.
     package var submissionBurst = 100.0
+    /// Requests of one caller that wait for their pictures at once.
+    package var waitingPerCaller = 64
+    /// How long a batch that nobody waits for any more is still generated, in seconds: the request
+    /// may be repeated.
+    package var orphanGraceSeconds = 60.0
     /// How long an `Idempotency-Key` stands for its batch after the batch's end, in seconds.
     package var keySeconds = 86_400.0
     /// How long a batch is kept after its end, in seconds; `nil` keeps all.

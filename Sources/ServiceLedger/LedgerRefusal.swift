@@ -12,6 +12,8 @@ package enum LedgerRefusal: Sendable, Equatable {
     case batchTooLarge(count: Int, max: Int)
     /// The caller submits too fast; in so many seconds it may again.
     case tooFast(retryAfterSeconds: Double)
+    /// The caller has too many requests that wait.
+    case tooManyWaiting(max: Int)
     /// The service is about to stop.
     case draining
     /// This caller has no such batch.

@@ -59,11 +59,13 @@ package struct EndedBatch: Sendable, Equatable {
     package var endedAt: Double
     /// When its files were removed, in seconds since 1970; `nil` while they are kept.
     package var erasedAt: Double?
+    /// Whether a request waited for it.
+    package var origin: BatchOrigin
 
     /// Describes a batch.
     package init(
         id: BatchID, caller: CallerID, key: String?, bodyDigest: [UInt8], endedAt: Double,
-        erasedAt: Double? = nil
+        erasedAt: Double? = nil, origin: BatchOrigin = .batch
     ) {
         self.id = id
         self.caller = caller
@@ -71,5 +73,6 @@ package struct EndedBatch: Sendable, Equatable {
         self.bodyDigest = bodyDigest
         self.endedAt = endedAt
         self.erasedAt = erasedAt
+        self.origin = origin
     }
 }

@@ -14,6 +14,8 @@ package struct Submission: Sendable, Equatable {
     package var bodyDigest: [UInt8]
     /// How the caller ranks it.
     package var priority: BatchPriority
+    /// Whether a request waits for it.
+    package var origin: BatchOrigin
     /// Its images in order, at least one.
     package var spans: [ImageSpan]
     /// What its caller wants to read in it again.
@@ -22,7 +24,8 @@ package struct Submission: Sendable, Equatable {
     /// Describes a wish.
     package init(
         id: BatchID, caller: CallerID, weight: Double = 1, key: String? = nil,
-        bodyDigest: [UInt8] = [], priority: BatchPriority = .normal, spans: [ImageSpan],
+        bodyDigest: [UInt8] = [], priority: BatchPriority = .normal,
+        origin: BatchOrigin = .batch, spans: [ImageSpan],
         details: BatchDetails = BatchDetails()
     ) {
         precondition(!spans.isEmpty, "a batch without images")
@@ -32,6 +35,7 @@ package struct Submission: Sendable, Equatable {
         self.key = key
         self.bodyDigest = bodyDigest
         self.priority = priority
+        self.origin = origin
         self.spans = spans
         self.details = details
     }

@@ -44,7 +44,8 @@ struct KeysCommand: AsyncParsableCommand {
 
         func run() throws {
             let key = try ServiceStore.addKey(
-                named: name, weight: weight, isAdmin: admin, at: Date().timeIntervalSince1970,
+                named: name, weight: weight, isAdmin: admin,
+                at: WallClock.system.now().timeIntervalSince1970,
                 in: place.state)
             ConsoleStreams.standard.writeOutput(key + "\n")
         }

@@ -24,15 +24,19 @@ final class RequestPlanner: Sendable {
     private let loras: [LoRASelection]
     /// Sides of pictures are multiples of it, in pixels.
     private let sideStep: Int
+    private let limits: LedgerLimits
 
     /// - Throws: what makes the model or the defaults unusable.
-    init(_ model: ChosenModel, generation: GenerationOptions, merging: MergeOptions) throws {
+    init(
+        _ model: ChosenModel, generation: GenerationOptions, merging: MergeOptions,
+        limits: LedgerLimits
+    ) throws {
+        self.limits = limits
         let check = try RequestCheck(of: model.source)
         let description = check.description
         defaults = generation.settings(
             defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
             recipe: description.recipe, tokenMerging: merging.configuration)
-        self.check = Mutex(try RequestCheck(of: model.source))
         tokenizer = try model.source.tokenizer()
         loras = model.source.loras
         sideStep = description.vaeScaleFactor
@@ -40,11 +44,12 @@ final class RequestPlanner: Sendable {
         var request = defaults.request(prompt: "", seed: 0)
         try request.validate()
         try check.check(&request)
+        self.check = Mutex(check)
     }
 
     /// The images of a batch, with their seeds.
     func plan(_ body: BatchBody) -> Result<PlannedBatch, APIProblem> {
-        let limit = LedgerLimits().imagesPerBatch
+        let limit = limits.imagesPerBatch
         let count = body.entries.reduce(0) { sum, entry in
             min(sum + (entry.imageCount ?? body.batchCount), limit + 1)
         }
@@ -140,8 +145,7 @@ final class RequestPlanner: Sendable {
                 case queuedImages = "queued_images"
             }
 
-            init(sideStep: Int) {
-                let limits = LedgerLimits()
+            init(_ limits: LedgerLimits, sideStep: Int) {
                 self.sideStep = sideStep
                 imagesPerBatch = limits.imagesPerBatch
                 pixels = RequestPlanner.pixelCountMax
@@ -168,6 +172,9 @@ final class RequestPlanner: Sendable {
         }
     }
 
+    /// What a request gets that leaves everything open.
+    var openRequest: GenerationRequest { defaults.request(prompt: "", seed: 0) }
+
     /// What clients may ask for, in JSON.
     func capabilities(of model: ModelRecord) throws -> String {
         try JSONText.line(
@@ -184,7 +191,7 @@ final class RequestPlanner: Sendable {
                         ($0.rawValue, $0.configuration)
                     }),
                 priorities: BatchPriority.allCases.map(\.rawValue),
-                limits: Capabilities.Limits(sideStep: sideStep),
+                limits: Capabilities.Limits(limits, sideStep: sideStep),
                 defaults: defaults.request(prompt: "", seed: 0)))
     }
 }

@@ -69,7 +69,8 @@ struct RetomServe: AsyncParsableCommand {
         let logger = logs.logger(label: "retom-serve")
         let hosts = try workers.hosts(security)
         let chosen = try model.chosen()
-        let planner = try RequestPlanner(chosen, generation: generation, merging: merging)
+        let planner = try RequestPlanner(
+            chosen, generation: generation, merging: merging, limits: service.limits)
         let pool = hosts ?? workers.localPool(compute: compute, model: chosen)
         let committer = NIOThreadPool(numberOfThreads: 1)
         committer.start()
@@ -86,7 +87,8 @@ struct RetomServe: AsyncParsableCommand {
         let run = ServiceRun(
             store: store, prepared: prepared,
             model: ServedModel(
-                record: record, capabilities: try planner.capabilities(of: record),
+                record: record, defaults: planner.openRequest,
+                capabilities: try planner.capabilities(of: record),
                 plan: { planner.plan($0) }),
             pool: pool,
             configuration: ServiceRun.Configuration(

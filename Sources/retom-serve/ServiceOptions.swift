@@ -45,6 +45,14 @@ struct ServiceOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            """
+            Go on so long with what a request of A1111's or OpenAI's API waited for when its \
+            connection is lost: the client may ask again.
+            """, valueName: "time"))
+    var orphanGrace = "60s"
+
+    @Option(
+        help: ArgumentHelp(
             "Who makes the pictures of the latents.", valueName: "coordinator|workers")
     )
     var decodeOn = DecodePlace.workers
@@ -56,6 +64,10 @@ struct ServiceOptions: ParsableArguments {
         guard Self.seconds(keep) != nil else {
             throw ValidationError("--keep \(keep): a number and s, m, h or d, such as 7d")
         }
+        guard Self.seconds(orphanGrace) != nil else {
+            throw ValidationError(
+                "--orphan-grace \(orphanGrace): a number and s, m, h or d, such as 60s")
+        }
         guard decodeOn != .none else {
             throw ValidationError("--decode-on none: clients want pictures; choose workers")
         }
@@ -65,6 +77,7 @@ struct ServiceOptions: ParsableArguments {
     var limits: LedgerLimits {
         var limits = LedgerLimits()
         limits.keepSeconds = Self.seconds(keep).flatMap { $0 > 0 ? $0 : nil }
+        limits.orphanGraceSeconds = Self.seconds(orphanGrace) ?? limits.orphanGraceSeconds
         return limits
     }
 

@@ -15,7 +15,7 @@ import Testing
     static let group = MultiThreadedEventLoopGroup.singleton
 
     /// Opens a door for a body, and closes it afterwards.
-    func withDoor(
+    static func withDoor(
         _ service: StandInService = StandInService(), needsKeys: Bool = false,
         _ body: @escaping @Sendable (HTTPClient) async throws -> Void
     ) async throws {
@@ -46,7 +46,7 @@ import Testing
 
     @Test func batchesAreSubmittedOnceByTheirKey() async throws {
         let service = StandInService()
-        try await withDoor(service) { client in
+        try await Self.withDoor(service) { client in
             let key = ["Idempotency-Key": "k"]
             let path = "/retom/v1/batches"
             let first = try await client.post(path, "{\"prompts\":[]}", headers: key)
@@ -69,7 +69,7 @@ import Testing
 
     /// Requests, with what they are answered.
     @Test func refusalsAreProblems() async throws {
-        try await withDoor { client in
+        try await Self.withDoor { client in
             let json = ["Content-Type": "application/json"]
             let batches = "/retom/v1/batches"
             let long = String(repeating: "x", count: (1 << 20) + 1)
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test func filesAreCachedAndCut() async throws {
-        try await withDoor { client in
+        try await Self.withDoor { client in
             let path = "/retom/v1/batches/b1/images/0"
             let whole = try await client.send("GET", path)
             #expect(whole.status == 200 && whole.text == "0123456789", "\(whole)")
@@ -140,7 +140,7 @@ import Testing
     }
 
     @Test func keysAreAskedForWhereThereIsAProxy() async throws {
-        try await withDoor(needsKeys: true) { client in
+        try await Self.withDoor(needsKeys: true) { client in
             let path = "/retom/v1/batches"
             #expect(try await client.send("GET", path).status == 401)
             for field in ["Bearer good", "Basic dTpnb29k"] {
@@ -152,7 +152,7 @@ import Testing
     }
 
     @Test func pagesThatAreAllowedMayRead() async throws {
-        try await withDoor { client in
+        try await Self.withDoor { client in
             let origin = ["Origin": "https://app.example.org"]
             let answer = try await client.send("GET", "/retom/v1/batches", headers: origin)
             #expect(answer.status == 200)
@@ -166,7 +166,7 @@ import Testing
 
     @Test func eventsBeginWithASnapshotAndEndWithTheService() async throws {
         let service = StandInService()
-        try await withDoor(service) { client in
+        try await Self.withDoor(service) { client in
             let (id, path) = (BatchID("b1"), "/retom/v1/batches/b1/events")
             service.queue.add(.batch(id))
             service.queue.add(.progress(id, index: 1))
@@ -182,8 +182,53 @@ import Testing
         }
     }
 
+    @Test func imagesComeInPages() async throws {
+        let service = StandInService()
+        try await Self.withDoor(service) { client in
+            let path = "/retom/v1/batches/b1"
+            for query in ["", "?images=0", "?from=7", "?from=7&limit=1000"] {
+                #expect(try await client.send("GET", path + query).status == 200, "\(query)")
+            }
+            for query in ["?from=-1", "?from=x", "?limit=0", "?limit=1001", "?limit=9e9"] {
+                let answer = try await client.send("GET", path + query)
+                #expect(answer.status == 422 && answer.text.contains("choose from"), "\(query)")
+            }
+        }
+        let pages = service.pages.withLock { $0 }
+        #expect(pages.map(\.from) == [0, 7, 7] && pages.map(\.count) == [200, 200, 1000])
+    }
+
+    @Test func watchersHearThatABatchWasDeleted() async throws {
+        let service = StandInService()
+        try await Self.withDoor(service) { client in
+            service.queue.add(.deleted(BatchID("b1")))
+            let stream = try await client.send("GET", "/retom/v1/batches/b1/events")
+            #expect(stream.text.hasSuffix("data: {\"id\":\"b1\"}\n\n"), "\(stream)")
+            #expect(stream.text.contains("event: deleted"))
+        }
+    }
+
+    /// Also where something changes all the time.
+    @Test func aRevokedKeyEndsABusyStream() async throws {
+        let service = StandInService()
+        try await Self.withDoor(service) { client in
+            async let stream = client.send("GET", "/retom/v1/batches/b1/events")
+            let changes = Task {
+                while !Task.isCancelled {
+                    service.queue.add(.progress(BatchID("b1"), index: 0))
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            try await Task.sleep(for: .milliseconds(300))
+            service.isClosed.withLock { $0 = true }
+            let text = try await stream.text
+            changes.cancel()
+            #expect(text.contains("event: progress") && !text.contains("event: bye"), "\(text)")
+        }
+    }
+
     @Test func smuggledAndBrokenHeadsAreRefused() async throws {
-        try await withDoor { client in
+        try await Self.withDoor { client in
             for head in [
                 "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
                 "POST /retom/v1/batches HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
@@ -199,7 +244,7 @@ import Testing
     }
 
     @Test func requestsAreCounted() async throws {
-        try await withDoor { client in
+        try await Self.withDoor { client in
             _ = try await client.send("GET", "/retom/v1/batches/b2")
             let page = try await client.send("GET", "/metrics").text
             #expect(

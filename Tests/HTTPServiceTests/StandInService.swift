@@ -2,6 +2,7 @@
 
 import GenerationTypes
 import ProcessSupport
+import Requests
 import ServiceAPI
 import ServiceLedger
 import Synchronization
@@ -17,13 +18,25 @@ final class StandInService: ImageServing {
                     first: GenerationRequest(prompt: "a", seed: 1, width: 64, height: 64), count: 2)
             ]), firstImage: ImageNumber(0), acceptedAt: 1)
 
+    static let answer = BatchAnswer(
+        id: batch.id, model: "m", prompt: "a", created: 1, imageCount: batch.imageCount)
+
     let wishes = Mutex<[Wish]>([])
+    /// Pages that were asked for.
+    let pages = Mutex<[ImagePage]>([])
+    /// Of requests that waited, whether they were answered.
+    let leavings = Mutex<[Bool]>([])
+    /// Whether its batch has ended.
+    let isDone = Mutex(false)
+    /// Whether nobody may enter any more.
+    let isClosed = Mutex(false)
     let queue = EventQueue()
 
     func visitor(
         _ credentials: String?, isLocal: Bool
     ) async throws(APIProblem) -> ServedCaller {
-        guard credentials == "good" || credentials == nil && isLocal else { throw .unauthorized }
+        guard credentials == "good" || credentials == nil && isLocal, !isClosed.withLock({ $0 })
+        else { throw .unauthorized }
         return ServedCaller(visitor: Visitor(CallerID("local")))
     }
 
@@ -34,35 +47,38 @@ final class StandInService: ImageServing {
             defer { wishes.append(wish) }
             return wish.key != nil && wishes.contains { $0.key == wish.key }
         }
-        return (BatchAnswer(Self.batch, model: "m"), isReplay)
+        return (Self.answer, isReplay)
     }
 
     func cancel(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem) -> BatchAnswer {
-        try await batch(id, for: caller, withImages: false)
+        try await batch(id, for: caller, images: nil)
     }
 
     func erase(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem) {
-        _ = try await batch(id, for: caller, withImages: false)
+        _ = try await batch(id, for: caller, images: nil)
     }
 
     func batch(
-        _ id: BatchID, for caller: ServedCaller, withImages: Bool
+        _ id: BatchID, for caller: ServedCaller, images: ImagePage?
     ) async throws(APIProblem) -> BatchAnswer {
         guard id == Self.batch.id else { throw .unknownBatch(id.text) }
-        return BatchAnswer(Self.batch, model: "m")
+        if let images { pages.withLock { $0.append(images) } }
+        var answer = Self.answer
+        if isDone.withLock({ $0 }) { answer.status = "completed" }
+        return answer
     }
 
     func batches(
         _ query: BatchQuery, for caller: ServedCaller
     ) async throws(APIProblem) -> [BatchAnswer] {
-        [BatchAnswer(Self.batch, model: "m")]
+        [Self.answer]
     }
 
     func image(
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> ImageAnswer {
-        var answer = ImageAnswer(index: index, request: Self.batch.request(at: index))
-        answer.step = 3
+        var answer = ImageAnswer(index: index, seed: Self.batch.request(at: index).seed)
+        (answer.step, answer.steps) = (3, 20)
         return answer
     }
 
@@ -93,9 +109,44 @@ final class StandInService: ImageServing {
             queue: ClusterAnswer.Queue(batches: 0, images: 0, callers: 0, imageSeconds: nil))
     }
 
-    func watch(_ id: BatchID?, for caller: ServedCaller) async throws(APIProblem) -> EventQueue {
-        queue
+    func watch(
+        _ id: BatchID?, for caller: ServedCaller, isStream: Bool
+    ) async throws(APIProblem) -> EventQueue { queue }
+
+    func left(_ id: BatchID, isAnswered: Bool) { leavings.withLock { $0.append(isAnswered) } }
+
+    func drawn(
+        _ id: BatchID, for caller: ServedCaller
+    ) async throws(APIProblem) -> DrawnBatch {
+        var answer = Self.answer
+        answer.status = "completed"
+        return DrawnBatch(
+            batch: answer, images: [try await drawnImage(0, of: id, for: caller)], failures: [])
     }
+
+    func drawnImage(
+        _ index: Int, of id: BatchID, for caller: ServedCaller
+    ) async throws(APIProblem) -> DrawnBatch.Image {
+        DrawnBatch.Image(
+            request: Self.batch.request(at: index), picture: Array("0123456789".utf8),
+            infotext: "a\nSteps: 25")
+    }
+
+    func awaited(by caller: ServedCaller, _ origin: BatchOrigin) -> [AwaitedBatch] { [] }
+
+    func interrupt(_ caller: ServedCaller, _ origin: BatchOrigin) async throws(APIProblem) {}
+
+    func texts(
+        inPicture bytes: [UInt8]
+    ) async throws(APIProblem) -> [(keyword: String, text: String)] { [] }
+
+    let model = ModelRecord(
+        name: "m",
+        fingerprint: ModelFingerprint(
+            unet: Array(repeating: 1, count: 32), textEncoder: Array(repeating: 2, count: 32),
+            vae: Array(repeating: 3, count: 32)))
+    let defaults = GenerationRequest(prompt: "", seed: 0, width: 64, height: 64)
+    var version: String { "v" }
 
     var unreadiness: String? { nil }
     var metrics: PrometheusText { PrometheusText() }

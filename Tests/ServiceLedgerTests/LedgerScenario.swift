@@ -14,6 +14,8 @@ struct LedgerScenario {
         var body: UInt8
         var imageCount: Int
         var priority: BatchPriority
+        /// Whether its client waits for its pictures, until the connection is lost.
+        var isSync = false
         /// When its batch is cancelled or erased, by whom; `nil` for never.
         var end: (time: Double, erases: Bool, by: CallerID)?
     }
@@ -65,6 +67,10 @@ struct LedgerScenario {
                 )
             }
             wishes.append(wish)
+        }
+        limits.orphanGraceSeconds = 20
+        for index in wishes.indices where Int.random(in: 0..<3, using: &random) == 0 {
+            wishes[index].isSync = true
         }
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             crashes.append(Double.random(in: 0...90, using: &random))

@@ -97,7 +97,8 @@ struct SimulatedDisk {
                     EndedBatch(
                         id: id, caller: record.accepted.caller, key: record.key,
                         bodyDigest: record.accepted.submission.bodyDigest,
-                        endedAt: record.endedAt, erasedAt: record.erasedAt))
+                        endedAt: record.endedAt, erasedAt: record.erasedAt,
+                        origin: record.accepted.submission.origin))
             } else {
                 func images(_ outcome: Outcome) -> Set<Int> {
                     Set(record.outcomes.filter { $0.value == outcome }.keys)

@@ -10,6 +10,14 @@ struct SimulatedService {
     enum Event {
         case wish(Int)
         case end(Int)
+        /// A wish that was announced is made.
+        case submit(Int, isRepeat: Bool, life: Int)
+        /// A client's connection is lost.
+        case lose(Int, BatchID, life: Int)
+        /// A request that arrived twice has one client.
+        case drop(BatchID, life: Int)
+        /// Those who wait for a batch have their pictures.
+        case deliver(BatchID, life: Int)
         /// Something reaches the disk, in this life of the service.
         case commit(CommitNumber, [LedgerChange], life: Int)
         case begin(ImageNumber, life: Int)
@@ -20,8 +28,11 @@ struct SimulatedService {
     }
 
     private struct Asked {
+        enum Question { case knock, submission, end }
+
         var wish: Int
-        var isEnd: Bool
+        var question: Question
+        var isRepeat = false
     }
 
     let scenario: LedgerScenario
@@ -36,6 +47,9 @@ struct SimulatedService {
     private var timeline: [(time: Double, number: Int, event: Event)] = []
     private var life = 0
     private var asked: [Ticket: Asked] = [:]
+    /// Wishes that were made before.
+    private var isKnown: Set<Int> = []
+    private var clients = WaitingClients()
     private var ticketCount = 0
     private var lastCommit = 0.0
     /// Images with the coordinator.
@@ -91,6 +105,14 @@ struct SimulatedService {
         switch event {
         case .wish(let index): ask(index)
         case .end(let index): askForEnd(index)
+        case .submit(let index, let isRepeat, let life) where life == self.life:
+            submit(index, isRepeat: isRepeat)
+        case .lose(let index, let id, let life) where life == self.life:
+            leave(index, id, isAnswered: false)
+        case .drop(let id, let life) where life == self.life:
+            apply(.left(id, isAnswered: false))
+        case .deliver(let id, let life) where life == self.life:
+            for index in clients.waiting(for: id) { leave(index, id, isAnswered: true) }
         case .commit(let number, let changes, let life) where life == self.life:
             disk.apply(changes)
             for case .accept(let batch) in changes { noteWaiting(batch, batch.imageCount) }
@@ -102,8 +124,10 @@ struct SimulatedService {
             disk.set(.finished, of: image)
             apply(.finished(image))
         case .crash: crash()
-        case .tick: apply(.tick)
-        case .commit, .begin, .work, .picture: break
+        case .tick:
+            apply(.tick)
+            problem = problem ?? clients.problem(of: disk, ending, scenario.limits, now: now)
+        case .commit, .begin, .work, .picture, .submit, .lose, .drop, .deliver: break
         }
     }
 
@@ -116,28 +140,63 @@ struct SimulatedService {
     private mutating func ask(_ index: Int) {
         guard batches[index] == nil else { return }
         let wish = scenario.wishes[index]
-        // Without a key a repetition would be another wish.
-        if wish.key != nil {
+        if clients.isWaiting(index) { return }
+        // Without a key a repetition would be another wish, unless its client waits.
+        if wish.key != nil || wish.isSync {
             plan(.wish(index), at: now + Double.random(in: 1...8, using: &random))
         }
         if chance(6) { return }
-        ticketCount += 1
-        asked[Ticket(ticketCount)] = Asked(wish: index, isEnd: false)
-        let request = GenerationRequest(prompt: "\(wish.body)", seed: 1, width: 64, height: 64)
-        let submission = Submission(
-            id: BatchID("\(index)-\(ticketCount)"), caller: wish.caller, key: wish.key,
-            bodyDigest: [wish.body], priority: wish.priority,
-            spans: [ImageSpan(first: request, count: wish.imageCount)])
-        apply(.submit(submission, ticket: Ticket(ticketCount)))
+        let isRepeat = wish.isSync && !isKnown.insert(index).inserted
+        let knock = Knock(
+            caller: wish.caller, key: wish.key, bodyDigest: wish.digest, origin: wish.origin,
+            isRepeat: isRepeat)
+        apply(
+            .knock(knock, ticket: ticket(Asked(wish: index, question: .knock, isRepeat: isRepeat))))
         // The request arrived twice.
         if wish.key != nil, chance(4) { plan(.wish(index), at: now + 0.01) }
     }
 
-    private mutating func askForEnd(_ index: Int) {
-        guard let id = batches[index], let end = scenario.wishes[index].end else { return }
+    private mutating func ticket(_ question: Asked) -> Ticket {
         ticketCount += 1
-        asked[Ticket(ticketCount)] = Asked(wish: index, isEnd: true)
-        let (visitor, ticket) = (Visitor(end.by), Ticket(ticketCount))
+        asked[Ticket(ticketCount)] = question
+        return Ticket(ticketCount)
+    }
+
+    private mutating func submit(_ index: Int, isRepeat: Bool) {
+        let wish = scenario.wishes[index]
+        let ticket = ticket(Asked(wish: index, question: .submission, isRepeat: isRepeat))
+        let request = GenerationRequest(prompt: "\(wish.body)", seed: 1, width: 64, height: 64)
+        let submission = Submission(
+            id: BatchID("\(index)-\(ticketCount)"), caller: wish.caller, key: wish.key,
+            bodyDigest: wish.digest, priority: wish.priority, origin: wish.origin,
+            spans: [ImageSpan(first: request, count: wish.imageCount)])
+        apply(.submit(submission, ticket: ticket))
+    }
+
+    /// A request waits for a batch; sooner or later its connection may be lost.
+    private mutating func wait(_ index: Int, _ id: BatchID) {
+        if clients.isWaiting(index) { return plan(.drop(id, life: life), at: now) }
+        clients.join(index, id)
+        if chance(2) {
+            plan(
+                .lose(index, id, life: life), at: now + Double.random(in: 0...9, using: &random))
+        } else if disk.records[id]?.status != nil {
+            plan(.deliver(id, life: life), at: now)
+        }
+    }
+
+    private mutating func leave(_ index: Int, _ id: BatchID, isAnswered: Bool) {
+        guard clients.leave(index, id, now: now) else { return }
+        if isAnswered { batches[index] = id }
+        apply(.left(id, isAnswered: isAnswered))
+    }
+
+    private mutating func askForEnd(_ index: Int) {
+        let known = batches[index] ?? clients.batch(of: index)
+        guard let id = known, let end = scenario.wishes[index].end else { return }
+        let ticket = ticket(Asked(wish: index, question: .end))
+        clients.noteEndWanted(id)
+        let visitor = Visitor(end.by)
         apply(
             end.erases
                 ? .erase(id, by: visitor, ticket: ticket) : .cancel(id, by: visitor, ticket: ticket)
@@ -150,12 +209,20 @@ struct SimulatedService {
             return
         }
         let wish = scenario.wishes[question.wish]
+        let isEnd = question.question == .end
         problem =
-            problem
-            ?? (question.isEnd
-                ? problemOfEnd(wish, answer) : problemOfSubmission(wish, answer))
-        guard case .accepted(let id, _) = answer, !question.isEnd else {
-            if case .refused(let refusal) = answer, !question.isEnd {
+            problem ?? (isEnd ? problemOfEnd(wish, answer) : problemOfSubmission(wish, answer))
+        if case .admitted = answer {
+            if question.isRepeat, wish.key == nil,
+                let id = clients.orphan(of: wish, disk, ending, scenario.limits, now: now)
+            {
+                problem = "a repeated request does not get batch \(id)"
+            }
+            return plan(
+                .submit(question.wish, isRepeat: question.isRepeat, life: life), at: now)
+        }
+        guard case .accepted(let id, _) = answer, !isEnd else {
+            if case .refused(let refusal) = answer, !isEnd {
                 // Only what may pass is tried again.
                 switch refusal {
                 case .tooFast, .queueFull, .callerQueueFull: break
@@ -164,39 +231,9 @@ struct SimulatedService {
             }
             return
         }
+        if wish.isSync { return wait(question.wish, id) }
         // The answer may be lost.
         if !chance(4) { batches[question.wish] = id }
-    }
-
-    private func problemOfSubmission(_ wish: LedgerScenario.Wish, _ answer: LedgerAnswer) -> String?
-    {
-        switch answer {
-        case .accepted(let id, _):
-            guard let record = disk.records[id] else {
-                return "batch \(id) is announced and not stored"
-            }
-            if record.accepted.submission.bodyDigest != [wish.body] {
-                return "a wish got batch \(id) of another body"
-            }
-            return record.accepted.caller == wish.caller ? nil : "batch \(id) is another caller's"
-        case .refused(.keyReused):
-            guard let key = wish.key else { return "no key, and it was used before" }
-            // It may be on its way to the disk.
-            let record = disk.record(of: key, wish.caller)
-            return record?.accepted.submission.bodyDigest == [wish.body]
-                ? "a repetition is refused" : nil
-        case .refused: return nil
-        case .done(let id): return "a submission of \(id) is done"
-        }
-    }
-
-    private func problemOfEnd(_ wish: LedgerScenario.Wish, _ answer: LedgerAnswer) -> String? {
-        guard case .done(let id) = answer, let end = wish.end else { return nil }
-        guard let record = disk.records[id] else { return "batch \(id) is gone" }
-        if record.accepted.caller != end.by { return "\(end.by) ended a batch of another caller" }
-        if record.status == nil { return "batch \(id) is said to have ended and goes on" }
-        if end.erases, record.erasedAt == nil { return "batch \(id) is said to be erased" }
-        return nil
     }
 
     // MARK: Actions
@@ -206,7 +243,11 @@ struct SimulatedService {
         case .commit(let number, let changes):
             lastCommit = max(lastCommit, now) + Double.random(in: 0.001...0.4, using: &random)
             plan(.commit(number, changes, life: life), at: lastCommit)
-            for change in changes { noteEnd(change) }
+            for change in changes {
+                problem =
+                    problem ?? clients.problem(of: change, disk, scenario.limits, now: now)
+                noteEnd(change)
+            }
         case .answer(let ticket, let answer): answered(ticket, answer)
         case .offer(let image): take(image)
         case .withdraw(let batch):
@@ -216,7 +257,9 @@ struct SimulatedService {
             if disk.records[id]?.erasedAt == nil {
                 problem = "files of batch \(id) are removed early"
             }
-        case .report(.batch(let id)), .report(.image(let id, _)), .report(.progress(let id, _, _)):
+        case .report(.batch(let id)), .report(.image(let id, _)), .report(.progress(let id, _, _)),
+            .report(.erased(let id)):
+            if disk.records[id]?.status != nil { plan(.deliver(id, life: life), at: now) }
             if disk.records[id] == nil { problem = "batch \(id) is reported and not stored" }
         }
     }
@@ -278,6 +321,7 @@ struct SimulatedService {
     private mutating func crash() {
         life += 1
         asked = [:]
+        clients.loseAll(now: now)
         offered = []
         line = []
         busyCount = 0

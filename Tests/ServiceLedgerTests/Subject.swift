@@ -7,6 +7,8 @@ import ServiceLedger
 struct Subject {
     private var ledger: Ledger
     private(set) var commits: [(number: CommitNumber, changes: [LedgerChange])] = []
+    /// All that was ever to be committed.
+    private(set) var committed: [LedgerChange] = []
     /// What it does first.
     private(set) var start: [LedgerAction] = []
     var now = 0.0
@@ -21,7 +23,10 @@ struct Subject {
 
     mutating func apply(_ event: LedgerEvent) -> [LedgerAction] {
         let actions = ledger.handle(event, now: now)
-        for case .commit(let number, let changes) in actions { commits.append((number, changes)) }
+        for case .commit(let number, let changes) in actions {
+            commits.append((number, changes))
+            committed += changes
+        }
         return actions
     }
 
@@ -34,15 +39,29 @@ struct Subject {
 
     mutating func submit(
         _ caller: String, _ id: String, key: String? = nil, body: UInt8 = 1, count: Int = 1,
-        priority: BatchPriority = .normal, weight: Double = 1, ticket: Int
+        priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
+        ticket: Int
     ) -> [LedgerAction] {
         let request = GenerationRequest(prompt: "p", seed: 100, width: 64, height: 64)
+        let knocked = knock(caller, key: key, body: body, origin: origin, ticket: ticket)
+        guard knocked.answers == [.admitted] else { return knocked }
         return apply(
             .submit(
                 Submission(
                     id: BatchID(id), caller: CallerID(caller), weight: weight, key: key,
-                    bodyDigest: [body], priority: priority,
+                    bodyDigest: [body], priority: priority, origin: origin,
                     spans: [ImageSpan(first: request, count: count)]), ticket: Ticket(ticket)))
+    }
+
+    mutating func knock(
+        _ caller: String, key: String? = nil, body: UInt8 = 1, origin: BatchOrigin = .batch,
+        isRepeat: Bool = false, ticket: Int
+    ) -> [LedgerAction] {
+        apply(
+            .knock(
+                Knock(
+                    caller: CallerID(caller), key: key, bodyDigest: [body], origin: origin,
+                    isRepeat: isRepeat), ticket: Ticket(ticket)))
     }
 
     /// A worker generates an image.

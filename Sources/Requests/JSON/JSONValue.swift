@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Any JSON value, for objects whose keys are not known beforehand.
-enum JSONValue: Codable, Equatable {
+package enum JSONValue: Codable, Equatable, Sendable {
     case null
     case bool(Bool)
     /// Whole numbers keep all their digits: seeds reach 2⁶⁴ − 1.
@@ -14,7 +14,7 @@ enum JSONValue: Codable, Equatable {
 
     /// - Throws: `DecodingError`, and what the parser throws of texts and numbers that JSON can
     ///   spell and Swift can't hold (lone surrogates, 1e999).
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
@@ -47,7 +47,7 @@ enum JSONValue: Codable, Equatable {
         }
     }
 
-    func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
         case .null: try container.encodeNil()
@@ -62,7 +62,7 @@ enum JSONValue: Codable, Equatable {
     }
 
     /// The value as the text that an option on a line would have had; `nil` for composites.
-    var scalarText: String? {
+    package var scalarText: String? {
         switch self {
         case .integer(let value): String(value)
         case .unsigned(let value): String(value)
@@ -73,7 +73,7 @@ enum JSONValue: Codable, Equatable {
     }
 
     /// Whether the value stands for "nothing": null, false, 0, −1, "", [] or {}.
-    var isNeutral: Bool {
+    package var isNeutral: Bool {
         switch self {
         case .null: true
         case .bool(let value): !value

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
-
 /// What a client of a service asks for, in the words of its body:
 /// `{"prompts": ["a red house", {"prompt": "a boat", "seed": 7}], "settings": {"steps": 30}}`.
 ///
@@ -23,10 +21,8 @@ package struct BatchBody: Sendable, Equatable {
     /// The caller's own words.
     package var note: String?
 
-    /// Objects and arrays within each other, at most.
-    package static let depthMax = 32
-    /// Values of all kinds, at most.
-    package static let valueCountMax = 100_000
+    /// One prompt.
+    package init(_ entry: PromptEntry) { entries = [entry] }
 
     /// Reads a prompt file, whose prompts leave the rest open.
     ///
@@ -40,48 +36,11 @@ package struct BatchBody: Sendable, Equatable {
     /// - Throws: `json` for what is no JSON object, or one that is nested too deep or has too many
     ///   values; `problems` with everything that is wrong.
     package init(json bytes: [UInt8]) throws(PromptListError) {
-        if let problem = Self.shapeProblem(of: bytes) {
-            throw .json(source: "the body", reason: problem)
-        }
-        let object: [String: JSONValue]
-        do {
-            object = try JSONDecoder().decode([String: JSONValue].self, from: Data(bytes))
-        } catch {
-            let fault = JSONFault(in: Data(bytes))
-            let place = fault.offset.map { " at byte \($0)" } ?? ""
-            throw .json(source: "the body", reason: "\(fault.text)\(place)")
-        }
+        let object = try JSONObject.read(bytes)
         entries = []
         var reader = Reader(body: self)
         for (key, value) in object.sorted(by: { $0.key < $1.key }) { reader.read(key, value) }
         self = try reader.finished()
-    }
-
-    /// Why bytes are not even looked at; `nil` if they are.
-    private static func shapeProblem(of bytes: [UInt8]) -> String? {
-        var (depth, values, isText, isEscaped) = (0, 1, false, false)
-        for byte in bytes {
-            if isText {
-                if isEscaped {
-                    isEscaped = false
-                } else if byte == UInt8(ascii: "\\") {
-                    isEscaped = true
-                } else if byte == UInt8(ascii: "\"") {
-                    isText = false
-                }
-                continue
-            }
-            switch byte {
-            case UInt8(ascii: "\""): isText = true
-            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
-            case UInt8(ascii: ","): values += 1
-            default: break
-            }
-            if depth > depthMax { return "it is nested more than \(depthMax) deep" }
-            if values > valueCountMax { return "it has more than \(valueCountMax) values" }
-        }
-        return nil
     }
 }
 

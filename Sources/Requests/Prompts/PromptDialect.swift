@@ -8,6 +8,8 @@ package struct PromptDialect: Sendable {
     private let ignored: Set<String>
     /// Keys that are refused unless their value asks for nothing.
     private let unsupported: Set<String>
+    /// Whether all other keys are ignored.
+    private let ignoresUnknown: Bool
 
     /// How a key is handled that has no effect here.
     enum Verdict {
@@ -33,11 +35,26 @@ package struct PromptDialect: Sendable {
             "alwayson_scripts", "sd_model",
         ])
 
+    /// Clients of A1111's API: they send every field that there ever was, and those of extensions.
+    ///
+    /// What can't change a picture here is ignored; what would is refused if it asks for something.
+    package static let client = PromptDialect(
+        ignored: strict.ignored.union(["denoising_strength", "subseed", "script_args"]),
+        unsupported: strict.unsupported.subtracting([
+            "denoising_strength", "subseed", "refiner_switch_at", "script_args", "sd_model",
+        ]), ignoresUnknown: true)
+
+    private init(ignored: Set<String>, unsupported: Set<String>, ignoresUnknown: Bool = false) {
+        self.ignored = ignored
+        self.unsupported = unsupported
+        self.ignoresUnknown = ignoresUnknown
+    }
+
     /// Judges a key that decides nothing about a picture here.
     func verdict(on key: String, _ value: JSONValue) -> Verdict {
         // Settings of the second pass of hires fix, which `enable_hr` switches on.
         if ignored.contains(key) || key.hasPrefix("hr_") { return .ignored }
-        guard unsupported.contains(key) else { return .unknown }
+        guard unsupported.contains(key) else { return ignoresUnknown ? .ignored : .unknown }
         let isDefault = key == "s_noise" && value.scalarText.flatMap(Double.init) == 1
         return value.isNeutral || isDefault ? .ignored : .refused
     }

@@ -5,26 +5,28 @@ import GenerationTypes
 
 /// Collects the fields of one prompt, by the names of A1111's txt2img request, and everything that
 /// is wrong with them.
-struct PromptFields {
+package struct PromptFields {
     private let dialect: PromptDialect
-    private(set) var entry: PromptEntry
-    private(set) var problems: [PromptProblem] = []
+    package private(set) var entry: PromptEntry
+    package private(set) var problems: [PromptProblem] = []
+    /// Keys that ask for something and are ignored.
+    package private(set) var ignored: [String] = []
     private var hasPrompt = false
     private var batchSize: Int?
     private var iterationCount: Int?
 
-    init(origin: String, dialect: PromptDialect) {
+    package init(origin: String, dialect: PromptDialect) {
         self.dialect = dialect
         entry = PromptEntry(prompt: "", origin: origin)
     }
 
     /// Notes a problem with this prompt.
-    mutating func report(_ message: String) {
+    package mutating func report(_ message: String) {
         problems.append(PromptProblem(origin: entry.origin, message: message))
     }
 
     /// Sets all fields of a prompt; one that is missing is a problem.
-    mutating func set(_ object: [String: JSONValue]) {
+    package mutating func set(_ object: [String: JSONValue]) {
         for (key, value) in object.sorted(by: { $0.key < $1.key }) {
             guard problems.count < PromptListError.readProblemCountMax else { break }
             set(key, to: value)
@@ -36,6 +38,9 @@ struct PromptFields {
     static func isOption(_ word: String) -> Bool {
         word.hasPrefix("--") && table[key(of: word.dropFirst(2))] != nil
     }
+
+    /// Whether a key decides something about a picture.
+    package static func acts(_ key: String) -> Bool { table[key] != nil }
 
     private static func key(of name: some StringProtocol) -> String {
         name.split(separator: "-").joined(separator: "_")
@@ -170,7 +175,7 @@ struct PromptFields {
     /// Fields of txt2img that retom lacks are fine as long as they ask for nothing.
     private mutating func setOther(_ name: String, _ key: String, _ value: JSONValue) {
         switch dialect.verdict(on: key, value) {
-        case .ignored: break
+        case .ignored: if !value.isNeutral { ignored.append(name) }
         case .refused: report("'\(name)' is not supported; leave it out")
         case .unknown: reportUnknown(name, key, among: PromptFields.known)
         }

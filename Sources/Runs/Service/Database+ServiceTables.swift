@@ -8,6 +8,12 @@ extension Database {
     func createServiceTables() throws {
         let found = try layout()
         if found == ServiceStore.layout { return }
+        if found == 1 {
+            // No request waited for its batch then.
+            try execute(
+                sql: "ALTER TABLE batch ADD COLUMN origin TEXT NOT NULL DEFAULT 'batch'")
+            return try execute(sql: "PRAGMA user_version = \(ServiceStore.layout)")
+        }
         guard found == 0 else {
             throw ServiceStateError.otherVersion(path: ServiceStore.databaseName, found: found)
         }
@@ -25,7 +31,7 @@ extension Database {
                     first_image INTEGER PRIMARY KEY, image_count INTEGER NOT NULL,
                     id TEXT NOT NULL UNIQUE, caller TEXT NOT NULL, weight REAL NOT NULL,
                     idempotency_key TEXT, body_sha256 BLOB NOT NULL, priority TEXT NOT NULL,
-                    note TEXT, warnings TEXT NOT NULL, accepted_at REAL NOT NULL,
+                    origin TEXT NOT NULL, note TEXT, warnings TEXT NOT NULL, accepted_at REAL NOT NULL,
                     status TEXT, started_at REAL, ended_at REAL, erased_at REAL);
                 CREATE INDEX batch_of_caller ON batch (caller, first_image);
                 CREATE TABLE span (

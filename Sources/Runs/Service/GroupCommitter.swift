@@ -80,7 +80,6 @@ final class GroupCommitter: Sendable {
         let (entries, known) = queue.withLock { queue in
             let entries = Array(queue.entries.prefix(Self.entryCountMax))
             queue.entries.removeFirst(entries.count)
-            queue.isScheduled = !queue.entries.isEmpty
             return (entries, queue.problem)
         }
         var problem = known
@@ -95,6 +94,11 @@ final class GroupCommitter: Sendable {
             }
         }
         for entry in entries { entry.completion(problem) }
-        if queue.withLock({ !$0.entries.isEmpty }) { schedule { self.drain() } }
+        // What came meanwhile was not scheduled: this one was still at work.
+        let hasMore = queue.withLock { queue in
+            queue.isScheduled = !queue.entries.isEmpty
+            return queue.isScheduled
+        }
+        if hasMore { schedule { self.drain() } }
     }
 }

@@ -10,6 +10,8 @@ package enum ServiceStateError: Error, Equatable, CustomStringConvertible {
     case inUse(path: String, by: String?)
     /// It can't be locked, made or written; `reason` says why.
     case unusable(path: String, reason: String)
+    /// There is no service's directory.
+    case noService(path: String)
     /// The disk is full.
     case full(path: String)
     /// The database is damaged, or something else.
@@ -64,6 +66,11 @@ package enum ServiceStateError: Error, Equatable, CustomStringConvertible {
             """
         case .unusable(let path, let reason):
             "\(path) can't be used: \(reason); mend that, or choose another directory with --state"
+        case .noService(let path):
+            """
+            there is no service in \(path); give the --state that it was started with, or make its \
+            first key with 'retom-serve keys add'
+            """
         case .full(let path):
             "no space left for \(path); free some and start the service again: nothing is lost"
         case .damaged(let path, let reason):

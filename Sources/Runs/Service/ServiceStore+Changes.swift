@@ -23,14 +23,18 @@ extension ServiceStore {
         }
     }
 
-    /// Records a picture that was written; nothing if its batch is not kept.
+    /// Records a picture that was written; it is removed if its batch is not kept any more.
     ///
     /// - Parameter completion: called on the committer's thread when it is on the disk.
     package func record(
-        _ picture: StoredPicture, completion: @escaping @Sendable (ServiceStateError?) -> Void
+        _ picture: StoredPicture, of batch: BatchID,
+        completion: @escaping @Sendable (ServiceStateError?) -> Void
     ) {
-        committer.submit { database in
-            guard try database.keeps(picture.image) else { return }
+        committer.submit { [self] database in
+            guard try database.keeps(picture.image) else {
+                // The files of the batch were removed while this one was written.
+                return removePictures(of: batch)
+            }
             try database.insert(picture)
         } completion: { [directory] error in
             completion(error.map { ServiceStateError($0, directory: directory) })
@@ -47,8 +51,16 @@ extension ServiceStore: RunStoring {
     package func commit(_ entries: [RunEntry]) throws {
         let hasResult = entries.contains { if case .result = $0 { true } else { false } }
         if hasResult { try committer.guarded { try archive.synchronize() } }
-        try write { database in
-            for entry in entries where try database.keeps(entry.image) {
+        let hasDropped = try write { database in
+            var hasDropped = false
+            for entry in entries {
+                guard try database.keeps(entry.image) else {
+                    if case .result(let result) = entry {
+                        try database.noteUnneeded(result.facts.sha256)
+                        hasDropped = true
+                    }
+                    continue
+                }
                 switch entry {
                 case .result(let result): try database.insert(result)
                 case .failure(let image, let failure, let isFinal):
@@ -56,8 +68,10 @@ extension ServiceStore: RunStoring {
                 case .forgotten(let image): try database.forgetResult(of: image)
                 }
             }
+            return hasDropped
         }
         for case .result(let result) in entries { arriving.remove(result.facts.sha256) }
+        if hasDropped { try removeUnneeded() }
     }
 
     package func keep(_ checkpoint: SamplingCheckpoint, of image: ImageNumber) throws {
@@ -83,6 +97,12 @@ extension Database {
         return image.rawValue < end && erasedAt == nil
     }
 
+    /// Notes latents that are removed unless a result names them.
+    fileprivate func noteUnneeded(_ sha256: [UInt8]) throws {
+        try execute(
+            sql: "INSERT OR IGNORE INTO unneeded (sha256) VALUES (?)", arguments: [Data(sha256)])
+    }
+
     fileprivate func apply(_ change: LedgerChange) throws {
         switch change {
         case .accept(let batch): try accept(batch)
@@ -105,13 +125,13 @@ extension Database {
         try execute(
             sql: """
                 INSERT INTO batch (first_image, image_count, id, caller, weight, idempotency_key,
-                    body_sha256, priority, note, warnings, accepted_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    body_sha256, priority, origin, note, warnings, accepted_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 batch.firstImage.rawValue, batch.imageCount, batch.id.text, batch.caller.text,
                 submission.weight, submission.key, Data(submission.bodyDigest),
-                submission.priority.rawValue, submission.details.note,
+                submission.priority.rawValue, submission.origin.rawValue, submission.details.note,
                 try JSONText.line(submission.details.warnings), batch.acceptedAt,
             ])
         let insert = try makeStatement(

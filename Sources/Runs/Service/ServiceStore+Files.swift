@@ -44,8 +44,8 @@ extension ServiceStore {
     package func report(
         of id: BatchID, model: ModelRecord, at now: Double
     ) throws(ServiceStateError) -> [UInt8]? {
-        guard let batch = try batch(id) else { return nil }
-        let history = StoredHistory(batch, try images(of: batch.accepted), model: model)
+        guard let batch = try batch(id), let accepted = try acceptedBatch(id) else { return nil }
+        let history = StoredHistory(batch, accepted, try images(of: accepted), model: model)
         let record = RunRecord(
             history, model: model, met: [],
             finishedAt: Date(timeIntervalSince1970: batch.end?.endedAt ?? now),
@@ -60,8 +60,10 @@ extension ServiceStore {
 
 extension StoredHistory {
     /// A batch as a run of its own: its images are numbered from 0.
-    init(_ batch: StoredBatch, _ images: [Int: StoredImage], model: ModelRecord) {
-        let accepted = batch.accepted
+    init(
+        _ batch: StoredBatch, _ accepted: AcceptedBatch, _ images: [Int: StoredImage],
+        model: ModelRecord
+    ) {
         let requests = (0..<accepted.imageCount).map(accepted.request(at:))
         let session = StoredSession(
             number: 1, startedAt: batch.end?.startedAt ?? accepted.acceptedAt)

@@ -46,7 +46,7 @@ extension ServiceStore {
         }
         let id = digits(8)
         let text = "rtm_\(id)_\(digits(64))"
-        try edit(directory) { database in
+        try edit(directory, creates: true) { database in
             let isTaken = try Bool.fetchOne(
                 database, sql: "SELECT EXISTS (SELECT 1 FROM key WHERE name = ?)",
                 arguments: [name])
@@ -124,12 +124,17 @@ extension ServiceStore {
         }
     }
 
+    /// - Parameter creates: whether a directory without a service becomes one.
     private static func edit<Value: Sendable>(
-        _ directory: String, _ body: (Database) throws -> Value
+        _ directory: String, creates: Bool = false, _ body: (Database) throws -> Value
     ) throws(ServiceStateError) -> Value {
         do {
-            try createFolder(directory)
             let path = "\(directory)/\(databaseName)"
+            if creates {
+                try createFolder(directory)
+            } else if access(path, F_OK) != 0 {
+                throw ServiceStateError.noService(path: directory)
+            }
             try RunStore.refuseLinks(path)
             var configuration = Configuration()
             configuration.journalMode = .wal

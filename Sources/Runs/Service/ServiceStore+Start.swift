@@ -24,8 +24,8 @@ extension ServiceStore {
                         id: BatchID(try row.value("id")), caller: CallerID(try row.value("caller")),
                         key: try row.optional("idempotency_key"),
                         bodyDigest: try row.bytes("body_sha256"),
-                        endedAt: try row.value("ended_at"), erasedAt: try row.optional("erased_at"))
-                )
+                        endedAt: try row.value("ended_at"), erasedAt: try row.optional("erased_at"),
+                        origin: try database.origin(row)))
             }
             for row in try Row.fetchAll(
                 database, sql: "SELECT * FROM batch WHERE status IS NULL ORDER BY first_image")
@@ -74,7 +74,17 @@ extension ServiceStore {
     ///
     /// - Throws: `ServiceStateError`.
     package func removeFiles(of batch: BatchID) throws(ServiceStateError) {
+        removePictures(of: batch)
+        try removeUnneeded()
+    }
+
+    /// Removes the pictures of a batch that is not kept.
+    func removePictures(of batch: BatchID) {
         try? FileManager.default.removeItem(atPath: pictureFolder(of: batch))
+    }
+
+    /// Removes latents that were needed once.
+    func removeUnneeded() throws(ServiceStateError) {
         // On the committer's thread: no result of these latents is being committed meanwhile.
         try write { [archive, arriving] database in
             let unneeded = try Row.fetchAll(
@@ -115,37 +125,5 @@ extension Database {
         live.sampled = try items("SELECT item FROM result WHERE item >= ? AND item < ?")
             .subtracting(live.finished).subtracting(live.failed)
         return live
-    }
-
-    /// A batch as it was accepted.
-    func acceptedBatch(_ row: Row) throws -> AcceptedBatch {
-        let first = try row.number("first_image", in: 0...)
-        let count = try row.number("image_count", in: 1...)
-        var spans: [ImageSpan] = []
-        for span in try Row.fetchAll(
-            self,
-            sql: """
-                SELECT * FROM span WHERE first_image >= ? AND first_image < ? ORDER BY first_image
-                """, arguments: [first, first + count])
-        {
-            let json: String = try span.value("request")
-            spans.append(
-                ImageSpan(
-                    first: try GenerationRequest(json: json),
-                    count: try span.number("image_count", in: 1...count)))
-        }
-        guard spans.reduce(0, { $0 + $1.count }) == count else { throw row.damage("image_count") }
-        let priority: String = try row.value("priority")
-        guard let priority = BatchPriority(rawValue: priority) else { throw row.damage("priority") }
-        let warnings: String = try row.value("warnings")
-        return AcceptedBatch(
-            Submission(
-                id: BatchID(try row.value("id")), caller: CallerID(try row.value("caller")),
-                weight: try row.value("weight"), key: try row.optional("idempotency_key"),
-                bodyDigest: try row.bytes("body_sha256"), priority: priority, spans: spans,
-                details: BatchDetails(
-                    note: try row.optional("note"),
-                    warnings: try JSONText.decode([String].self, from: warnings.utf8))),
-            firstImage: ImageNumber(first), acceptedAt: try row.value("accepted_at"))
     }
 }

@@ -15,7 +15,7 @@ import Synchronization
 /// written: what it left is not known, and a later success would prove nothing.
 package final class ServiceStore: Sendable {
     /// Version of the tables.
-    static let layout = 1
+    static let layout = 2
 
     /// The latents of all results.
     package let archive: LatentArchive

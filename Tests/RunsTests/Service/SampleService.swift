@@ -82,7 +82,8 @@ struct SampleService {
         let done = DispatchSemaphore(value: 0)
         store.record(
             StoredPicture(
-                image: ImageNumber(image), file: name, latentsFile: nil, decodeSeconds: 0.25)
+                image: ImageNumber(image), file: name, latentsFile: nil, decodeSeconds: 0.25),
+            of: BatchID(batch)
         ) { _ in done.signal() }
         done.wait()
     }

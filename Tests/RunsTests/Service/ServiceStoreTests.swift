@@ -52,7 +52,9 @@ import WireProtocol
                             endedAt: 2000.25)
                     ]))
         let found = try #require(try store.batch(batch.id))
-        #expect(found.accepted == batch && found.end == nil)
+        #expect(found.images == 0..<3 && found.prompt == "a \"red\" 家" && found.end == nil)
+        let page = try #require(try store.page(of: batch.id, from: 0, countMax: 9))
+        #expect(page.range.map(page.request(at:)) == (0..<3).map(batch.request(at:)))
         #expect(found.finishedCount == 1 && found.failedCount == 1)
         let images = try store.images(of: batch)
         #expect(images[0]?.result == result && images[0]?.picture?.file == "00000-7.png")
@@ -208,13 +210,23 @@ import WireProtocol
         func ids(_ change: (inout ServiceStore.Filter) -> Void) throws -> [String] {
             var filter = ServiceStore.Filter(caller: CallerID("a"))
             change(&filter)
-            return try service.store.batches(filter).map(\.accepted.id.text)
+            return try service.store.batches(filter).map(\.id.text)
         }
         #expect(try ids { _ in } == ["b5", "b3", "b2", "b1", "b0"])
         #expect(try ids { $0.caller = nil }.count == 6)
         #expect(try ids { $0.before = BatchID("b3") } == ["b2", "b1", "b0"])
         #expect(try ids { $0.status = .completed } == ["b1"])
-        #expect(try ids { $0.status = .queued }.count == 4)
+        #expect(try ids { $0.status = .queued } == ["b5", "b3", "b2", "b0"])
+        // The disk is told which have begun: a page of others before them hides none.
+        func begun(_ status: BatchStatus) throws -> [String] {
+            try ids {
+                ($0.status, $0.begun, $0.countMax) = (status, [ImageNumber(6), ImageNumber(0)], 2)
+            }
+        }
+        #expect(try begun(.generating) == ["b2", "b0"])
+        #expect(try begun(.queued) == ["b5", "b3"])
+        #expect(
+            try ids { $0.ids = [BatchID("b1"), BatchID("b3"), BatchID("b4")] } == ["b3", "b1"])
         #expect(try ids { $0.text = "A BOAT" }.count == 5)
         #expect(try ids { $0.text = "%" }.isEmpty)
         #expect(try ids { $0.countMax = 2 } == ["b5", "b3"])
@@ -301,6 +313,15 @@ import WireProtocol
         #expect(throws: ServiceStateError.keyName("ann", exists: true)) {
             try ServiceStore.addKey(named: "ann", weight: 1, isAdmin: false, at: 1, in: path)
         }
+        // Where no service is, none is made to be looked at.
+        let elsewhere = temporary.file("elsewhere")
+        #expect(throws: ServiceStateError.noService(path: elsewhere)) {
+            try ServiceStore.keys(in: elsewhere)
+        }
+        #expect(throws: ServiceStateError.noService(path: elsewhere)) {
+            try ServiceStore.revokeKey(named: "ann", in: elsewhere)
+        }
+        #expect(!FileManager.default.fileExists(atPath: elsewhere))
         try ServiceStore.revokeKey(named: "ann", in: path)
         #expect(try store.key(text) == nil)
         #expect(try !store.hasKeys)

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Requests
+
+extension APIProblem {
+    /// What is wrong with a body.
+    package init(_ error: PromptListError) {
+        switch error {
+        case .problems(let problems):
+            let all = problems.map(\.description)
+            self.init(
+                422, "invalid", all.count == 1 ? all[0] : "\(all.count) problems: \(all[0]); …",
+                problems: Array(all.prefix(100)))
+        case .settings(let problem): self.init(422, "invalid", problem, problems: [problem])
+        case .empty: self.init(422, "invalid", "there is no prompt; add one")
+        default: self.init(400, "unreadable", error.description)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Batches that requests wait for.
+///
+/// When the last connection is lost such a batch is an orphan: it is generated for a while, so that
+/// a repeated request finds it, and then cancelled.
+extension Ledger {
+    /// Who waits for a batch.
+    struct Wait: Sendable {
+        var caller: CallerID
+        var bodyDigest: [UInt8]
+        /// Requests that wait.
+        var count = 0
+        /// Since when none does; `nil` until that is looked at.
+        var orphanedAt: Double?
+    }
+
+    // MARK: Knocking
+
+    mutating func knock(_ knock: Knock, _ ticket: Ticket, now: Double) {
+        if let id = batch(of: knock.key, knock.caller) {
+            replay(id, knock.bodyDigest, ticket)
+        } else if knock.isRepeat, knock.origin.isSync, let id = orphan(of: knock) {
+            grant(id, ticket)
+        } else if let refusal = refusal(of: knock, now: now) {
+            actions.append(.answer(ticket, .refused(refusal)))
+        } else {
+            actions.append(.answer(ticket, .admitted))
+        }
+    }
+
+    private mutating func refusal(of knock: Knock, now: Double) -> LedgerRefusal? {
+        if isDraining { return .draining }
+        if bug == .ignoreLimits { return nil }
+        var account = accounts[knock.caller] ?? Account(limits, now: now)
+        let wait = account.rate.take(
+            rate: limits.submissionsPerSecond, burst: limits.submissionBurst, now: now)
+        accounts[knock.caller] = account
+        if let wait { return .tooFast(retryAfterSeconds: wait) }
+        guard knock.origin.isSync else { return nil }
+        let count = waits.values.reduce(0) { $0 + ($1.caller == knock.caller ? $1.count : 0) }
+        return count < limits.waitingPerCaller
+            ? nil : .tooManyWaiting(max: limits.waitingPerCaller)
+    }
+
+    /// The batch that a repeated request asked for; of several the one that waits longest.
+    private func orphan(of knock: Knock) -> BatchID? {
+        waits.filter { id, wait in
+            wait.count == 0 && wait.caller == knock.caller && endings[id] == nil
+                && ended[id]?.erasedAt == nil
+                && (wait.bodyDigest == knock.bodyDigest || bug == .adoptAnyOrphan)
+        }.min { ($0.value.orphanedAt ?? 0, $0.key.text) < ($1.value.orphanedAt ?? 0, $1.key.text) }?
+        .key
+    }
+
+    // MARK: Waiting
+
+    /// A request waits for a batch.
+    mutating func wait(for id: BatchID, _ caller: CallerID, _ bodyDigest: [UInt8]) {
+        waits[id, default: Wait(caller: caller, bodyDigest: bodyDigest)].count += 1
+        waits[id]?.orphanedAt = nil
+    }
+
+    mutating func left(_ id: BatchID, isAnswered: Bool, now: Double) {
+        guard let wait = waits[id], wait.count > 0 else { return }
+        waits[id]?.count -= 1
+        guard wait.count == 1 else { return }
+        if live[id] == nil, isAnswered {
+            waits[id] = nil
+        } else {
+            waits[id]?.orphanedAt = now
+        }
+    }
+
+    /// Ends what nobody has waited for during the grace.
+    mutating func endOrphans(now: Double) {
+        for (id, wait) in waits.sorted(by: { $0.key.text < $1.key.text }) where wait.count == 0 {
+            // Of an earlier session, or the clock was set back.
+            guard let orphanedAt = wait.orphanedAt, orphanedAt <= now else {
+                waits[id]?.orphanedAt = now
+                continue
+            }
+            guard now - orphanedAt > limits.orphanGraceSeconds, bug != .immortalOrphan else {
+                continue
+            }
+            guard live[id]?.isCommitted != false else { continue }
+            waits[id] = nil
+            guard live[id] != nil, endings[id] == nil else { continue }
+            endings[id] = Ending()
+            order.remove(id)
+            commitEnd(of: id, .cancelled, now: now)
+        }
+    }
+
+    /// The live batches that requests of a caller wait for, in the order of their images.
+    package func awaited(by caller: CallerID, _ origin: BatchOrigin) -> [BatchID] {
+        waits.filter { $0.value.count > 0 && $0.value.caller == caller }.keys
+            .compactMap { live[$0]?.accepted }
+            .filter { $0.submission.origin == origin }
+            .sorted { $0.firstImage < $1.firstImage }
+            .map(\.id)
+    }
+}
