@@ -36,11 +36,12 @@ struct DoorMiddleware: RouterMiddleware {
         to request: Request, context: ServiceContext,
         next: (Request, ServiceContext) async throws -> Response
     ) async -> Response {
+        let dialect = APIDialect(path: request.uri.path)
         let host = request.head.authority
         let origin = request.headers[.origin]
         let address = context.channel.localAddress?.ipAddress
         if let problem = rules.problem(host: host, origin: origin, address: address) {
-            return .problem(problem)
+            return .problem(problem, in: dialect)
         }
         if request.method == .options, let origin, rules.allows(origin) {
             return Response(
@@ -54,16 +55,17 @@ struct DoorMiddleware: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let problem as APIProblem {
-            return .problem(problem)
+            return .problem(problem, in: dialect)
         } catch let error as HTTPError where error.status == .notFound {
-            return .problem(.notFound)
+            return .problem(.notFound, in: dialect)
         } catch let error as HTTPError {
             return .problem(
                 APIProblem(
-                    error.status.code, "refused", error.body ?? error.status.reasonPhrase))
+                    error.status.code, "refused", error.body ?? error.status.reasonPhrase),
+                in: dialect)
         } catch {
             context.logger.error("request failed", metadata: ["reason": "\(error)"])
-            return .problem(.broken)
+            return .problem(.broken, in: dialect)
         }
     }
 }

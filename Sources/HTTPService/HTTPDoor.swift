@@ -66,7 +66,7 @@ package struct HTTPDoor: Sendable {
     ) async throws {
         let peers = PeerCount()
         var http = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ConnectionGuard(peers: peers)],
+            additionalChannelHandlers: [ConnectionGuard(peers: peers), PeerPresence()],
             idleTimeout: Self.idleTimeout)
         http.httpDecoder.maxHeaderFieldSize = Self.headByteCountMax
         http.httpDecoder.maxHeaderListSize = Self.headByteCountMax
@@ -106,6 +106,8 @@ package struct HTTPDoor: Sendable {
         routes.addBatches(to: router)
         routes.addImages(to: router)
         routes.addEvents(to: router)
+        routes.addSDAPI(to: router)
+        routes.addOpenAI(to: router)
         routes.addPage(to: router)
         return router
     }

@@ -37,17 +37,17 @@ extension Response {
     }
 
     /// A problem.
-    static func problem(_ problem: APIProblem) -> Response {
+    static func problem(_ problem: APIProblem, in dialect: APIDialect = .native) -> Response {
         var headers: HTTPFields = [
-            .contentType: APIProblem.mediaType, .cacheControl: "no-store",
+            .contentType: dialect.problemMediaType, .cacheControl: "no-store",
         ]
         for (name, value) in problem.headers {
             if let name = HTTPField.Name(name) { headers[name] = value }
         }
         if let seconds = problem.retryAfterSeconds { headers[.retryAfter] = "\(seconds)" }
         return Response(
-            status: HTTPResponse.Status(code: problem.status), headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: problem.json + "\n")))
+            status: HTTPResponse.Status(code: problem.status(in: dialect)), headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(string: problem.json(in: dialect) + "\n")))
     }
 
     /// Bytes that never change: all of them, a part, or nothing where the client has them.

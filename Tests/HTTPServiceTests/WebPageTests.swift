@@ -95,7 +95,7 @@ import WebPage
 
 extension HTTPDoorTests {
     @Test func thePageNeedsNoKeyAndHasItsPolicy() async throws {
-        try await withDoor(needsKeys: true) { client in
+        try await Self.withDoor(needsKeys: true) { client in
             for file in WebPageTests.files {
                 let answer = try await client.send("GET", "/\(file.name)")
                 #expect(answer.status == 200 && Array(answer.body) == file.bytes, "\(file.name)")

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GenerationTypes
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import ServiceAPI
+import ServiceLedger
+
+/// OpenAI's paths.
+extension ServiceRoutes {
+    func addOpenAI(to router: Router<Context>) {
+        router.get("/v1/models") { request, context in
+            _ = try await caller(request, context)
+            return Response.json(text: try OpenAIAnswer.models(service.model))
+        }
+        router.get("/v1/models/:name") { request, context in
+            _ = try await caller(request, context)
+            try service.model.requireName(context.parameters.get("name") ?? "")
+            return Response.json(text: try OpenAIAnswer.model(service.model))
+        }
+        router.post("/v1/images/generations") { request, context in
+            let caller = try await caller(request, context)
+            let body = try await json(request)
+            let waiting = try await wait(for: body, .openai, request, context, caller)
+            let asked = try OpenAIRequest(body, model: service.model)
+            if asked.streams { return stream(waiting, ignored: asked.ignored) }
+            return try await answer(waiting, ignored: asked.ignored) { drawn in
+                try OpenAIAnswer.pictures(drawn)
+            }
+        }
+    }
+
+    /// Sends each picture when it is there.
+    private func stream(_ waiting: WaitingRequest, ignored: IgnoredFields) -> Response {
+        var headers = headers(of: waiting, ignored)
+        headers[.contentType] = EventText.mediaType
+        let body = ResponseBody { writer in
+            var sent: Set<Int> = []
+            let clock = ContinuousClock()
+            var lastSent = clock.now
+            while true {
+                var page = ImagePage()
+                page.count = ImagePage.countMax
+                let batch = try await service.batch(
+                    waiting.id, for: waiting.caller, images: page)
+                for image in batch.images ?? [] where image.status == "completed" {
+                    guard sent.insert(image.index).inserted else { continue }
+                    let drawn = try await service.drawnImage(
+                        image.index, of: waiting.id, for: waiting.caller)
+                    let text = try OpenAIAnswer.completed(
+                        drawn.picture, of: drawn.request, created: batch.created)
+                    try await writer.write(ByteBuffer(string: text))
+                    lastSent = clock.now
+                }
+                if BatchStatus(rawValue: batch.status)?.isFinal == true {
+                    if let problem = try await service.drawn(waiting.id, for: waiting.caller)
+                        .problem
+                    {
+                        try await writer.write(
+                            ByteBuffer(string: OpenAIAnswer.failed(problem)))
+                    }
+                    break
+                }
+                if clock.now - lastSent >= Self.padding {
+                    try await writer.write(ByteBuffer(string: EventText.comment))
+                    lastSent = clock.now
+                }
+                try await waiting.change()
+            }
+            try await writer.finish(nil)
+            waiting.settle(isAnswered: true)
+        }
+        return Response(status: .ok, headers: headers, body: body)
+    }
+}

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""webuiapi and openai, unchanged, against retom-serve; latents compared with retom-coord's."""
+
+import asyncio
+import base64
+import io
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import openai
+import requests
+import webuiapi
+from PIL import Image
+
+PROGRAMS = pathlib.Path(sys.argv[1])
+QUICK = ["--steps", "4"]
+
+
+def start(state):
+    """Starts a service; returns it and its port once a worker is there."""
+    program = subprocess.Popen(
+        [PROGRAMS / "retom-serve", "--state", state, "--port", "0", "--local-workers", "1", *QUICK],
+        stdout=subprocess.PIPE, text=True)
+    port = int(program.stdout.readline().rsplit(":", 1)[1])
+    for _ in range(300):
+        workers = requests.get(f"http://127.0.0.1:{port}/retom/v1/cluster").json()["workers"]
+        if any(worker["state"] == "ready" for worker in workers):
+            return program, port
+        time.sleep(0.1)
+    raise SystemExit("no worker came")
+
+
+def check(name, is_true, seen=""):
+    print(("ok   " if is_true else "FAIL ") + name, "" if is_true else seen, flush=True)
+    if not is_true:
+        raise SystemExit(1)
+
+
+def pixels(image):
+    return image.convert("RGB").tobytes()
+
+
+def decoded(item):
+    return pixels(Image.open(io.BytesIO(base64.b64decode(item.b64_json))))
+
+
+def latents(url):
+    """The latents of the newest batch's images."""
+    batch = requests.get(f"{url}/retom/v1/batches").json()["batches"][0]
+    return [
+        requests.get(f"{url}/retom/v1/batches/{batch['id']}/latents/{index}").content
+        for index in range(batch["image_count"])
+    ]
+
+
+def webui(port, folder):
+    url = f"http://127.0.0.1:{port}"
+    api = webuiapi.WebUIApi(host="127.0.0.1", port=port)
+    result = api.txt2img(
+        prompt="a red house", seed=5, batch_size=2, width=256, height=256, steps=4)
+    check("webuiapi: two pictures", len(result.images) == 2)
+    check("webuiapi: all_seeds", result.info["all_seeds"] == [5, 6], result.info)
+    check("webuiapi: parameters", result.parameters["prompt"] == "a red house")
+    served = latents(url)
+    subprocess.run(
+        [PROGRAMS / "retom-coord", "-p", "a red house", "-b", "2", "-s", "5", "-W", "256", "-H",
+         "256", "--steps", "4", "--cfg-scale", "7", "--sampling-method", "euler_a",
+         "--save-latents", "--local-workers", "1", "-o", folder],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for index, seed in enumerate([5, 6]):
+        stem = folder / f"0000{index}-{seed}"
+        check(f"latents of seed {seed} are retom-coord's",
+              served[index] == stem.with_suffix(".safetensors").read_bytes())
+        drawn = Image.open(stem.with_suffix(".png"))
+        check(f"pixels of seed {seed} are retom-coord's",
+              pixels(result.images[index]) == pixels(drawn))
+    api.util_set_model("postcards")
+    api.util_wait_for_ready()
+    title = api.util_get_current_model()
+    check("webuiapi: current model", title.startswith("postcards [") and len(title) == 22, title)
+    info = api.png_info(result.image).info
+    check("webuiapi: png_info", "Seed: 5" in info, info)
+    for name in ["get_samplers", "get_schedulers", "get_sd_models", "get_options", "get_progress",
+                 "get_memory", "get_loras", "get_embeddings", "get_scripts"]:
+        if hasattr(api, name):
+            getattr(api, name)()
+    try:
+        api.txt2img(prompt="x", sampler_name="no such sampler")
+        check("webuiapi: unknown sampler", False)
+    except RuntimeError as error:
+        check("webuiapi: unknown sampler", error.args[0] == 404 and
+              '"detail":"Sampler not found"' in error.args[1], error.args)
+
+    async def asynchronous():
+        with_key = webuiapi.WebUIApi(host="127.0.0.1", port=port, username="u", password="k")
+        return await with_key.txt2img(prompt="x", steps=4, width=256, height=256, use_async=True)
+
+    check("webuiapi: asynchronous", len(asyncio.run(asynchronous()).images) == 1)
+
+
+def open_ai(port):
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k")
+    check("openai: models", [model.id for model in client.models.list()] == ["postcards"])
+    options = {"prompt": "a red house", "size": "256x256"}
+    body = {"seed": 5, "steps": 4}
+    first = client.images.generate(**options, n=2, extra_body=body)
+    check("openai: two pictures", len(first.data) == 2 and first.output_format == "png")
+    for item in first.data:
+        Image.open(io.BytesIO(base64.b64decode(item.b64_json))).load()
+    events = list(client.images.generate(
+        **options, n=2, stream=True, partial_images=2, extra_body=body))
+    done = [event for event in events if event.type == "image_generation.completed"]
+    check("openai: stream", len(done) == 2 and all(event.usage for event in done), events)
+    check("openai: the stream has the same pictures",
+          {decoded(event) for event in done} == {decoded(item) for item in first.data})
+    answers = []
+
+    def ask():
+        answers.append(client.images.generate(
+            **options, extra_headers={"Idempotency-Key": "one"}, extra_body={"steps": 4}))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check("openai: one key, one picture", answers[0].data[0].b64_json == answers[1].data[0].b64_json)
+    try:
+        client.images.generate(prompt="another", extra_headers={"Idempotency-Key": "one"})
+        check("openai: another body under a key", False)
+    except openai.UnprocessableEntityError:
+        check("openai: another body under a key", True)
+    try:
+        client.images.generate(prompt="x", model="no-such-model")
+        check("openai: unknown model", False)
+    except openai.NotFoundError as error:
+        check("openai: unknown model", error.code == "model_not_found", error)
+
+
+with tempfile.TemporaryDirectory() as directory:
+    directory = pathlib.Path(directory)
+    program, port = start(directory / "state")
+    try:
+        webui(port, directory / "coord")
+        open_ai(port)
+    finally:
+        program.terminate()
+        program.wait()
