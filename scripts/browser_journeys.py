@@ -152,7 +152,7 @@ def first_picture_by_keyboard(visit):
 def cancel(visit):
     visit.open()
     card = visit.draw("a boat on a lake", count=40, steps=100)
-    expect(card).to_contain_text("drawing")
+    expect(card).to_contain_text("generating")
     visit.check()
     card.get_by_role("button", name="Cancel").click()
     expect(card).to_contain_text("cancelled")
@@ -167,7 +167,7 @@ def reload_in_mid_run(visit):
     page.reload()
     assert page.locator("[name=prompt]").input_value() in ("", "a windmill on a hill")
     card = page.locator(".batch", has_text="windmill").first
-    expect(card).to_contain_text("drawing")
+    expect(card).to_contain_text("generating")
     expect(page.locator("[name=prompt]")).to_have_value("a windmill on a hill")
     expect(page.locator("[name=steps]")).to_have_value("120")
     expect(card).to_contain_text("3 of 3", timeout=FINISHED)
@@ -179,7 +179,7 @@ def service_killed_and_back(visit):
     visit.expected = [r"ERR_(CONNECTION|INCOMPLETE|EMPTY)"]
     visit.open()
     visit.draw("a red barn at night", count=3, steps=120)
-    expect(page.locator(".batch", has_text="barn").first).to_contain_text("drawing")
+    expect(page.locator(".batch", has_text="barn").first).to_contain_text("generating")
     visit.service.kill()
     expect(page.locator("#connection")).to_have_text("offline")
     expect(page.locator("#banner")).to_contain_text("not lost")

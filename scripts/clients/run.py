@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""webuiapi and openai, unchanged, against retom-serve; latents compared with retom-coord's."""
+"""webuiapi, openai, sd-backend-client and image-generation-mcp, unchanged, against retom-serve; latents
+compared with retom-coord's."""
 
 import asyncio
 import base64
@@ -15,6 +16,9 @@ import openai
 import requests
 import webuiapi
 from PIL import Image
+from image_generation_mcp.providers.sd_webui import SdWebuiImageProvider
+from sd_backend_client import DiffusionParams, connect_to_backend
+from sd_backend_client.errors import GenerationError
 
 PROGRAMS = pathlib.Path(sys.argv[1])
 QUICK = ["--steps", "4"]
@@ -141,12 +145,73 @@ def open_ai(port):
         check("openai: unknown model", error.code == "model_not_found", error)
 
 
+def sd_backend(url):
+    # Another caller's work must neither be seen nor be waited for.
+    crowd = requests.post(
+        f"{url}/retom/v1/batches",
+        json={"prompts": ["a crowd"], "settings": {"n_iter": 1000}, "priority": "background"}).json()
+    backend = connect_to_backend(url)
+    check("sd-backend-client: takes it for A1111", "A1111" in type(backend).__name__, backend)
+    result = backend.submit_txt2img(
+        DiffusionParams(prompt="a corgi", steps=4, width=256, height=256, seed=42)).wait(timeout=60)
+    check("sd-backend-client: a picture beside 1,000", result.seeds == [42], result.seeds)
+    backend.get_capabilities()
+    check("sd-backend-client: checkpoints", len(backend.list_checkpoints()) == 1)
+    handle = backend.submit_txt2img(
+        DiffusionParams(prompt="a corgi", steps=150, width=512, height=512, seed=42))
+    time.sleep(2)
+    check("sd-backend-client: cancel", handle.cancel())
+    try:
+        handle.wait(timeout=30)
+        check("sd-backend-client: a cancelled picture", False)
+    except GenerationError:
+        check("sd-backend-client: a cancelled picture", True)
+    requests.post(f"{url}/retom/v1/batches/{crowd['id']}/cancel").raise_for_status()
+
+
+def mcp(url):
+    async def generate():
+        provider = SdWebuiImageProvider(url, model=None)
+        capabilities = await provider.discover_capabilities()
+        seen = []
+        title = requests.get(f"{url}/sdapi/v1/options").json()["sd_model_checkpoint"]
+        result = await provider.generate(
+            "a house", model=title, progress_callback=lambda fraction, text: seen.append(fraction))
+        return capabilities, result
+
+    capabilities, result = asyncio.run(generate())
+    check("image-generation-mcp: models", len(capabilities.models) == 1 and not capabilities.degraded)
+    check("image-generation-mcp: a PNG", result.image_data[:4] == b"\x89PNG")
+
+
+def wrong_key(state, url):
+    """Once there is a key, one that is wrong is refused, and the right one is not."""
+    key = subprocess.run(
+        [PROGRAMS / "retom-serve", "keys", "add", "ann", "--state", state], check=True,
+        capture_output=True, text=True).stdout.strip()
+    host, port = url.removeprefix("http://").split(":")
+    def ask(password):
+        api = webuiapi.WebUIApi(host=host, port=int(port), username="u", password=password)
+        return api.txt2img(prompt="x", steps=4, width=256, height=256)
+
+    check("webuiapi: the right key", len(ask(key).images) == 1)
+    try:
+        ask("wrong")
+        check("webuiapi: a wrong key", False)
+    except RuntimeError as error:
+        check("webuiapi: a wrong key", error.args[0] == 401, error.args)
+
+
 with tempfile.TemporaryDirectory() as directory:
     directory = pathlib.Path(directory)
     program, port = start(directory / "state")
     try:
         webui(port, directory / "coord")
         open_ai(port)
+        url = f"http://127.0.0.1:{port}"
+        sd_backend(url)
+        mcp(url)
+        wrong_key(directory / "state", url)
     finally:
         program.terminate()
         program.wait()

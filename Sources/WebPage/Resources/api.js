@@ -60,8 +60,8 @@ export async function batches(query, signal) {
 export async function images(id, from, limit, signal) {
   const { spans, images } = await json(`batches/${id}?from=${from}&limit=${limit}`, { signal });
   return images.map((image) => {
-    const { request } = image.request ? image : spans.find(({ first, count }) => image.index < first + count);
-    return { steps: request.steps, ...image, request: { ...request, seed: image.seed ?? request.seed } };
+    const { request } = spans.find(({ first, count }) => image.index < first + count);
+    return { steps: request.steps, ...image, request: { ...request, seed: image.seed } };
   });
 }
 

@@ -85,7 +85,7 @@ function render() {
   draw();
 }
 
-/** Draws the left picture with other merging. */
+/** Generates the left picture with other merging. */
 async function again(method) {
   const { request } = imageAt(0);
   const { token_merging: standard } = state.capabilities.defaults;

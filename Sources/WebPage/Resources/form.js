@@ -127,7 +127,7 @@ function show() {
   field("ratio").disabled = merging === "none";
   field("profile").disabled = merging !== "retom";
   setText(field("share"), merging === "none" ? "" : Number(ratio).toFixed(2));
-  setText($("submit"), isSending ? "Sending…" : `Draw ${images > 0 ? count(Math.floor(images), "picture") : ""}`);
+  setText($("submit"), isSending ? "Sending…" : `Generate ${images > 0 ? count(Math.floor(images), "picture") : ""}`);
   $("submit").disabled = isSending;
 }
 

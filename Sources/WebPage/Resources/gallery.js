@@ -79,6 +79,7 @@ function start() {
   more();
 }
 
+/** Shows the gallery with the filters of a URL. */
 export function enter(parameters) {
   for (const control of filters.querySelectorAll("[name]")) control.value = parameters.get(control.name) ?? "";
   start();

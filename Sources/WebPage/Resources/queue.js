@@ -76,7 +76,7 @@ class Card {
   update(batch) {
     const { first, size } = windowOf(batch);
     loadImages(this.id, first, size);
-    setText(this.title, batch.prompt ?? imageOf(this.id, first)?.request?.prompt);
+    setText(this.title, batch.prompt);
     setText(this.facts, facts(batch).join(" · "));
     this.bar.hidden = this.cancel.hidden = isFinal(batch);
     note(this.note, [this.problem ?? "", ...batch.warnings].join(" ").trim());

@@ -23,7 +23,7 @@ export const mergeText = ({ method, ratio } = { method: "none" }) =>
 
 export const samplers = () => state.capabilities.samplers.map(({ name, aliases }) => [name, aliases[0] ?? name]);
 
-export const statusName = (status) => ({ queued: "waiting", generating: "drawing", completed: "finished" })[status] ?? status;
+export const statusName = (status) => ({ queued: "waiting", completed: "finished" })[status] ?? status;
 
 /** Names and values of a picture. */
 export function facts({ batch = {}, image }) {
