@@ -25,7 +25,7 @@ extension ServiceRoutes {
             let waiting = try await wait(for: body, .openai, request, context, caller)
             let asked = try OpenAIRequest(body, model: service.model)
             if asked.streams { return stream(waiting, ignored: asked.ignored) }
-            return try await answer(waiting, ignored: asked.ignored) { drawn in
+            return try await answer(waiting, in: .openai, ignored: asked.ignored) { drawn in
                 try OpenAIAnswer.pictures(drawn)
             }
         }
@@ -54,9 +54,8 @@ extension ServiceRoutes {
                     lastSent = clock.now
                 }
                 if BatchStatus(rawValue: batch.status)?.isFinal == true {
-                    if let problem = try await service.drawn(waiting.id, for: waiting.caller)
-                        .problem
-                    {
+                    let drawn = try await service.drawn(waiting.id, for: waiting.caller)
+                    if let problem = drawn.problem(in: .openai) {
                         try await writer.write(
                             ByteBuffer(string: OpenAIAnswer.failed(problem)))
                     }

@@ -60,7 +60,7 @@ extension ServiceRoutes {
         router.post(RouterPath(root + "img2img")) { request, context -> Response in
             _ = try await caller(request, context)
             throw APIProblem(
-                404, "not_found", "img2img is not there: this service draws from texts; use txt2img"
+                404, "not_found", "img2img is not there: pictures come from texts; use txt2img"
             )
         }
         router.post(RouterPath(root + "txt2img")) { request, context in
@@ -68,7 +68,8 @@ extension ServiceRoutes {
             let body = try await json(request)
             let waiting = try await wait(for: body, .sdapi, request, context, caller)
             let asked = try SDAPIRequest(body, model: service.model)
-            return try await answer(waiting, ignored: asked.ignored) { [service] drawn in
+            return try await answer(waiting, in: .sdapi, ignored: asked.ignored) {
+                [service] drawn in
                 try SDAPIAnswer.pictures(
                     drawn, to: asked, model: service.model, version: service.version)
             }

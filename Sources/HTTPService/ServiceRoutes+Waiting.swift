@@ -54,7 +54,7 @@ extension ServiceRoutes {
     /// Answers with what came of a batch; while that takes long, with blanks before it, which JSON
     /// allows: a client that hears nothing gives up.
     func answer(
-        _ waiting: WaitingRequest, ignored: IgnoredFields,
+        _ waiting: WaitingRequest, in dialect: APIDialect, ignored: IgnoredFields,
         _ text: @escaping @Sendable (DrawnBatch) throws -> String
     ) async throws -> Response {
         var headers = headers(of: waiting, ignored)
@@ -62,7 +62,7 @@ extension ServiceRoutes {
         if let drawn = try await waiting.drawn(within: Self.silenceMax) {
             let json: String
             do {
-                if let problem = drawn.problem { throw problem }
+                if let problem = drawn.problem(in: dialect) { throw problem }
                 json = try text(drawn)
             } catch {
                 waiting.settle(isAnswered: true)
@@ -83,7 +83,7 @@ extension ServiceRoutes {
             }
             guard let drawn else { return }
             // Too late for a status: the connection ends, and a repetition gets the true one.
-            if let problem = drawn.problem { throw problem }
+            if let problem = drawn.problem(in: dialect) { throw problem }
             try await writer.write(ByteBuffer(string: try text(drawn)))
             try await writer.finish(nil)
             waiting.settle(isAnswered: true)

@@ -50,5 +50,7 @@ final class WaitingRequest: Sendable {
     /// - Throws: `draining` when the service stops or the client is gone.
     func change() async throws {
         guard await queue.next() != nil else { throw APIProblem(.draining, batch: "") }
+        // A cancelled task is not kept waiting any more.
+        try Task.checkCancellation()
     }
 }

@@ -41,10 +41,6 @@ extension ImageService: ImageServing {
     package func submit(
         _ wish: Wish, by caller: ServedCaller
     ) async throws(APIProblem) -> (batch: BatchAnswer, isReplay: Bool) {
-        guard store.freeByteCount > Self.freeByteCountMin else { throw .diskFull }
-        if wish.format.origin.isSync, let reason = state.withLock(\.fleet.reason) {
-            throw .noWorker(reason)
-        }
         let watch = ContinuousClock()
         let begin = watch.now
         let knock = try await perform { () throws(APIProblem) -> Knock in
@@ -55,6 +51,10 @@ extension ImageService: ImageServing {
         // Before anything is read: neither repetitions nor floods cost a plan.
         var answer = await ask { .knock(knock, ticket: $0) }
         if case .admitted = answer {
+            guard store.freeByteCount > Self.freeByteCountMin else { throw .diskFull }
+            if wish.format.origin.isSync, let reason = state.withLock(\.fleet.reason) {
+                throw .noWorker(reason)
+            }
             let submission = try await perform { [self] () throws(APIProblem) -> Submission in
                 try self.makeSubmission(wish, knock, weight: caller.weight)
             }
@@ -63,7 +63,13 @@ extension ImageService: ImageServing {
         state.withLock { $0.acceptSeconds.add((watch.now - begin).seconds) }
         switch answer {
         case .accepted(let id, let isReplay):
-            return (try await batch(id, for: caller, images: nil), isReplay)
+            do throws(APIProblem) {
+                return (try await batch(id, for: caller, images: nil), isReplay)
+            } catch {
+                // It was deleted, or can't be read: nobody waits for it.
+                if wish.format.origin.isSync { left(id, isAnswered: true) }
+                throw error
+            }
         case .refused(let refusal): throw APIProblem(refusal, batch: "")
         case .done, .admitted: throw .broken
         }

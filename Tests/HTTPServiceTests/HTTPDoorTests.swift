@@ -219,7 +219,9 @@ import Testing
                     try await Task.sleep(for: .milliseconds(50))
                 }
             }
-            try await Task.sleep(for: .milliseconds(300))
+            while service.imageReadCount.withLock({ $0 }) == 0 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
             service.isClosed.withLock { $0 = true }
             let text = try await stream.text
             changes.cancel()

@@ -31,6 +31,8 @@ final class StandInService: ImageServing {
     /// Whether nobody may enter any more.
     let isClosed = Mutex(false)
     let queue = EventQueue()
+    /// How often the state of an image was asked for.
+    let imageReadCount = Mutex(0)
 
     func visitor(
         _ credentials: String?, isLocal: Bool
@@ -77,6 +79,7 @@ final class StandInService: ImageServing {
     func image(
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> ImageAnswer {
+        imageReadCount.withLock { $0 += 1 }
         var answer = ImageAnswer(index: index, seed: Self.batch.request(at: index).seed)
         (answer.step, answer.steps) = (3, 20)
         return answer

@@ -251,11 +251,14 @@ package struct RunProgress: Sendable {
 
     /// A worker no longer has an image; if it sampled that one, it begins the next that it holds.
     private mutating func release(_ worker: String, from image: ImageNumber, at time: Double) {
+        let states = imageStates
         var next: ImageNumber?
         update(worker) {
             $0.ahead.removeAll { $0 == image }
             guard $0.image == image else { return }
             $0.image = nil
+            // Others may have taken what it held.
+            $0.ahead.removeAll { states[$0.rawValue] != .queued }
             next = $0.ahead.first
         }
         guard let next, let end = state(of: worker)?.lastStepTime else { return }

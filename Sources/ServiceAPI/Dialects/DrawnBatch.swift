@@ -36,11 +36,19 @@ package struct DrawnBatch: Sendable {
     }
 
     /// Why the request can't be answered with pictures; `nil` if it can.
-    package var problem: APIProblem? {
+    ///
+    /// A1111 answers an interrupted request with the pictures that there are; OpenAI's clients rely
+    /// on all of them.
+    package func problem(in dialect: APIDialect) -> APIProblem? {
+        if batch.status == "cancelled", dialect == .openai {
+            return APIProblem(
+                409, "cancelled", "batch \(batch.id) was cancelled; send the request again",
+                headers: ["x-should-retry": "false"])
+        }
         guard batch.status == "failed" else { return nil }
         return APIProblem(
             500, "failed",
-            "drawing failed: \(failures.first ?? "no worker could do it"); see the service's log",
+            "generating failed: \(failures.first ?? "no worker could do it"); see the service's log",
             problems: failures, headers: ["x-should-retry": "false"])
     }
 }

@@ -27,7 +27,7 @@ const columns = {
 function render({ workers, queue, version }) {
   const ready = workers.filter(({ state: name }) => name === "ready").length;
   const figures = {
-    [`workers ready, of ${workers.length}`]: number(ready), "pictures wait or are drawn": number(queue.images),
+    [`workers ready, of ${workers.length}`]: number(ready), "pictures wait or are made": number(queue.images),
     "open batches": number(queue.batches), "callers with work": number(queue.callers),
     "per picture": queue.image_seconds ? duration(queue.image_seconds) : "–",
   };

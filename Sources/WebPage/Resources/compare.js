@@ -67,7 +67,7 @@ function render() {
   const [left, right] = [imageAt(0), imageAt(1)];
   $("comparison").hidden = !left?.request;
   note($("no-comparison"), left?.request ? "" : names.length ? "Loading…"
-    : "Open a picture of the gallery and choose Compare; then a second one, or draw the first again.");
+    : "Open a picture of the gallery and choose Compare; then a second one, or make the first again.");
   if (!left?.request) return;
   const { width, height } = left.request;
   $("stage").style.aspectRatio = `${width} / ${height}`;

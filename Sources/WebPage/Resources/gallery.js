@@ -56,7 +56,7 @@ async function more() {
       if (own !== controller) return;
       if (done) {
         announce(count(shown.length, "picture"));
-        return note(empty, shown.length ? "" : "No pictures like that. Clear the filters, or draw one.");
+        return note(empty, shown.length ? "" : "No pictures like that. Clear the filters, or make one.");
       }
       note(empty);
       shown.push(value);

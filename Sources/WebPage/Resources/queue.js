@@ -19,7 +19,7 @@ function facts(batch) {
   const facts = [statusName(batch.status), `${number(done)} of ${count(batch.image_count, "picture")}`];
   if (batch.faulted) facts.push(`${batch.faulted} failed`);
   if (isFinal(batch)) return [...facts, moment(batch.completed ?? batch.created)];
-  if (!batch.is_possible) facts.push(batch.reason ?? "no worker can draw it now");
+  if (!batch.is_possible) facts.push(batch.reason ?? "no worker can make it now");
   else if (!batch.processing && batch.queue_position) facts.push(`${count(batch.queue_position, "picture")} before it`);
   if (batch.eta_seconds > 0) facts.push(`about ${duration(Math.ceil(batch.eta_seconds))} left`);
   return [...facts, batch.priority];
