@@ -12,6 +12,9 @@ extension Request {
     private static let chunkTimeout = Duration.seconds(1)
     private static let chunkByteCount = 64 << 10
 
+    /// What the body is; only the type itself decides, and a form can't send JSON's.
+    var mediaType: String? { headers[.contentType]?.prefix { $0 != ";" && $0 != " " }.lowercased() }
+
     /// The whole body.
     ///
     /// - Throws: 413 if it is longer, 408 if it takes too long.

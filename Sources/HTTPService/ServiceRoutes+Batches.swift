@@ -46,13 +46,11 @@ extension ServiceRoutes {
     }
 
     private func wish(_ request: Request) async throws -> Wish {
-        let type = request.headers[.contentType]
         let format: Wish.Format
-        // Only the type itself decides; a form can't send either.
-        switch type?.split(separator: ";").first?.lowercased().trimmingSuffix(" ") {
+        switch request.mediaType {
         case "application/json": format = .json
         case "application/jsonl", "application/x-ndjson", "application/x-jsonlines": format = .lines
-        default: throw APIProblem.unsupportedType(type)
+        default: throw APIProblem.unsupportedType(request.headers[.contentType])
         }
         let key = try key(request)
         var priority: BatchPriority?
@@ -114,13 +112,5 @@ extension ServiceRoutes {
         query.before = parameters["before"].map { BatchID(String($0)) }
         let batches = try await service.batches(query, for: caller)
         return try Response.json(["batches": batches])
-    }
-}
-
-extension String {
-    fileprivate func trimmingSuffix(_ character: Character) -> String {
-        var text = self
-        while text.last == character { text.removeLast() }
-        return text
     }
 }

@@ -17,9 +17,9 @@ extension ServiceRoutes {
     /// The body of a request of which only JSON is taken, so that no form can send it.
     func json(_ request: Request, upTo byteCountMax: Int = bodyByteCountMax) async throws -> [UInt8]
     {
-        let type = request.headers[.contentType]
-        let name = type?.prefix { $0 != ";" && $0 != " " }.lowercased()
-        guard name == "application/json" else { throw APIProblem.unsupportedType(type) }
+        guard request.mediaType == "application/json" else {
+            throw APIProblem.unsupportedType(request.headers[.contentType])
+        }
         return try await request.bytes(upTo: byteCountMax)
     }
 

@@ -29,7 +29,7 @@ extension SimulatedService {
         guard case .done(let id) = answer, let end = wish.end else { return nil }
         guard let record = disk.records[id] else { return "batch \(id) is gone" }
         if record.accepted.caller != end.by { return "\(end.by) ended a batch of another caller" }
-        if record.status == nil { return "batch \(id) is said to have ended and goes on" }
+        if record.status == nil { return "batch \(id) is reported as ended and continues" }
         if end.erases, record.erasedAt == nil { return "batch \(id) is said to be erased" }
         return nil
     }

@@ -2,7 +2,7 @@
 
 import Requests
 
-/// Which family of clients a request is of: how bodies are read and problems are told.
+/// Which family of clients a request is of: how bodies are read and problems are reported.
 package enum APIDialect: Sendable {
     /// `/retom/v1`
     case native

@@ -217,7 +217,7 @@ import WireProtocol
         #expect(try ids { $0.before = BatchID("b3") } == ["b2", "b1", "b0"])
         #expect(try ids { $0.status = .completed } == ["b1"])
         #expect(try ids { $0.status = .queued } == ["b5", "b3", "b2", "b0"])
-        // The disk is told which have begun: a page of others before them hides none.
+        // The query names those that have begun: a page of others before them hides none.
         func begun(_ status: BatchStatus) throws -> [String] {
             try ids {
                 ($0.status, $0.begun, $0.countMax) = (status, [ImageNumber(6), ImageNumber(0)], 2)
