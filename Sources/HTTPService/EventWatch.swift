@@ -63,6 +63,8 @@ struct EventWatch: Sendable {
             lastSent = clock.now
             try await Task.sleep(for: Self.interval)
         }
+        // A revoked key ends its streams at once, and says nothing of coming back.
+        guard try await mayStay() else { return }
         try await writer.write(ByteBuffer(string: EventText.goodbye(retryMilliseconds: 2000)))
     }
 

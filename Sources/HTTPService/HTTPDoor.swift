@@ -45,15 +45,17 @@ package struct HTTPDoor: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private let counter = RequestCounter()
+    private let times: WaitingTimes
 
     /// - Parameter group: its threads serve the clients, and nothing else.
     package init(
         _ service: any ImageServing, configuration: Configuration,
-        group: MultiThreadedEventLoopGroup, logger: Logger
+        group: MultiThreadedEventLoopGroup, times: WaitingTimes = WaitingTimes(), logger: Logger
     ) {
         self.service = service
         self.configuration = configuration
         self.group = group
+        self.times = times
         self.logger = logger
     }
 
@@ -101,7 +103,8 @@ package struct HTTPDoor: Sendable {
         let router = Router(context: ServiceContext.self)
         router.add(middleware: DoorMiddleware(rules: configuration.rules, counter: counter))
         let routes = ServiceRoutes(
-            service: service, needsKeys: configuration.needsKeys, counter: counter)
+            service: service, needsKeys: configuration.needsKeys, counter: counter,
+            times: times)
         routes.addHealth(to: router)
         routes.addBatches(to: router)
         routes.addImages(to: router)

@@ -2,35 +2,33 @@
 
 import NIOCore
 
-/// Knows when a client is gone, also while its request is being answered.
+/// Notices when a client is gone, also while its request is being answered.
 final class PeerPresence: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = Any
 
-    private var left: EventLoopPromise<Void>?
+    private let departure = PeerDeparture()
 
-    /// Completes when the client of a connection has closed its side of it.
-    static func departure(from channel: any Channel) -> EventLoopFuture<Void> {
-        channel.eventLoop.flatSubmit {
-            let handler = try? channel.pipeline.syncOperations.handler(type: Self.self)
-            return handler?.left?.futureResult ?? channel.closeFuture
+    /// Tells when the client of a connection has closed its side of it.
+    static func departure(from channel: any Channel) async -> PeerDeparture {
+        let found = channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.handler(type: Self.self).departure
         }
-    }
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        left = context.eventLoop.makePromise()
+        if let departure = try? await found.get() { return departure }
+        // The connection is closed: it has no handlers any more.
+        let departure = PeerDeparture()
+        departure.leave()
+        return departure
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event as? ChannelEvent == .inputClosed { leave() }
+        if event as? ChannelEvent == .inputClosed { departure.leave() }
         context.fireUserInboundEventTriggered(event)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        leave()
+        departure.leave()
         context.fireChannelInactive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { leave() }
-
-    private func leave() { left?.succeed(()) }
+    func handlerRemoved(context: ChannelHandlerContext) { departure.leave() }
 }

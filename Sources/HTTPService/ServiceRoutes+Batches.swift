@@ -38,18 +38,20 @@ extension ServiceRoutes {
 
     private func submit(_ request: Request, _ context: Context) async throws -> Response {
         let caller = try await caller(request, context)
-        let wish = try await wish(request)
-        let (batch, isReplay) = try await service.submit(wish, by: caller)
+        let submission = try await submission(request)
+        let (batch, isReplay) = try await service.submit(submission, by: caller)
         var headers: HTTPFields = [.location: "/retom/v1/batches/\(batch.id)"]
         if isReplay, let name = HTTPField.Name("Idempotent-Replayed") { headers[name] = "true" }
         return try Response.json(batch, status: isReplay ? .ok : .accepted, headers: headers)
     }
 
-    private func wish(_ request: Request) async throws -> Wish {
-        let format: Wish.Format
+    private func submission(_ request: Request) async throws -> SubmissionRequest {
+        let content: SubmissionRequest.Content
+        let byteCountMax: Int
         switch request.mediaType {
-        case "application/json": format = .json
-        case "application/jsonl", "application/x-ndjson", "application/x-jsonlines": format = .lines
+        case "application/json": (content, byteCountMax) = (.json, Self.bodyByteCountMax)
+        case "application/jsonl", "application/x-ndjson", "application/x-jsonlines":
+            (content, byteCountMax) = (.lines, Self.promptFileByteCountMax)
         default: throw APIProblem.unsupportedType(request.headers[.contentType])
         }
         let key = try key(request)
@@ -61,9 +63,8 @@ extension ServiceRoutes {
                 throw APIProblem(422, "invalid", "there is no priority \(text); choose \(names)")
             }
         }
-        let body = try await request.bytes(
-            upTo: format == .json ? Self.bodyByteCountMax : Self.promptFileByteCountMax)
-        return Wish(body: body, format: format, key: key, priority: priority)
+        let body = try await request.bytes(upTo: byteCountMax)
+        return SubmissionRequest(body: body, content: content, key: key, priority: priority)
     }
 
     /// Which images a request wants to see.

@@ -22,11 +22,11 @@ extension ServiceRoutes {
         router.post("/v1/images/generations") { request, context in
             let caller = try await caller(request, context)
             let body = try await json(request)
-            let waiting = try await wait(for: body, .openai, request, context, caller)
             let asked = try OpenAIRequest(body, model: service.model)
+            let waiting = try await wait(for: body, .openai(asked), request, context, caller)
             if asked.streams { return stream(waiting, ignored: asked.ignored) }
-            return try await answer(waiting, in: .openai, ignored: asked.ignored) { drawn in
-                try OpenAIAnswer.pictures(drawn)
+            return try await answer(waiting, in: .openai, ignored: asked.ignored) { finished in
+                try OpenAIAnswer.pictures(finished)
             }
         }
     }
@@ -46,22 +46,22 @@ extension ServiceRoutes {
                     waiting.id, for: waiting.caller, images: page)
                 for image in batch.images ?? [] where image.status == "completed" {
                     guard sent.insert(image.index).inserted else { continue }
-                    let drawn = try await service.drawnImage(
+                    let finished = try await service.finishedImage(
                         image.index, of: waiting.id, for: waiting.caller)
                     let text = try OpenAIAnswer.completed(
-                        drawn.picture, of: drawn.request, created: batch.created)
+                        finished.picture, of: finished.request, created: batch.created)
                     try await writer.write(ByteBuffer(string: text))
                     lastSent = clock.now
                 }
                 if BatchStatus(rawValue: batch.status)?.isFinal == true {
-                    let drawn = try await service.drawn(waiting.id, for: waiting.caller)
-                    if let problem = drawn.problem(in: .openai) {
+                    let finished = try await service.finished(waiting.id, for: waiting.caller)
+                    if let problem = finished.streamProblem {
                         try await writer.write(
                             ByteBuffer(string: OpenAIAnswer.failed(problem)))
                     }
                     break
                 }
-                if clock.now - lastSent >= Self.padding {
+                if clock.now - lastSent >= times.padding {
                     try await writer.write(ByteBuffer(string: EventText.comment))
                     lastSent = clock.now
                 }

@@ -66,12 +66,12 @@ extension ServiceRoutes {
         router.post(RouterPath(root + "txt2img")) { request, context in
             let caller = try await caller(request, context)
             let body = try await json(request)
-            let waiting = try await wait(for: body, .sdapi, request, context, caller)
             let asked = try SDAPIRequest(body, model: service.model)
+            let waiting = try await wait(for: body, .sdapi(asked), request, context, caller)
             return try await answer(waiting, in: .sdapi, ignored: asked.ignored) {
-                [service] drawn in
+                [service] finished in
                 try SDAPIAnswer.pictures(
-                    drawn, to: asked, model: service.model, version: service.version)
+                    finished, to: asked, model: service.model, version: service.version)
             }
         }
     }

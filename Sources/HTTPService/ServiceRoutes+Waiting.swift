@@ -8,10 +8,6 @@ import ServiceLedger
 
 /// Requests that wait for their pictures.
 extension ServiceRoutes {
-    /// A client is answered by then: with its pictures, or with a sign of life.
-    private static let silenceMax = Duration.seconds(20)
-    /// Between two signs of life.
-    static let padding = Duration.seconds(15)
     private static let bodyByteCountMax = 1 << 20
 
     /// The body of a request of which only JSON is taken, so that no form can send it.
@@ -25,21 +21,21 @@ extension ServiceRoutes {
 
     /// Submits what a request asks for, and begins to wait.
     func wait(
-        for body: [UInt8], _ format: Wish.Format, _ request: Request, _ context: Context,
-        _ caller: ServedCaller
+        for body: [UInt8], _ content: SubmissionRequest.Content, _ request: Request,
+        _ context: Context, _ caller: ServedCaller
     ) async throws -> WaitingRequest {
         func field(_ name: String) -> String? {
             HTTPField.Name(name).flatMap { request.headers[$0] }
         }
         let repeats = field("x-stainless-retry-count").flatMap { Int($0) } ?? 0
-        let wish = Wish(
-            body: body, format: format, key: try key(request), isRepeat: repeats >= 1)
-        let id = BatchID(try await service.submit(wish, by: caller).batch.id)
+        let submission = SubmissionRequest(
+            body: body, content: content, key: try key(request), isRepeat: repeats >= 1)
+        let departure = await PeerPresence.departure(from: context.channel)
+        let id = BatchID(try await service.submit(submission, by: caller).batch.id)
         let queue = try await watch(id, for: caller)
-        PeerPresence.departure(from: context.channel).whenComplete { [weak queue] _ in
-            queue?.end()
-        }
-        return WaitingRequest(service: service, id: id, caller: caller, queue: queue)
+        return WaitingRequest(
+            service: service, id: id, caller: caller, queue: queue, departure: departure,
+            checkCaller: { _ = try await self.caller(request, context) })
     }
 
     private func watch(_ id: BatchID, for caller: ServedCaller) async throws -> EventQueue {
@@ -51,19 +47,19 @@ extension ServiceRoutes {
         }
     }
 
-    /// Answers with what came of a batch; while that takes long, with blanks before it, which JSON
-    /// allows: a client that hears nothing gives up.
+    /// Answers with the pictures of a batch; while that takes long, with blanks before them, which
+    /// JSON allows: a client that hears nothing gives up.
     func answer(
         _ waiting: WaitingRequest, in dialect: APIDialect, ignored: IgnoredFields,
-        _ text: @escaping @Sendable (DrawnBatch) throws -> String
+        _ text: @escaping @Sendable (FinishedBatch) throws -> String
     ) async throws -> Response {
         var headers = headers(of: waiting, ignored)
         headers[.contentType] = "application/json"
-        if let drawn = try await waiting.drawn(within: Self.silenceMax) {
+        if let finished = try await waiting.finished(within: times.silenceMax) {
             let json: String
             do {
-                if let problem = drawn.problem(in: dialect) { throw problem }
-                json = try text(drawn)
+                if let problem = finished.problem(in: dialect) { throw problem }
+                json = try text(finished)
             } catch {
                 waiting.settle(isAnswered: true)
                 throw error
@@ -76,15 +72,15 @@ extension ServiceRoutes {
             return Response(status: .ok, headers: headers, body: body)
         }
         let body = ResponseBody { writer in
-            var drawn: DrawnBatch?
-            while drawn == nil {
+            var finished: FinishedBatch?
+            while finished == nil {
                 try await writer.write(ByteBuffer(string: " "))
-                drawn = try await waiting.drawn(within: Self.padding)
+                finished = try await waiting.finished(within: times.padding)
             }
-            guard let drawn else { return }
+            guard let finished else { return }
             // Too late for a status: the connection ends, and a repetition gets the true one.
-            if let problem = drawn.problem(in: dialect) { throw problem }
-            try await writer.write(ByteBuffer(string: try text(drawn)))
+            if let problem = finished.problem(in: dialect) { throw problem }
+            try await writer.write(ByteBuffer(string: try text(finished)))
             try await writer.finish(nil)
             waiting.settle(isAnswered: true)
         }

@@ -11,6 +11,7 @@ struct ServiceRoutes: Sendable {
     let service: any ImageServing
     let needsKeys: Bool
     let counter: RequestCounter
+    let times: WaitingTimes
 
     typealias Context = ServiceContext
 

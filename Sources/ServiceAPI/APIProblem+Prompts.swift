@@ -10,7 +10,7 @@ extension APIProblem {
             let all = problems.map(\.description)
             self.init(
                 422, "invalid", all.count == 1 ? all[0] : "\(all.count) problems: \(all[0]); …",
-                problems: Array(all.prefix(100)))
+                problems: Array(all.prefix(100)), param: problems.first?.field)
         case .settings(let problem): self.init(422, "invalid", problem, problems: [problem])
         case .empty: self.init(422, "invalid", "there is no prompt; add one")
         default: self.init(400, "unreadable", error.description)

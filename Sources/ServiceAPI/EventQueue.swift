@@ -18,6 +18,9 @@ package final class EventQueue: Sendable {
         case progress(BatchID, index: Int)
         /// A batch is not kept any more.
         case deleted(BatchID)
+
+        /// Whether it is only how far an image got.
+        package var isProgress: Bool { if case .progress = self { true } else { false } }
     }
 
     private struct State {

@@ -19,13 +19,13 @@ package protocol ImageServing: Sendable {
 
     /// Accepts images; they are on the disk when it returns.
     func submit(
-        _ wish: Wish, by caller: ServedCaller
+        _ request: SubmissionRequest, by caller: ServedCaller
     ) async throws(APIProblem) -> (batch: BatchAnswer, isReplay: Bool)
 
     /// Ends a batch, however often it is asked.
     func cancel(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem) -> BatchAnswer
 
-    /// Removes a batch and everything that came of it.
+    /// Removes a batch and all of its results.
     func erase(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem)
 
     /// A batch as it is now.
@@ -64,9 +64,11 @@ package protocol ImageServing: Sendable {
     /// Workers and queue.
     func cluster(for caller: ServedCaller) -> ClusterAnswer
 
-    /// What happens to a batch, or to all of a caller.
+    /// What happens to a batch, or to all of a caller; it ends with the service, and when the
+    /// caller's key is revoked.
     ///
-    /// - Parameter isStream: whether it counts among the caller's event streams.
+    /// - Parameter isStream: whether it counts among the caller's event streams; others don't hear
+    ///   of progress.
     func watch(
         _ id: BatchID?, for caller: ServedCaller, isStream: Bool
     ) async throws(APIProblem) -> EventQueue
@@ -78,13 +80,18 @@ package protocol ImageServing: Sendable {
     /// - Parameter isAnswered: whether its client has the answer.
     func left(_ id: BatchID, isAnswered: Bool)
 
-    /// What came of a batch that has ended, with its pictures.
-    func drawn(_ id: BatchID, for caller: ServedCaller) async throws(APIProblem) -> DrawnBatch
+    /// Whether a batch has ended; nothing is read for that.
+    func hasEnded(_ id: BatchID, for caller: ServedCaller) throws(APIProblem) -> Bool
+
+    /// A batch that has ended, with its pictures.
+    func finished(
+        _ id: BatchID, for caller: ServedCaller
+    ) async throws(APIProblem) -> FinishedBatch
 
     /// One image of a batch with its picture.
-    func drawnImage(
+    func finishedImage(
         _ index: Int, of id: BatchID, for caller: ServedCaller
-    ) async throws(APIProblem) -> DrawnBatch.Image
+    ) async throws(APIProblem) -> FinishedBatch.Image
 
     /// The batches that requests of a caller wait for, the first one first.
     func awaited(by caller: ServedCaller, _ origin: BatchOrigin) -> [AwaitedBatch]

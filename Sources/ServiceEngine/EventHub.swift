@@ -40,8 +40,11 @@ struct EventHub: Sendable {
     /// Passes a change on to those who may see it.
     func publish(_ change: EventQueue.Change, of batch: BatchID, owner: CallerID) {
         for watcher in watchers
-        where watcher.batch == batch
-            || watcher.batch == nil && (watcher.visitor.isAdmin || watcher.visitor.caller == owner)
+        where
+            (watcher.batch == batch
+            || watcher.batch == nil
+                && (watcher.visitor.isAdmin || watcher.visitor.caller == owner))
+            && (watcher.isStream || !change.isProgress)
         {
             watcher.queue?.add(change)
         }
@@ -51,6 +54,16 @@ struct EventHub: Sendable {
     mutating func wakeAll() {
         watchers.removeAll { $0.queue == nil }
         for watcher in watchers { watcher.queue?.wake() }
+    }
+
+    /// Those who watch, or wait.
+    var callers: Set<CallerID> {
+        Set(watchers.filter { $0.queue != nil }.map(\.visitor.caller))
+    }
+
+    /// Ends what a caller watches, and its requests that wait.
+    func end(_ caller: CallerID) {
+        for watcher in watchers where watcher.visitor.caller == caller { watcher.queue?.end() }
     }
 
     /// Ends all streams.

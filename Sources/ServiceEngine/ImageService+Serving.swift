@@ -39,24 +39,25 @@ extension ImageService: ImageServing {
     }
 
     package func submit(
-        _ wish: Wish, by caller: ServedCaller
+        _ request: SubmissionRequest, by caller: ServedCaller
     ) async throws(APIProblem) -> (batch: BatchAnswer, isReplay: Bool) {
         let watch = ContinuousClock()
         let begin = watch.now
-        let knock = try await perform { () throws(APIProblem) -> Knock in
-            Knock(
-                caller: caller.visitor.caller, key: wish.key, bodyDigest: Self.digest(of: wish),
-                origin: wish.format.origin, isRepeat: wish.isRepeat)
+        let admission = try await perform { () throws(APIProblem) -> AdmissionRequest in
+            AdmissionRequest(
+                caller: caller.visitor.caller, key: request.key,
+                bodyDigest: Self.digest(of: request), origin: request.origin,
+                isRepeat: request.isRepeat)
         }
-        // Before anything is read: neither repetitions nor floods cost a plan.
-        var answer = await ask { .knock(knock, ticket: $0) }
+        // Neither repetitions nor floods cost a plan.
+        var answer = await ask { .admit(admission, ticket: $0) }
         if case .admitted = answer {
             guard store.freeByteCount > Self.freeByteCountMin else { throw .diskFull }
-            if wish.format.origin.isSync, let reason = state.withLock(\.fleet.reason) {
+            if request.origin.isSync, let reason = state.withLock(\.fleet.reason) {
                 throw .noWorker(reason)
             }
             let submission = try await perform { [self] () throws(APIProblem) -> Submission in
-                try self.makeSubmission(wish, knock, weight: caller.weight)
+                try self.makeSubmission(request, admission, weight: caller.weight)
             }
             answer = await ask { .submit(submission, ticket: $0) }
         }
@@ -67,7 +68,7 @@ extension ImageService: ImageServing {
                 return (try await batch(id, for: caller, images: nil), isReplay)
             } catch {
                 // It was deleted, or can't be read: nobody waits for it.
-                if wish.format.origin.isSync { left(id, isAnswered: true) }
+                if request.origin.isSync { left(id, isAnswered: true) }
                 throw error
             }
         case .refused(let refusal): throw APIProblem(refusal, batch: "")
@@ -76,11 +77,11 @@ extension ImageService: ImageServing {
     }
 
     private func makeSubmission(
-        _ wish: Wish, _ knock: Knock, weight: Double
+        _ request: SubmissionRequest, _ admission: AdmissionRequest, weight: Double
     ) throws(APIProblem) -> Submission {
         var random = SystemRandomNumberGenerator()
-        var (body, ignored) = try Self.read(wish, model: model)
-        if let priority = wish.priority { body.priority = priority.rawValue }
+        var (body, ignored) = try Self.read(request)
+        if let priority = request.priority { body.priority = priority.rawValue }
         if let name = body.model, name != model.name {
             throw APIProblem(
                 422, "unknown_model",
@@ -91,42 +92,44 @@ extension ImageService: ImageServing {
             throw APIProblem(
                 422, "invalid", "there is no priority \(body.priority ?? ""); choose \(names)")
         }
-        let plan = try served.plan(body).get()
+        let plan: PlannedBatch
+        do throws(APIProblem) {
+            plan = try served.plan(body).get()
+        } catch {
+            guard case .openai(let asked) = request.content else { throw error }
+            throw asked.named(error)
+        }
         let spans = ImageSpan.spans(of: plan.requests)
         try Self.checkText(of: spans)
         return Submission(
-            id: .random(using: &random), caller: knock.caller, weight: weight, key: knock.key,
-            bodyDigest: knock.bodyDigest, priority: priority, origin: knock.origin, spans: spans,
+            id: .random(using: &random), caller: admission.caller, weight: weight,
+            key: admission.key,
+            bodyDigest: admission.bodyDigest, priority: priority, origin: admission.origin,
+            spans: spans,
             details: BatchDetails(note: body.note, warnings: ignored.warnings + plan.warnings))
     }
 
     /// Of two requests that wait at different paths none is a repetition of the other.
-    private static func digest(of wish: Wish) -> [UInt8] {
-        let origin = wish.format.origin
+    private static func digest(of request: SubmissionRequest) -> [UInt8] {
+        let origin = request.origin
         return origin.isSync
-            ? SHA256.hash(data: Array("\(origin.rawValue)\n".utf8) + wish.body)
-            : SHA256.hash(data: wish.body)
+            ? SHA256.hash(data: Array("\(origin.rawValue)\n".utf8) + request.body)
+            : SHA256.hash(data: request.body)
     }
 
     private static func read(
-        _ wish: Wish, model: ModelRecord
+        _ request: SubmissionRequest
     ) throws(APIProblem) -> (body: BatchBody, ignored: IgnoredFields) {
-        let none = IgnoredFields([])
         do throws(PromptListError) {
-            switch wish.format {
-            case .json: return (try BatchBody(json: wish.body), none)
-            case .lines: return (try BatchBody(lines: wish.body), none)
-            case .sdapi, .openai: break
+            switch request.content {
+            case .json: return (try BatchBody(json: request.body), IgnoredFields([]))
+            case .lines: return (try BatchBody(lines: request.body), IgnoredFields([]))
+            case .sdapi(let asked): return (asked.batch, asked.ignored)
+            case .openai(let asked): return (asked.batch, asked.ignored)
             }
         } catch {
             throw APIProblem(error)
         }
-        if wish.format == .sdapi {
-            let request = try SDAPIRequest(wish.body, model: model)
-            return (request.batch, request.ignored)
-        }
-        let request = try OpenAIRequest(wish.body, model: model)
-        return (request.batch, request.ignored)
     }
 
     /// What a batch says is repeated in its requests and its report, once for each image.

@@ -20,32 +20,43 @@ extension ImageService {
         apply(.left(id, isAnswered: isAnswered))
     }
 
-    package func drawn(
+    package func hasEnded(
         _ id: BatchID, for caller: ServedCaller
-    ) async throws(APIProblem) -> DrawnBatch {
+    ) throws(APIProblem) -> Bool {
+        switch state.withLock({ $0.ledger.visibility(of: id, to: caller.visitor) }) {
+        case .live: false
+        case .ended: true
+        case .erased: throw .erasedBatch(id.text)
+        case .unknown: throw .unknownBatch(id.text)
+        }
+    }
+
+    package func finished(
+        _ id: BatchID, for caller: ServedCaller
+    ) async throws(APIProblem) -> FinishedBatch {
         var page = ImagePage()
         page.count = ImagePage.countMax
         let batch = try await batch(id, for: caller, images: page)
-        var drawn = DrawnBatch(batch: batch, images: [], failures: [])
+        var finished = FinishedBatch(batch: batch, images: [], failures: [])
         for image in batch.images ?? [] {
             if image.status == "completed" {
-                drawn.images.append(try await drawnImage(image.index, of: id, for: caller))
+                finished.images.append(try await finishedImage(image.index, of: id, for: caller))
             } else if let error = image.error {
-                drawn.failures.append("image \(image.index): \(error)")
+                finished.failures.append("image \(image.index): \(error)")
             }
         }
-        return drawn
+        return finished
     }
 
-    package func drawnImage(
+    package func finishedImage(
         _ index: Int, of id: BatchID, for caller: ServedCaller
-    ) async throws(APIProblem) -> DrawnBatch.Image {
+    ) async throws(APIProblem) -> FinishedBatch.Image {
         let file = try await picture(index, of: id, for: caller)
         let request = try await page(index, of: id).request(at: index)
         let text = GenerationParametersText(
             request: request, model: model, version: version,
             mergeMethod: PictureEncoding.standard.mergeMethod)
-        return DrawnBatch.Image(request: request, picture: file.bytes, infotext: text.text)
+        return FinishedBatch.Image(request: request, picture: file.bytes, infotext: text.text)
     }
 
     package func awaited(by caller: ServedCaller, _ origin: BatchOrigin) -> [AwaitedBatch] {

@@ -81,6 +81,22 @@ package final class ImageService: Sendable {
         state.withLock { $0.hub.wakeAll() }
     }
 
+    /// Ends the streams, and the requests that wait, of callers whose keys were revoked: to be called
+    /// every second.
+    package func endRevoked() async {
+        let watching = state.withLock { $0.hub.callers }.filter(StoredKey.isHolder)
+        guard !watching.isEmpty else { return }
+        // What can't be read now is read the next time.
+        let holders = try? await read { [store] () throws(ServiceStateError) in
+            try store.keyHolders()
+        }
+        guard let holders else { return }
+        for caller in watching.subtracting(holders) {
+            logger.info("a key was revoked", metadata: ["caller": "\(caller)"])
+            state.withLock { $0.hub.end(caller) }
+        }
+    }
+
     /// Accepts nothing more, and ends all streams.
     package func drain() {
         apply(.drain)
@@ -167,7 +183,7 @@ package final class ImageService: Sendable {
     func fail(_ error: ServiceStateError) {
         let isFirst = state.withLock { state in
             defer { state.failure = state.failure ?? error }
-            // Nobody will ever know what became of what they asked for; they may ask again.
+            // Nobody knows whether it is on the disk; clients may ask again.
             for continuation in state.waiting.values {
                 continuation.resume(returning: .refused(.draining))
             }

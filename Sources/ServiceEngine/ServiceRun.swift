@@ -38,6 +38,8 @@ package struct ServiceRun: Sendable {
 
     /// Retention and keep-alives are looked at this often.
     private static let tickInterval = Duration.seconds(5)
+    /// Revoked keys are looked for this often.
+    private static let keyInterval = Duration.seconds(1)
 
     private let store: ServiceStore
     private let prepared: PreparedModel
@@ -147,6 +149,13 @@ package struct ServiceRun: Sendable {
                     while !Task.isCancelled {
                         try? await Task.sleep(for: Self.tickInterval)
                         service.tick()
+                    }
+                    return .other
+                }
+                tasks.addTask {
+                    while !Task.isCancelled {
+                        try? await Task.sleep(for: Self.keyInterval)
+                        await service.endRevoked()
                     }
                     return .other
                 }

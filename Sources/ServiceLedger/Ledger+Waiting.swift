@@ -15,40 +15,45 @@ extension Ledger {
         var orphanedAt: Double?
     }
 
-    // MARK: Knocking
+    // MARK: Admission
 
-    mutating func knock(_ knock: Knock, _ ticket: Ticket, now: Double) {
-        if let id = batch(of: knock.key, knock.caller) {
-            replay(id, knock.bodyDigest, ticket)
-        } else if knock.isRepeat, knock.origin.isSync, let id = orphan(of: knock) {
+    mutating func admit(_ request: AdmissionRequest, _ ticket: Ticket, now: Double) {
+        if let id = batch(of: request.key, request.caller) {
+            replay(id, request.bodyDigest, ticket)
+        } else if request.isRepeat, request.origin.isSync, let id = orphan(of: request) {
             grant(id, ticket)
-        } else if let refusal = refusal(of: knock, now: now) {
+        } else if let refusal = refusal(of: request, now: now) {
             actions.append(.answer(ticket, .refused(refusal)))
         } else {
             actions.append(.answer(ticket, .admitted))
         }
     }
 
-    private mutating func refusal(of knock: Knock, now: Double) -> LedgerRefusal? {
+    private mutating func refusal(of request: AdmissionRequest, now: Double) -> LedgerRefusal? {
         if isDraining { return .draining }
         if bug == .ignoreLimits { return nil }
-        var account = accounts[knock.caller] ?? Account(limits, now: now)
+        var account = accounts[request.caller] ?? Account(limits, now: now)
         let wait = account.rate.take(
             rate: limits.submissionsPerSecond, burst: limits.submissionBurst, now: now)
-        accounts[knock.caller] = account
+        accounts[request.caller] = account
         if let wait { return .tooFast(retryAfterSeconds: wait) }
-        guard knock.origin.isSync else { return nil }
-        let count = waits.values.reduce(0) { $0 + ($1.caller == knock.caller ? $1.count : 0) }
+        return waitingRefusal(of: request.caller, request.origin)
+    }
+
+    /// Why a caller's request may not wait; `nil` if it may.
+    func waitingRefusal(of caller: CallerID, _ origin: BatchOrigin) -> LedgerRefusal? {
+        guard origin.isSync, bug != .ignoreWaiting else { return nil }
+        let count = waits.values.reduce(0) { $0 + ($1.caller == caller ? $1.count : 0) }
         return count < limits.waitingPerCaller
             ? nil : .tooManyWaiting(max: limits.waitingPerCaller)
     }
 
     /// The batch that a repeated request asked for; of several the one that waits longest.
-    private func orphan(of knock: Knock) -> BatchID? {
+    private func orphan(of request: AdmissionRequest) -> BatchID? {
         waits.filter { id, wait in
-            wait.count == 0 && wait.caller == knock.caller && endings[id] == nil
+            wait.count == 0 && wait.caller == request.caller && endings[id] == nil
                 && ended[id]?.erasedAt == nil
-                && (wait.bodyDigest == knock.bodyDigest || bug == .adoptAnyOrphan)
+                && (wait.bodyDigest == request.bodyDigest || bug == .adoptAnyOrphan)
         }.min { ($0.value.orphanedAt ?? 0, $0.key.text) < ($1.value.orphanedAt ?? 0, $1.key.text) }?
         .key
     }

@@ -5,7 +5,7 @@ import GenerationTypes
 /// All decisions of a service about batches: events in, actions out; no disk, no network, no clock.
 ///
 /// - *Accepted = committed before the answer.* What an answer or a report says is on the disk.
-/// - *One wish, one batch*: a caller's `Idempotency-Key` stands for one batch until long after its
+/// - *One request, one batch*: a caller's `Idempotency-Key` stands for one batch until long after its
 ///   end, whatever is lost or repeated.
 /// - Every image of an accepted batch ends in one way: it is finished, it has failed, or its batch
 ///   was cancelled.
@@ -103,7 +103,7 @@ package struct Ledger: Sendable {
     /// - Returns: what to do about it, in this order.
     package mutating func handle(_ event: LedgerEvent, now: Double) -> [LedgerAction] {
         switch event {
-        case .knock(let wish, let ticket): knock(wish, ticket, now: now)
+        case .admit(let request, let ticket): admit(request, ticket, now: now)
         case .left(let id, let isAnswered): left(id, isAnswered: isAnswered, now: now)
         case .submit(let submission, let ticket): submit(submission, ticket, now: now)
         case .cancel(let id, let visitor, let ticket):
@@ -178,10 +178,14 @@ package struct Ledger: Sendable {
     /// Answers with a batch that there is already, as soon as that is on the disk.
     mutating func grant(_ id: BatchID, _ ticket: Ticket) {
         let submission = live[id]?.accepted.submission
-        if (submission?.origin ?? ended[id]?.origin)?.isSync == true,
+        if let origin = submission?.origin ?? ended[id]?.origin, origin.isSync,
             let caller = submission?.caller ?? ended[id]?.caller,
             let digest = submission?.bodyDigest ?? ended[id]?.bodyDigest
         {
+            if let refusal = waitingRefusal(of: caller, origin) {
+                actions.append(.answer(ticket, .refused(refusal)))
+                return
+            }
             wait(for: id, caller, digest)
         }
         if live[id]?.isCommitted == false {
@@ -206,7 +210,8 @@ package struct Ledger: Sendable {
         guard self.openCount + count <= limits.queuedInAll else {
             return .queueFull(count: self.openCount, max: limits.queuedInAll)
         }
-        return nil
+        // Others of the caller's requests began to wait since this one was admitted.
+        return waitingRefusal(of: submission.caller, submission.origin)
     }
 
     private mutating func answer(_ id: BatchID) {

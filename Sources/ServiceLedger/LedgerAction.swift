@@ -20,7 +20,7 @@ package enum LedgerAction: Sendable, Equatable {
 
 /// An answer; everything that it says is on the disk.
 package enum LedgerAnswer: Sendable, Equatable {
-    /// What was announced may be submitted.
+    /// The request may be submitted.
     case admitted
     /// A batch was accepted, or is the one that was accepted before.
     case accepted(BatchID, isReplay: Bool)

@@ -32,6 +32,8 @@ package enum LedgerBug: String, Sendable, CaseIterable {
     case obeyStrangers
     /// Submissions are not counted.
     case ignoreLimits
+    /// Requests that wait are not counted.
+    case ignoreWaiting
     /// A repeated request gets any batch that its caller waited for.
     case adoptAnyOrphan
     /// A batch is generated though nobody waits for it any more.

@@ -8,7 +8,7 @@ package enum LedgerChange: Sendable, Equatable {
     case end(BatchID, BatchEnd)
     /// A batch's pictures, latents and requests are not kept any longer; its name stays.
     case erase(BatchID, at: Double)
-    /// An `Idempotency-Key` may stand for another wish.
+    /// An `Idempotency-Key` may stand for another batch.
     case releaseKey(BatchID)
     /// A batch's name means nothing any more.
     case forget(BatchID)

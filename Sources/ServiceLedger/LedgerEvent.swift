@@ -4,13 +4,13 @@ package import GenerationTypes
 
 /// What happens to a ledger.
 package enum LedgerEvent: Sendable {
-    /// A wish is about to be looked at; `ticket` gets the answer: whether it is worth that.
-    case knock(Knock, ticket: Ticket)
-    /// A wish; `ticket` gets the answer.
+    /// A request asks for admission, before its body is planned; `ticket` gets the answer.
+    case admit(AdmissionRequest, ticket: Ticket)
+    /// A request that was admitted and planned; `ticket` gets the answer.
     case submit(Submission, ticket: Ticket)
     /// A batch is not wanted any more; idempotent.
     case cancel(BatchID, by: Visitor, ticket: Ticket)
-    /// A batch is not wanted any more, nor anything that came of it; idempotent.
+    /// Neither a batch nor its results are wanted any more; idempotent.
     case erase(BatchID, by: Visitor, ticket: Ticket)
     /// A request does not wait for its batch any more: it was answered, or its connection is lost.
     ///

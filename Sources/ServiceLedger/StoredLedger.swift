@@ -51,7 +51,7 @@ package struct EndedBatch: Sendable, Equatable {
     package var id: BatchID
     /// Whose it is.
     package var caller: CallerID
-    /// The key that it was submitted with, unless that may stand for another wish by now.
+    /// The key that it was submitted with, unless that may stand for another batch by now.
     package var key: String?
     /// SHA-256 of the body it was made by.
     package var bodyDigest: [UInt8]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A wish for images, checked against the model, before it is accepted.
+/// A request for images, checked against the model, before it is accepted.
 package struct Submission: Sendable, Equatable {
     /// The name that the batch gets if it becomes a new one.
     package var id: BatchID
@@ -21,7 +21,7 @@ package struct Submission: Sendable, Equatable {
     /// What its caller wants to read in it again.
     package var details: BatchDetails
 
-    /// Describes a wish.
+    /// Describes a request.
     package init(
         id: BatchID, caller: CallerID, weight: Double = 1, key: String? = nil,
         bodyDigest: [UInt8] = [], priority: BatchPriority = .normal,

@@ -84,14 +84,14 @@ final class RequestPlanner: Sendable {
                 description: """
                     \(request.width)×\(request.height) has more than \(pixelCountMax) pixels; \
                     ask for a smaller picture
-                    """)
+                    """, field: "width")
         }
         guard request.inferenceStepCount <= stepCountMax else {
             throw ServiceLimitError(
                 description: """
                     \(request.inferenceStepCount) steps are more than \(stepCountMax); ask for \
                     fewer
-                    """)
+                    """, field: "steps")
         }
     }
 
@@ -108,7 +108,7 @@ final class RequestPlanner: Sendable {
                     <lora:\(tag.text)>: the service has merged it with \
                     \(merged.textWeight):\(merged.unetWeight); ask for these weights, or leave it \
                     out
-                    """)
+                    """, field: "prompt")
         }
     }
 
@@ -197,6 +197,7 @@ final class RequestPlanner: Sendable {
 }
 
 /// A request that this service does not take, though the model could generate it.
-struct ServiceLimitError: Error, CustomStringConvertible {
+struct ServiceLimitError: RequestFieldError, CustomStringConvertible {
     let description: String
+    let field: String?
 }

@@ -61,10 +61,14 @@ import Testing
                 headers: ["Content-Type": "application/jsonl; charset=utf-8"], body: "a house\n")
             #expect(lines.status == 202, "\(lines)")
         }
-        let wishes = service.wishes.withLock { $0 }
-        #expect(wishes.map(\.key) == ["k", "k", nil])
-        #expect(wishes.last?.format == .lines && wishes.last?.priority == .interactive)
-        #expect(wishes.last?.body == Array("a house\n".utf8))
+        let submissions = service.submissions.withLock { $0 }
+        #expect(submissions.map(\.key) == ["k", "k", nil])
+        #expect(submissions.last?.priority == .interactive)
+        guard case .lines? = submissions.last?.content else {
+            Issue.record("no prompt file")
+            return
+        }
+        #expect(submissions.last?.body == Array("a house\n".utf8))
     }
 
     /// Requests, with what they are answered.

@@ -21,7 +21,7 @@ final class StandInService: ImageServing {
     static let answer = BatchAnswer(
         id: batch.id, model: "m", prompt: "a", created: 1, imageCount: batch.imageCount)
 
-    let wishes = Mutex<[Wish]>([])
+    let submissions = Mutex<[SubmissionRequest]>([])
     /// Pages that were asked for.
     let pages = Mutex<[ImagePage]>([])
     /// Of requests that waited, whether they were answered.
@@ -43,11 +43,11 @@ final class StandInService: ImageServing {
     }
 
     func submit(
-        _ wish: Wish, by caller: ServedCaller
+        _ request: SubmissionRequest, by caller: ServedCaller
     ) async throws(APIProblem) -> (batch: BatchAnswer, isReplay: Bool) {
-        let isReplay = wishes.withLock { wishes in
-            defer { wishes.append(wish) }
-            return wish.key != nil && wishes.contains { $0.key == wish.key }
+        let isReplay = submissions.withLock { submissions in
+            defer { submissions.append(request) }
+            return request.key != nil && submissions.contains { $0.key == request.key }
         }
         return (Self.answer, isReplay)
     }
@@ -116,21 +116,25 @@ final class StandInService: ImageServing {
         _ id: BatchID?, for caller: ServedCaller, isStream: Bool
     ) async throws(APIProblem) -> EventQueue { queue }
 
-    func left(_ id: BatchID, isAnswered: Bool) { leavings.withLock { $0.append(isAnswered) } }
-
-    func drawn(
-        _ id: BatchID, for caller: ServedCaller
-    ) async throws(APIProblem) -> DrawnBatch {
-        var answer = Self.answer
-        answer.status = "completed"
-        return DrawnBatch(
-            batch: answer, images: [try await drawnImage(0, of: id, for: caller)], failures: [])
+    func hasEnded(_ id: BatchID, for caller: ServedCaller) throws(APIProblem) -> Bool {
+        isDone.withLock { $0 }
     }
 
-    func drawnImage(
+    func left(_ id: BatchID, isAnswered: Bool) { leavings.withLock { $0.append(isAnswered) } }
+
+    func finished(
+        _ id: BatchID, for caller: ServedCaller
+    ) async throws(APIProblem) -> FinishedBatch {
+        var answer = Self.answer
+        answer.status = "completed"
+        return FinishedBatch(
+            batch: answer, images: [try await finishedImage(0, of: id, for: caller)], failures: [])
+    }
+
+    func finishedImage(
         _ index: Int, of id: BatchID, for caller: ServedCaller
-    ) async throws(APIProblem) -> DrawnBatch.Image {
-        DrawnBatch.Image(
+    ) async throws(APIProblem) -> FinishedBatch.Image {
+        FinishedBatch.Image(
             request: Self.batch.request(at: index), picture: Array("0123456789".utf8),
             infotext: "a\nSteps: 25")
     }

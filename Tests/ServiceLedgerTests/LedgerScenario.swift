@@ -5,12 +5,12 @@ import TestSupport
 
 /// What happens in one simulation, drawn from its seed.
 struct LedgerScenario {
-    /// A client's wish, repeated until it is answered.
-    struct Wish {
+    /// A client's request, repeated until it is answered.
+    struct ClientRequest {
         var time: Double
         var caller: CallerID
         var key: String?
-        /// Of two wishes with one key and different bodies the second is refused.
+        /// Of two requests with one key and different bodies the second is refused.
         var body: UInt8
         var imageCount: Int
         var priority: BatchPriority
@@ -24,7 +24,7 @@ struct LedgerScenario {
     var bug: LedgerBug?
     var limits = LedgerLimits()
     var workerCount: Int
-    var wishes: [Wish] = []
+    var requests: [ClientRequest] = []
     var crashes: [Double] = []
     /// Whether turns are equal, so that waits can be counted.
     var isUniform: Bool
@@ -49,7 +49,7 @@ struct LedgerScenario {
         let keys = ["a", "b", "c"]
         for _ in 0..<Int.random(in: 3...18, using: &random) {
             let time = Double.random(in: 0...60, using: &random)
-            var wish = Wish(
+            var request = ClientRequest(
                 time: time, caller: callers.randomElement(using: &random)!,
                 key: Int.random(in: 0..<3, using: &random) > 0
                     ? keys.randomElement(using: &random) : nil,
@@ -60,17 +60,18 @@ struct LedgerScenario {
                 priority: isUniform
                     ? .normal : BatchPriority.allCases.randomElement(using: &random)!)
             if Int.random(in: 0..<3, using: &random) == 0 {
-                wish.end = (
+                request.end = (
                     time + Double.random(in: 0...20, using: &random), Bool.random(using: &random),
                     Int.random(in: 0..<3, using: &random) == 0
-                        ? callers.randomElement(using: &random)! : wish.caller
+                        ? callers.randomElement(using: &random)! : request.caller
                 )
             }
-            wishes.append(wish)
+            requests.append(request)
         }
         limits.orphanGraceSeconds = 20
-        for index in wishes.indices where Int.random(in: 0..<3, using: &random) == 0 {
-            wishes[index].isSync = true
+        limits.waitingPerCaller = 2
+        for index in requests.indices where Int.random(in: 0..<3, using: &random) == 0 {
+            requests[index].isSync = true
         }
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             crashes.append(Double.random(in: 0...90, using: &random))

@@ -31,7 +31,7 @@ import Testing
         #expect(service.apply(.tick).compactMap(\.changes) == [[.end(id, end)]])
         // Too late: it is about to end.
         #expect(
-            service.knock("a", origin: .openai, isRepeat: true, ticket: 2).answers == [.admitted])
+            service.admit("a", origin: .openai, isRepeat: true, ticket: 2).answers == [.admitted])
     }
 
     @Test func aClockThatWasSetBackMakesNoneImmortalAndCancelsNoneEarly() {
@@ -68,11 +68,11 @@ import Testing
         #expect(service.commitAll().contains(.report(.batch(id))))
         #expect(service.kind(of: "b1", Visitor(CallerID("a"))) == "ended")
         #expect(
-            service.knock("a", origin: .openai, isRepeat: true, ticket: 2).answers
+            service.admit("a", origin: .openai, isRepeat: true, ticket: 2).answers
                 == [.accepted(id, isReplay: true)])
         _ = service.apply(.left(id, isAnswered: true))
         #expect(
-            service.knock("a", origin: .openai, isRepeat: true, ticket: 3).answers == [.admitted])
+            service.admit("a", origin: .openai, isRepeat: true, ticket: 3).answers == [.admitted])
     }
 
     @Test func afterARestartTheGraceBegins() throws {
@@ -97,12 +97,38 @@ import Testing
         var service = waiting()
         _ = service.submit("a", "b2", body: 2, origin: .openai, ticket: 2)
         #expect(
-            service.knock("a", body: 3, origin: .openai, ticket: 3).answers
+            service.admit("a", body: 3, origin: .openai, ticket: 3).answers
                 == [.refused(.tooManyWaiting(max: 2))])
-        #expect(service.knock("a", body: 3, ticket: 4).answers == [.admitted])
-        #expect(service.knock("b", body: 3, origin: .sdapi, ticket: 5).answers == [.admitted])
+        #expect(service.admit("a", body: 3, ticket: 4).answers == [.admitted])
+        #expect(service.admit("b", body: 3, origin: .sdapi, ticket: 5).answers == [.admitted])
         _ = service.apply(.left(id, isAnswered: false))
-        #expect(service.knock("a", body: 3, origin: .openai, ticket: 6).answers == [.admitted])
+        #expect(service.admit("a", body: 3, origin: .openai, ticket: 6).answers == [.admitted])
+    }
+
+    /// Also where they get a batch that there is, or were admitted together.
+    @Test func nobodyGetsAroundTheLimitOfRequestsThatWait() {
+        var limits = LedgerLimits()
+        limits.waitingPerCaller = 1
+        var service = Subject(limits: limits)
+        let refused = [LedgerAnswer.refused(.tooManyWaiting(max: 1))]
+        _ = service.submit("a", "b1", key: "k", origin: .sdapi, ticket: 1)
+        _ = service.commitAll()
+        #expect(service.admit("a", key: "k", origin: .sdapi, ticket: 2).answers == refused)
+        _ = service.apply(.left(id, isAnswered: false))
+        _ = service.submit("a", "b2", body: 2, origin: .sdapi, ticket: 3)
+        _ = service.commitAll()
+        #expect(service.admit("a", key: "k", origin: .sdapi, ticket: 4).answers == refused)
+        #expect(service.admit("a", origin: .sdapi, isRepeat: true, ticket: 5).answers == refused)
+        _ = service.apply(.left(BatchID("b2"), isAnswered: false))
+        // Two are admitted before the first of them is planned.
+        for ticket in [6, 7] {
+            #expect(
+                service.admit("a", body: 3, origin: .sdapi, ticket: ticket).answers == [.admitted])
+        }
+        _ = service.submitAdmitted("a", "b3", body: 3, origin: .sdapi, ticket: 6)
+        #expect(
+            service.submitAdmitted("a", "b4", body: 4, origin: .sdapi, ticket: 7).answers
+                == refused)
     }
 }
 
@@ -110,6 +136,6 @@ extension Subject {
     fileprivate mutating func repeated(
         _ caller: String = "a", body: UInt8 = 1, isRepeat: Bool = true
     ) -> [LedgerAnswer] {
-        knock(caller, body: body, origin: .openai, isRepeat: isRepeat, ticket: 9).answers
+        admit(caller, body: body, origin: .openai, isRepeat: isRepeat, ticket: 9).answers
     }
 }

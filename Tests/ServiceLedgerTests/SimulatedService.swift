@@ -4,13 +4,13 @@ import GenerationTypes
 import ServiceLedger
 import TestSupport
 
-/// A service in virtual time: clients that lose answers and repeat wishes, a ledger, its disk,
+/// A service in virtual time: clients that lose answers and repeat requests, a ledger, its disk,
 /// workers, and crashes; the rules of the service are checked after every event.
 struct SimulatedService {
     enum Event {
-        case wish(Int)
+        case request(Int)
         case end(Int)
-        /// A wish that was announced is made.
+        /// A request that was admitted is submitted.
         case submit(Int, isRepeat: Bool, life: Int)
         /// A client's connection is lost.
         case lose(Int, BatchID, life: Int)
@@ -28,9 +28,9 @@ struct SimulatedService {
     }
 
     private struct Asked {
-        enum Question { case knock, submission, end }
+        enum Question { case admission, submission, end }
 
-        var wish: Int
+        var request: Int
         var question: Question
         var isRepeat = false
     }
@@ -40,7 +40,7 @@ struct SimulatedService {
     private(set) var now = 0.0
     private(set) var disk: SimulatedDisk
     private(set) var eventCount = 0
-    /// The batches that wishes became, as far as their clients know.
+    /// The batches that requests made, as far as their clients know.
     private(set) var batches: [Int: BatchID] = [:]
     private var ledger: Ledger
     private var random: SplitMix64
@@ -68,9 +68,9 @@ struct SimulatedService {
         random = SplitMix64(seed: scenario.seed &+ 0x5EED)
         disk = SimulatedDisk(limits: scenario.limits)
         ledger = Ledger(limits: scenario.limits, plantedBug: scenario.bug)
-        for (index, wish) in scenario.wishes.enumerated() {
-            plan(.wish(index), at: wish.time)
-            if let end = wish.end { plan(.end(index), at: end.time) }
+        for (index, request) in scenario.requests.enumerated() {
+            plan(.request(index), at: request.time)
+            if let end = request.end { plan(.end(index), at: end.time) }
         }
         for time in scenario.crashes { plan(.crash, at: time) }
         for time in stride(from: 7.0, to: 3000, by: 29) { plan(.tick, at: time) }
@@ -103,7 +103,7 @@ struct SimulatedService {
 
     private mutating func handle(_ event: Event) {
         switch event {
-        case .wish(let index): ask(index)
+        case .request(let index): ask(index)
         case .end(let index): askForEnd(index)
         case .submit(let index, let isRepeat, let life) where life == self.life:
             submit(index, isRepeat: isRepeat)
@@ -139,21 +139,24 @@ struct SimulatedService {
 
     private mutating func ask(_ index: Int) {
         guard batches[index] == nil else { return }
-        let wish = scenario.wishes[index]
+        let request = scenario.requests[index]
         if clients.isWaiting(index) { return }
-        // Without a key a repetition would be another wish, unless its client waits.
-        if wish.key != nil || wish.isSync {
-            plan(.wish(index), at: now + Double.random(in: 1...8, using: &random))
+        // Without a key a repetition would be another batch, unless its client waits.
+        if request.key != nil || request.isSync {
+            plan(.request(index), at: now + Double.random(in: 1...8, using: &random))
         }
         if chance(6) { return }
-        let isRepeat = wish.isSync && !isKnown.insert(index).inserted
-        let knock = Knock(
-            caller: wish.caller, key: wish.key, bodyDigest: wish.digest, origin: wish.origin,
+        let isRepeat = request.isSync && !isKnown.insert(index).inserted
+        let admission = AdmissionRequest(
+            caller: request.caller, key: request.key, bodyDigest: request.digest,
+            origin: request.origin,
             isRepeat: isRepeat)
         apply(
-            .knock(knock, ticket: ticket(Asked(wish: index, question: .knock, isRepeat: isRepeat))))
+            .admit(
+                admission,
+                ticket: ticket(Asked(request: index, question: .admission, isRepeat: isRepeat))))
         // The request arrived twice.
-        if wish.key != nil, chance(4) { plan(.wish(index), at: now + 0.01) }
+        if request.key != nil, chance(4) { plan(.request(index), at: now + 0.01) }
     }
 
     private mutating func ticket(_ question: Asked) -> Ticket {
@@ -163,13 +166,13 @@ struct SimulatedService {
     }
 
     private mutating func submit(_ index: Int, isRepeat: Bool) {
-        let wish = scenario.wishes[index]
-        let ticket = ticket(Asked(wish: index, question: .submission, isRepeat: isRepeat))
-        let request = GenerationRequest(prompt: "\(wish.body)", seed: 1, width: 64, height: 64)
+        let request = scenario.requests[index]
+        let ticket = ticket(Asked(request: index, question: .submission, isRepeat: isRepeat))
+        let first = GenerationRequest(prompt: "\(request.body)", seed: 1, width: 64, height: 64)
         let submission = Submission(
-            id: BatchID("\(index)-\(ticketCount)"), caller: wish.caller, key: wish.key,
-            bodyDigest: wish.digest, priority: wish.priority, origin: wish.origin,
-            spans: [ImageSpan(first: request, count: wish.imageCount)])
+            id: BatchID("\(index)-\(ticketCount)"), caller: request.caller, key: request.key,
+            bodyDigest: request.digest, priority: request.priority, origin: request.origin,
+            spans: [ImageSpan(first: first, count: request.imageCount)])
         apply(.submit(submission, ticket: ticket))
     }
 
@@ -177,6 +180,8 @@ struct SimulatedService {
     private mutating func wait(_ index: Int, _ id: BatchID) {
         if clients.isWaiting(index) { return plan(.drop(id, life: life), at: now) }
         clients.join(index, id)
+        problem =
+            problem ?? clients.problem(of: scenario.requests[index].caller, disk, scenario.limits)
         if chance(2) {
             plan(
                 .lose(index, id, life: life), at: now + Double.random(in: 0...9, using: &random))
@@ -193,8 +198,8 @@ struct SimulatedService {
 
     private mutating func askForEnd(_ index: Int) {
         let known = batches[index] ?? clients.batch(of: index)
-        guard let id = known, let end = scenario.wishes[index].end else { return }
-        let ticket = ticket(Asked(wish: index, question: .end))
+        guard let id = known, let end = scenario.requests[index].end else { return }
+        let ticket = ticket(Asked(request: index, question: .end))
         clients.noteEndWanted(id)
         let visitor = Visitor(end.by)
         apply(
@@ -208,32 +213,33 @@ struct SimulatedService {
             problem = "ticket \(ticket.rawValue) is answered twice"
             return
         }
-        let wish = scenario.wishes[question.wish]
+        let request = scenario.requests[question.request]
         let isEnd = question.question == .end
         problem =
-            problem ?? (isEnd ? problemOfEnd(wish, answer) : problemOfSubmission(wish, answer))
+            problem
+            ?? (isEnd ? problemOfEnd(request, answer) : problemOfSubmission(request, answer))
         if case .admitted = answer {
-            if question.isRepeat, wish.key == nil,
-                let id = clients.orphan(of: wish, disk, ending, scenario.limits, now: now)
+            if question.isRepeat, request.key == nil,
+                let id = clients.orphan(of: request, disk, ending, scenario.limits, now: now)
             {
                 problem = "a repeated request does not get batch \(id)"
             }
             return plan(
-                .submit(question.wish, isRepeat: question.isRepeat, life: life), at: now)
+                .submit(question.request, isRepeat: question.isRepeat, life: life), at: now)
         }
         guard case .accepted(let id, _) = answer, !isEnd else {
             if case .refused(let refusal) = answer, !isEnd {
                 // Only what may pass is tried again.
                 switch refusal {
-                case .tooFast, .queueFull, .callerQueueFull: break
-                default: batches[question.wish] = BatchID("none")
+                case .tooFast, .queueFull, .callerQueueFull, .tooManyWaiting: break
+                default: batches[question.request] = BatchID("none")
                 }
             }
             return
         }
-        if wish.isSync { return wait(question.wish, id) }
+        if request.isSync { return wait(question.request, id) }
         // The answer may be lost.
-        if !chance(4) { batches[question.wish] = id }
+        if !chance(4) { batches[question.request] = id }
     }
 
     // MARK: Actions
@@ -321,7 +327,7 @@ struct SimulatedService {
     private mutating func crash() {
         life += 1
         asked = [:]
-        clients.loseAll(now: now)
+        clients.loseAll(disk, now: now)
         offered = []
         line = []
         busyCount = 0

@@ -3,7 +3,7 @@
 import ServiceLedger
 import Testing
 
-/// The rules of the service under lost answers, repeated wishes, cancels and crashes.
+/// The rules of the service under lost answers, repeated requests, cancels and crashes.
 @Suite struct SimulationTests {
     /// Runs simulations until one breaks a rule.
     private static func firstProblem(

@@ -42,9 +42,19 @@ struct Subject {
         priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
         ticket: Int
     ) -> [LedgerAction] {
+        let admission = admit(caller, key: key, body: body, origin: origin, ticket: ticket)
+        guard admission.answers == [.admitted] else { return admission }
+        return submitAdmitted(
+            caller, id, key: key, body: body, count: count, priority: priority, weight: weight,
+            origin: origin, ticket: ticket)
+    }
+
+    mutating func submitAdmitted(
+        _ caller: String, _ id: String, key: String? = nil, body: UInt8 = 1, count: Int = 1,
+        priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
+        ticket: Int
+    ) -> [LedgerAction] {
         let request = GenerationRequest(prompt: "p", seed: 100, width: 64, height: 64)
-        let knocked = knock(caller, key: key, body: body, origin: origin, ticket: ticket)
-        guard knocked.answers == [.admitted] else { return knocked }
         return apply(
             .submit(
                 Submission(
@@ -53,13 +63,13 @@ struct Subject {
                     spans: [ImageSpan(first: request, count: count)]), ticket: Ticket(ticket)))
     }
 
-    mutating func knock(
+    mutating func admit(
         _ caller: String, key: String? = nil, body: UInt8 = 1, origin: BatchOrigin = .batch,
         isRepeat: Bool = false, ticket: Int
     ) -> [LedgerAction] {
         apply(
-            .knock(
-                Knock(
+            .admit(
+                AdmissionRequest(
                     caller: CallerID(caller), key: key, bodyDigest: [body], origin: origin,
                     isRepeat: isRepeat), ticket: Ticket(ticket)))
     }

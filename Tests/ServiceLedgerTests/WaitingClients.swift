@@ -2,7 +2,7 @@
 
 import ServiceLedger
 
-extension LedgerScenario.Wish {
+extension LedgerScenario.ClientRequest {
     /// How its batch comes.
     var origin: BatchOrigin { isSync ? .sdapi : .batch }
     /// Of its body, and of the path where its client waits.
@@ -21,14 +21,14 @@ struct WaitingClients {
     /// Batches that somebody has asked to end.
     private var endWanted: Set<BatchID> = []
 
-    mutating func join(_ wish: Int, _ id: BatchID) {
-        waiting[id, default: []].insert(wish)
+    mutating func join(_ request: Int, _ id: BatchID) {
+        waiting[id, default: []].insert(request)
         orphanedAt[id] = nil
     }
 
     /// - Returns: whether it waited.
-    mutating func leave(_ wish: Int, _ id: BatchID, now: Double) -> Bool {
-        guard waiting[id]?.remove(wish) != nil else { return false }
+    mutating func leave(_ request: Int, _ id: BatchID, now: Double) -> Bool {
+        guard waiting[id]?.remove(request) != nil else { return false }
         if waiting[id]?.isEmpty == true {
             waiting[id] = nil
             orphanedAt[id] = now
@@ -36,17 +36,27 @@ struct WaitingClients {
         return true
     }
 
-    mutating func loseAll(now: Double) {
-        for id in waiting.keys { orphanedAt[id] = now }
-        for id in orphanedAt.keys { orphanedAt[id] = now }
+    /// The service was killed: nobody waits for what the disk has.
+    mutating func loseAll(_ disk: SimulatedDisk, now: Double) {
+        for (id, record) in disk.records where record.accepted.submission.origin.isSync {
+            orphanedAt[id] = now
+        }
         waiting = [:]
+    }
+
+    /// No caller has more requests that wait than it may.
+    func problem(of caller: CallerID, _ disk: SimulatedDisk, _ limits: LedgerLimits) -> String? {
+        let count = waiting.reduce(0) { sum, entry in
+            sum + (disk.records[entry.key]?.accepted.caller == caller ? entry.value.count : 0)
+        }
+        return count > limits.waitingPerCaller ? "\(count) requests of \(caller) wait" : nil
     }
 
     mutating func noteEndWanted(_ id: BatchID) { endWanted.insert(id) }
 
-    func isWaiting(_ wish: Int) -> Bool { batch(of: wish) != nil }
+    func isWaiting(_ request: Int) -> Bool { batch(of: request) != nil }
 
-    func batch(of wish: Int) -> BatchID? { waiting.first { $0.value.contains(wish) }?.key }
+    func batch(of request: Int) -> BatchID? { waiting.first { $0.value.contains(request) }?.key }
 
     func waiting(for id: BatchID) -> [Int] { waiting[id, default: []].sorted() }
 
@@ -61,7 +71,9 @@ struct WaitingClients {
             return "batch \(id) is cancelled, and nobody asked for that"
         }
         if waiting[id] != nil { return "batch \(id) is cancelled while its client waits" }
-        guard let since = orphanedAt[id] else { return nil }
+        guard let since = orphanedAt[id] else {
+            return "batch \(id) is cancelled, and no client has left it"
+        }
         return now - since < limits.orphanGraceSeconds
             ? "batch \(id) is cancelled \(now - since) s after its client left" : nil
     }
@@ -81,14 +93,14 @@ struct WaitingClients {
 
     /// A batch that a repeated request has to get.
     func orphan(
-        of wish: LedgerScenario.Wish, _ disk: SimulatedDisk, _ ending: Set<BatchID>,
+        of request: LedgerScenario.ClientRequest, _ disk: SimulatedDisk, _ ending: Set<BatchID>,
         _ limits: LedgerLimits, now: Double
     ) -> BatchID? {
         orphanedAt.keys.first { id in
             guard let record = disk.records[id], let since = orphanedAt[id] else { return false }
             return record.status == nil && !ending.contains(id) && !endWanted.contains(id)
-                && record.accepted.caller == wish.caller
-                && record.accepted.submission.bodyDigest == wish.digest
+                && record.accepted.caller == request.caller
+                && record.accepted.submission.bodyDigest == request.digest
                 && now - since < limits.orphanGraceSeconds
         }
     }

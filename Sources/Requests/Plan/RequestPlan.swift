@@ -36,7 +36,7 @@ package struct RequestPlan: Sendable, Equatable {
         precondition(batchCount > 0, "\(batchCount) images per prompt")
         // Said once, not once per prompt.
         var shared = PromptEntry(prompt: "", origin: "").request(settings: settings, seed: 0)
-        if let problem = RequestPlan.problem(of: &shared, check) { throw .settings(problem) }
+        if let (problem, _) = RequestPlan.problem(of: &shared, check) { throw .settings(problem) }
         isBaseSeedRandom = seed == .random
         baseSeed = RequestPlan.resolve(seed, using: &generator)
         var requests: [GenerationRequest] = []
@@ -56,11 +56,13 @@ package struct RequestPlan: Sendable, Equatable {
                 problems.append(
                     PromptProblem(
                         origin: entry.origin,
-                        message: "the last image's seed is above \(UInt64.max); begin lower"))
+                        message: "the last image's seed is above \(UInt64.max); begin lower",
+                        field: "seed"))
             }
             var request = entry.request(settings: settings, seed: first.partialValue)
-            if let problem = RequestPlan.problem(of: &request, check) {
-                problems.append(PromptProblem(origin: entry.origin, message: problem))
+            if let (problem, field) = RequestPlan.problem(of: &request, check) {
+                problems.append(
+                    PromptProblem(origin: entry.origin, message: problem, field: field))
             }
             for offset in 0..<count {
                 requests.append(request)
@@ -78,20 +80,20 @@ package struct RequestPlan: Sendable, Equatable {
         self.requests = requests
     }
 
-    /// Why a request is refused; `nil` if it is not.
+    /// Why a request is refused, and its field that is wrong; `nil` if it is not.
     private static func problem(
         of request: inout GenerationRequest, _ check: (inout GenerationRequest) throws -> Void
-    ) -> String? {
+    ) -> (problem: String, field: String?)? {
         for (text, isNegative) in [(request.prompt, false), (request.negativePrompt, true)] {
             let problem = PromptSyntaxNotice.problem(of: text, isNegative: isNegative)
-            if let problem { return problem }
+            if let problem { return (problem, isNegative ? "negative_prompt" : "prompt") }
         }
         do {
             try request.validate()
             try check(&request)
             return nil
         } catch {
-            return "\(error)"
+            return ("\(error)", (error as? any RequestFieldError)?.field)
         }
     }
 

@@ -14,6 +14,8 @@ package struct PromptFields {
     private var hasPrompt = false
     private var batchSize: Int?
     private var iterationCount: Int?
+    /// The field that is being set.
+    private var field: String?
 
     package init(origin: String, dialect: PromptDialect) {
         self.dialect = dialect
@@ -22,7 +24,7 @@ package struct PromptFields {
 
     /// Notes a problem with this prompt.
     package mutating func report(_ message: String) {
-        problems.append(PromptProblem(origin: entry.origin, message: message))
+        problems.append(PromptProblem(origin: entry.origin, message: message, field: field))
     }
 
     /// Sets all fields of a prompt; one that is missing is a problem.
@@ -48,11 +50,14 @@ package struct PromptFields {
 
     /// The finished entry; a missing prompt is a problem.
     mutating func finish() -> PromptEntry {
+        field = "prompt"
+        defer { field = nil }
         if !hasPrompt { report("no prompt; add \"prompt\": \"…\" (or --prompt \"…\")") }
         if batchSize != nil || iterationCount != nil {
             let (count, overflow) = (batchSize ?? 1).multipliedReportingOverflow(
                 by: iterationCount ?? 1)
             if overflow || count > GenerationLimits.imageCountMax {
+                field = batchSize == nil ? "n_iter" : "batch_size"
                 report("too many images; at most \(GenerationLimits.imageCountMax) in a run")
             } else {
                 entry.imageCount = count
@@ -63,6 +68,8 @@ package struct PromptFields {
 
     /// Sets one field; spelling errors and values out of range are noted.
     mutating func set(_ name: String, to value: JSONValue) {
+        field = name
+        defer { field = nil }
         let key = PromptFields.key(of: name)
         // A1111 writes null for what the caller left open.
         if value == .null, PromptFields.table[key] != nil { return }

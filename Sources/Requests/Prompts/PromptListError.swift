@@ -6,11 +6,14 @@ package struct PromptProblem: Sendable, Equatable, CustomStringConvertible {
     package var origin: String
     /// What is wrong and what to do.
     package var message: String
+    /// The field that is wrong, by the name that it was given; `nil` where that is none of one prompt.
+    package var field: String?
 
     /// Makes a problem.
-    package init(origin: String, message: String) {
+    package init(origin: String, message: String, field: String? = nil) {
         self.origin = origin
         self.message = message
+        self.field = field
     }
 
     package var description: String { "\(origin): \(message)" }

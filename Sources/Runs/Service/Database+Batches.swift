@@ -86,7 +86,7 @@ extension Database {
         return spans
     }
 
-    /// What came of images, by their places in a range.
+    /// Outcomes of images, by their places in a range.
     func storedImages(_ range: Range<Int>) throws -> [Int: StoredImage] {
         var images: [Int: StoredImage] = [:]
         func rows(_ table: String, _ order: String) throws -> [Row] {

@@ -124,7 +124,7 @@ extension ServiceStore {
         }
     }
 
-    /// Reads what came of one image.
+    /// Reads results and failures of one image.
     ///
     /// - Throws: `ServiceStateError`.
     package func image(_ number: ImageNumber) throws(ServiceStateError) -> StoredImage {
@@ -133,7 +133,7 @@ extension ServiceStore {
         }
     }
 
-    /// Reads what came of all images of a batch, by their places in it.
+    /// Reads results and failures of all images of a batch, by their places in it.
     ///
     /// - Throws: `ServiceStateError`.
     package func images(of batch: AcceptedBatch) throws(ServiceStateError) -> [Int: StoredImage] {

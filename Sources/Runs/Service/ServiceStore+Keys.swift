@@ -24,7 +24,14 @@ package struct StoredKey: Sendable, Equatable {
     var digest: [UInt8]
 
     /// Its holder, as the ledger knows it.
-    package var caller: CallerID { CallerID("key:\(id)") }
+    package var caller: CallerID { CallerID("\(Self.callerPrefix)\(id)") }
+
+    private static let callerPrefix = "key:"
+
+    /// Whether a caller is a key's holder.
+    package static func isHolder(_ caller: CallerID) -> Bool {
+        caller.text.hasPrefix(callerPrefix)
+    }
 }
 
 /// Keys of callers.
@@ -90,6 +97,16 @@ extension ServiceStore {
     package var hasKeys: Bool {
         get throws(ServiceStateError) {
             try read { try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM key)") ?? false }
+        }
+    }
+
+    /// The holders of all keys.
+    ///
+    /// - Throws: `ServiceStateError`.
+    package func keyHolders() throws(ServiceStateError) -> Set<CallerID> {
+        try read { database in
+            let keys = try Row.fetchAll(database, sql: "SELECT * FROM key").map(StoredKey.init)
+            return Set(keys.map(\.caller))
         }
     }
 

@@ -30,7 +30,7 @@ package struct StoredBatch: Sendable, Equatable {
     package var failedCount: Int
 }
 
-/// What came of an image, as the disk knows it.
+/// Results and failures of an image, as the disk knows it.
 package struct StoredImage: Sendable, Equatable {
     /// Its result; `nil` while it has none.
     package var result: ImageResult?
@@ -58,7 +58,7 @@ package struct StoredPage: Sendable, Equatable {
     package var range: Range<Int>
     /// The spans that these images are in, in order.
     package var spans: [Span]
-    /// What came of them; those of which nothing came yet are left out.
+    /// Their results and failures; images without any are left out.
     package var images: [Int: StoredImage]
 
     /// The request of an image of this page.

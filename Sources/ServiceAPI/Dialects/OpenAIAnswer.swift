@@ -7,12 +7,15 @@ package import Requests
 /// Answers in OpenAI's words.
 package enum OpenAIAnswer {
     /// The answer to `images/generations`.
-    package static func pictures(_ drawn: DrawnBatch) throws -> String {
-        var answer = facts(of: drawn.images.first?.request)
-        answer["created"] = .integer(Int64(drawn.batch.created))
+    package static func pictures(_ finished: FinishedBatch) throws -> String {
+        var answer = facts(of: finished.images.first?.request)
+        answer["created"] = .integer(Int64(finished.batch.created))
         answer["data"] = .array(
-            drawn.images.map { .object(["b64_json": encoded($0.picture)]) })
+            finished.images.map { .object(["b64_json": encoded($0.picture)]) })
         answer["usage"] = usage
+        if !finished.failures.isEmpty {
+            answer["warnings"] = .array(finished.failures.map(JSONValue.string))
+        }
         return try JSONText.line(JSONValue.object(answer))
     }
 

@@ -24,6 +24,9 @@ package struct OpenAIRequest: Sendable {
         ("background", ["auto", "opaque"]),
     ]
 
+    /// OpenAI's names of fields that are A1111's here, where the body had them.
+    private var names: [String: String] = [:]
+
     /// Reads a body.
     ///
     /// - Throws: 400, named by its field; 404 for a model that there isn't.
@@ -48,32 +51,44 @@ package struct OpenAIRequest: Sendable {
             }
             self.streams = streams
         }
-        try Self.resolveSize(&object)
+        // No field is wrong before it is read.
+        batch = BatchBody(PromptEntry(prompt: "", origin: "body"))
+        ignored = IgnoredFields([])
+        if try Self.resolveSize(&object) { (names["width"], names["height"]) = ("size", "size") }
         if let count = object.removeValue(forKey: "n"), count != .null {
             guard case .integer(let number) = count,
                 (1...Int64(Self.imageCountMax)).contains(number)
             else { throw .field("n", "n must be a whole number from 1 to \(Self.imageCountMax)") }
             object["batch_size"] = count
+            names["batch_size"] = "n"
             object["n_iter"] = nil
         }
-        var names = Self.ignoredFields.filter {
+        var unused = Self.ignoredFields.filter {
             ![nil, .null, .string("auto")].contains(object[$0])
         }.sorted()
         for key in Self.ignoredFields { object[key] = nil }
         var fields = PromptFields(origin: "body", dialect: .client)
         fields.set(object)
-        names += fields.ignored
-        ignored = IgnoredFields(names)
+        unused += fields.ignored
+        ignored = IgnoredFields(unused)
         if let problem = fields.problems.first {
-            throw APIProblem(
-                422, "invalid", problem.message, problems: fields.problems.map(\.message),
-                param: object.keys.sorted().first { problem.message.contains($0) })
+            throw named(
+                APIProblem(
+                    422, "invalid", problem.message, problems: fields.problems.map(\.message),
+                    param: problem.field))
         }
         guard fields.entry.imageCount ?? 1 <= Self.imageCountMax else {
             throw .field("n", "more than \(Self.imageCountMax) images; ask several times")
         }
         batch = BatchBody(fields.entry)
         batch.priority = "interactive"
+    }
+
+    /// A problem with the name that this body has for its field.
+    package func named(_ problem: APIProblem) -> APIProblem {
+        var problem = problem
+        problem.param = problem.param.map { names[$0] ?? $0 }
+        return problem
     }
 
     /// OpenAI's own models mean the one that there is: clients name them when nobody named one.
@@ -91,13 +106,17 @@ package struct OpenAIRequest: Sendable {
         }
     }
 
-    private static func resolveSize(_ object: inout [String: JSONValue]) throws(APIProblem) {
-        guard let text = try text("size", &object), text != "auto" else { return }
+    /// - Returns: whether there is a size.
+    private static func resolveSize(
+        _ object: inout [String: JSONValue]
+    ) throws(APIProblem) -> Bool {
+        guard let text = try text("size", &object), text != "auto" else { return false }
         let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int64($0) }
         guard sides.count == 2, let width = sides[0], let height = sides[1], width > 0, height > 0
         else { throw .field("size", "size \(text.prefix(40)) is none; write it as 512x512") }
         object["width"] = .integer(width)
         object["height"] = .integer(height)
+        return true
     }
 }
 

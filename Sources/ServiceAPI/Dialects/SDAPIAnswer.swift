@@ -10,12 +10,12 @@ package enum SDAPIAnswer {
     ///
     /// Its `info` is a text that holds JSON with every key that A1111 has: clients insist on them.
     package static func pictures(
-        _ drawn: DrawnBatch, to request: SDAPIRequest, model: ModelRecord, version: String
+        _ finished: FinishedBatch, to request: SDAPIRequest, model: ModelRecord, version: String
     ) throws -> String {
-        let info = try JSONText.line(info(of: drawn, model: model, version: version))
+        let info = try JSONText.line(info(of: finished, model: model, version: version))
         let pictures =
             request.sendsImages
-            ? drawn.images.map { JSONValue.string(Data($0.picture).base64EncodedString()) } : []
+            ? finished.images.map { JSONValue.string(Data($0.picture).base64EncodedString()) } : []
         return try JSONText.line(
             JSONValue.object([
                 "images": .array(pictures), "parameters": request.parameters,
@@ -24,9 +24,9 @@ package enum SDAPIAnswer {
     }
 
     private static func info(
-        of drawn: DrawnBatch, model: ModelRecord, version: String
+        of finished: FinishedBatch, model: ModelRecord, version: String
     ) -> JSONValue {
-        let requests = drawn.images.map(\.request)
+        let requests = finished.images.map(\.request)
         let first = requests.first
         let seeds = requests.map { JSONValue.unsigned($0.seed) }
         func text(_ text: String?) -> JSONValue { text.map(JSONValue.string) ?? .null }
@@ -52,10 +52,12 @@ package enum SDAPIAnswer {
             "sd_vae_hash": text(model.shortVAEHash), "seed_resize_from_w": .integer(-1),
             "seed_resize_from_h": .integer(-1), "denoising_strength": .null,
             "extra_generation_params": .object([:]), "index_of_first_image": .integer(0),
-            "infotexts": .array(drawn.images.map { .string($0.infotext) }),
-            "styles": .array([]), "job_timestamp": .string(timestamp(drawn.batch.created)),
+            "infotexts": .array(finished.images.map { .string($0.infotext) }),
+            "styles": .array([]), "job_timestamp": .string(timestamp(finished.batch.created)),
             "clip_skip": .integer(Int64(first?.clipSkip ?? 1)),
             "is_using_inpainting_conditioning": .bool(false), "version": .string(version),
+            // A1111 knows no picture that fails alone.
+            "warnings": .array(finished.failures.map(JSONValue.string)),
         ])
     }
 

@@ -16,18 +16,18 @@ package struct ServedCaller: Sendable, Equatable {
     }
 }
 
-/// What a client wants, as it wrote it.
-package struct Wish: Sendable {
-    /// How a body is written.
-    package enum Format: Sendable {
-        /// One object.
+/// A request to generate a batch, as a client wrote it.
+package struct SubmissionRequest: Sendable {
+    /// What its body says.
+    package enum Content: Sendable {
+        /// One object, not read yet.
         case json
-        /// A prompt file.
+        /// A prompt file, not read yet.
         case lines
         /// A body of A1111's `txt2img`; the request waits.
-        case sdapi
+        case sdapi(SDAPIRequest)
         /// A body of OpenAI's `images/generations`; the request waits.
-        case openai
+        case openai(OpenAIRequest)
 
         /// How its batch comes.
         package var origin: BatchOrigin {
@@ -39,26 +39,29 @@ package struct Wish: Sendable {
         }
     }
 
-    /// The body.
+    /// The body as it came.
     package var body: [UInt8]
-    /// How it is written.
-    package var format: Format
-    /// The client's name for this wish.
+    /// What the body says.
+    package var content: Content
+    /// The client's `Idempotency-Key`.
     package var key: String?
     /// Of a prompt file, which has no room for it.
     package var priority: BatchPriority?
     /// Whether the client says that it asks again.
     package var isRepeat: Bool
 
-    /// Describes a wish.
+    /// Describes a request.
     package init(
-        body: [UInt8], format: Format, key: String? = nil, priority: BatchPriority? = nil,
+        body: [UInt8], content: Content, key: String? = nil, priority: BatchPriority? = nil,
         isRepeat: Bool = false
     ) {
         self.body = body
-        self.format = format
+        self.content = content
         self.key = key
         self.priority = priority
         self.isRepeat = isRepeat
     }
+
+    /// How its batch comes.
+    package var origin: BatchOrigin { content.origin }
 }

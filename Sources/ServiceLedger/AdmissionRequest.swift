@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A wish by what is known of it before it is read: enough to say whether it was granted already, or
-/// comes too often.
-package struct Knock: Sendable, Equatable {
+/// A submission by what is known of it before it is planned: enough to say whether there is a batch
+/// of it already, or whether it comes too often.
+package struct AdmissionRequest: Sendable, Equatable {
     /// Who asks.
     package var caller: CallerID
     /// The caller's `Idempotency-Key`.
@@ -14,7 +14,7 @@ package struct Knock: Sendable, Equatable {
     /// Whether the client says that it asks again.
     package var isRepeat: Bool
 
-    /// Describes a wish.
+    /// Describes a submission.
     package init(
         caller: CallerID, key: String? = nil, bodyDigest: [UInt8], origin: BatchOrigin = .batch,
         isRepeat: Bool = false

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import GenerationTypes
+import ServiceLedger
 
-/// What came of a batch that a request waited for.
-package struct DrawnBatch: Sendable {
+/// A batch that has ended, for the request that waited for it.
+package struct FinishedBatch: Sendable {
     /// An image with its picture.
     package struct Image: Sendable {
         /// Everything that decided it, except the model.
@@ -37,19 +38,35 @@ package struct DrawnBatch: Sendable {
 
     /// Why the request can't be answered with pictures; `nil` if it can.
     ///
-    /// A1111 answers an interrupted request with the pictures that there are; OpenAI's clients rely
-    /// on all of them.
+    /// Both families get the pictures that there are, and a word about the others beside them (A1111
+    /// in `info`, OpenAI in `warnings`): hours of computing are not thrown away for one image. A1111
+    /// answers an interrupted request with what there is, also with nothing; OpenAI's clients have no
+    /// word for that.
     package func problem(in dialect: APIDialect) -> APIProblem? {
-        if batch.status == "cancelled", dialect == .openai {
-            return APIProblem(
-                409, "cancelled", "batch \(batch.id) was cancelled; send the request again",
-                headers: ["x-should-retry": "false"])
+        if batch.status == BatchStatus.cancelled.rawValue {
+            return dialect == .openai ? cancellation : nil
         }
-        guard batch.status == "failed" else { return nil }
-        return APIProblem(
+        return images.isEmpty ? failure : nil
+    }
+
+    /// How a stream ends that has sent all pictures that there are; `nil` if none is missing.
+    package var streamProblem: APIProblem? {
+        if batch.status == BatchStatus.cancelled.rawValue { return cancellation }
+        return failures.isEmpty && batch.status != BatchStatus.failed.rawValue ? nil : failure
+    }
+
+    private var cancellation: APIProblem {
+        APIProblem(
+            409, "cancelled", "batch \(batch.id) was cancelled; send the request again",
+            headers: ["x-should-retry": "false"])
+    }
+
+    private var failure: APIProblem {
+        APIProblem(
             500, "failed",
-            "generating failed: \(failures.first ?? "no worker could do it"); see the service's log",
-            problems: failures, headers: ["x-should-retry": "false"])
+            """
+            generating failed: \(failures.first ?? "no worker could do it"); see the service's log
+            """, problems: failures, headers: ["x-should-retry": "false"])
     }
 }
 
