@@ -91,6 +91,12 @@ extension APIProblem {
         503, "disk_full", "the disk of the service is nearly full; delete batches, then try again",
         retryAfterSeconds: 60)
 
+    /// The directory of the service is gone, or can't be read.
+    package static let stateGone = APIProblem(
+        503, "state_unreadable",
+        "the service's directory can't be read; its log says why: mend that, then try again",
+        retryAfterSeconds: 60)
+
     /// The service is at fault.
     package static let broken = APIProblem(
         500, "internal", "the service failed; its log says why")

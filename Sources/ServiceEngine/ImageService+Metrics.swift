@@ -40,9 +40,10 @@ extension ImageService {
         page.add("retom_accept_seconds", "Time until a batch was accepted.", accepts)
         page.add("retom_commit_seconds", "Time until a change was on the disk.", commits)
         page.add("retom_sse_clients", .gauge, "Event streams.", Double(streams))
-        page.add(
-            "retom_disk_free_bytes", .gauge, "Room on the disk of the state.",
-            Double(store.freeByteCount))
+        if let room = try? store.freeByteCount {
+            page.add(
+                "retom_disk_free_bytes", .gauge, "Room on the disk of the state.", Double(room))
+        }
         let traffic = coordinator.traffic
         page.add(
             "retom_wire_bytes_total", .counter, "Bytes on all connections to workers.",

@@ -52,7 +52,7 @@ extension ImageService: ImageServing {
         // Neither repetitions nor floods cost a plan.
         var answer = await ask { .admit(admission, ticket: $0) }
         if case .admitted = answer {
-            guard store.freeByteCount > Self.freeByteCountMin else { throw .diskFull }
+            try requireRoom()
             if request.origin.isSync, let reason = state.withLock(\.fleet.reason) {
                 throw .noWorker(reason)
             }
@@ -189,7 +189,24 @@ extension ImageService: ImageServing {
     package var unreadiness: String? {
         if failure != nil { return "the state can't be written" }
         if state.withLock(\.ledger.isDraining) { return "the service is about to stop" }
-        return store.freeByteCount > Self.freeByteCountMin ? nil : "the disk is nearly full"
+        do throws(APIProblem) {
+            try requireRoom()
+            return nil
+        } catch {
+            return error.detail
+        }
+    }
+
+    /// Refuses to accept what could not be kept.
+    private func requireRoom() throws(APIProblem) {
+        let freeByteCount: Int
+        do throws(ServiceStateError) {
+            freeByteCount = try store.freeByteCount
+        } catch {
+            logger.error("the state can't be read", metadata: ["reason": "\(error)"])
+            throw .stateGone
+        }
+        guard freeByteCount > Self.freeByteCountMin else { throw .diskFull }
     }
 
     // MARK: Threads

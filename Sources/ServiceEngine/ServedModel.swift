@@ -8,6 +8,10 @@ package import ServiceAPI
 package struct ServedModel: Sendable {
     /// Its name and hashes.
     package var record: ModelRecord
+    /// Its absolute path; `nil` for the embedded model.
+    package var directory: String?
+    /// Options that are no part of a request, for batches that are exported.
+    package var settings: [String: String]
     /// Turns what a client wrote into requests that the model can generate.
     package var plan: @Sendable (BatchBody) -> Result<PlannedBatch, APIProblem>
     /// What a request gets that leaves everything open.
@@ -17,10 +21,13 @@ package struct ServedModel: Sendable {
 
     /// Describes a model.
     package init(
-        record: ModelRecord, defaults: GenerationRequest, capabilities: String,
+        record: ModelRecord, directory: String?, settings: [String: String],
+        defaults: GenerationRequest, capabilities: String,
         plan: @escaping @Sendable (BatchBody) -> Result<PlannedBatch, APIProblem>
     ) {
         self.record = record
+        self.directory = directory
+        self.settings = settings
         self.defaults = defaults
         self.capabilities = capabilities
         self.plan = plan

@@ -73,7 +73,10 @@ package struct ServiceRun: Sendable {
         stop: any RunStopping,
         serve: @escaping @Sendable (ImageService, AsyncStream<Void>) async throws -> Void
     ) async throws {
-        try store.bind(to: prepared.fingerprint, name: model.record.name)
+        try store.bind(
+            to: StoredModel(
+                record: model.record, directory: model.directory,
+                fingerprint: prepared.fingerprint, settings: model.settings))
         try store.removeStrays()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var fleet: LocalFleet?
@@ -108,10 +111,7 @@ package struct ServiceRun: Sendable {
         _ serve: @escaping @Sendable (ImageService, AsyncStream<Void>) async throws -> Void
     ) async throws {
         let (stops, stopInput) = AsyncStream<Void>.makeStream()
-        let identity = try store.identity {
-            ServiceStore.Identity(
-                instance: Coordinator.makeInstance(), leaseKey: LeaseMint.makeKey())
-        }
+        let identity = try store.identity(orNew: ServiceStore.Identity.random)
         let session = try store.beginSession(at: clock.now().timeIntervalSince1970)
         let service = try ImageService(
             store: store, model: model, coordinator: coordinator,

@@ -15,7 +15,7 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: """
             It reads status.json, which a running coordinator replaces every second, and looks \
             whether a coordinator holds the directory. Where none does it counts the images in \
-            run.sqlite.
+            run.sqlite. Of a directory of retom-serve it lists the newest batches.
 
             Exit codes: 0 a run is active or has ended; 1 its coordinator is gone; 2 there is none.
             """,
@@ -34,7 +34,14 @@ struct StatusCommand: AsyncParsableCommand {
         var account: StoredImages?
     }
 
+    /// What `--json` prints of a service's directory.
+    private struct ServiceOutput: Encodable {
+        var state = "service"
+        var service: ServiceSummary
+    }
+
     func run() async throws {
+        if ServiceReader.isService(directory) { return try showService() }
         var problem: (any Error)?
         let now = Date()
         let report = StatusReport(directory: directory, now: now) {
@@ -60,5 +67,14 @@ struct StatusCommand: AsyncParsableCommand {
         case .gone: throw ProgramExit.someImagesFailed.code
         case .none: throw ProgramExit.unusableInput.code
         }
+    }
+
+    private func showService() throws {
+        let summary = try ServiceSummary(ServiceReader(directory: directory))
+        ConsoleStreams.standard.writeOutput(
+            json
+                ? try JSONText.line(ServiceOutput(service: summary)) + "\n"
+                : summary.text(directory: directory))
+        if summary.isGone { throw ProgramExit.someImagesFailed.code }
     }
 }

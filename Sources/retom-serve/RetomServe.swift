@@ -35,7 +35,8 @@ struct RetomServe: AsyncParsableCommand {
 
             On this machine it needs no key. For others, make one with 'retom-serve keys add \
             NAME --state DIRECTORY', and let it listen with --host; docs/service.md describes \
-            the requests.
+            the requests. 'retom-serve export BATCH -o NEW-DIRECTORY --state DIRECTORY' makes a \
+            run of retom-coord of a batch.
 
             Exit codes: 0 stopped by a signal; 2 wrong usage, unusable input, or a disk that can't \
             be written; 3 no usable worker.
@@ -58,10 +59,11 @@ struct RetomServe: AsyncParsableCommand {
     }
 
     static func main() {
-        if CommandLine.arguments.dropFirst().first == "keys" {
-            KeysCommand.runWatchingSignals(after: 1)
+        switch CommandLine.arguments.dropFirst().first {
+        case "keys": KeysCommand.runWatchingSignals(after: 1)
+        case "export": ExportCommand.runWatchingSignals(after: 1)
+        default: runWatchingSignals()
         }
-        runWatchingSignals()
     }
 
     func run() async throws {
@@ -87,7 +89,8 @@ struct RetomServe: AsyncParsableCommand {
         let run = ServiceRun(
             store: store, prepared: prepared,
             model: ServedModel(
-                record: record, defaults: planner.openRequest,
+                record: record, directory: chosen.path, settings: try settings(of: chosen),
+                defaults: planner.openRequest,
                 capabilities: try planner.capabilities(of: record),
                 plan: { planner.plan($0) }),
             pool: pool,
@@ -109,5 +112,13 @@ struct RetomServe: AsyncParsableCommand {
         }
         try? await group.shutdownGracefully()
         try? await committer.shutdownGracefully()
+    }
+
+    /// Options that are no part of a request, as a run keeps them.
+    private func settings(of chosen: ChosenModel) throws -> [String: String] {
+        var settings = compute.settings
+        settings.merge(try model.withAbsolutePaths().settings) { $1 }
+        settings["recipe"] = try ModelDescription(of: chosen.source).recipe.summary
+        return settings
     }
 }

@@ -30,21 +30,31 @@ extension ServiceStore {
     }
 
     /// Room on the disk, in bytes.
+    ///
+    /// - Throws: `ServiceStateError` where the directory is gone or can't be looked at.
     package var freeByteCount: Int {
-        var status = statvfs()
-        guard statvfs(directory, &status) == 0 else { return 0 }
-        return Int(status.f_bavail) * Int(status.f_frsize)
+        get throws(ServiceStateError) {
+            var status = statvfs()
+            guard statvfs(directory, &status) == 0 else {
+                throw .unusable(path: directory, reason: String(cString: strerror(errno)))
+            }
+            return Int(status.f_bavail) * Int(status.f_frsize)
+        }
     }
 
     /// What `report.json` of a run says, of a batch.
     ///
-    /// - Parameter now: seconds since 1970, the end of a batch that has none yet.
+    /// - Parameters:
+    ///   - model: of batches of which no model was kept.
+    ///   - now: seconds since 1970, the end of a batch that has none yet.
     /// - Returns: `nil` if the batch is not kept.
     /// - Throws: `ServiceStateError`.
     package func report(
         of id: BatchID, model: ModelRecord, at now: Double
     ) throws(ServiceStateError) -> [UInt8]? {
         guard let batch = try batch(id), let accepted = try acceptedBatch(id) else { return nil }
+        let kept = try read { try $0.model(ofBatchAt: batch.images.lowerBound) }
+        let model = kept?.record ?? model
         let history = StoredHistory(batch, accepted, try images(of: accepted), model: model)
         let record = RunRecord(
             history, model: model, met: [],

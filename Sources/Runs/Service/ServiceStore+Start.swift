@@ -102,14 +102,6 @@ extension ServiceStore {
 }
 
 extension Database {
-    fileprivate func nextImage() throws -> Int {
-        guard let bytes = try setting("next_image") else { return 0 }
-        guard bytes.count == 8 else {
-            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "next_image is no number")
-        }
-        return bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
-    }
-
     fileprivate func liveBatch(_ row: Row) throws -> StoredLiveBatch {
         var live = StoredLiveBatch(accepted: try acceptedBatch(row))
         let images = live.accepted.images

@@ -2,8 +2,9 @@
 
 import FoundationEssentials
 import GRDB
-package import GenerationTypes
+import GenerationTypes
 import Glibc
+import Requests
 package import ServiceLedger
 import Synchronization
 
@@ -156,8 +157,8 @@ package final class ServiceStore: Sendable {
     /// Ties the directory to a model, for as long as batches of it have not ended.
     ///
     /// - Throws: `ServiceStateError.otherModel` if they are another model's.
-    package func bind(to model: ModelFingerprint, name: String) throws(ServiceStateError) {
-        let digests = model.unet + model.textEncoder
+    package func bind(to model: StoredModel) throws(ServiceStateError) {
+        let digests = model.fingerprint.unet + model.fingerprint.textEncoder
         let other: String? = try write { database in
             let known = try database.setting("model")
             let open = try Int.fetchOne(
@@ -167,7 +168,8 @@ package final class ServiceStore: Sendable {
                     decoding: try database.setting("model_name") ?? [], as: UTF8.self)
             }
             try database.set("model", digests)
-            try database.set("model_name", Array(name.utf8))
+            try database.set("model_name", Array(model.record.name.utf8))
+            try database.add(model, hasBatches: known == nil || known == digests)
             return nil
         }
         if let other { throw .otherModel(path: directory, name: other) }

@@ -234,6 +234,13 @@ package final class RunStore: Sendable {
         }
     }
 
+    /// Closes the database with everything in one file; nothing may be called afterwards.
+    ///
+    /// - Throws: `RunError`.
+    func close() throws {
+        try guarded { try Self.close($0.queue) }
+    }
+
     /// Removes a run without results that was to replace an earlier one; nothing may be called
     /// afterwards.
     package func abandonSuccession() {

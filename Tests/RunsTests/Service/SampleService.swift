@@ -2,6 +2,7 @@
 
 import Dispatch
 import GenerationTypes
+import Requests
 import Runs
 import ServiceLedger
 import Synchronization
@@ -10,9 +11,14 @@ import WireProtocol
 
 /// A service's directory, and what a service does to it.
 struct SampleService {
-    static let model = ModelFingerprint(
-        unet: Array(repeating: 1, count: 32), textEncoder: Array(repeating: 2, count: 32),
-        vae: Array(repeating: 3, count: 32))
+    static func model(name: String = "one") -> StoredModel {
+        let fingerprint = ModelFingerprint(
+            unet: Array(repeating: 1, count: 32), textEncoder: Array(repeating: 2, count: 32),
+            vae: Array(repeating: 3, count: 32))
+        return StoredModel(
+            record: ModelRecord(name: name, fingerprint: fingerprint), directory: "/models/\(name)",
+            fingerprint: fingerprint, settings: ["precision": "f32"])
+    }
 
     let store: ServiceStore
 
@@ -76,9 +82,11 @@ struct SampleService {
             facts: sampled.facts)
     }
 
-    func picture(_ image: Int, of batch: String, index: Int) throws {
-        let name = RunFileName.picture(ImageNumber(index), seed: 7)
-        try store.writePicture([1, 2, 3], name, of: BatchID(batch))
+    func picture(
+        _ image: Int, of batch: String, index: Int, seed: UInt64 = 7, bytes: [UInt8] = [1, 2, 3]
+    ) throws {
+        let name = RunFileName.picture(ImageNumber(index), seed: seed)
+        try store.writePicture(bytes, name, of: BatchID(batch))
         let done = DispatchSemaphore(value: 0)
         store.record(
             StoredPicture(

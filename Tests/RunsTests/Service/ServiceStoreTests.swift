@@ -240,21 +240,21 @@ import WireProtocol
 
     @Test func batchesOfAnotherModelAreNotGeneratedWithThisOne() throws {
         let service = try SampleService(path)
-        try service.store.bind(to: SampleService.model, name: "one")
+        try service.store.bind(to: SampleService.model())
         try service.commit(.accept(SampleService.batch("b1")))
-        var other = SampleService.model
-        other.unet[0] = 9
+        var other = SampleService.model(name: "two")
+        other.fingerprint.unet[0] = 9
         #expect(throws: ServiceStateError.otherModel(path: path, name: "one")) {
-            try service.store.bind(to: other, name: "two")
+            try service.store.bind(to: other)
         }
         // Another decoder makes pictures of the same latents.
-        other = SampleService.model
-        other.vae[0] = 9
-        try service.store.bind(to: other, name: "one")
+        other = SampleService.model()
+        other.fingerprint.vae[0] = 9
+        try service.store.bind(to: other)
         let end = BatchEnd(status: .completed, startedAt: 1, endedAt: 2)
         try service.commit(.end(BatchID("b1"), end))
-        other.unet[0] = 9
-        try service.store.bind(to: other, name: "two")
+        other.fingerprint.unet[0] = 9
+        try service.store.bind(to: other)
     }
 
     @Test func identityAndLivesLast() throws {
