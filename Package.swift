@@ -118,7 +118,9 @@ let service: [Target] = [
             "compare.js", "details.js", "dom.js", "events.js", "form.js", "gallery.js", "queue.js",
             "state.js", "words.js",
         ].map { .embedInCode("Resources/\($0)") }),
-    library("ServiceAPI", ["ServiceLedger", "Requests", "GenerationTypes", "ProcessSupport"]),
+    library(
+        "ServiceAPI", ["ServiceLedger", "Requests", "GenerationTypes", "ProcessSupport"],
+        resources: [.embedInCode("Resources/openapi.json")]),
     library(
         "ServiceEngine",
         [

@@ -29,7 +29,8 @@ struct DoorMiddleware: RouterMiddleware {
             let channel = context.channel
             channel.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
         }
-        return response
+        // Also of problems: what follows a head without a body is the next answer.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
     private func respond(

@@ -73,7 +73,7 @@ package struct HTTPDoor: Sendable {
         http.httpDecoder.maxHeaderFieldSize = Self.headByteCountMax
         http.httpDecoder.maxHeaderListSize = Self.headByteCountMax
         let application = Application(
-            router: router, server: .http1(configuration: http),
+            router: routes.router, server: .http1(configuration: http),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 availableConnectionsDelegate: .maximum(Self.connectionCountMax, logger: logger)),
@@ -99,19 +99,16 @@ package struct HTTPDoor: Sendable {
         }
     }
 
-    private var router: Router<ServiceContext> {
-        let router = Router(context: ServiceContext.self)
-        router.add(middleware: DoorMiddleware(rules: configuration.rules, counter: counter))
-        let routes = ServiceRoutes(
+    /// The methods and paths that `openapi.json` describes, such as `GET /retom/v1/batches`.
+    ///
+    /// Those of the page are not among them, nor is HEAD, which is wherever GET is.
+    package var operations: [String] {
+        routes.interface.routes.map { "\($0.method.rawValue) \($0.path)" }
+    }
+
+    private var routes: ServiceRoutes {
+        ServiceRoutes(
             service: service, needsKeys: configuration.needsKeys, counter: counter,
-            times: times)
-        routes.addHealth(to: router)
-        routes.addBatches(to: router)
-        routes.addImages(to: router)
-        routes.addEvents(to: router)
-        routes.addSDAPI(to: router)
-        routes.addOpenAI(to: router)
-        routes.addPage(to: router)
-        return router
+            times: times, rules: configuration.rules)
     }
 }

@@ -15,6 +15,9 @@ extension Request {
     /// What the body is; only the type itself decides, and a form can't send JSON's.
     var mediaType: String? { headers[.contentType]?.prefix { $0 != ";" && $0 != " " }.lowercased() }
 
+    /// The fields behind the path.
+    var query: QueryFields { QueryFields(uri.query) }
+
     /// The whole body.
     ///
     /// - Throws: 413 if it is longer, 408 if it takes too long.

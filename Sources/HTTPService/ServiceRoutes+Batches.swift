@@ -56,8 +56,8 @@ extension ServiceRoutes {
         }
         let key = try key(request)
         var priority: BatchPriority?
-        if let text = request.uri.queryParameters["priority"] {
-            priority = BatchPriority(rawValue: String(text))
+        if let text = request.query["priority"] {
+            priority = BatchPriority(rawValue: text)
             guard priority != nil else {
                 let names = BatchPriority.allCases.map(\.rawValue).joined(separator: ", ")
                 throw APIProblem(422, "invalid", "there is no priority \(text); choose \(names)")
@@ -69,10 +69,15 @@ extension ServiceRoutes {
 
     /// Which images a request wants to see.
     private func page(_ request: Request) throws -> ImagePage? {
-        let parameters = request.uri.queryParameters
-        if parameters["images"] == "0" { return nil }
-        func number(_ name: Substring, _ range: ClosedRange<Int>) throws -> Int? {
-            guard let text = parameters[name] else { return nil }
+        let query = request.query
+        if let text = query["images"] {
+            guard text == "0" || text == "1" else {
+                throw APIProblem(422, "invalid", "images=\(text): choose 0 or 1")
+            }
+            if text == "0" { return nil }
+        }
+        func number(_ name: String, _ range: ClosedRange<Int>) throws -> Int? {
+            guard let text = query[name] else { return nil }
             guard let number = Int(text), range.contains(number) else {
                 throw APIProblem(
                     422, "invalid",
@@ -101,16 +106,16 @@ extension ServiceRoutes {
     private func list(_ request: Request, _ context: Context) async throws -> Response {
         let caller = try await caller(request, context)
         var query = BatchQuery()
-        let parameters = request.uri.queryParameters
-        if let text = parameters["status"] {
-            guard let status = BatchStatus(rawValue: String(text)) else {
+        let fields = request.query
+        if let text = fields["status"] {
+            guard let status = BatchStatus(rawValue: text) else {
                 let names = BatchStatus.allCases.map(\.rawValue).joined(separator: ", ")
                 throw APIProblem(422, "invalid", "there is no status \(text); choose \(names)")
             }
             query.status = status
         }
-        query.text = parameters["q"].map(String.init)
-        query.before = parameters["before"].map { BatchID(String($0)) }
+        query.text = fields["q"]
+        query.before = fields["before"].map(BatchID.init)
         let batches = try await service.batches(query, for: caller)
         return try Response.json(["batches": batches])
     }

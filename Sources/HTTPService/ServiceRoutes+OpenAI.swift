@@ -16,7 +16,8 @@ extension ServiceRoutes {
         }
         router.get("/v1/models/:name") { request, context in
             _ = try await caller(request, context)
-            try service.model.requireName(context.parameters.get("name") ?? "")
+            let name = PercentText.decoded(context.parameters.get("name") ?? "")
+            try service.model.requireName(name)
             return Response.json(text: try OpenAIAnswer.model(service.model))
         }
         router.post("/v1/images/generations") { request, context in

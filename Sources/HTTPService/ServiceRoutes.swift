@@ -12,8 +12,49 @@ struct ServiceRoutes: Sendable {
     let needsKeys: Bool
     let counter: RequestCounter
     let times: WaitingTimes
+    let rules: HostRules
 
     typealias Context = ServiceContext
+
+    /// Methods that a path may lack.
+    private static let methods: [HTTPRequest.Method] = [
+        .get, .head, .post, .put, .patch, .delete, .options, .trace,
+    ]
+
+    /// Everything that is served.
+    var router: Router<Context> {
+        let router = interface
+        addPage(to: router)
+        refuseOtherMethods(in: router)
+        return router
+    }
+
+    /// What programs use.
+    var interface: Router<Context> {
+        let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: DoorMiddleware(rules: rules, counter: counter))
+        addHealth(to: router)
+        addBatches(to: router)
+        addImages(to: router)
+        addEvents(to: router)
+        addSDAPI(to: router)
+        addOpenAI(to: router)
+        return router
+    }
+
+    private func refuseOtherMethods(in router: Router<Context>) {
+        let paths = Dictionary(grouping: router.routes, by: \.path.description)
+        for routes in paths.values {
+            var methods = Set(routes.map(\.method))
+            if methods.contains(.get) { methods.insert(.head) }
+            let names = Self.methods.filter(methods.contains).map(\.rawValue)
+            for method in Self.methods where !methods.contains(method) {
+                router.on(routes[0].path, method: method) { _, _ -> Response in
+                    throw APIProblem.methodNotAllowed(names)
+                }
+            }
+        }
+    }
 
     /// Who asks.
     func caller(_ request: Request, _ context: Context) async throws -> ServedCaller {
@@ -52,6 +93,7 @@ struct ServiceRoutes: Sendable {
             counter.add(to: &page)
             return Response.text(page.text, type: PrometheusText.contentType)
         }
+        router.get("/openapi.json") { _, _ in Response.json(text: OpenAPIDocument.json) }
         router.get("/retom/v1/capabilities") { request, context in
             _ = try await caller(request, context)
             return Response.json(text: service.capabilities + "\n")

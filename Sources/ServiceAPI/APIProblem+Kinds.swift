@@ -5,7 +5,17 @@ package import ServiceLedger
 extension APIProblem {
     /// There is nothing at a path.
     package static let notFound = APIProblem(
-        404, "not_found", "there is nothing here; see the paths in docs/service.md")
+        404, "not_found", "there is nothing here; /openapi.json has the paths that there are")
+
+    /// A path has other methods.
+    ///
+    /// - Parameter methods: those that it has.
+    package static func methodNotAllowed(_ methods: [String]) -> APIProblem {
+        APIProblem(
+            405, "method_not_allowed",
+            "this path has \(methods.joined(separator: ", ")); see /openapi.json",
+            headers: ["Allow": methods.joined(separator: ", ")])
+    }
 
     /// The caller has no such batch.
     package static func unknownBatch(_ id: String) -> APIProblem {

@@ -14,12 +14,9 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct HTTPDoorTests {
     static let group = MultiThreadedEventLoopGroup.singleton
 
-    /// Opens a door for a body, and closes it afterwards.
-    static func withDoor(
-        _ service: StandInService = StandInService(), needsKeys: Bool = false,
-        _ body: @escaping @Sendable (HTTPClient) async throws -> Void
-    ) async throws {
-        let door = HTTPDoor(
+    /// A door on a free port.
+    static func door(_ service: StandInService, needsKeys: Bool = false) -> HTTPDoor {
+        HTTPDoor(
             service,
             configuration: HTTPDoor.Configuration(
                 host: "127.0.0.1", port: 0,
@@ -27,6 +24,14 @@ import Testing
                     boundHost: "127.0.0.1", allowedOrigins: ["https://app.example.org"]),
                 needsKeys: needsKeys), group: Self.group,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// Opens a door for a body, and closes it afterwards.
+    static func withDoor(
+        _ service: StandInService = StandInService(), needsKeys: Bool = false,
+        _ body: @escaping @Sendable (HTTPClient) async throws -> Void
+    ) async throws {
+        let door = door(service, needsKeys: needsKeys)
         let (stops, stop) = AsyncStream<Void>.makeStream()
         let (ports, port) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { tasks in

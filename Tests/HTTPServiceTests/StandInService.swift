@@ -97,7 +97,10 @@ final class StandInService: ImageServing {
     func latents(
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> ServedFile {
-        throw .unknownImage("\(index)", count: 2)
+        guard index == 0 else { throw .unknownImage("\(index)", count: 2) }
+        return ServedFile(
+            bytes: [1, 2, 3], mediaType: "application/octet-stream", tag: "\"l\"",
+            name: "00000-1.safetensors")
     }
 
     func report(of id: BatchID, for caller: ServedCaller) async throws(APIProblem) -> [UInt8] {

@@ -13,9 +13,7 @@ extension ServiceRoutes {
     }
 
     private func add(_ file: WebPage.File, at path: String, to router: Router<Context>) {
-        let path = RouterPath(path)
-        router.get(path) { request, _ in Response.page(file, for: request) }
-        router.head(path) { request, _ in Response.page(file, for: request) }
+        router.get(RouterPath(path)) { request, _ in Response.page(file, for: request) }
     }
 }
 

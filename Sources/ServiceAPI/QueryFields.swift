@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The fields of a URL's query, as forms and browsers write them.
+package struct QueryFields: Sendable, Equatable {
+    private let values: [String: String]
+
+    /// Reads what follows the question mark; of a field that comes twice, the first one counts.
+    package init(_ query: String?) {
+        let fields = (query ?? "").split(separator: "&").map { field in
+            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (Self.decoded(parts[0]), parts.count > 1 ? Self.decoded(parts[1]) : "")
+        }
+        values = Dictionary(fields) { first, _ in first }
+    }
+
+    /// A field's value; `nil` if the query does not have it.
+    package subscript(name: String) -> String? { values[name] }
+
+    private static func decoded(_ text: Substring) -> String {
+        PercentText.decoded(text, plusIsBlank: true)
+    }
+}
