@@ -137,6 +137,7 @@ let service: [Target] = [
             .product(name: "HummingbirdCore", package: "hummingbird"),
             .product(name: "HTTPTypes", package: "swift-http-types"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ] + nio),
 ]
 
@@ -169,7 +170,7 @@ let executables: [Target] = [
         [
             "HTTPService", "ServiceEngine", "ServiceAPI", "ServiceLedger", "ClusterOptions",
             "RunService", "Runs", "Requests", "ClusterTransport", "NodeSupport",
-            "CommandSupport", "StableDiffusion", "TokenMerging", "GenerationTypes",
+            "CommandSupport", "StableDiffusion", "TokenMerging", "GenerationTypes", logging,
         ] + nio),
     executable(
         "retom-coord",

@@ -21,13 +21,18 @@ package struct HTTPDoor: Sendable {
         package var rules: HostRules
         /// Whether requests of this machine need a key, too: a proxy's do.
         package var needsKeys: Bool
+        /// Its certificate; `nil` for plain HTTP.
+        package var tls: DoorTLS?
 
         /// Describes a door.
-        package init(host: String, port: Int, rules: HostRules, needsKeys: Bool) {
+        package init(
+            host: String, port: Int, rules: HostRules, needsKeys: Bool, tls: DoorTLS? = nil
+        ) {
             self.host = host
             self.port = port
             self.rules = rules
             self.needsKeys = needsKeys
+            self.tls = tls
         }
     }
 
@@ -73,7 +78,7 @@ package struct HTTPDoor: Sendable {
         http.httpDecoder.maxHeaderFieldSize = Self.headByteCountMax
         http.httpDecoder.maxHeaderListSize = Self.headByteCountMax
         let application = Application(
-            router: routes.router, server: .http1(configuration: http),
+            router: routes.router, server: .http1(configuration: http, under: configuration.tls),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 availableConnectionsDelegate: .maximum(Self.connectionCountMax, logger: logger)),

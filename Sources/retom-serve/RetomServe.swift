@@ -7,6 +7,7 @@ import CommandSupport
 import Foundation
 import GenerationTypes
 import HTTPService
+import Logging
 import NIOCore
 import NIOPosix
 import NodeSupport
@@ -44,6 +45,7 @@ struct RetomServe: AsyncParsableCommand {
         version: ProgramVersion.text)
 
     @OptionGroup(title: "Service") var service: ServiceOptions
+    @OptionGroup(title: "HTTPS") var https: HTTPSOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
     @OptionGroup(title: "Token merging") var merging: MergeOptions
     @OptionGroup(title: "Workers") var workers: WorkerOptions
@@ -69,6 +71,10 @@ struct RetomServe: AsyncParsableCommand {
     func run() async throws {
         let stop = StopRequest(idleExit: .success)
         let logger = logs.logger(label: "retom-serve")
+        let certificate = try https.certificate()
+        if let exposure = service.exposure(isEncrypted: certificate != nil) {
+            logger.warning("unencrypted", metadata: ["reason": "\(exposure)"])
+        }
         let hosts = try workers.hosts(security)
         let chosen = try model.chosen()
         let planner = try RequestPlanner(
@@ -99,7 +105,10 @@ struct RetomServe: AsyncParsableCommand {
                 workersDecode: service.decodeOn == .workers),
             logger: logger)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        try await run.perform(stop: stop) { [door = service.door] images, stops in
+        let door = service.door(certificate?.door)
+        let renewal = Task { await certificate?.renewUntilCancelled(logger: logger) }
+        defer { renewal.cancel() }
+        try await run.perform(stop: stop) { images, stops in
             let http = HTTPDoor(images, configuration: door, group: group, logger: logger)
             do {
                 try await http.run(until: stops) { port in

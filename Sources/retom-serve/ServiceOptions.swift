@@ -82,11 +82,24 @@ struct ServiceOptions: ParsableArguments {
     }
 
     /// The service's face.
-    var door: HTTPDoor.Configuration {
+    ///
+    /// - Parameter tls: its certificate; `nil` for plain HTTP.
+    func door(_ tls: DoorTLS?) -> HTTPDoor.Configuration {
         HTTPDoor.Configuration(
             host: host, port: port,
             rules: HostRules(boundHost: host, publicURL: publicURL, allowedOrigins: allowOrigin),
-            needsKeys: publicURL != nil)
+            needsKeys: publicURL != nil, tls: tls)
+    }
+
+    /// What others on the way could read; `nil` if that is nothing.
+    ///
+    /// - Parameter isEncrypted: whether the service speaks HTTPS itself.
+    func exposure(isEncrypted: Bool) -> String? {
+        guard !isEncrypted, !ClusterSecurity.isLoopback(host) else { return nil }
+        return """
+            --host \(host) without --http-tls-cert: keys, prompts and pictures can be read on the \
+            way; give a certificate, or listen on 127.0.0.1 behind a proxy with TLS
+            """
     }
 
     /// Refuses to listen for other machines without a key.

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import io
 import pathlib
+import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,14 +26,16 @@ PROGRAMS = pathlib.Path(sys.argv[1])
 QUICK = ["--steps", "4"]
 
 
-def start(state):
+def start(state, *options, authority=None):
     """Starts a service; returns it and its port once a worker is there."""
     program = subprocess.Popen(
-        [PROGRAMS / "retom-serve", "--state", state, "--port", "0", "--local-workers", "1", *QUICK],
+        [PROGRAMS / "retom-serve", "--state", state, "--port", "0", "--local-workers", "1", *QUICK,
+         *options],
         stdout=subprocess.PIPE, text=True)
     port = int(program.stdout.readline().rsplit(":", 1)[1])
+    url = f"http{'s' if authority else ''}://127.0.0.1:{port}"
     for _ in range(300):
-        workers = requests.get(f"http://127.0.0.1:{port}/retom/v1/cluster").json()["workers"]
+        workers = requests.get(f"{url}/retom/v1/cluster", verify=authority).json()["workers"]
         if any(worker["state"] == "ready" for worker in workers):
             return program, port
         time.sleep(0.1)
@@ -184,6 +188,36 @@ def mcp(url):
     check("image-generation-mcp: a PNG", result.image_data[:4] == b"\x89PNG")
 
 
+def https(folder):
+    """The same service under TLS, for clients that know its authority."""
+    made = folder / "certificates"
+    subprocess.run(
+        ["cluster/make-certificates", "-o", made, "127.0.0.1"], check=True, capture_output=True)
+    authority = str(made / "ca.pem")
+    program, port = start(
+        folder / "https", "--http-tls-cert", made / "127.0.0.1.pem", "--http-tls-key",
+        made / "127.0.0.1.key", authority=authority)
+    try:
+        def curl(*words):
+            return subprocess.run(["curl", "-s", *words], capture_output=True, text=True)
+
+        if shutil.which("curl"):
+            answer = curl("--cacert", authority, f"https://127.0.0.1:{port}/healthz")
+            check("curl: https", answer.stdout == "ok\n", answer)
+            check("curl: an unknown authority",
+                  curl(f"https://127.0.0.1:{port}/healthz").returncode == 60)
+            plain = curl(f"http://127.0.0.1:{port}/healthz")
+            check("curl: http where https is spoken", "use https://" in plain.stdout, plain)
+        client = openai.OpenAI(
+            base_url=f"https://127.0.0.1:{port}/v1", api_key="k",
+            http_client=openai.DefaultHttpxClient(verify=ssl.create_default_context(cafile=authority)))
+        drawn = client.images.generate(prompt="a red house", size="256x256", extra_body={"steps": 4})
+        check("openai: https", len(drawn.data) == 1)
+    finally:
+        program.terminate()
+        program.wait()
+
+
 def wrong_key(state, url):
     """Once there is a key, one that is wrong is refused, and the right one is not."""
     key = subprocess.run(
@@ -215,3 +249,4 @@ with tempfile.TemporaryDirectory() as directory:
     finally:
         program.terminate()
         program.wait()
+    https(directory)

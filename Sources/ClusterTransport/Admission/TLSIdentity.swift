@@ -12,10 +12,6 @@ package struct TLSIdentity: Sendable {
     private let client: NIOSSLContext
     private let server: NIOSSLContext
 
-    /// Kinds of keys with which this build's TLS 1.3 signs and verifies.
-    private static let keyKinds: Set<String> = ["RSA", "P-256", "P-384", "P-521", "ED25519"]
-    /// Shorter RSA keys are too small for TLS's signatures.
-    private static let rsaBitCountMin = 1024
     /// BoringSSL's own choice omits Ed25519 and P-521.
     private static let signatureAlgorithms: [SignatureAlgorithm] = [
         .ed25519, .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .ecdsaSecp521R1Sha512,
@@ -34,18 +30,9 @@ package struct TLSIdentity: Sendable {
     package init(
         certificatePath: String, key: [UInt8], keyPath: String, authorityPath: String, now: Int
     ) throws(TLSIdentityError) {
-        let chain = try Self.certificates(certificatePath)
-        let authorities = try Self.certificates(authorityPath)
-        for (path, certificates) in [(certificatePath, chain), (authorityPath, authorities)] {
-            for certificate in certificates {
-                guard certificate.notValidAfter > now else { throw .expired(path) }
-                guard certificate.notValidBefore <= now else { throw .notYetValid(path) }
-                try Self.checkKind(of: certificate, path)
-            }
-        }
-        guard let privateKey = try? NIOSSLPrivateKey(bytes: key, format: .pem) else {
-            throw .unreadable(keyPath, "a private key in PEM without a passphrase")
-        }
+        let files = try CertificateFiles(certificatePath, key: key, keyPath: keyPath, now: now)
+        let authorities = try CertificateFiles.certificates(authorityPath, now: now)
+        let (chain, privateKey) = (files.chain, files.key)
         var server = TLSConfiguration.makeServerConfigurationWithMTLS(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey),
             trustRoots: .certificates(authorities))
@@ -67,27 +54,6 @@ package struct TLSIdentity: Sendable {
             self.client = try NIOSSLContext(configuration: client)
         } catch {
             throw .keyMismatch(certificatePath: certificatePath, keyPath: keyPath)
-        }
-    }
-
-    private static func certificates(
-        _ path: String
-    ) throws(TLSIdentityError) -> [NIOSSLCertificate] {
-        guard let certificates = try? NIOSSLCertificate.fromPEMFile(path), !certificates.isEmpty
-        else { throw .unreadable(path, "a certificate in PEM") }
-        return certificates
-    }
-
-    private static func checkKind(
-        of certificate: NIOSSLCertificate, _ path: String
-    ) throws(TLSIdentityError) {
-        guard let facts = CertificateFacts(certificate) else {
-            throw .unreadable(path, "a certificate in PEM")
-        }
-        let kind = facts.keyKind
-        guard keyKinds.contains(kind) else { throw .unusableKey(path, kind: kind) }
-        guard kind != "RSA" || facts.keyBitCount >= rsaBitCountMin else {
-            throw .unusableKey(path, kind: "RSA with \(facts.keyBitCount) bits")
         }
     }
 
@@ -131,21 +97,29 @@ package enum TLSIdentityError: Error, Equatable {
 }
 
 extension TLSIdentityError: CustomStringConvertible {
-    package var description: String {
+    /// What is wrong.
+    package var problem: String {
         switch self {
-        case .unreadable(let path, let kind):
-            "\(path): can't be read as \(kind); cluster/make-certificates makes such files"
-        case .expired(let path):
-            "\(path): the certificate has expired; make new ones with cluster/make-certificates"
+        case .unreadable(let path, let kind): "\(path): can't be read as \(kind)"
+        case .expired(let path): "\(path): the certificate has expired"
         case .notYetValid(let path):
             "\(path): the certificate is not valid yet; is this machine's clock right?"
         case .unusableKey(let path, let kind):
             """
             \(path): TLS can't use this kind of key (\(kind)); use P-256, P-384, P-521, Ed25519 or \
-            RSA of 2048 bits: cluster/make-certificates makes such files
+            RSA of 2048 bits
             """
         case .keyMismatch(let certificatePath, let keyPath):
             "\(keyPath) is not the key of the certificate \(certificatePath)"
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .unreadable: "\(problem); cluster/make-certificates makes such files"
+        case .expired: "\(problem); make new ones with cluster/make-certificates"
+        case .unusableKey: "\(problem): cluster/make-certificates makes such files"
+        case .notYetValid, .keyMismatch: problem
         }
     }
 }
