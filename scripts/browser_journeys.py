@@ -338,12 +338,22 @@ def wrong_key(visit):
     page.keyboard.press("Enter")
     expect(page.locator("#connection")).to_have_text("live")
     card = visit.draw("a moon over the sea", steps=4)
-    expect(card.locator("img[src^='blob:']")).to_be_visible(timeout=FINISHED)
+    expect(card.locator("img[src*='/images/']")).to_be_visible(timeout=FINISHED)
     expect(card.locator("img[src]")).to_have_js_property("naturalWidth", 256)
     visit.check()
+    # The session is a cookie: it outlives a reload, and no script has it or the key.
+    [cookie] = visit.context.cookies()
+    assert cookie["httpOnly"] and cookie["sameSite"] == "Strict", cookie
+    kept = page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    assert cookie["value"] not in kept and visit.service.ann not in kept, kept
+    page.reload()
+    expect(page.locator(".batch img[src*='/images/']").first).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.locator("#sign-in")).to_be_visible()
     expect(page.locator(".batch")).to_have_count(0)
+    assert not visit.context.cookies()
+    page.reload()
+    expect(page.locator("#sign-in")).to_be_visible()
 
 
 JOURNEYS = [first_picture_by_keyboard, problems_at_their_fields, cancel, reload_in_mid_run, gallery, settings_back, compare,

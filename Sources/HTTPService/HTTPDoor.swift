@@ -23,16 +23,22 @@ package struct HTTPDoor: Sendable {
         package var needsKeys: Bool
         /// Its certificate; `nil` for plain HTTP.
         package var tls: DoorTLS?
+        /// Whether browsers reach it by HTTPS: by its own, or a proxy's.
+        package var hasSecureCookies: Bool
 
         /// Describes a door.
+        ///
+        /// - Parameter isBehindTLS: whether a proxy speaks HTTPS for it.
         package init(
-            host: String, port: Int, rules: HostRules, needsKeys: Bool, tls: DoorTLS? = nil
+            host: String, port: Int, rules: HostRules, needsKeys: Bool, tls: DoorTLS? = nil,
+            isBehindTLS: Bool = false
         ) {
             self.host = host
             self.port = port
             self.rules = rules
             self.needsKeys = needsKeys
             self.tls = tls
+            hasSecureCookies = tls != nil || isBehindTLS
         }
     }
 
@@ -114,6 +120,7 @@ package struct HTTPDoor: Sendable {
     private var routes: ServiceRoutes {
         ServiceRoutes(
             service: service, needsKeys: configuration.needsKeys, counter: counter,
-            times: times, rules: configuration.rules)
+            times: times, rules: configuration.rules,
+            hasSecureCookies: configuration.hasSecureCookies)
     }
 }

@@ -41,7 +41,7 @@ extension Response {
         var headers: HTTPFields = [
             .contentType: dialect.problemMediaType, .cacheControl: "no-store",
         ]
-        for (name, value) in problem.headers {
+        for (name, value) in problem.headers(in: dialect) {
             if let name = HTTPField.Name(name) { headers[name] = value }
         }
         if let seconds = problem.retryAfterSeconds { headers[.retryAfter] = "\(seconds)" }

@@ -13,6 +13,8 @@ struct ServiceRoutes: Sendable {
     let counter: RequestCounter
     let times: WaitingTimes
     let rules: HostRules
+    /// Whether browsers reach the service by HTTPS.
+    let hasSecureCookies: Bool
 
     typealias Context = ServiceContext
 
@@ -34,6 +36,7 @@ struct ServiceRoutes: Sendable {
         let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: DoorMiddleware(rules: rules, counter: counter))
         addHealth(to: router)
+        addSession(to: router)
         addBatches(to: router)
         addImages(to: router)
         addEvents(to: router)
@@ -58,9 +61,13 @@ struct ServiceRoutes: Sendable {
 
     /// Who asks.
     func caller(_ request: Request, _ context: Context) async throws -> ServedCaller {
-        try await service.visitor(
-            Credentials.key(in: request.headers[.authorization]),
-            isLocal: context.isLocal && !needsKeys)
+        let key = Credentials.key(in: request.headers[.authorization])
+        if key == nil, let session = session(request, context),
+            let caller = try await service.visitor(session: session)
+        {
+            return caller
+        }
+        return try await service.visitor(key, isLocal: context.isLocal && !needsKeys)
     }
 
     /// Which batch a path names.

@@ -50,8 +50,7 @@ extension APIProblem {
     /// The key is missing or wrong.
     package static let unauthorized = APIProblem(
         401, "unauthorized",
-        "this address needs a key: send it as 'Authorization: Bearer KEY' or as a Basic password",
-        headers: ["WWW-Authenticate": "Basic realm=\"retom\", charset=\"UTF-8\""])
+        "this address needs a key: send it as 'Authorization: Bearer KEY' or as a Basic password")
 
     /// The request was meant for another server.
     package static func misdirected(_ host: String) -> APIProblem {

@@ -17,6 +17,17 @@ package protocol ImageServing: Sendable {
     /// - Throws: 401 where a key is needed, or is not one of this service.
     func visitor(_ credentials: String?, isLocal: Bool) async throws(APIProblem) -> ServedCaller
 
+    /// Who asks in a session; `nil` if it has ended.
+    func visitor(session: String) async throws(APIProblem) -> ServedCaller?
+
+    /// Opens a session of a key, which ends after some time, or with the key.
+    ///
+    /// - Throws: 401 where it is no key of this service.
+    func openSession(_ key: String) async throws(APIProblem) -> (text: String, seconds: Int)
+
+    /// Ends a session, however often it is asked.
+    func endSession(_ text: String) async throws(APIProblem)
+
     /// Accepts images; they are on the disk when it returns.
     func submit(
         _ request: SubmissionRequest, by caller: ServedCaller

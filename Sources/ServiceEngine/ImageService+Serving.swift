@@ -29,8 +29,7 @@ extension ImageService: ImageServing {
         return try await read { [store, now] () throws(ServiceStateError) -> ServedCaller? in
             if let key = try store.key(credentials) {
                 store.noteUse(of: key, at: now)
-                return ServedCaller(
-                    visitor: Visitor(key.caller, isAdmin: key.isAdmin), weight: key.weight)
+                return ServedCaller(key)
             }
             // Clients send what they have, also where nothing is asked for.
             guard isLocal else { return nil }

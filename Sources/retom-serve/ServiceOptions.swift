@@ -88,7 +88,8 @@ struct ServiceOptions: ParsableArguments {
         HTTPDoor.Configuration(
             host: host, port: port,
             rules: HostRules(boundHost: host, publicURL: publicURL, allowedOrigins: allowOrigin),
-            needsKeys: publicURL != nil, tls: tls)
+            needsKeys: publicURL != nil, tls: tls,
+            isBehindTLS: publicURL?.lowercased().hasPrefix("https:") == true)
     }
 
     /// What others on the way could read; `nil` if that is nothing.

@@ -123,7 +123,11 @@ import Testing
             #expect(wait.headers["retry-after"] == "7")
             let key = try await client.send(
                 "GET", batches, headers: ["Authorization": "Bearer bad"])
-            #expect(key.headers["www-authenticate"]?.hasPrefix("Basic") == true)
+            // Basic would make browsers ask for a password over the page.
+            #expect(key.headers["www-authenticate"] == "Bearer realm=\"retom\"")
+            let webui = try await client.send(
+                "GET", "/sdapi/v1/options", headers: ["Authorization": "Bearer bad"])
+            #expect(webui.headers["www-authenticate"]?.hasPrefix("Basic") == true)
         }
     }
 

@@ -30,6 +30,8 @@ final class StandInService: ImageServing {
     let isDone = Mutex(false)
     /// Whether nobody may enter any more.
     let isClosed = Mutex(false)
+    /// The session that is open.
+    let session = Mutex<String?>(nil)
     let queue = EventQueue()
     /// How often the state of an image was asked for.
     let imageReadCount = Mutex(0)
@@ -40,6 +42,21 @@ final class StandInService: ImageServing {
         guard credentials == "good" || credentials == nil && isLocal, !isClosed.withLock({ $0 })
         else { throw .unauthorized }
         return ServedCaller(visitor: Visitor(CallerID("local")))
+    }
+
+    func visitor(session: String) async throws(APIProblem) -> ServedCaller? {
+        guard session == self.session.withLock({ $0 }) else { return nil }
+        return ServedCaller(visitor: Visitor(CallerID("key:good")))
+    }
+
+    func openSession(_ key: String) async throws(APIProblem) -> (text: String, seconds: Int) {
+        guard key == "good" else { throw .unauthorized }
+        session.withLock { $0 = "s1" }
+        return ("s1", 60)
+    }
+
+    func endSession(_ text: String) async throws(APIProblem) {
+        session.withLock { if $0 == text { $0 = nil } }
     }
 
     func submit(

@@ -169,7 +169,7 @@ extension ServiceStore {
 }
 
 extension StoredKey {
-    fileprivate init(_ row: Row) throws {
+    init(_ row: Row) throws {
         id = try row.value("id")
         name = try row.value("name")
         weight = try row.number("weight", in: 0...Double.greatestFiniteMagnitude)

@@ -38,6 +38,16 @@ extension APIProblem {
         }
     }
 
+    /// The header fields that go with a problem.
+    package func headers(in dialect: APIDialect) -> [String: String] {
+        guard status == 401 else { return headers }
+        // Where Basic is offered browsers ask for a password, and the page has its own way.
+        let challenge =
+            dialect == .sdapi
+            ? "Basic realm=\"retom\", charset=\"UTF-8\"" : "Bearer realm=\"retom\""
+        return headers.merging(["WWW-Authenticate": challenge]) { $1 }
+    }
+
     private struct SDAPIBody: Encodable {
         var error = "HTTPException"
         var detail: String

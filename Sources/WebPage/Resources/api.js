@@ -2,14 +2,22 @@
 // The service's native API: requests, problems, pictures. Only this module knows its paths.
 
 const root = new URL("retom/v1/", document.baseURI);
-let key = sessionStorage.getItem("retom.key");
+// The session is a cookie that no script reads; this says that there should be one.
+const mark = "retom.session";
 
-export const hasKey = () => Boolean(key);
+export const hasSession = () => Boolean(localStorage.getItem(mark));
 
-/** Remembers a key until the tab is closed; an empty one is none. */
-export function setKey(value) {
-  key = value;
-  sessionStorage.setItem("retom.key", value);
+/** Makes a session of a key; the key itself is not kept. */
+export async function signIn(key) {
+  await ask("session", { method: "POST", headers: { Authorization: `Bearer ${key}` } });
+  localStorage.setItem(mark, "open");
+}
+
+export const forgetSession = () => localStorage.removeItem(mark);
+
+export async function signOut() {
+  await ask("session", { method: "DELETE" });
+  forgetSession();
 }
 
 /** There was no answer. */
@@ -17,14 +25,12 @@ export class Unreachable extends Error {
   message = "the service does not answer";
 }
 
-/** One request. Without credentials: a browser would ask for a password by itself. */
 async function ask(path, { method, body, headers = {}, signal } = {}) {
-  if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
   let response;
   try {
     response = await fetch(new URL(path, root), {
-      method, headers, signal, body: body && JSON.stringify(body), credentials: "omit", cache: "no-cache",
+      method, headers, signal, body: body && JSON.stringify(body), cache: "no-cache",
     });
   } catch (error) {
     throw error.name === "AbortError" ? error : new Unreachable();
@@ -52,8 +58,7 @@ export const events = (signal) => ask("events", { signal });
 /** Newest first, a page at a time. */
 export async function batches(query, signal) {
   const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value));
-  // The service takes a plus as it is.
-  return (await json(`batches?${`${parameters}`.replaceAll("+", "%20")}`, { signal })).batches;
+  return (await json(`batches?${parameters}`, { signal })).batches;
 }
 
 /** Images from one on; there may be fewer than asked for. */
@@ -69,26 +74,7 @@ export async function images(id, from, limit, signal) {
 export const submit = (body, name) =>
   json("batches", { method: "POST", body, headers: { "Idempotency-Key": name } });
 
-export const picturePath = (id, index) => new URL(`batches/${id}/images/${index}`, root).href;
+export const pictureURL = (id, index) => new URL(`batches/${id}/images/${index}`, root).href;
 
-// With a key pictures are fetched, and kept while they are likely to be shown.
-const blobs = new Map();
-const blobCountMax = 300;
-
-export function pictureURL(id, index) {
-  const path = picturePath(id, index);
-  if (!key) return Promise.resolve(path);
-  const url = blobs.get(path) ?? ask(path).then((answer) => answer.blob()).then(URL.createObjectURL);
-  blobs.delete(path);
-  blobs.set(path, url);
-  url.catch(() => blobs.delete(path));
-  const [[oldest, old]] = blobs;
-  if (blobs.size > blobCountMax && blobs.delete(oldest)) old.then(URL.revokeObjectURL);
-  return url;
-}
-
-/** Shows a picture in an `<img>`. */
-export function showPicture(image, id, index) {
-  image.loading = "lazy";
-  pictureURL(id, index).then((url) => { image.src = url; }, () => {});
-}
+/** Shows a picture in an `<img>`, once that is near what is seen. */
+export const showPicture = (image, id, index) => Object.assign(image, { loading: "lazy", src: pictureURL(id, index) });

@@ -55,7 +55,7 @@ subscribe(() => {
   const { connection, reason } = state;
   $("connection").dataset.state = connection;
   setText($("connection"), connection);
-  $("sign-out").hidden = !api.hasKey();
+  $("sign-out").hidden = !api.hasSession();
   if (connection === "offline") {
     wasOffline = true;
     say(reason || "The service does not answer; trying again. What it accepted is not lost.");
@@ -85,25 +85,30 @@ const key = $("sign-in").elements.key;
 function signIn(problem = "") {
   current = null;
   showView("sign-in");
-  if (api.hasKey()) problem = "The service does not know this key. Check it, or ask for another.";
-  api.setKey("");
+  if (api.hasSession()) problem = "The session has ended; enter the key again.";
+  api.forgetSession();
   setText($("key-problem"), problem);
   key.ariaInvalid = Boolean(problem);
   key.value = "";
   key.focus();
 }
 
-$("sign-in").addEventListener("submit", (event) => {
+$("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = key.value.trim();
   if (!/^[!-~]+$/.test(text)) return signIn("Enter the key as it was printed: rtm_…");
-  api.setKey(text);
   showView("signing-in");
   state.connection = "connecting";
+  try {
+    await api.signIn(text);
+  } catch ({ status, message }) {
+    return signIn(status === 401 ? "The service does not know this key. Check it, or ask for another." : message);
+  }
+  key.value = "";
   reconnect();
 });
 // A reload leaves nothing of the caller on the screen.
-$("sign-out").addEventListener("click", () => { api.setKey(""); location.reload(); });
+$("sign-out").addEventListener("click", () => api.signOut().then(() => location.reload(), ({ message }) => say(message)));
 
 const { dataset } = document.documentElement;
 function setTheme(theme) {

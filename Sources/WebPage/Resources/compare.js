@@ -36,7 +36,7 @@ function psnr(left, right) {
 }
 
 async function pixels(image, name) {
-  image.src = await api.pictureURL(...name.split("/"));
+  image.src = api.pictureURL(...name.split("/"));
   await image.decode();
   const canvas = h("canvas", { width: image.naturalWidth, height: image.naturalHeight });
   const context = canvas.getContext("2d", { willReadFrequently: true });

@@ -14,7 +14,7 @@ function render() {
   const { batch, image: { index, request } } = entries[place];
   const picture = h("img", { alt: request.prompt, width: request.width, height: request.height });
   const download = h("a", { class: "button", download: `${String(index).padStart(5, "0")}-${request.seed}.png` }, "Download");
-  api.pictureURL(batch.id, index).then((url) => { picture.src = download.href = url; }, () => {});
+  picture.src = download.href = api.pictureURL(batch.id, index);
   const then = (act) => () => { dialog.close(); act(); };
   const draw = (act) => then(() => { act(); location.hash = "#/draw"; });
   const step = (text, by) => button(text, () => move(by), "quiet", { disabled: !entries[place + by] });

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { apply, setConnection } from "./state.js";
 
 const silenceMax = 40_000; // The service says something every 15 s.
+const openMax = 15_000; // until it says anything
 const waitMax = 8_000;
 
 let controller = null;
@@ -39,7 +40,8 @@ export async function watch(onOpen) {
     if (!document.hidden) {
       controller = new AbortController();
       try {
-        const response = await api.events(controller.signal);
+        const timer = setTimeout(() => controller.abort(), openMax);
+        const response = await api.events(controller.signal).finally(() => clearTimeout(timer));
         wait = 250;
         setConnection("live");
         onOpen();

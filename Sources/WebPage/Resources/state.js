@@ -38,8 +38,9 @@ export function setConnection(connection, reason = "") {
 }
 
 /** Images that had not ended may have, without an event: then they are asked for again. */
-function forget(id) {
-  for (const [name, image] of state.images) if (name.startsWith(id) && !isFinal(image)) state.images.delete(name);
+function forget(id, isGone = false) {
+  for (const [name, image] of state.images)
+    if (name.startsWith(id) && (isGone || !isFinal(image))) state.images.delete(name);
 }
 
 export function putBatch(batch) {
@@ -56,7 +57,10 @@ export function putImage(id, image) {
 /** What the event stream says. */
 export function apply(type, data) {
   if (type === "batch") putBatch(data);
-  if (type === "deleted" && state.batches.delete(data.id)) changed();
+  if (type === "deleted") {
+    forget(`${data.id}/`, true);
+    if (state.batches.delete(data.id)) changed();
+  }
   if (type === "image") putImage(data.batch, data.image);
   if (type === "progress") {
     const { batch, index, step, steps } = data;
