@@ -28,7 +28,7 @@ package struct BatchBody: Sendable, Equatable {
     ///
     /// - Throws: what `PromptList.parse` throws.
     package init(lines bytes: [UInt8]) throws(PromptListError) {
-        entries = try PromptList.parse(bytes, source: "line").entries
+        entries = try PromptList.parse(bytes, source: "line", limits: .promptFile).entries
     }
 
     /// Reads an object.

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
-
 /// A prompt file that is one JSON value, not lines: an array of texts and objects, or one object.
 enum PromptDocument {
     /// The fields of every prompt; `nil` for a file that is to be read line by line.
     ///
     /// - Throws: `json` for what begins as a document and is none, `foreign` for another program's.
     static func read(
-        _ text: PromptText, source: String, dialect: PromptDialect
+        _ text: PromptText, source: String, dialect: PromptDialect, limits: JSONLimits
     ) throws(PromptListError) -> [PromptFields]? {
         guard let first = text.lines.first(where: \.isSignificant) else { return nil }
         let document = text.bytes[first.offset...]
         switch shape(of: document) {
         case .array:
-            let elements = try decode([JSONValue].self, document, of: text, source: source)
+            guard
+                case .array(let elements) = try value(
+                    document, of: text, source: source, limits)
+            else { return nil }
             var all: [PromptFields] = []
             var problemCount = 0
             for (index, element) in elements.enumerated()
@@ -25,14 +26,15 @@ enum PromptDocument {
             }
             return all
         case .object(let isOpenLine):
-            let object: [String: JSONValue]
+            let value: JSONValue
             do throws(PromptListError) {
-                object = try decode([String: JSONValue].self, document, of: text, source: source)
+                value = try self.value(document, of: text, source: source, limits)
             } catch {
                 // Several objects: one per line is fine, spread over lines they are not.
                 if isOpenLine { throw error }
                 return nil
             }
+            guard case .object(let object) = value else { return nil }
             guard object["prompt"] != nil else {
                 throw .foreign(source: source, what: kind(of: object))
             }
@@ -85,18 +87,16 @@ enum PromptDocument {
         return fields
     }
 
-    private static func decode<Value: Decodable>(
-        _ type: Value.Type, _ document: ArraySlice<UInt8>, of text: PromptText, source: String
-    ) throws(PromptListError) -> Value {
-        let bytes = Data(document)
-        do {
-            return try JSONDecoder().decode(type, from: bytes)
+    private static func value(
+        _ document: ArraySlice<UInt8>, of text: PromptText, source: String, _ limits: JSONLimits
+    ) throws(PromptListError) -> JSONValue {
+        do throws(JSONFault) {
+            return try JSONParser.parse(document, limits: limits)
         } catch {
-            let fault = JSONFault(in: bytes)
-            let line = fault.offset.map { offset in
+            let line = error.offset.map { offset in
                 PromptText.lineNumber(at: document.startIndex + offset, in: text.file)
             }
-            throw .json(source: line.map { "\(source):\($0)" } ?? source, reason: fault.text)
+            throw .json(source: line.map { "\(source):\($0)" } ?? source, reason: error.text)
         }
     }
 

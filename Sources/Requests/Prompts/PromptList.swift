@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
 import GenerationTypes
 
 /// Reads prompts: arguments, and the bytes of prompt files.
@@ -28,10 +27,12 @@ package enum PromptList {
     ///   - bytes: The file.
     ///   - source: Its name in messages.
     ///   - dialect: How the keys of its JSON are judged.
+    ///   - limits: How much JSON is read.
     /// - Throws: `utf16`, `notText`, `notUTF8`, `foreign`, `json`, `empty`, or `problems` with
     ///   everything that is wrong.
     package static func parse(
-        _ bytes: [UInt8], source: String, dialect: PromptDialect = .strict
+        _ bytes: [UInt8], source: String, dialect: PromptDialect = .strict,
+        limits: JSONLimits = .file
     ) throws(PromptListError) -> PromptFile {
         let text = try PromptText(bytes, source: source)
         var file = PromptFile(source: source)
@@ -40,7 +41,9 @@ package enum PromptList {
             problems += fields.problems
             file.entries.append(fields.entry)
         }
-        if let document = try PromptDocument.read(text, source: source, dialect: dialect) {
+        if let document = try PromptDocument.read(
+            text, source: source, dialect: dialect, limits: limits)
+        {
             for fields in document { take(fields) }
             file.commentLineCount = text.lines.prefix { !$0.isSignificant }.count(
                 where: \.isComment)
@@ -49,7 +52,7 @@ package enum PromptList {
             for line in text.lines where line.isSignificant {
                 guard problems.count < PromptListError.readProblemCountMax else { break }
                 var fields = PromptFields(origin: "\(source):\(line.number)", dialect: dialect)
-                read(line.text, into: &fields)
+                read(line.text, into: &fields, limits)
                 take(fields)
             }
             file.commentLineCount = text.lines.count(where: \.isComment)
@@ -59,9 +62,11 @@ package enum PromptList {
         return file
     }
 
-    private static func read(_ line: String, into fields: inout PromptFields) {
+    private static func read(
+        _ line: String, into fields: inout PromptFields, _ limits: JSONLimits
+    ) {
         if isObject(line) {
-            readObject(line, into: &fields)
+            readObject(line, into: &fields, limits)
         } else if line.hasPrefix("--") {
             readOptions(line, into: &fields)
         } else {
@@ -76,14 +81,14 @@ package enum PromptList {
         return second == "\"" || second == "}"
     }
 
-    private static func readObject(_ line: String, into fields: inout PromptFields) {
-        let bytes = Data(line.utf8)
-        do {
-            fields.set(try JSONDecoder().decode([String: JSONValue].self, from: bytes))
+    private static func readObject(
+        _ line: String, into fields: inout PromptFields, _ limits: JSONLimits
+    ) {
+        do throws(JSONFault) {
+            fields.set(try JSONObject.parse(Array(line.utf8)[...], limits: limits))
         } catch {
-            let fault = JSONFault(in: bytes)
-            let place = fault.offset.map { " at byte \($0)" } ?? ""
-            fields.report("not valid JSON: \(fault.text)\(place)")
+            let place = error.offset.map { " at byte \($0)" } ?? ""
+            fields.report("not valid JSON: \(error.text)\(place)")
         }
     }
 
