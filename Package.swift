@@ -248,6 +248,8 @@ let testTargets: [Target] = [
             "GenerationTypes", "WebPage", "Runs", "TestSupport", logging,
             .product(name: "NIOPosix", package: "swift-nio"),
         ]),
+    tests(
+        "ServiceEngineTests", ["ServiceEngine", "GenerationTypes", "TestSupport", logging]),
     tests("ServiceLedgerTests", ["ServiceLedger", "GenerationTypes", "TestSupport"]),
     tests("ImageCodecTests", ["ImageCodec", "GenerationTypes", "TestSupport"]),
     .target(

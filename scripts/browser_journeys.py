@@ -159,6 +159,21 @@ def cancel(visit):
     expect(card.get_by_role("button", name="Cancel")).to_be_hidden()
 
 
+def preview(visit):
+    page = visit.page
+    visit.open()
+    card = visit.draw("a castle at night", steps=150)
+    shown = card.locator('.tile[data-status=generating] img[src^="data:"]')
+    expect(shown).to_be_visible()
+    assert page.evaluate("document.querySelector('.tile img[src^=\"data:\"]').naturalWidth") == 32
+    visit.check()
+    first = shown.get_attribute("src")
+    expect(shown).not_to_have_attribute("src", first)
+    card.get_by_role("button", name="Cancel").click()
+    expect(card).to_contain_text("cancelled")
+    expect(card.locator('img[src^="data:"]')).to_have_count(0)
+
+
 def reload_in_mid_run(visit):
     page = visit.page
     visit.open()
@@ -356,7 +371,7 @@ def wrong_key(visit):
     expect(page.locator("#sign-in")).to_be_visible()
 
 
-JOURNEYS = [first_picture_by_keyboard, problems_at_their_fields, cancel, reload_in_mid_run, gallery, settings_back, compare,
+JOURNEYS = [first_picture_by_keyboard, problems_at_their_fields, cancel, preview, reload_in_mid_run, gallery, settings_back, compare,
             cluster, looks_and_rest, service_killed_and_back, wrong_key]
 
 

@@ -95,6 +95,14 @@ package final class Coordinator: Sendable {
         input.yield(.cancelBatch(batch))
     }
 
+    /// Asks for previews of an image while it is sampled, at most one per interval, whichever worker
+    /// has it; `nil` for no more.
+    ///
+    /// Workers of an older protocol send none. Images that are settled are watched no longer.
+    package func watch(_ image: ImageNumber, every interval: Duration?) {
+        input.yield(.watch(image: image, interval: interval))
+    }
+
     /// Takes no more batches: the coordinator ends when all images are settled.
     package func drain() { close(.drain) }
 

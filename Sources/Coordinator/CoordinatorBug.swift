@@ -76,6 +76,8 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case cancelInSilence
     /// A cancelled image is delivered when its result comes nevertheless.
     case deliverCancelled
+    /// Previews are passed on whether anybody wants them or not.
+    case previewForNobody
     /// The images of every batch are numbered from 0.
     case reuseNumbers
 }

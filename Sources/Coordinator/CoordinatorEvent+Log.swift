@@ -7,7 +7,7 @@ import Logging
 extension CoordinatorEvent {
     var logLevel: Logger.Level {
         switch self {
-        case .progress: .trace
+        case .progress, .previewed: .trace
         case .workerJoined, .workerBusy, .workerReturned, .assigned, .resumed, .completed,
             .cancelled:
             .info
@@ -29,6 +29,7 @@ extension CoordinatorEvent {
         case .workerReturned: "worker returned"
         case .assigned: "image assigned"
         case .progress: "image progress"
+        case .previewed: "image previewed"
         case .resumed: "image resumed"
         case .imageOverdue: "image overdue"
         case .notUnderstood: "image not understood"
@@ -62,6 +63,7 @@ extension CoordinatorEvent {
                 "image": "\(image)", "worker.id": "\(worker)", "step": "\(step)",
                 "steps": "\(stepCount)", "seconds": "\(seconds)",
             ]
+        case .previewed(let image, let preview): ["image": "\(image)", "step": "\(preview.step)"]
         case .resumed(let image, let worker, let step):
             ["image": "\(image)", "worker.id": "\(worker)", "step": "\(step)"]
         case .imageOverdue(let image, let worker, let seconds):

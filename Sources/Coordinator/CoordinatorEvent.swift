@@ -32,6 +32,8 @@ package enum CoordinatorEvent: Sendable, Equatable {
     /// A worker does not know a part of an image's request, and the image waits for another one.
     /// Reported once for each reason, however many images have it.
     case notUnderstood(image: ImageNumber, worker: String, reason: String)
+    /// What a watched image may become.
+    case previewed(image: ImageNumber, LatentPreview)
     /// An attempt failed, and the image waits for another.
     case retried(image: ImageNumber, failure: FailedAttempt)
     /// The latents of an image are stored; decoding comes next.

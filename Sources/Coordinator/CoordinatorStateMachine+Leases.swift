@@ -41,6 +41,7 @@ extension CoordinatorStateMachine {
         if !preparation.isPlain { actions.append(.send(id, .prepare(lease, preparation))) }
         actions.append(.send(id, .assign(lease, images[image].request)))
         guard !isCheck else { return }
+        if images[image].previewInterval != nil { watch(lease, of: image, by: worker) }
         actions.append(
             .report(
                 .assigned(image: image, worker: workers[worker].name, attempt: attempt)))

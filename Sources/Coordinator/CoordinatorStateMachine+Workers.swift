@@ -38,6 +38,8 @@ extension CoordinatorStateMachine {
         case (.ready, .progress(let report)): progressed(report, worker, on: id, now: now)
         case (.ready, .checkpoint(let lease, let checkpoint)):
             saved(lease, checkpoint, by: worker)
+        case (.ready, .preview(let lease, let preview)):
+            previewed(lease, preview, by: worker, on: id, now: now)
         case (.ready, .picture(let lease, let picture)):
             pictured(lease, picture, by: worker, now: now)
         case (.ready, .result(let result)): arrived(result, from: worker, on: id, now: now)

@@ -26,6 +26,8 @@ package struct CoordinatorStateMachine {
         case submit(ImageBatch)
         /// Images of a batch are not wanted any more, unless their results are stored already.
         case cancelBatch(ImageBatch.ID)
+        /// Somebody wants to see what an image becomes; `nil`: nobody does any more.
+        case watch(image: ImageNumber, interval: Duration?)
         /// No batch follows: the end comes when all images are settled.
         case drain
         case connected(ConnectionID)
@@ -132,6 +134,7 @@ package struct CoordinatorStateMachine {
             for worker in workers.numbers where isWorkExpected { connect(worker) }
         case .submit(let batch): submit(batch, now: now)
         case .cancelBatch(let batch): cancel(batch)
+        case .watch(let image, let interval): watch(image, every: interval)
         case .drain: drain()
         case .connected(let id): withWorker(id) { $0.connected(id, $1, now: now) }
         case .connectFailed(let id, let reason, isFinal: true):

@@ -61,6 +61,8 @@ struct ImageTable {
         /// The first result, and its lease.
         fileprivate(set) var firstResult: FirstResult?
         fileprivate(set) var filledBy: Lease?
+        /// Time between two previews; `nil` where nobody watches it.
+        var previewInterval: Duration?
         /// Whether its batch was cancelled.
         fileprivate(set) var isUnwanted = false
         /// Results that could not be decoded, and who sampled them.

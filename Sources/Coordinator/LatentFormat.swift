@@ -17,8 +17,16 @@ package struct LatentFormat: Sendable, Equatable {
 
     /// Why latents can't be those of a picture of the wanted size; `nil` if they can.
     func shapeProblem(of latents: GeneratedLatents, for request: GenerationRequest) -> String? {
+        shapeProblem(of: [latents.channels, latents.height, latents.width], for: request)
+    }
+
+    /// Why a preview can't be one of a picture of the wanted size; `nil` if it can.
+    func shapeProblem(of preview: LatentPreview, for request: GenerationRequest) -> String? {
+        shapeProblem(of: [preview.channels, preview.height, preview.width], for: request)
+    }
+
+    private func shapeProblem(of found: [Int], for request: GenerationRequest) -> String? {
         let (height, width) = (request.height / scale, request.width / scale)
-        let found = [latents.channels, latents.height, latents.width]
         guard found != [channelCount, height, width] else { return nil }
         return """
             its latents are \(found[0])×\(found[1])×\(found[2]) where a picture of \

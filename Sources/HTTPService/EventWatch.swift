@@ -80,6 +80,15 @@ struct EventWatch: Sendable {
         return event("snapshot", data, &count)
     }
 
+    private struct PreviewEvent: Encodable {
+        var batch: String
+        var index: Int
+        var step: Int
+        var steps: Int
+        /// A PNG, as a URL that a page shows.
+        var preview: String
+    }
+
     private func event(
         for change: EventQueue.Change, _ ended: inout Set<BatchID>, _ count: inout Int
     ) async throws -> String? {
@@ -102,6 +111,16 @@ struct EventWatch: Sendable {
                 let data = try JSONText.line(
                     ProgressEvent(batch: id.text, index: index, step: step, steps: steps))
                 return event("progress", data, &count)
+            case .preview(let id, let index):
+                guard !ended.contains(id),
+                    let preview = try await service.preview(
+                        index, of: id, for: caller, isEnlarged: false)
+                else { return nil }
+                let data = try JSONText.line(
+                    PreviewEvent(
+                        batch: id.text, index: index, step: preview.step, steps: preview.steps,
+                        preview: preview.dataURL))
+                return event("preview", data, &count)
             case .deleted(let id):
                 ended.insert(id)
                 return event("deleted", try JSONText.line(["id": id.text]), &count)
@@ -122,7 +141,7 @@ extension EventQueue.Change {
     /// A batch's end comes after the ends of its images.
     fileprivate var order: Int {
         switch self {
-        case .progress: 0
+        case .progress, .preview: 0
         case .image: 1
         case .batch: 2
         case .deleted: 3

@@ -20,7 +20,9 @@ extension ServiceRoutes {
         of batch: BatchID?, _ request: Request, _ context: Context
     ) async throws -> Response {
         let caller = try await caller(request, context)
-        let queue = try await service.watch(batch, for: caller, isStream: true)
+        let wanted = request.uri.queryParameters["previews"].map { $0 == "1" || $0 == "true" }
+        let queue = try await service.watch(
+            batch, for: caller, isStream: true, previews: wanted ?? false)
         let watch = EventWatch(service: service, batch: batch, caller: caller, queue: queue)
         var headers: HTTPFields = [
             .contentType: EventText.mediaType, .cacheControl: "no-store",

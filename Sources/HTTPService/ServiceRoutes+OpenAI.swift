@@ -24,20 +24,27 @@ extension ServiceRoutes {
             let caller = try await caller(request, context)
             let body = try await json(request)
             let asked = try OpenAIRequest(body, model: service.model)
-            let waiting = try await wait(for: body, .openai(asked), request, context, caller)
-            if asked.streams { return stream(waiting, ignored: asked.ignored) }
+            let partialCount = asked.streams ? asked.partialImageCount : 0
+            let waiting = try await wait(
+                for: body, .openai(asked), request, context, caller, previews: partialCount > 0)
+            if asked.streams {
+                return stream(waiting, ignored: asked.ignored, partialCount: partialCount)
+            }
             return try await answer(waiting, in: .openai, ignored: asked.ignored) { finished in
                 try OpenAIAnswer.pictures(finished)
             }
         }
     }
 
-    /// Sends each picture when it is there.
-    private func stream(_ waiting: WaitingRequest, ignored: IgnoredFields) -> Response {
+    /// Sends each picture when it is there, and before the first what it may become.
+    private func stream(
+        _ waiting: WaitingRequest, ignored: IgnoredFields, partialCount: Int
+    ) -> Response {
         var headers = headers(of: waiting, ignored)
         headers[.contentType] = EventText.mediaType
         let body = ResponseBody { writer in
             var sent: Set<Int> = []
+            var partials = PartialImages(count: partialCount)
             let clock = ContinuousClock()
             var lastSent = clock.now
             while true {
@@ -51,6 +58,10 @@ extension ServiceRoutes {
                         image.index, of: waiting.id, for: waiting.caller)
                     let text = try OpenAIAnswer.completed(
                         finished.picture, of: finished.request, created: batch.created)
+                    try await writer.write(ByteBuffer(string: text))
+                    lastSent = clock.now
+                }
+                if let text = try await partial(&partials, of: waiting, batch, sent) {
                     try await writer.write(ByteBuffer(string: text))
                     lastSent = clock.now
                 }
@@ -72,5 +83,18 @@ extension ServiceRoutes {
             waiting.settle(isAnswered: true)
         }
         return Response(status: .ok, headers: headers, body: body)
+    }
+
+    /// What the first picture may become, if a next look at it is due.
+    private func partial(
+        _ partials: inout PartialImages, of waiting: WaitingRequest, _ batch: BatchAnswer,
+        _ sent: Set<Int>
+    ) async throws -> String? {
+        guard partials.isOpen, sent.isEmpty,
+            let preview = try await service.preview(
+                0, of: waiting.id, for: waiting.caller, isEnlarged: true),
+            let number = partials.number(of: preview.step, of: preview.steps)
+        else { return nil }
+        return try OpenAIAnswer.partial(preview, number, created: batch.created)
     }
 }

@@ -22,7 +22,7 @@ extension ServiceRoutes {
     /// Submits what a request asks for, and begins to wait.
     func wait(
         for body: [UInt8], _ content: SubmissionRequest.Content, _ request: Request,
-        _ context: Context, _ caller: ServedCaller
+        _ context: Context, _ caller: ServedCaller, previews: Bool = false
     ) async throws -> WaitingRequest {
         func field(_ name: String) -> String? {
             HTTPField.Name(name).flatMap { request.headers[$0] }
@@ -32,15 +32,18 @@ extension ServiceRoutes {
             body: body, content: content, key: try key(request), isRepeat: repeats >= 1)
         let departure = await PeerPresence.departure(from: context.channel)
         let id = BatchID(try await service.submit(submission, by: caller).batch.id)
-        let queue = try await watch(id, for: caller)
+        let queue = try await watch(id, for: caller, previews: previews)
         return WaitingRequest(
             service: service, id: id, caller: caller, queue: queue, departure: departure,
             checkCaller: { _ = try await self.caller(request, context) })
     }
 
-    private func watch(_ id: BatchID, for caller: ServedCaller) async throws -> EventQueue {
+    private func watch(
+        _ id: BatchID, for caller: ServedCaller, previews: Bool
+    ) async throws -> EventQueue {
         do {
-            return try await service.watch(id, for: caller, isStream: false)
+            return try await service.watch(
+                id, for: caller, isStream: false, previews: previews)
         } catch {
             service.left(id, isAnswered: false)
             throw error

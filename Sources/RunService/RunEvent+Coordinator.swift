@@ -30,6 +30,7 @@ extension RunEvent {
             step == 0
                 ? []
                 : [.imageProgress(image: image, worker: worker, step: step, stepCount: stepCount)]
+        case .previewed: []
         case .resumed(let image, let worker, let step):
             [.imageResumed(image: image, worker: worker, step: step)]
         case .imageOverdue(let image, let worker, let seconds):

@@ -16,6 +16,8 @@ package final class EventQueue: Sendable {
         case image(BatchID, index: Int)
         /// Only how far an image got.
         case progress(BatchID, index: Int)
+        /// What an image may become.
+        case preview(BatchID, index: Int)
         /// A batch is not kept any more.
         case deleted(BatchID)
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 package import GenerationTypes
 package import ProcessSupport
 package import Requests
@@ -56,6 +57,15 @@ package protocol ImageServing: Sendable {
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> ImageAnswer
 
+    /// What an image that is being sampled may become; `nil` where nothing is known of that, or no
+    /// longer.
+    ///
+    /// - Parameter isEnlarged: whether it is as large as the picture will be, or has one pixel per
+    ///   latent.
+    func preview(
+        _ index: Int, of id: BatchID, for caller: ServedCaller, isEnlarged: Bool
+    ) async throws(APIProblem) -> ImagePreview?
+
     /// The bytes of a picture, a PNG.
     func picture(
         _ index: Int, of id: BatchID, for caller: ServedCaller
@@ -78,10 +88,12 @@ package protocol ImageServing: Sendable {
     /// What happens to a batch, or to all of a caller; it ends with the service, and when the
     /// caller's key is revoked.
     ///
-    /// - Parameter isStream: whether it counts among the caller's event streams; others don't hear
-    ///   of progress.
+    /// - Parameters:
+    ///   - isStream: whether it counts among the caller's event streams; others don't hear of
+    ///     progress.
+    ///   - previews: whether workers show what images may become.
     func watch(
-        _ id: BatchID?, for caller: ServedCaller, isStream: Bool
+        _ id: BatchID?, for caller: ServedCaller, isStream: Bool, previews: Bool
     ) async throws(APIProblem) -> EventQueue
 
     // MARK: Requests that wait
@@ -158,6 +170,31 @@ package struct ImagePage: Sendable, Equatable {
 
     /// The first page.
     package init() {}
+}
+
+/// What an image may become.
+package struct ImagePreview: Sendable, Equatable {
+    /// Steps done when it was estimated.
+    package var step: Int
+    /// Steps in all.
+    package var steps: Int
+    /// Its own pixels.
+    package var width: Int
+    /// Rows of them.
+    package var height: Int
+    /// A PNG.
+    package var picture: [UInt8]
+
+    /// Describes a preview.
+    package init(step: Int, steps: Int, width: Int, height: Int, picture: [UInt8]) {
+        (self.step, self.steps) = (step, steps)
+        (self.width, self.height, self.picture) = (width, height, picture)
+    }
+
+    /// The PNG as a `data:` URL.
+    package var dataURL: String {
+        "data:image/png;base64,\(Data(picture).base64EncodedString())"
+    }
 }
 
 /// Bytes that never change, by a name of their content.

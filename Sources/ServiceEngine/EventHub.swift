@@ -11,7 +11,14 @@ struct EventHub: Sendable {
         var batch: BatchID?
         /// Whether it counts among the visitor's streams.
         var isStream: Bool
+        /// Whether it wants to see what images may become.
+        var previews: Bool
         weak var queue: EventQueue?
+
+        func sees(_ batch: BatchID, of owner: CallerID) -> Bool {
+            self.batch == batch
+                || self.batch == nil && (visitor.isAdmin || visitor.caller == owner)
+        }
     }
 
     /// Streams of one caller at once.
@@ -26,28 +33,33 @@ struct EventHub: Sendable {
     ///
     /// - Returns: `nil` if the caller has too many.
     mutating func watch(
-        _ batch: BatchID?, for visitor: Visitor, isStream: Bool
+        _ batch: BatchID?, for visitor: Visitor, isStream: Bool, previews: Bool = false
     ) -> EventQueue? {
         watchers.removeAll { $0.queue == nil }
         let count = watchers.count { $0.isStream && $0.visitor.caller == visitor.caller }
         guard !isStream || count < Self.streamCountMax else { return nil }
         let queue = EventQueue()
         watchers.append(
-            Watcher(visitor: visitor, batch: batch, isStream: isStream, queue: queue))
+            Watcher(
+                visitor: visitor, batch: batch, isStream: isStream, previews: previews,
+                queue: queue))
         return queue
     }
 
     /// Passes a change on to those who may see it.
     func publish(_ change: EventQueue.Change, of batch: BatchID, owner: CallerID) {
+        let isPreview = if case .preview = change { true } else { false }
         for watcher in watchers
-        where
-            (watcher.batch == batch
-            || watcher.batch == nil
-                && (watcher.visitor.isAdmin || watcher.visitor.caller == owner))
-            && (watcher.isStream || !change.isProgress)
+        where watcher.sees(batch, of: owner) && (watcher.isStream || !change.isProgress)
+            && (watcher.previews || !isPreview)
         {
             watcher.queue?.add(change)
         }
+    }
+
+    /// Whether somebody wants to see what images of a batch may become.
+    func wantsPreviews(of batch: BatchID, owner: CallerID) -> Bool {
+        watchers.contains { $0.previews && $0.queue != nil && $0.sees(batch, of: owner) }
     }
 
     /// Lets all look, though nothing may have changed.

@@ -23,6 +23,8 @@ extension ImageService {
         switch event {
         case .assigned(let image, let worker, let attempt):
             apply(.began(image, worker: worker, attempt: attempt))
+            beginPreviews(of: image)
+        case .previewed(let image, let preview): show(preview, of: image)
         case .progress(let image, let worker, let step, _, _, _) where step > 0:
             apply(.advanced(image, worker: worker, step: step))
         case .retried(let image, _): apply(.retried(image))
@@ -38,6 +40,7 @@ extension ImageService {
             }
         default: break
         }
+        forgetPreviews(after: event)
     }
 
     /// Writes the picture of an image; its batch hears of it when that is on the disk.
@@ -45,6 +48,7 @@ extension ImageService {
     /// - Throws: `RunError`.
     package func write(_ finished: FinishedImage, decodeClass: String) throws {
         let number = finished.result.image
+        painter.learn(finished.latents, finished.image)
         // Its batch was cancelled meanwhile: nobody wants the picture.
         guard let (batch, index) = state.withLock({ $0.ledger.batch(of: number) }) else { return }
         var result = finished.result

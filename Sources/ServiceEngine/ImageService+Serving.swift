@@ -161,16 +161,19 @@ extension ImageService: ImageServing {
     }
 
     package func watch(
-        _ id: BatchID?, for caller: ServedCaller, isStream: Bool
+        _ id: BatchID?, for caller: ServedCaller, isStream: Bool, previews: Bool
     ) async throws(APIProblem) -> EventQueue {
         if let id { try requireVisible(id, to: caller) }
-        let queue = state.withLock { $0.hub.watch(id, for: caller.visitor, isStream: isStream) }
+        let queue = state.withLock {
+            $0.hub.watch(id, for: caller.visitor, isStream: isStream, previews: previews)
+        }
         guard let queue else {
             throw APIProblem(
                 429, "too_many_streams",
                 "you have \(EventHub.streamCountMax) event streams; close one",
                 retryAfterSeconds: 5)
         }
+        if previews { beginPreviews(for: caller.visitor) }
         return queue
     }
 

@@ -6,6 +6,7 @@ import GenerationTypes
 package import Logging
 import NIOPosix
 import ProcessSupport
+import Requests
 package import Runs
 import ServiceAPI
 package import ServiceLedger
@@ -25,6 +26,7 @@ package final class ImageService: Sendable {
         var ticketCount = 0
         /// Checkpoints of the session before, of images that were not offered again yet.
         var checkpoints: [ImageNumber: SamplingCheckpoint] = [:]
+        var previews = PreviewDesk()
         /// Why the service ends.
         var failure: ServiceStateError?
         var commitSeconds = Histogram.seconds
@@ -40,17 +42,19 @@ package final class ImageService: Sendable {
     let logger: Logger
     /// Threads for short reads of the disk, and for what a client sent.
     let readers: NIOThreadPool
+    let painter: PreviewPainter
     let state: Mutex<State>
     private let onFailure: @Sendable () -> Void
 
     /// Joins the parts of a service; the coordinator is not started yet.
     ///
     /// - Parameters:
+    ///   - latentChannels: of the model.
     ///   - workers: their names, as they are reported.
     ///   - onFailure: called once when nothing can be written any more, on any thread.
     /// - Throws: `ServiceStateError`.
     package init(
-        store: ServiceStore, model: ServedModel, coordinator: Coordinator,
+        store: ServiceStore, model: ServedModel, latentChannels: Int, coordinator: Coordinator,
         workers: [String], limits: LedgerLimits, clock: WallClock, logger: Logger,
         onFailure: @escaping @Sendable () -> Void
     ) throws(ServiceStateError) {
@@ -60,6 +64,9 @@ package final class ImageService: Sendable {
         self.coordinator = coordinator
         self.logger = logger
         self.onFailure = onFailure
+        painter = PreviewPainter(
+            directory: store.directory, vae: model.record.vaeSHA256,
+            channels: latentChannels, logger: logger)
         readers = NIOThreadPool(numberOfThreads: 4)
         var state = State(
             ledger: Ledger(try store.storedLedger(), limits: limits),
@@ -79,6 +86,7 @@ package final class ImageService: Sendable {
     package func tick() {
         apply(.tick)
         state.withLock { $0.hub.wakeAll() }
+        endUnwatchedPreviews()
     }
 
     /// Ends the streams, and the requests that wait, of callers whose keys were revoked: to be called

@@ -114,7 +114,8 @@ package struct ServiceRun: Sendable {
         let identity = try store.identity(orNew: ServiceStore.Identity.random)
         let session = try store.beginSession(at: clock.now().timeIntervalSince1970)
         let service = try ImageService(
-            store: store, model: model, coordinator: coordinator,
+            store: store, model: model, latentChannels: prepared.decoder.format.channelCount,
+            coordinator: coordinator,
             workers: addresses.map(\.description), limits: configuration.limits, clock: clock,
             logger: logger,
             onFailure: { stopInput.yield() })

@@ -80,6 +80,18 @@ extension Ledger {
         return (batch.accepted, index)
     }
 
+    /// The images that workers have, with their batches.
+    package var imagesWithWorkers: [(number: ImageNumber, batch: BatchID, owner: CallerID)] {
+        live.values.flatMap { batch in
+            batch.inFlight.compactMap { index, image in
+                guard image.worker != nil, !image.isSampled else { return nil }
+                return (
+                    batch.accepted.number(at: index), batch.accepted.id, batch.accepted.caller
+                )
+            }
+        }
+    }
+
     /// The first images of the live batches of which an image has begun.
     package var begunBatches: [ImageNumber] {
         live.values.filter { $0.startedAt != nil }.map(\.accepted.firstImage)

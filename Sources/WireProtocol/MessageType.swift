@@ -22,6 +22,10 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case prepare = 0x19
     /// Since protocol 1.1.
     case picture = 0x1A
+    /// Since protocol 1.2.
+    case watch = 0x1B
+    /// Since protocol 1.2.
+    case preview = 0x1C
     case drain = 0x20
     case ping = 0x21
     case pong = 0x22
@@ -38,8 +42,10 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     /// Who may send it; `nil` for both ends.
     package var sender: PeerRole? {
         switch self {
-        case .hello, .assign, .resultAck, .cancel, .prepare: .coordinator
-        case .welcome, .progress, .checkpoint, .picture, .result, .ackConfirm, .nak, .term: .worker
+        case .hello, .assign, .resultAck, .cancel, .prepare, .watch: .coordinator
+        case .welcome, .progress, .checkpoint, .preview, .picture, .result, .ackConfirm, .nak,
+            .term:
+            .worker
         case .refuse, .drain, .ping, .pong, .goodbye: nil
         }
     }
@@ -48,7 +54,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     package var isAboutItem: Bool {
         switch self {
         case .assign, .progress, .checkpoint, .result, .resultAck, .ackConfirm, .nak, .term,
-            .cancel, .prepare, .picture:
+            .cancel, .prepare, .picture, .watch, .preview:
             true
         case .hello, .welcome, .refuse, .drain, .ping, .pong, .goodbye: false
         }
@@ -65,9 +71,9 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
         case .result: WireLimits.resultByteCountMax
         case .picture: WireLimits.picturePayloadByteCountMax
         case .checkpoint, .prepare: WireLimits.checkpointPayloadByteCountMax
-        case .refuse, .progress, .resultAck, .ackConfirm, .nak, .term, .cancel, .drain, .ping,
-            .pong,
-            .goodbye:
+        case .preview: WireLimits.previewPayloadByteCountMax
+        case .refuse, .progress, .resultAck, .ackConfirm, .nak, .term, .cancel, .watch, .drain,
+            .ping, .pong, .goodbye:
             WireLimits.smallByteCountMax
         }
     }
@@ -75,7 +81,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     /// Whether the payload may be compressed; only the long messages may.
     package var allowsCompression: Bool {
         switch self {
-        case .assign, .checkpoint, .result, .prepare, .picture: true
+        case .assign, .checkpoint, .result, .prepare, .picture, .preview: true
         default: false
         }
     }

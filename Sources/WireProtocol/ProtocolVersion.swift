@@ -12,7 +12,7 @@ package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
     package var minor: UInt8
 
     /// The version of this build.
-    package static let current = ProtocolVersion(major: 1, minor: 1)
+    package static let current = ProtocolVersion(major: 1, minor: 2)
 
     /// Creates a version.
     package init(major: UInt8, minor: UInt8) {
@@ -20,6 +20,6 @@ package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
         self.minor = minor
     }
 
-    /// In the usual notation, "1.1".
+    /// In the usual notation, "1.2".
     package var description: String { "\(major).\(minor)" }
 }

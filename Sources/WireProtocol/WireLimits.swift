@@ -33,6 +33,8 @@ package enum WireLimits {
     /// Maximum size of a picture's pixels; larger ones are decoded where their latents are
     /// collected.
     package static let pictureByteCountMax = 16 << 20
+    /// Longest time between two previews that may be asked for, in milliseconds.
+    package static let watchIntervalMillisecondsMax = 60_000
     /// Maximum steps from one checkpoint to the next.
     package static let checkpointIntervalMax = 2 * GenerationLimits.inferenceStepCountMax
     /// Maximum payload of the first frame of a connection: no stranger makes us hold more.
@@ -53,6 +55,9 @@ package enum WireLimits {
     static let checkpointPayloadByteCountMax = 512 + checkpointByteCountMax
     /// Most payload bytes of PICTURE: its pixels and the fixed fields.
     static let picturePayloadByteCountMax = 512 + pictureByteCountMax
+    /// Most payload bytes of PREVIEW: the largest latents in 8 bits and the fixed fields.
+    static let previewPayloadByteCountMax =
+        256 + latentChannelCountMax * latentSideMax * latentSideMax
     /// Most payload bytes of RESULT: the largest latents in f32 and the fixed fields.
     static let resultByteCountMax =
         256 + latentChannelCountMax * latentSideMax * latentSideMax * MemoryLayout<Float>.size

@@ -11,13 +11,28 @@ struct GenerationThread: Sendable {
     typealias Event = WorkerStateMachine.Event
     typealias JobID = WorkerStateMachine.JobID
 
-    /// Asks a run to end; polled between denoising steps.
-    final class CancellationFlag: Sendable {
-        private let value = Atomic(false)
+    /// What is wanted of a run; polled between denoising steps.
+    final class Job: Sendable {
+        private let isEnded = Atomic(false)
+        private let previewNanoseconds = Atomic<Int64>(0)
 
-        var isSet: Bool { value.load(ordering: .relaxed) }
+        var isCancelled: Bool { isEnded.load(ordering: .relaxed) }
 
-        func set() { value.store(true, ordering: .relaxed) }
+        /// Time between two previews; `nil` without.
+        var previewInterval: Duration? {
+            let interval = previewNanoseconds.load(ordering: .relaxed)
+            return interval > 0 ? .nanoseconds(interval) : nil
+        }
+
+        /// Asks the run to end.
+        func cancel() { isEnded.store(true, ordering: .relaxed) }
+
+        /// Asks for previews; for none with an interval of 0.
+        func watch(every interval: Duration) {
+            let (seconds, attoseconds) = interval.components
+            previewNanoseconds.store(
+                seconds * 1_000_000_000 + attoseconds / 1_000_000_000, ordering: .relaxed)
+        }
     }
 
     private let generator: any LatentGenerating
@@ -33,13 +48,13 @@ struct GenerationThread: Sendable {
     /// Queues an image; exactly one `finished` or `failed` follows.
     func begin(
         _ job: JobID, _ request: GenerationRequest, _ preparation: Preparation
-    ) -> CancellationFlag {
-        let flag = CancellationFlag()
+    ) -> Job {
+        let control = Job()
         pool.submit { [generator, emit] state in
             guard state == .active else { return }
-            emit(Self.run(job, request, preparation, generator, flag, emit))
+            emit(Self.run(job, request, preparation, generator, control, emit))
         }
-        return flag
+        return control
     }
 
     /// Waits for the current step, then ends the thread.
@@ -50,11 +65,11 @@ struct GenerationThread: Sendable {
 
     private static func run(
         _ job: JobID, _ request: GenerationRequest, _ preparation: Preparation,
-        _ generator: any LatentGenerating, _ flag: CancellationFlag, _ emit: (Event) -> Void
+        _ generator: any LatentGenerating, _ control: Job, _ emit: (Event) -> Void
     ) -> Event {
         let run: any LatentRun
         do {
-            if flag.isSet { return cancelled(job) }
+            if control.isCancelled { return cancelled(job) }
             run = try begin(job, request, preparation.checkpoint, generator, emit)
         } catch let error as RetryableGenerationError {
             return .failed(job, WireReason(.workerFailed, error.description))
@@ -64,7 +79,7 @@ struct GenerationThread: Sendable {
             return .failed(job, WireReason(.requestInvalid, "\(error)"))
         }
         do {
-            return try sample(job, run, preparation, generator, flag, emit)
+            return try sample(job, run, preparation, generator, control, emit)
         } catch let error as NonFiniteLatentsFailure {
             return .failed(job, WireReason(.nonFiniteLatents, error.description))
         } catch {
@@ -91,13 +106,16 @@ struct GenerationThread: Sendable {
 
     private static func sample(
         _ job: JobID, _ run: any LatentRun, _ preparation: Preparation,
-        _ generator: any LatentGenerating, _ flag: CancellationFlag, _ emit: (Event) -> Void
+        _ generator: any LatentGenerating, _ control: Job, _ emit: (Event) -> Void
     ) throws -> Event {
         let interval = preparation.checkpointInterval
         let clock = ContinuousClock()
         let begin = clock.now
         var last = begin
-        while !flag.isSet, let step = try run.next() {
+        var previewed: ContinuousClock.Instant?
+        while !control.isCancelled {
+            let isPreviewDue = control.previewInterval.map { last >= (previewed ?? begin) + $0 }
+            guard let step = try run.next(estimates: isPreviewDue ?? false) else { break }
             let now = clock.now
             emit(
                 .stepped(
@@ -108,8 +126,14 @@ struct GenerationThread: Sendable {
             {
                 emit(.saved(job, step: step, run.checkpoint()))
             }
+            if step < run.stepCount,
+                let preview = run.estimate.flatMap({ LatentPreview(of: $0, step: step) })
+            {
+                emit(.previewed(job, preview))
+                previewed = now
+            }
         }
-        if flag.isSet { return cancelled(job) }
+        if control.isCancelled { return cancelled(job) }
         let latents = try run.latents()
         guard latents.values.allSatisfy(\.isFinite) else {
             return .failed(job, WireReason(.nonFiniteLatents, "the latents are not finite"))
@@ -122,7 +146,7 @@ struct GenerationThread: Sendable {
             } catch {
                 emit(.notDecoded(job, reason: "\(error)"))
             }
-            if flag.isSet { return cancelled(job) }
+            if control.isCancelled { return cancelled(job) }
         }
         return .finished(
             job,

@@ -43,10 +43,14 @@ package protocol LatentRun: AnyObject {
 
     /// Performs one denoising step.
     ///
+    /// - Parameter estimates: whether `estimate` is wanted after it.
     /// - Returns: steps done so far, 1 … `stepCount`; `nil` if none is left.
     /// - Throws: `NonFiniteLatentsFailure` if the image would fail on every machine; any other
     ///   error counts as a problem of this one, and another worker gets the image.
-    func next() throws -> Int?
+    func next(estimates: Bool) throws -> Int?
+
+    /// What the finished latents may be, by the last step if that was to estimate them; unscaled.
+    var estimate: GeneratedLatents? { get }
 
     /// Everything the remaining steps depend on, so that another worker can perform them.
     func checkpoint() -> [UInt8]

@@ -12,7 +12,7 @@ actor WorkerEngine {
 
     private var machine: Machine
     private var connections: [Machine.ConnectionID: PeerConnection] = [:]
-    private var flags: [Machine.JobID: GenerationThread.CancellationFlag] = [:]
+    private var jobs: [Machine.JobID: GenerationThread.Job] = [:]
     private var timer: Scheduled<Void>?
     private var timerDeadline: Duration?
     private let thread: GenerationThread
@@ -65,7 +65,7 @@ actor WorkerEngine {
     /// Closes or cancels everything open or running at once.
     func abandon() {
         timer?.cancel()
-        for flag in flags.values { flag.set() }
+        for job in jobs.values { job.cancel() }
         for connection in connections.values { connection.abort("the worker is stopping") }
     }
 
@@ -92,8 +92,9 @@ actor WorkerEngine {
         case .finish(let id): connections[id]?.finish()
         case .abort(let id, let reason): connections[id]?.abort(reason)
         case .begin(let job, let request, let preparation):
-            flags = [job: thread.begin(job, request, preparation)]
-        case .cancel(let job): flags[job]?.set()
+            jobs = [job: thread.begin(job, request, preparation)]
+        case .watch(let job, let interval): jobs[job]?.watch(every: .milliseconds(interval))
+        case .cancel(let job): jobs[job]?.cancel()
         case .report(let event): report(event)
         case .stop: onStop()
         }

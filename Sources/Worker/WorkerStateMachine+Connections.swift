@@ -42,6 +42,8 @@ extension WorkerStateMachine {
             kept.removeAll { $0.result.lease == lease && $0.owner == connection.instance }
             actions.append(.send(id, .ackConfirm(lease)))
         case (.active, .cancel(let lease)): cancel(lease, on: id, owner: connection.instance)
+        case (.active, .watch(let lease, let interval)):
+            watch(lease, interval, owner: connection.instance)
         case (.active, .drain(let reason)):
             connections[id]?.isDraining = true
             giveBackQueue(reason: reason.text)

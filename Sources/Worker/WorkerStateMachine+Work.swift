@@ -80,6 +80,17 @@ extension WorkerStateMachine {
         actions.append(.send(id, .nak(lease, WireReason(.cancelled, "cancelled"))))
     }
 
+    /// Somebody watches an image, or nobody does any more.
+    mutating func watch(_ lease: Lease, _ interval: Int, owner: [UInt8]) {
+        if let running, running.lease == lease, running.owner == owner {
+            guard running.previewInterval != interval else { return }
+            self.running?.previewInterval = interval
+            actions.append(.watch(running.id, intervalMilliseconds: interval))
+        } else if let index = queue.firstIndex(where: { $0.lease == lease && $0.owner == owner }) {
+            queue[index].previewInterval = interval
+        }
+    }
+
     /// Returns a request that is not completely understood: ignoring a part would give another
     /// picture.
     mutating func giveBack(_ lease: Lease, _ error: WireError, on id: ConnectionID) {
@@ -141,6 +152,13 @@ extension WorkerStateMachine {
         let checkpoint = SamplingCheckpoint(
             step: step, kernelClass: node.kernelClass, bytes: bytes)
         send(.checkpoint(job.lease, checkpoint))
+    }
+
+    mutating func previewed(_ id: JobID, _ preview: LatentPreview) {
+        guard let job = running, job.id == id, job.previewInterval > 0, !job.isCancelled,
+            isForActive(job)
+        else { return }
+        send(.preview(job.lease, preview))
     }
 
     mutating func decoded(_ id: JobID, _ picture: WorkerPicture) {
@@ -224,6 +242,9 @@ extension WorkerStateMachine {
                 job.id, reason: "its checkpoint is of another kernel class, \(foreign)")
         }
         actions.append(.begin(job.id, job.request, job.preparation))
+        if job.previewInterval > 0 {
+            actions.append(.watch(job.id, intervalMilliseconds: job.previewInterval))
+        }
         // The generator owns it now.
         running?.preparation.checkpoint = nil
     }

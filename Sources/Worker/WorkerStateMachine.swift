@@ -29,6 +29,8 @@ package struct WorkerStateMachine {
         case checkpointIgnored(JobID, reason: String)
         /// What another worker needs to resume after this step.
         case saved(JobID, step: Int, [UInt8])
+        /// What the image may become.
+        case previewed(JobID, LatentPreview)
         /// The picture of the image about to be finished.
         case decoded(JobID, WorkerPicture)
         case notDecoded(JobID, reason: String)
@@ -46,6 +48,8 @@ package struct WorkerStateMachine {
         /// Close at once.
         case abort(ConnectionID, reason: String)
         case begin(JobID, GenerationRequest, Preparation)
+        /// Show what the running job may become, at most once per interval; 0 for never.
+        case watch(JobID, intervalMilliseconds: Int)
         /// Ask the running job to end; it answers with `failed(cancelled)`, unless it finishes
         /// first.
         case cancel(JobID)
@@ -64,6 +68,8 @@ package struct WorkerStateMachine {
         var owner: [UInt8]
         /// The picture decoded from its latents.
         var picture: WorkerPicture?
+        /// Milliseconds between two previews; 0 without.
+        var previewInterval = 0
         var isCancelled = false
         /// Its coordinator was lost; it does not count against any credits.
         var isOrphan = false
@@ -151,6 +157,7 @@ package struct WorkerStateMachine {
             resumed(job, step: step, stepCount: stepCount)
         case .checkpointIgnored(let job, let reason): checkpointIgnored(job, reason: reason)
         case .saved(let job, let step, let bytes): saved(job, step: step, bytes)
+        case .previewed(let job, let preview): previewed(job, preview)
         case .decoded(let job, let picture): decoded(job, picture)
         case .notDecoded(let job, let reason): notDecoded(job, reason: reason)
         case .finished(let job, let sampled): finished(job, sampled)

@@ -76,13 +76,15 @@ private final class PipelineRun: LatentRun {
     var textEncodingSeconds: Double { run.textEncodingSeconds }
     var mergeStatistics: TokenMergeStatistics { run.mergeStatistics }
 
-    func next() throws -> Int? {
+    func next(estimates: Bool) throws -> Int? {
         do {
-            return try run.next()
+            return try run.next(estimates: estimates)
         } catch let error as NonFiniteLatentsError {
             throw NonFiniteLatentsFailure(error.description)
         }
     }
+
+    var estimate: GeneratedLatents? { run.estimate }
 
     func checkpoint() -> [UInt8] { run.checkpoint(requestDigest: requestDigest) }
 

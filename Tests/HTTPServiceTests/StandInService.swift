@@ -133,8 +133,17 @@ final class StandInService: ImageServing {
     }
 
     func watch(
-        _ id: BatchID?, for caller: ServedCaller, isStream: Bool
+        _ id: BatchID?, for caller: ServedCaller, isStream: Bool, previews: Bool
     ) async throws(APIProblem) -> EventQueue { queue }
+
+    func preview(
+        _ index: Int, of id: BatchID, for caller: ServedCaller, isEnlarged: Bool
+    ) async throws(APIProblem) -> ImagePreview? {
+        let text = isEnlarged ? "large preview" : "small preview"
+        guard index == 0 else { return nil }
+        return ImagePreview(
+            step: 10, steps: 20, width: 8, height: 8, picture: Array(text.utf8))
+    }
 
     func hasEnded(_ id: BatchID, for caller: ServedCaller) throws(APIProblem) -> Bool {
         isDone.withLock { $0 }

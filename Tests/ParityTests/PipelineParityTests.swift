@@ -44,6 +44,25 @@ struct PipelineParityTests {
         return run.latents
     }
 
+    /// Euler ends where its last call expects.
+    @Test func estimatesChangeNothingAndLeadToTheLatents() throws {
+        let pipeline = try Self.pipeline(.onednn)
+        let request = Self.request(.euler, .modelDefault)
+        let plain = try Self.latents(request, pipeline)
+        let run = try pipeline.begin(request)
+        var distances: [Float] = []
+        while try run.next(estimates: true) != nil {
+            let estimate = try #require(run.estimate)
+            distances.append(
+                zip(estimate.values, plain.values).map { abs($0 - $1) }.max() ?? 0)
+        }
+        #expect(run.latents == plain)
+        #expect(try #require(distances.last) < 1e-4)
+        #expect(distances[distances.count / 2] < distances[0] / 2)
+        _ = try pipeline.begin(request).next()
+        #expect(try pipeline.begin(request).estimate == nil)
+    }
+
     @Test(arguments: [BackendKind.onednn, .openblas])
     func finalLatentsMatchDiffusers(backend: BackendKind) throws {
         let path = try #require(

@@ -125,6 +125,14 @@ def open_ai(port):
     check("openai: stream", len(done) == 2 and all(event.usage for event in done), events)
     check("openai: the stream has the same pictures",
           {decoded(event) for event in done} == {decoded(item) for item in first.data})
+    events = list(client.images.generate(
+        **options, stream=True, partial_images=2, extra_body={"seed": 5, "steps": 150}))
+    partial = [event for event in events if event.type == "image_generation.partial_image"]
+    check("openai: partial images come first, at the picture's size",
+          len(partial) in (1, 2) and events[-1].type == "image_generation.completed"
+          and [event.partial_image_index for event in partial] == list(range(len(partial)))
+          and all(Image.open(io.BytesIO(base64.b64decode(event.b64_json))).size == (256, 256) for event in partial),
+          events)
     answers = []
 
     def ask():

@@ -31,6 +31,18 @@ package enum OpenAIAnswer {
         return try text(of: "image_generation.completed", .object(event))
     }
 
+    /// The event of what the first picture of a stream may become, at that picture's size.
+    package static func partial(
+        _ preview: ImagePreview, _ number: Int, created: Double
+    ) throws -> String {
+        var event = facts(width: preview.width, height: preview.height)
+        event["type"] = .string("image_generation.partial_image")
+        event["b64_json"] = encoded(preview.picture)
+        event["partial_image_index"] = .integer(Int64(number))
+        event["created_at"] = .integer(Int64(created))
+        return try text(of: "image_generation.partial_image", .object(event))
+    }
+
     /// The last event of a stream without its pictures.
     package static func failed(_ problem: APIProblem) -> String {
         "event: error\ndata: \(problem.json(in: .openai))\n\n"
@@ -55,10 +67,14 @@ package enum OpenAIAnswer {
     }
 
     private static func facts(of request: GenerationRequest?) -> [String: JSONValue] {
+        facts(width: request?.width, height: request?.height)
+    }
+
+    private static func facts(width: Int?, height: Int?) -> [String: JSONValue] {
         [
             "output_format": .string("png"), "quality": .string("auto"),
             "background": .string("opaque"),
-            "size": .string(request.map { "\($0.width)x\($0.height)" } ?? "auto"),
+            "size": .string(width.flatMap { width in height.map { "\(width)x\($0)" } } ?? "auto"),
         ]
     }
 

@@ -13,10 +13,13 @@ package struct OpenAIRequest: Sendable {
     package private(set) var ignored: IgnoredFields
     /// Whether each picture is wanted as soon as it is there.
     package private(set) var streams = false
+    /// How many pictures a stream shows before its first one is finished, at most.
+    package private(set) var partialImageCount = 0
+    private static let partialImageCountMax = 3
 
     /// Fields of OpenAI's that say nothing about a picture here.
     private static let ignoredFields: Set<String> = [
-        "quality", "style", "user", "moderation", "output_compression", "partial_images",
+        "quality", "style", "user", "moderation", "output_compression",
     ]
     /// Fields that have one value here.
     private static let choices: [(key: String, values: [String])] = [
@@ -50,6 +53,16 @@ package struct OpenAIRequest: Sendable {
                 throw .field("stream", "stream must be true or false")
             }
             self.streams = streams
+        }
+        if let value = object.removeValue(forKey: "partial_images"), value != .null {
+            guard case .integer(let count) = value,
+                (0...Int64(Self.partialImageCountMax)).contains(count)
+            else {
+                throw .field(
+                    "partial_images",
+                    "partial_images must be a whole number from 0 to \(Self.partialImageCountMax)")
+            }
+            partialImageCount = Int(count)
         }
         // No field is wrong before it is read.
         batch = BatchBody(PromptEntry(prompt: "", origin: "body"))

@@ -31,6 +31,12 @@ package final class DenoisingRun {
     private var callIndex = 0
     /// Steps done: calls, and forecasts between them.
     private var stepIndex = 0
+    private let schedulerConfiguration: SchedulerConfiguration
+    /// Made when the first estimate is wanted.
+    private var estimator: OriginalSampleEstimator?
+    /// What the finished latents may be, `pred_original_sample` of the last call if that was to
+    /// estimate them; unscaled.
+    package private(set) var estimate: GeneratedLatents?
 
     init(
         _ request: GenerationRequest, pipeline: StableDiffusionPipeline, lanes: PlannedLanes,
@@ -45,6 +51,7 @@ package final class DenoisingRun {
         self.schedule = schedule
         self.merging = merging
         unet = pipeline.unet
+        schedulerConfiguration = pipeline.schedulerConfiguration
         let clock = ContinuousClock()
         let start = clock.now
         let prompts = pipeline.prompts
@@ -103,9 +110,10 @@ package final class DenoisingRun {
     /// Makes one U-Net call on every half and advances the latents, through the forecast steps that
     /// follow it.
     ///
+    /// - Parameter estimates: whether `estimate` is wanted after it; the latents stay the same.
     /// - Returns: calls made so far, or `nil` if none is left.
     /// - Throws: `NonFiniteLatentsError`.
-    package func next() throws -> Int? {
+    package func next(estimates: Bool = false) throws -> Int? {
         guard callIndex < callCount else { return nil }
         scheduler.scaleModelInput(
             UnsafeBufferPointer(buffers.latents), into: buffers.scaled, at: stepIndex)
@@ -118,6 +126,7 @@ package final class DenoisingRun {
             merging?.end(uncond: buffers.halves[0], text: buffers.halves[1])
         }
         buffers.combine(guidance)
+        estimate = estimates ? try estimateLatents() : nil
         forecast?.record(buffers.prediction, at: scheduler.timesteps[stepIndex])
         advance()
         while schedule.isForecast(stepIndex) {
@@ -127,6 +136,16 @@ package final class DenoisingRun {
         callIndex += 1
         guard buffers.isFinite else { throw NonFiniteLatentsError(callIndex: callIndex) }
         return callIndex
+    }
+
+    private func estimateLatents() throws -> GeneratedLatents {
+        let estimator =
+            try estimator
+            ?? OriginalSampleEstimator(
+                schedulerConfiguration, request.samplingMethod, timesteps: scheduler.timesteps)
+        self.estimator = estimator
+        return latents(
+            estimator.estimate(input: buffers.scaled, output: buffers.prediction, at: stepIndex))
     }
 
     /// Applies the prediction of a step.
@@ -205,10 +224,12 @@ package final class DenoisingRun {
     private static let checkpointVersion: UInt32 = 2
 
     /// The latents after the calls made so far.
-    package var latents: GeneratedLatents {
+    package var latents: GeneratedLatents { latents(Array(buffers.latents)) }
+
+    private func latents(_ values: [Float]) -> GeneratedLatents {
         GeneratedLatents(
             channels: buffers.grid.channels, height: buffers.grid.height,
-            width: buffers.grid.width, values: Array(buffers.latents))
+            width: buffers.grid.width, values: values)
     }
 }
 

@@ -53,7 +53,7 @@ export const capabilities = () => json("capabilities");
 export const cluster = () => json("cluster");
 export const batch = (id) => json(`batches/${id}?images=0`);
 export const cancel = (id) => json(`batches/${id}/cancel`, { method: "POST" });
-export const events = (signal) => ask("events", { signal });
+export const events = (signal) => ask("events?previews=1", { signal });
 
 /** Newest first, a page at a time. */
 export async function batches(query, signal) {

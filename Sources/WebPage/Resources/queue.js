@@ -28,7 +28,7 @@ function facts(batch) {
 class Tile {
   constructor(id, index) {
     Object.assign(this, { id, index });
-    this.image = h("img", { alt: "" }); // Until its picture is there it may show a preview.
+    this.image = h("img", { alt: "" });
     this.text = h("span");
     this.bar = h("progress", { "aria-label": `Picture ${index + 1}` });
     this.element = h("a", { class: "tile", href: `#/picture/${id}/${index}` }, this.image, this.text, this.bar);
@@ -36,15 +36,17 @@ class Tile {
   }
 
   /** Shows an image; returns which part of it is sampled while it is. */
-  update({ status = "queued", step, steps, request, error = "" } = {}) {
+  update({ status = "queued", step, steps, request, error = "", preview = "" } = {}) {
     this.bar.hidden = status !== "generating" || !(step / steps);
     if (!this.bar.hidden) this.bar.value = step / steps;
     if (request) this.element.style.aspectRatio = `${request.width} / ${request.height}`;
     this.element.dataset.status = status;
     this.element.title = error;
     this.element.ariaLabel = `Picture ${this.index + 1}: ${statusName(status)}`;
-    if (status !== "completed") setText(this.text, this.bar.hidden ? statusName(status) : `step ${step} of ${steps}`);
-    else if (!this.isShown) {
+    if (status !== "completed") {
+      if (preview !== this.preview) this.image.src = this.preview = preview;
+      setText(this.text, preview ? "" : this.bar.hidden ? statusName(status) : `step ${step} of ${steps}`);
+    } else if (!this.isShown) {
       this.isShown = true;
       setText(this.text, "…");
       api.showPicture(this.image, this.id, this.index);

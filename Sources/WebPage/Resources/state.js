@@ -50,7 +50,7 @@ export function putBatch(batch) {
 }
 
 export function putImage(id, image) {
-  state.images.set(`${id}/${image.index}`, { ...imageOf(id, image.index), ...image });
+  state.images.set(`${id}/${image.index}`, { ...imageOf(id, image.index), ...isFinal(image) && { preview: "" }, ...image });
   changed();
 }
 
@@ -62,9 +62,9 @@ export function apply(type, data) {
     if (state.batches.delete(data.id)) changed();
   }
   if (type === "image") putImage(data.batch, data.image);
-  if (type === "progress") {
-    const { batch, index, step, steps } = data;
-    if (!isFinal(imageOf(batch, index) ?? {})) putImage(batch, { index, status: "generating", step, steps });
+  if (type === "progress" || type === "preview") {
+    const { batch, ...image } = data;
+    if (!isFinal(imageOf(batch, image.index) ?? {})) putImage(batch, { status: "generating", ...image });
   }
   if (type === "snapshot") {
     forget("");
@@ -73,7 +73,6 @@ export function apply(type, data) {
     changed();
     data.batches.forEach(putBatch);
   }
-  // A preview of an image that is sampled will arrive here; its tile has a place for it.
 }
 
 const asked = new Set();

@@ -28,6 +28,9 @@ extension Message {
         case .assign: .assign(try reader.readLease(item), try reader.readRequest())
         case .progress: .progress(try reader.readProgress(item))
         case .picture: .picture(try reader.readLease(item), try reader.readPicture())
+        case .watch:
+            .watch(try reader.readLease(item), intervalMilliseconds: try reader.readInterval())
+        case .preview: .preview(try reader.readLease(item), try reader.readPreview())
         case .checkpoint: .checkpoint(try reader.readLease(item), try reader.readCheckpoint())
         case .result: .result(try reader.readResult(item))
         case .resultAck: .resultAck(try reader.readLease(item))
@@ -112,6 +115,28 @@ extension ByteReader {
         return WorkerPicture(
             image: RGBImage(width: width, height: height, bytes: pixels),
             kernelClass: kernelClass, seconds: seconds)
+    }
+
+    fileprivate mutating func readInterval() throws(WireError) -> Int {
+        try read(UInt32.self, "interval", in: 0...WireLimits.watchIntervalMillisecondsMax)
+    }
+
+    fileprivate mutating func readPreview() throws(WireError) -> LatentPreview {
+        let step = try read(UInt32.self, "step", in: 1...WireLimits.checkpointIntervalMax)
+        let channels = try read(
+            UInt16.self, "channels", in: 1...WireLimits.latentChannelCountMax)
+        let sides = 1...WireLimits.latentSideMax
+        let height = try read(UInt16.self, "height", in: sides)
+        let width = try read(UInt16.self, "width", in: sides)
+        try readZeros(2, "preview")
+        let scale = try readFloat("scale")
+        guard scale.isFinite, scale > 0 else {
+            throw .fieldOutOfRange(type, field: "scale", value: "\(scale)")
+        }
+        let bytes = try readBytes(channels * height * width, "values")
+        return LatentPreview(
+            step: step, channels: channels, height: height, width: width, scale: scale,
+            values: bytes.map { Int8(bitPattern: $0) })
     }
 
     fileprivate mutating func readCheckpoint() throws(WireError) -> SamplingCheckpoint {

@@ -49,6 +49,12 @@ extension Message {
         case .picture(let lease, let picture):
             writer.write(lease)
             writer.write(picture)
+        case .watch(let lease, let interval):
+            writer.write(lease)
+            writer.write(UInt32(clamping: interval))
+        case .preview(let lease, let preview):
+            writer.write(lease)
+            writer.write(preview)
         case .checkpoint(let lease, let checkpoint):
             writer.write(lease)
             writer.write(checkpoint)
@@ -113,6 +119,16 @@ extension ByteWriter {
         write(UInt32(picture.image.height))
         writeShortText(picture.kernelClass, max: WireLimits.nameByteCountMax)
         write(PixelPlanes.shuffle(picture.image.bytes, width: picture.image.width))
+    }
+
+    fileprivate mutating func write(_ preview: LatentPreview) {
+        write(UInt32(clamping: preview.step))
+        for size in [preview.channels, preview.height, preview.width] {
+            write(UInt16(clamping: size))
+        }
+        writeZeros(2)
+        write(preview.scale)
+        write(preview.values.map { UInt8(bitPattern: $0) })
     }
 
     fileprivate mutating func write(_ checkpoint: SamplingCheckpoint) {

@@ -20,6 +20,11 @@ package enum Message: Sendable, Equatable {
     case progress(ProgressReport)
     /// Worker sends what another worker needs to resume the image.
     case checkpoint(Lease, SamplingCheckpoint)
+    /// Coordinator asks for previews of an image, at most one per interval in milliseconds; 0 ends
+    /// them.
+    case watch(Lease, intervalMilliseconds: Int)
+    /// Worker shows what the image may become.
+    case preview(Lease, LatentPreview)
     /// Worker decoded the latents of the RESULT that follows.
     case picture(Lease, WorkerPicture)
     /// Worker delivers an image; it keeps it until RESULT-ACK.
@@ -53,6 +58,8 @@ package enum Message: Sendable, Equatable {
         case .prepare: .prepare
         case .progress: .progress
         case .checkpoint: .checkpoint
+        case .watch: .watch
+        case .preview: .preview
         case .picture: .picture
         case .result: .result
         case .resultAck: .resultAck
@@ -72,7 +79,8 @@ package enum Message: Sendable, Equatable {
         switch self {
         case .assign(let lease, _), .resultAck(let lease), .ackConfirm(let lease),
             .nak(let lease, _), .term(let lease, _), .cancel(let lease), .prepare(let lease, _),
-            .checkpoint(let lease, _), .picture(let lease, _):
+            .checkpoint(let lease, _), .picture(let lease, _), .watch(let lease, _),
+            .preview(let lease, _):
             lease
         case .progress(let report): report.lease
         case .result(let result): result.lease

@@ -55,4 +55,7 @@ package struct NodeDescription: Sendable, Equatable {
 
     /// Whether it knows CHECKPOINT and PREPARE.
     package var knowsCheckpoints: Bool { protocolMinor >= 1 }
+
+    /// Whether it knows WATCH and PREVIEW.
+    package var knowsPreviews: Bool { protocolMinor >= 2 }
 }

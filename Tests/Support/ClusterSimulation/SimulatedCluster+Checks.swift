@@ -28,6 +28,8 @@ extension SimulatedCluster {
         var attemptCounts: [Int: Int] = [:]
         /// How often workers had no room for an image; they are asked again every second.
         var overCreditCounts: [Int: Int] = [:]
+        /// Images that somebody looks at.
+        var watched: Set<Int> = []
         /// Leases of this life, and the machines that got them.
         var granted: [(worker: Int, lease: Lease)] = []
         /// When each address was dialled last.
@@ -96,7 +98,9 @@ extension SimulatedCluster {
         case .imageOverdue(let image, let worker, _):
             checkHonest(worker, "does nothing about image \(image)")
             if scenario.weather == .calm { note("image \(image) is overdue in calm weather") }
+        case .previewed(let image, let preview): checkPreview(preview, of: image.rawValue)
         case .assigned(let image, _, let attempt):
+            planWatch(image.rawValue)
             let takenCount = attempt - observed.overCreditCounts[image.rawValue, default: 0]
             if scenario.weather == .lies, takenCount > 20 {
                 note("image \(image) is given out \(attempt) times")

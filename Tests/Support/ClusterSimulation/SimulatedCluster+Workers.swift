@@ -15,6 +15,8 @@ extension SimulatedCluster {
         var isDown = false
         var tickGeneration = 0
         var cancelled: Set<UInt64> = []
+        /// The run of the generator that shows what its image may become.
+        var watched: UInt64?
         /// What its thread works on.
         var wantsPicture = false
         var samplings: [UInt64: (sampling: SimulatedSampling, saveInterval: Int)] = [:]
@@ -90,6 +92,7 @@ extension SimulatedCluster {
                     worker: index, epoch: nodes[index].epoch, job: job, preparation.checkpoint),
                 in: .milliseconds(1))
             scheduleStep(index, job, Int(request.seed))
+        case .watch(let job, let interval): nodes[index].watched = interval > 0 ? job : nil
         case .cancel(let job): nodes[index].cancelled.insert(job)
         case .report, .stop: break
         }
@@ -157,6 +160,9 @@ extension SimulatedCluster {
             if step == stepCount {
                 finish(index, job, sampling)
                 return
+            }
+            if nodes[index].watched == job {
+                feed(index, .previewed(job, Self.preview(of: item, step: step)))
             }
             if interval > 0, step.isMultiple(of: interval) {
                 feed(index, .saved(job, step: step, sampling.checkpoint))
@@ -250,6 +256,7 @@ extension SimulatedCluster {
         nodes[index].frozen = nil
         nodes[index].cancelled = []
         nodes[index].samplings = [:]
+        nodes[index].watched = nil
         nodes[index].runningCount = 0
         nodes[index].announced = nil
         nodes[index].firstLease = nil

@@ -41,6 +41,8 @@ package struct SimulatedCluster {
         case freeDisk
         case submit(Int)
         case cancelBatch(ImageBatch.ID)
+        /// Somebody begins or ends to look at an image.
+        case watch(item: Int, isWanted: Bool, life: Int)
         case drain
     }
 
@@ -146,6 +148,8 @@ package struct SimulatedCluster {
         case .freeDisk: isDiskFull = false
         case .submit(let index): submit(index)
         case .cancelBatch(let batch): cancel(batch)
+        case .watch(let item, let isWanted, let life):
+            if life == self.life { watch(item, isWanted) }
         case .drain: feedCoordinator(.drain)
         }
     }

@@ -58,7 +58,7 @@ package struct HashChainGenerator: LatentGenerating {
     /// The latents that any honest worker returns.
     package static func latents(for request: GenerationRequest) throws -> GeneratedLatents {
         let run = try HashChainGenerator().beginRun(for: request, from: nil)
-        while try run.next() != nil {}
+        while try run.next(estimates: false) != nil {}
         return try run.latents()
     }
 }
@@ -81,6 +81,8 @@ package final class HashChainRun: LatentRun {
     private var state: UInt64
     private var step = 0
     package private(set) var resumedStep = 0
+    /// The chain so far.
+    package private(set) var estimate: GeneratedLatents?
 
     package let textEncodingSeconds = 0.25
     package var mergeStatistics: TokenMergeStatistics {
@@ -97,7 +99,8 @@ package final class HashChainRun: LatentRun {
         for byte in "\(request)".utf8 { mix(UInt64(byte)) }
     }
 
-    package func next() throws -> Int? {
+    package func next(estimates: Bool) throws -> Int? {
+        estimate = nil
         guard step < stepCount else { return nil }
         try generator.beforeStep(request, step + 1)
         step += 1
@@ -106,6 +109,7 @@ package final class HashChainRun: LatentRun {
             throw NonFiniteLatentsFailure(
                 "the latents are not finite after step \(step) of \(stepCount)")
         }
+        if estimates { estimate = try latents() }
         return step
     }
 

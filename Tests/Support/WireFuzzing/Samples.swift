@@ -79,6 +79,10 @@ package enum Samples {
             width: 2, height: 2, bytes: [1, 2, 3, 11, 22, 33, 255, 0, 128, 0, 255, 7]),
         kernelClass: "onednn-bf16-avx512", seconds: 0.5)
 
+    static let preview = LatentPreview(
+        step: 12, channels: 4, height: 2, width: 1, scale: 0.125,
+        values: [-127, -3, 0, 1, 2, 3, 4, 127])
+
     /// Latents that compress well, for frames with a zstd payload.
     package static let flatResult: LatentResult = {
         let latents = GeneratedLatents(
@@ -93,7 +97,9 @@ package enum Samples {
         .prepare(
             lease, Preparation(checkpointInterval: 5, checkpoint: checkpoint, wantsPicture: true)),
         .progress(ProgressReport(lease: lease, step: 3, stepCount: 30, seconds: 0.75)),
-        .checkpoint(lease, checkpoint), .picture(lease, picture), .result(result),
+
+        .checkpoint(lease, checkpoint), .watch(lease, intervalMilliseconds: 1500),
+        .preview(lease, preview), .picture(lease, picture), .result(result),
         .resultAck(lease), .ackConfirm(lease),
         .nak(lease, reason),
         .term(lease, WireReason(.requestInvalid, "no")), .cancel(lease),
