@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// One interface to oneDNN 2 (Debian 12) and oneDNN 3 (Debian 13, Ubuntu 24.04).
+// One interface to oneDNN 2.6 and newer (Debian 12) and oneDNN 3 (Debian 13, Ubuntu 24.04).
 //
 // Of the functions that the backend calls, these differ: version 2 describes memory by structs,
 // version 3 by handles, and version 3 creates a plan of an operation in one call. All other
 // functions are called directly.
-#if DNNL_VERSION_MAJOR != 2 && DNNL_VERSION_MAJOR != 3
-#error "retom needs oneDNN 2 or 3 (Debian's libdnnl-dev); this machine has another version"
+#if DNNL_VERSION_MAJOR != 3 && (DNNL_VERSION_MAJOR != 2 || DNNL_VERSION_MINOR < 6)
+#error "retom needs oneDNN 2.6 to 3.x (libdnnl-dev of Debian 12, Ubuntu 24.04 or newer)"
 #endif
 
 // The layout of a piece of memory; immutable. NULL is no description.
@@ -41,8 +41,7 @@ dnnl_status_t rt_dnnl_memory_create(
     dnnl_memory_t *memory, rt_dnnl_description_t description, dnnl_engine_t engine, void *address);
 
 // A forward convolution by the direct algorithm, the same in both directions of the picture except
-// for
-// the padding: zero rows above and below, zero columns on either side.
+// for the padding: zero rows above and below, zero columns on either side.
 dnnl_status_t rt_dnnl_convolution_plan(
     dnnl_primitive_desc_t *plan, dnnl_engine_t engine, rt_dnnl_description_t source,
     rt_dnnl_description_t weights, rt_dnnl_description_t bias, rt_dnnl_description_t target,
