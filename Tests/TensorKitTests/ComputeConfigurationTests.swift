@@ -100,6 +100,19 @@ import Testing
         #expect(backend.kernelClass.hasSuffix(cpu.signature))
     }
 
+    /// Versions of oneDNN sum in different orders, so each is a class of its own.
+    @Test(arguments: BackendUnderTest.available.filter { $0.kind == .onednn })
+    func oneDNNsVersionIsPartOfTheClass(_ tested: BackendUnderTest) throws {
+        let version = OneDNNLibrary.version.split(separator: ".").compactMap { Int($0) }
+        try #require(version.count == 3)
+        #expect(version[0] == 3 || version[0] == 2 && version[1] >= 6)
+        let backend = try tested.make()
+        #expect(
+            backend.kernelClass
+                == "onednn-\(OneDNNLibrary.version)/\(tested.precision.rawValue)/"
+                + "\(OneDNNLibrary.instructionSet)/\(CPUInfo.detect().signature)")
+    }
+
     @Test func missingLibraryIsOneClearError() async {
         await #expect(processExitsWith: .success) {
             do {

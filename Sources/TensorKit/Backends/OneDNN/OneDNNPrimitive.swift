@@ -77,6 +77,11 @@ struct OneDNNPlan: ~Copyable {
         if key.accumulates, !key.activatesSum { try appendSum() }
         try OneDNNError.check(
             dnnl_primitive_attr_set_post_ops(attributes, operations), "set post-ops")
+        // The environment may set a coarser default (ONEDNN_DEFAULT_FPMATH_MODE=BF16), by which the
+        // library rounds f32 products where that is faster: other bits, without another class.
+        try OneDNNError.check(
+            dnnl_primitive_attr_set_fpmath_mode(attributes, dnnl_fpmath_mode_strict),
+            "set the precision of f32 products")
         try OneDNNError.check(
             dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
             "set the scratchpad mode")
