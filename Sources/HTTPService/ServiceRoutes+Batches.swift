@@ -70,12 +70,7 @@ extension ServiceRoutes {
     /// Which images a request wants to see.
     private func page(_ request: Request) throws -> ImagePage? {
         let query = request.query
-        if let text = query["images"] {
-            guard text == "0" || text == "1" else {
-                throw APIProblem(422, "invalid", "images=\(text): choose 0 or 1")
-            }
-            if text == "0" { return nil }
-        }
+        if try query.flag("images") == false { return nil }
         func number(_ name: String, _ range: ClosedRange<Int>) throws -> Int? {
             guard let text = query[name] else { return nil }
             guard let number = Int(text), range.contains(number) else {

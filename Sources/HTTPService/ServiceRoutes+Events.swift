@@ -20,9 +20,9 @@ extension ServiceRoutes {
         of batch: BatchID?, _ request: Request, _ context: Context
     ) async throws -> Response {
         let caller = try await caller(request, context)
-        let wanted = request.uri.queryParameters["previews"].map { $0 == "1" || $0 == "true" }
+        let previews = try request.query.flag("previews") ?? false
         let queue = try await service.watch(
-            batch, for: caller, isStream: true, previews: wanted ?? false)
+            batch, for: caller, isStream: true, previews: previews)
         let watch = EventWatch(service: service, batch: batch, caller: caller, queue: queue)
         var headers: HTTPFields = [
             .contentType: EventText.mediaType, .cacheControl: "no-store",

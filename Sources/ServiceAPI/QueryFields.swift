@@ -16,6 +16,17 @@ package struct QueryFields: Sendable, Equatable {
     /// A field's value; `nil` if the query does not have it.
     package subscript(name: String) -> String? { values[name] }
 
+    /// A field that is 0 or 1; `nil` if the query does not have it.
+    package func flag(_ name: String) throws(APIProblem) -> Bool? {
+        switch self[name] {
+        case nil: nil
+        case "0": false
+        case "1": true
+        case let text?:
+            throw APIProblem(422, "invalid", "\(name)=\(text): choose 0 or 1", param: name)
+        }
+    }
+
     private static func decoded(_ text: Substring) -> String {
         PercentText.decoded(text, plusIsBlank: true)
     }

@@ -13,8 +13,9 @@ package struct PreviewFactors: Sendable, Equatable, Codable {
 
     /// Latent channels.
     package let channels: Int
-    /// Three colours of `9 · channels + 1` weights each: by channel, row and column, then the
-    /// constant. Colours are from -1 to 1.
+    /// Three colours of `9 · channels + 1` weights each.
+    ///
+    /// They are by channel, row and column, then the constant; colours are from -1 to 1.
     package let weights: [Float]
 
     /// Weights of one colour.
