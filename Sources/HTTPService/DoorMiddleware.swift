@@ -13,6 +13,7 @@ struct DoorMiddleware: RouterMiddleware {
 
     let rules: HostRules
     let counter: RequestCounter
+    let table: RouteTable
 
     func handle(
         _ request: Request, context: ServiceContext,
@@ -58,7 +59,10 @@ struct DoorMiddleware: RouterMiddleware {
         } catch let problem as APIProblem {
             return .problem(problem, in: dialect)
         } catch let error as HTTPError where error.status == .notFound {
-            return .problem(.notFound, in: dialect)
+            let methods = table.methods(at: request.uri.path)
+            let problem =
+                methods.map { .methodNotAllowed($0.map(\.rawValue)) } ?? APIProblem.notFound
+            return .problem(problem, in: dialect)
         } catch let error as HTTPError {
             return .problem(
                 APIProblem(

@@ -114,7 +114,7 @@ package struct HTTPDoor: Sendable {
     ///
     /// Those of the page are not among them, nor is HEAD, which is wherever GET is.
     package var operations: [String] {
-        routes.interface.routes.map { "\($0.method.rawValue) \($0.path)" }
+        routes.interface().routes.map { "\($0.method.rawValue) \($0.path)" }
     }
 
     private var routes: ServiceRoutes {

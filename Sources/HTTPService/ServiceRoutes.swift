@@ -18,23 +18,22 @@ struct ServiceRoutes: Sendable {
 
     typealias Context = ServiceContext
 
-    /// Methods that a path may lack.
-    private static let methods: [HTTPRequest.Method] = [
-        .get, .head, .post, .put, .patch, .delete, .options, .trace,
-    ]
-
     /// Everything that is served.
     var router: Router<Context> {
-        let router = interface
-        addPage(to: router)
-        refuseOtherMethods(in: router)
-        return router
+        func assembled(_ table: RouteTable) -> Router<Context> {
+            let router = interface(table)
+            addPage(to: router)
+            return router
+        }
+        return assembled(RouteTable(assembled(RouteTable())))
     }
 
     /// What programs use.
-    var interface: Router<Context> {
+    ///
+    /// - Parameter table: of all paths, for requests with a method that theirs does not have.
+    func interface(_ table: RouteTable = RouteTable()) -> Router<Context> {
         let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: DoorMiddleware(rules: rules, counter: counter))
+        router.add(middleware: DoorMiddleware(rules: rules, counter: counter, table: table))
         addHealth(to: router)
         addSession(to: router)
         addBatches(to: router)
@@ -43,20 +42,6 @@ struct ServiceRoutes: Sendable {
         addSDAPI(to: router)
         addOpenAI(to: router)
         return router
-    }
-
-    private func refuseOtherMethods(in router: Router<Context>) {
-        let paths = Dictionary(grouping: router.routes, by: \.path.description)
-        for routes in paths.values {
-            var methods = Set(routes.map(\.method))
-            if methods.contains(.get) { methods.insert(.head) }
-            let names = Self.methods.filter(methods.contains).map(\.rawValue)
-            for method in Self.methods where !methods.contains(method) {
-                router.on(routes[0].path, method: method) { _, _ -> Response in
-                    throw APIProblem.methodNotAllowed(names)
-                }
-            }
-        }
     }
 
     /// Who asks.
