@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps what schemathesis asks for small: pictures are really generated."""
+
+import json
+
+import schemathesis
+
+LIMITS = {"width": 64, "height": 64, "steps": 2, "batch_size": 2, "n_iter": 2, "n": 2}
+
+
+def shrink(value):
+    if isinstance(value, dict):
+        for key, limit in LIMITS.items():
+            if isinstance(value.get(key), (int, float)) and value[key] > limit:
+                value[key] = limit
+        for part in value.values():
+            shrink(part)
+    elif isinstance(value, list):
+        for part in value:
+            shrink(part)
+
+
+@schemathesis.serializer("application/jsonl")
+def lines(context, value):
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    shrink(case.body)
