@@ -240,7 +240,9 @@ let testTargets: [Target] = [
     tests(
         "RequestsTests", ["Requests", "GenerationTypes", "TokenMerging", "TestSupport"],
         resources: [.copy("Goldens")]),
-    tests("ServiceAPITests", ["ServiceAPI", "ServiceLedger"]),
+    tests(
+        "ServiceAPITests",
+        ["ServiceAPI", "ServiceLedger", "Requests", "GenerationTypes", "BodyFuzzing"]),
     tests(
         "HTTPServiceTests",
         [
@@ -266,6 +268,21 @@ let testTargets: [Target] = [
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         path: "Tests/Support/FuzzProgram", swiftSettings: settings),
+    .target(
+        name: "BodyFuzzing",
+        dependencies: [
+            "ServiceAPI", "ServiceLedger", "Requests", "GenerationTypes", "TestSupport",
+        ],
+        path: "Tests/Support/BodyFuzzing", swiftSettings: settings),
+    .executableTarget(
+        name: "body-fuzz",
+        dependencies: [
+            "BodyFuzzing", "ServiceAPI", "ServiceLedger", "Requests", "RunService",
+            "CommandSupport",
+            "StableDiffusion", "EmbeddedModel", "GenerationTypes",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        path: "Tests/Support/BodyFuzzProgram", swiftSettings: settings),
     tests(
         "WireProtocolTests",
         [

@@ -21,6 +21,7 @@ package final class RequestCheck {
     private let loraNames: Set<String>
     /// Long prompt files repeat a few settings.
     private var possible: Set<Sampling> = []
+    private static let possibleCountMax = 1024
 
     /// - Throws: `ConfigurationError`, `SchedulerFileError`, and what a file of another kind throws.
     package init(of model: any ModelSource) throws {
@@ -47,6 +48,8 @@ package final class RequestCheck {
         _ = try schedulers.makeScheduler(
             sampling.method, sigmaSchedule: sampling.sigmaSchedule,
             inferenceStepCount: sampling.stepCount, eta: sampling.eta, sampleCount: 1)
+        // A service keeps this for as long as it lives, and clients choose the numbers.
+        if possible.count >= Self.possibleCountMax { possible = [] }
         possible.insert(sampling)
     }
 }
