@@ -39,7 +39,7 @@ struct DoorMiddleware: RouterMiddleware {
         next: (Request, ServiceContext) async throws -> Response
     ) async -> Response {
         let dialect = APIDialect(path: request.uri.path)
-        let host = request.head.authority
+        let host = Self.host(of: request)
         let origin = request.headers[.origin]
         let address = context.channel.localAddress?.ipAddress
         if let problem = rules.problem(host: host, origin: origin, address: address) {
@@ -72,5 +72,14 @@ struct DoorMiddleware: RouterMiddleware {
             context.logger.error("request failed", metadata: ["reason": "\(error)"])
             return .problem(.broken, in: dialect)
         }
+    }
+
+    /// Which host a request was meant for: a target with a host counts more than the field `Host`
+    /// (RFC 9112, section 3.2.2), and several hosts are none.
+    private static func host(of request: Request) -> String? {
+        if let host = request.uri.host { return host }
+        let others = HTTPField.Name("Host").map { request.headers[values: $0] } ?? []
+        guard !others.isEmpty else { return request.head.authority }
+        return ([request.head.authority ?? ""] + others).joined(separator: ", ")
     }
 }

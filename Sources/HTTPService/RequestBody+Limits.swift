@@ -30,11 +30,20 @@ extension Request {
         return try await withThrowingTaskGroup(of: [UInt8].self) { tasks in
             tasks.addTask {
                 var bytes: [UInt8] = []
-                for try await part in body {
-                    guard bytes.count + part.readableBytes <= byteCountMax else {
-                        throw APIProblem.tooLarge(byteCountMax)
+                do {
+                    for try await part in body {
+                        guard bytes.count + part.readableBytes <= byteCountMax else {
+                            throw APIProblem.tooLarge(byteCountMax)
+                        }
+                        bytes += part.readableBytesView
                     }
-                    bytes += part.readableBytesView
+                } catch let problem as APIProblem {
+                    throw problem
+                } catch is CancellationError {
+                    throw CancellationError()
+                } catch {
+                    // Chunks that are none, or a client that is gone.
+                    throw APIProblem.brokenBody
                 }
                 return bytes
             }

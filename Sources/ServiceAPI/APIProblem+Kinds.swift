@@ -83,6 +83,11 @@ extension APIProblem {
             "the body has more than \(byteCountMax >> 20) MiB; divide it into several batches")
     }
 
+    /// The body does not come as HTTP has it.
+    package static let brokenBody = APIProblem(
+        400, "broken_body", "the body is cut short or its chunks are damaged; send it again",
+        headers: ["Connection": "close"])
+
     /// The body takes too long.
     package static let tooSlow = APIProblem(
         408, "too_slow", "the body did not arrive in time; send it faster",
