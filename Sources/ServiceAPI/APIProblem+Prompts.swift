@@ -12,6 +12,9 @@ extension APIProblem {
                 422, "invalid", all.count == 1 ? all[0] : "\(all.count) problems: \(all[0]); …",
                 problems: Array(all.prefix(100)), param: problems.first?.field)
         case .settings(let problem): self.init(422, "invalid", problem, problems: [problem])
+        case .tooMany(source: _, let what):
+            self.init(
+                422, "batch_too_large", "the prompt file has more than \(what); divide it")
         case .empty: self.init(422, "invalid", "there is no prompt; add one")
         default: self.init(400, "unreadable", error.description)
         }

@@ -21,15 +21,25 @@ package struct APIProblem: Error, Sendable, Equatable {
     /// Other header fields that go with it.
     package var headers: [String: String]
 
-    /// Describes a problem.
+    /// Characters of a sentence: it may repeat what a client wrote.
+    private static let lengthMax = 500
+
+    private static func shortened(_ text: String) -> String {
+        // Letters may have any number of marks: a character may be long, too.
+        let scalars = text.unicodeScalars.prefix(lengthMax + 1)
+        guard scalars.count > lengthMax else { return text }
+        return String(String.UnicodeScalarView(scalars.dropLast())) + "…"
+    }
+
+    /// Describes a problem; sentences of more than 500 characters are cut.
     package init(
         _ status: Int, _ code: String, _ detail: String, problems: [String] = [],
         param: String? = nil, retryAfterSeconds: Int? = nil, headers: [String: String] = [:]
     ) {
         self.status = status
         self.code = code
-        self.detail = detail
-        self.problems = problems
+        self.detail = Self.shortened(detail)
+        self.problems = problems.map(Self.shortened)
         self.param = param
         self.retryAfterSeconds = retryAfterSeconds.map { min(max($0, 1), 120) }
         self.headers = headers

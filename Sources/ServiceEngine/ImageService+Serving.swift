@@ -122,7 +122,10 @@ extension ImageService: ImageServing {
         do throws(PromptListError) {
             switch request.content {
             case .json: return (try BatchBody(json: request.body), IgnoredFields([]))
-            case .lines: return (try BatchBody(lines: request.body), IgnoredFields([]))
+            case .lines:
+                let body = try BatchBody(
+                    lines: request.body, countMax: LedgerLimits().imagesPerBatch)
+                return (body, IgnoredFields([]))
             case .sdapi(let asked): return (asked.batch, asked.ignored)
             case .openai(let asked): return (asked.batch, asked.ignored)
             }

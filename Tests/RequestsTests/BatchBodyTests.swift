@@ -98,4 +98,24 @@ import Testing
         #expect(throws: PromptListError.empty(source: "prompts")) { try body("{\"prompts\": []}") }
         #expect(throws: PromptListError.self) { try body("{}") }
     }
+
+    /// Eight mebibytes of short lines would be gigabytes of prompts.
+    @Test func promptFilesAreReadUpToACount() throws {
+        func body(_ line: String, _ count: Int) throws -> BatchBody {
+            try BatchBody(
+                lines: Array(String(repeating: "\(line)\n", count: count).utf8), countMax: 10)
+        }
+        #expect(try body("a", 10).entries.count == 10)
+        #expect(throws: PromptListError.tooMany(source: "line", what: "10 prompts")) {
+            try body("a", 11)
+        }
+        #expect(throws: PromptListError.empty(source: "line")) { try body("# a", 200) }
+        #expect(throws: PromptListError.tooMany(source: "line", what: "200 lines")) {
+            try body("# a", 201)
+        }
+        let array = "[\(Array(repeating: "\"a\"", count: 11).joined(separator: ","))]"
+        #expect(throws: PromptListError.tooMany(source: "line", what: "10 prompts")) {
+            try body(array, 1)
+        }
+    }
 }

@@ -26,9 +26,13 @@ package struct BatchBody: Sendable, Equatable {
 
     /// Reads a prompt file, whose prompts leave the rest open.
     ///
+    /// - Parameter countMax: how many prompts are read.
     /// - Throws: what `PromptList.parse` throws.
-    package init(lines bytes: [UInt8]) throws(PromptListError) {
-        entries = try PromptList.parse(bytes, source: "line", limits: .promptFile).entries
+    package init(lines bytes: [UInt8], countMax: Int? = nil) throws(PromptListError) {
+        entries = try PromptList.parse(
+            bytes, source: "line", limits: .promptFile, countMax: countMax
+        )
+        .entries
     }
 
     /// Reads an object.

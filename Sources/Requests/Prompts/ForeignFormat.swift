@@ -15,13 +15,17 @@ enum ForeignFormat {
         }
         if let piece {
             throw .foreign(
-                source: "\(source):\(piece.number)", what: "a piece of JSON ('\(piece.text)')")
+                source: "\(source):\(piece.number)",
+                what: "a piece of JSON ('\(piece.text.prefix(40))')")
         }
     }
 
+    /// Longest line that may be a table's header, in characters.
+    private static let headerLengthMax = 4096
+
     /// What a text that begins with this line is, as a message names it.
     private static func name(of first: String) -> String? {
-        let start = first.lowercased()
+        let start = first.prefix(headerLengthMax + 1).lowercased()
         let beginnings = [
             ("{\\rtf", "an RTF document"), ("<?xml", "an XML document"),
             ("<!doctype", "an HTML page"), ("<html", "an HTML page"), ("%pdf-", "a PDF document"),
@@ -29,6 +33,7 @@ enum ForeignFormat {
         ]
         if let known = beginnings.first(where: { start.hasPrefix($0.0) }) { return known.1 }
         if first == "---" || start.hasPrefix("- prompt:") { return "YAML" }
+        guard start.count <= headerLengthMax else { return nil }
         return isTableHeader(start) ? "a table (CSV)" : nil
     }
 

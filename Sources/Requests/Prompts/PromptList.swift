@@ -14,6 +14,9 @@ package enum PromptList {
     /// Largest prompt file.
     package static let byteCountMax = 64 << 20
 
+    /// Lines of a prompt file for each prompt that it may have: comments, empty ones.
+    private static let linesPerPromptMax = 20
+
     /// The prompts given as `-p`, in order.
     package static func entries(arguments: [String]) -> [PromptEntry] {
         arguments.enumerated().map { index, prompt in
@@ -28,23 +31,33 @@ package enum PromptList {
     ///   - source: Its name in messages.
     ///   - dialect: How the keys of its JSON are judged.
     ///   - limits: How much JSON is read.
+    ///   - countMax: How many prompts are read; more are an error.
     /// - Throws: `utf16`, `notText`, `notUTF8`, `foreign`, `json`, `empty`, or `problems` with
     ///   everything that is wrong.
     package static func parse(
         _ bytes: [UInt8], source: String, dialect: PromptDialect = .strict,
-        limits: JSONLimits = .file
+        limits: JSONLimits = .file, countMax: Int? = nil
     ) throws(PromptListError) -> PromptFile {
+        if let countMax {
+            let lineCountMax = countMax * linesPerPromptMax
+            guard bytes.count(where: { $0 == 0x0A || $0 == 0x0D }) <= lineCountMax else {
+                throw .tooMany(source: source, what: "\(lineCountMax) lines")
+            }
+        }
         let text = try PromptText(bytes, source: source)
         var file = PromptFile(source: source)
         var problems: [PromptProblem] = []
-        func take(_ fields: PromptFields) {
+        func take(_ fields: PromptFields) throws(PromptListError) {
+            if let countMax, file.entries.count == countMax {
+                throw .tooMany(source: source, what: "\(countMax) prompts")
+            }
             problems += fields.problems
             file.entries.append(fields.entry)
         }
         if let document = try PromptDocument.read(
             text, source: source, dialect: dialect, limits: limits)
         {
-            for fields in document { take(fields) }
+            for fields in document { try take(fields) }
             file.commentLineCount = text.lines.prefix { !$0.isSignificant }.count(
                 where: \.isComment)
         } else {
@@ -53,7 +66,7 @@ package enum PromptList {
                 guard problems.count < PromptListError.readProblemCountMax else { break }
                 var fields = PromptFields(origin: "\(source):\(line.number)", dialect: dialect)
                 read(line.text, into: &fields, limits)
-                take(fields)
+                try take(fields)
             }
             file.commentLineCount = text.lines.count(where: \.isComment)
         }

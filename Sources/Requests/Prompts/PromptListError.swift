@@ -25,6 +25,8 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
     case unreadable(source: String, reason: String)
     /// The file has more bytes than `PromptList.byteCountMax`.
     case tooLarge(source: String)
+    /// There are more lines or prompts than are read; `what` is how many.
+    case tooMany(source: String, what: String)
     /// A byte does not belong to UTF-8 text; offset from 0, line from 1.
     case notUTF8(source: String, byteOffset: Int, line: Int)
     /// The text is UTF-16, as Windows' editors save it under the name "Unicode", or UTF-32.
@@ -47,6 +49,7 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
         case .unreadable(let source, let reason): "cannot read prompts from \(source): \(reason)"
         case .tooLarge(let source):
             "\(source) has more than \(PromptList.byteCountMax >> 20) MiB; split it"
+        case .tooMany(let source, let what): "\(source) has more than \(what); divide it"
         case .notUTF8(let source, let byteOffset, let line):
             """
             \(source):\(line): not UTF-8 text (byte \(byteOffset)); save the file as UTF-8, e.g. \

@@ -16,7 +16,7 @@ package struct BodyCheck {
     /// Requests of a body, as a service plans them.
     package typealias Planner = (BatchBody) -> Result<[GenerationRequest], APIProblem>
 
-    private static let problemByteCountMax = 64 << 10
+    private static let problemByteCountMax = 512 << 10
 
     private let model: ModelRecord
     private let plan: Planner
@@ -66,7 +66,7 @@ package struct BodyCheck {
         do throws(PromptListError) {
             switch kind {
             case .json: return try BatchBody(json: bytes)
-            case .lines: return try BatchBody(lines: bytes)
+            case .lines: return try BatchBody(lines: bytes, countMax: limits.imagesPerBatch)
             default: break
             }
         } catch {
