@@ -197,16 +197,28 @@ import Testing
         #expect(progress.workers[0].image == nil)
     }
 
-    @Test(.timeLimit(.minutes(5))) func aMillionImagesAreCheap() {
+    @Test func aMillionImagesAreEstimated() {
         var progress = RunProgress()
         progress.apply(
             .runStarted(stepCounts: Array(repeating: 25, count: 1_000_000), baseSeed: 0), at: 0)
         progress.apply(.imageStarted(image: 0, worker: "a", attempt: 1), at: 0)
         progress.apply(.imageProgress(image: 0, worker: "a", step: 1, stepCount: 25), at: 1)
-        for frame in 0..<10_000 {
-            _ = progress.remainingSeconds(at: 1 + Double(frame) / 10)
-            _ = progress.fraction
+        #expect((progress.remainingSeconds(at: 1) ?? 0) > 2.4e7)
+    }
+
+    /// What an estimate reads of a queue: all of a short one, once, and nothing of a long one.
+    @Test(arguments: [(3, 3), (10_000, 10_000), (10_001, 0), (1_000_000, 0)])
+    func aMillionImagesAreCheap(_ count: Int, _ read: Int) {
+        var readCount = 0
+        // More than the queue has: what is behind its last image is not looked at either.
+        let stepCounts = (0..<2 * count).lazy.map { _ in
+            readCount += 1
+            return 25
         }
-        #expect((progress.remainingSeconds(at: 1001) ?? 0) > 2e7)
+        let estimate = FinishEstimate(
+            workers: [(0, 1), (0, 1)], queuedCount: count, queuedStepCount: 25 * count)
+        let seconds = estimate.seconds(stepCounts: stepCounts)
+        #expect(readCount == read)
+        #expect(abs(seconds - 12.5 * Double(count)) <= 12.5)
     }
 }

@@ -156,20 +156,10 @@ package struct RunProgress: Sendable {
             freeTimes.append((max(0, left - min(time - worker.lastStepTime, pace)), pace))
         }
         guard !freeTimes.isEmpty else { return nil }
-        // With very many images the order no longer matters, only the sum does.
-        if queuedCount * freeTimes.count > 20_000 {
-            let rate = freeTimes.reduce(0) { $0 + 1 / max($1.pace, 1e-9) }
-            let busy = freeTimes.map(\.free).max() ?? 0
-            return Double(queuedStepCount) / rate + busy / 2 + decodingSeconds
-        }
-        for index in imageStates.indices where imageStates[index] == .queued {
-            // The next worker to be free takes it. The coordinator passes over a slow one where the
-            // others would be done sooner; this estimate does not.
-            let next = freeTimes.indices.min { freeTimes[$0].free < freeTimes[$1].free }
-            guard let next else { break }
-            freeTimes[next].free += Double(stepCounts[index]) * freeTimes[next].pace
-        }
-        return (freeTimes.map(\.free).max() ?? 0) + decodingSeconds
+        let estimate = FinishEstimate(
+            workers: freeTimes, queuedCount: queuedCount, queuedStepCount: queuedStepCount)
+        let queued = imageStates.indices.lazy.filter { imageStates[$0] == .queued }
+        return estimate.seconds(stepCounts: queued.map { stepCounts[$0] }) + decodingSeconds
     }
 
     private mutating func begin(_ image: ImageNumber, on worker: String, at time: Double) {
