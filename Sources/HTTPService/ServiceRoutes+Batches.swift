@@ -25,6 +25,13 @@ extension ServiceRoutes {
             try Response.json(
                 try await service.cancel(batch(context), by: caller(request, context)))
         }
+        for (name, isPinned) in [("pin", true), ("unpin", false)] {
+            router.post(RouterPath("/retom/v1/batches/:id/\(name)")) { request, context in
+                try Response.json(
+                    try await service.pin(
+                        batch(context), isPinned, by: caller(request, context)))
+            }
+        }
         router.delete("/retom/v1/batches/:id") { request, context in
             try await service.erase(batch(context), by: caller(request, context))
             return Response(status: .noContent)

@@ -26,8 +26,10 @@ package struct BatchAnswer: Sendable, Equatable, Encodable {
     package var started: Double?
     /// When it ended.
     package var completed: Double?
-    /// When it will be deleted.
+    /// When it will be deleted at the latest; `nil` where nothing says so.
     package var keepUntil: Double?
+    /// Whether it is kept until it is unpinned or deleted.
+    package var isPinned: Bool
     /// Images of anybody that come before its next one.
     package var queuePosition: Int?
     /// All its images.
@@ -59,6 +61,7 @@ package struct BatchAnswer: Sendable, Equatable, Encodable {
         case id, status, priority, origin, model, prompt, note, warnings, created, started
         case completed, waiting, processing, restarted, finished, faulted, reason, spans, images
         case next
+        case isPinned = "pinned"
         case keepUntil = "keep_until"
         case queuePosition = "queue_position"
         case imageCount = "image_count"
@@ -89,5 +92,6 @@ package struct BatchAnswer: Sendable, Equatable, Encodable {
         waiting = imageCount
         (processing, restarted, finished, faulted) = (0, 0, 0, 0)
         isPossible = true
+        isPinned = false
     }
 }

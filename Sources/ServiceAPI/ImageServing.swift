@@ -37,6 +37,11 @@ package protocol ImageServing: Sendable {
     /// Ends a batch, however often it is asked.
     func cancel(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem) -> BatchAnswer
 
+    /// Keeps a batch whatever the limits say, or not any more.
+    func pin(
+        _ id: BatchID, _ isPinned: Bool, by caller: ServedCaller
+    ) async throws(APIProblem) -> BatchAnswer
+
     /// Removes a batch and all of its results.
     func erase(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem)
 

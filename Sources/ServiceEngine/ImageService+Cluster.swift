@@ -58,16 +58,18 @@ extension ImageService {
             result: result, decodingSeconds: finished.decodeSeconds)
         let texts = try metadata.pngTexts(mergeMethod: PictureEncoding.standard.mergeMethod)
         let name = RunFileName.picture(result.image, seed: finished.request.seed)
-        try store.writePicture(try PNG.encode(finished.image, texts: texts), name, of: batch.id)
+        let bytes = try PNG.encode(finished.image, texts: texts)
+        try store.writePicture(bytes, name, of: batch.id)
         let picture = StoredPicture(
             image: number, file: name, latentsFile: nil,
             decodeSeconds: finished.decodeSeconds,
             decodeClass: finished.workerDecodeClass ?? decodeClass,
             workerDecodeClass: finished.workerDecodeClass)
-        store.record(picture, of: batch.id) { [self] error in
+        let latentByteCount = result.facts.valueCount * MemoryLayout<Float>.stride
+        store.record(picture, byteCount: bytes.count, of: batch.id) { [self] error in
             if let error { return fail(error) }
             state.withLock { $0.finishedCount += 1 }
-            apply(.finished(number))
+            apply(.finished(number, byteCount: bytes.count + latentByteCount))
         }
     }
 

@@ -44,6 +44,9 @@ extension ImageService {
             page.add(
                 "retom_disk_free_bytes", .gauge, "Room on the disk of the state.", Double(room))
         }
+        page.add(
+            "retom_kept_bytes", .gauge, "Pictures and latents of all batches that are kept.",
+            Double(queue.keptByteCount))
         let traffic = coordinator.traffic
         page.add(
             "retom_wire_bytes_total", .counter, "Bytes on all connections to workers.",

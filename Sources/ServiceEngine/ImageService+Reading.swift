@@ -85,12 +85,12 @@ extension ImageService {
             throw missing(index, of: page)
         }
         let path = "\(store.pictureFolder(of: id))/\(picture.file)"
-        let bytes = try await perform { [logger] () throws(APIProblem) -> [UInt8] in
-            guard let bytes = ServiceStore.file(path) else {
-                logger.error("a picture is gone", metadata: ["path": "\(path)"])
-                throw .noPicture(index, "its file is gone; submit it again")
-            }
-            return bytes
+        let bytes = try await perform { () throws(APIProblem) in ServiceStore.file(path) }
+        guard let bytes else {
+            // It may have been erased meanwhile.
+            try requireVisible(id, to: caller)
+            logger.error("a picture is gone", metadata: ["path": "\(path)"])
+            throw .noPicture(index, "its file is gone; submit it again")
         }
         return ServedFile(
             bytes: bytes, mediaType: "image/png",
@@ -103,11 +103,14 @@ extension ImageService {
         try requireVisible(id, to: caller)
         let page = try await page(index, of: id)
         guard let result = page.images[index]?.result else { throw missing(index, of: page) }
-        let bytes = try await perform { [store] () throws(APIProblem) -> [UInt8] in
-            guard let latents = store.archive.read(result.facts, digest: \.sha256) else {
-                throw .noPicture(index, "its latents are gone or damaged; submit it again")
-            }
-            return PictureEncoding.standard.latents(latents)
+        let bytes = try await perform { [store] () throws(APIProblem) in
+            store.archive.read(result.facts, digest: \.sha256)
+                .map(PictureEncoding.standard.latents)
+        }
+        guard let bytes else {
+            // They may have been erased meanwhile.
+            try requireVisible(id, to: caller)
+            throw .noPicture(index, "its latents are gone or damaged; submit it again")
         }
         let seed = page.request(at: index).seed
         return ServedFile(
@@ -193,12 +196,15 @@ extension ImageService {
             created: stored.acceptedAt, imageCount: stored.images.count)
         answer.finished = stored.finishedCount
         answer.faulted = stored.failedCount
+        answer.isPinned = stored.isPinned
         if let end = stored.end {
             answer.status = end.status.rawValue
             answer.started = end.startedAt
             answer.completed = end.endedAt
             answer.waiting = 0
-            answer.keepUntil = state.withLock(\.ledger.keepSeconds).map { end.endedAt + $0 }
+            if !stored.isPinned {
+                answer.keepUntil = state.withLock(\.ledger.keepSeconds).map { end.endedAt + $0 }
+            }
         } else if let live {
             answer.status = live.status.rawValue
             answer.started = live.startedAt

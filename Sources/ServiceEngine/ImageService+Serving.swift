@@ -13,8 +13,6 @@ package import ServiceLedger
 import Synchronization
 
 extension ImageService: ImageServing {
-    /// Nothing is accepted while less than this is free, in bytes.
-    private static let freeByteCountMin = 1 << 30
     /// Prompts of all images of a batch, in bytes.
     private static let textByteCountMax = 64 << 20
 
@@ -163,6 +161,16 @@ extension ImageService: ImageServing {
         if case .refused(let refusal) = answer { throw APIProblem(refusal, batch: id.text) }
     }
 
+    package func pin(
+        _ id: BatchID, _ isPinned: Bool, by caller: ServedCaller
+    ) async throws(APIProblem) -> BatchAnswer {
+        let answer = await ask {
+            .pin(id, isPinned: isPinned, by: caller.visitor, ticket: $0)
+        }
+        if case .refused(let refusal) = answer { throw APIProblem(refusal, batch: id.text) }
+        return try await batch(id, for: caller, images: nil)
+    }
+
     package func watch(
         _ id: BatchID?, for caller: ServedCaller, isStream: Bool, previews: Bool
     ) async throws(APIProblem) -> EventQueue {
@@ -211,7 +219,7 @@ extension ImageService: ImageServing {
             logger.error("the state can't be read", metadata: ["reason": "\(error)"])
             throw .stateGone
         }
-        guard freeByteCount > Self.freeByteCountMin else { throw .diskFull }
+        guard freeByteCount > freeByteCountMin else { throw .diskFull }
     }
 
     // MARK: Threads

@@ -43,6 +43,8 @@ package final class ImageService: Sendable {
     /// Threads for short reads of the disk, and for what a client sent.
     let readers: NIOThreadPool
     let painter: PreviewPainter
+    /// Nothing is accepted while less than this is free on the disk, in bytes.
+    let freeByteCountMin: Int
     let state: Mutex<State>
     private let onFailure: @Sendable () -> Void
 
@@ -51,17 +53,20 @@ package final class ImageService: Sendable {
     /// - Parameters:
     ///   - latentChannels: of the model.
     ///   - workers: their names, as they are reported.
+    ///   - freeByteCountMin: nothing is accepted while less than this is free on the disk.
     ///   - onFailure: called once when nothing can be written any more, on any thread.
     /// - Throws: `ServiceStateError`.
     package init(
         store: ServiceStore, model: ServedModel, latentChannels: Int, coordinator: Coordinator,
-        workers: [String], limits: LedgerLimits, clock: WallClock, logger: Logger,
+        workers: [String], limits: LedgerLimits, clock: WallClock,
+        freeByteCountMin: Int = 1 << 30, logger: Logger,
         onFailure: @escaping @Sendable () -> Void
     ) throws(ServiceStateError) {
         self.store = store
         self.clock = clock
         served = model
         self.coordinator = coordinator
+        self.freeByteCountMin = freeByteCountMin
         self.logger = logger
         self.onFailure = onFailure
         painter = PreviewPainter(

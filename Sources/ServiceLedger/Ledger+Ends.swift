@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Ends of batches: by themselves, cancelled, erased, forgotten.
+/// Ends of batches: by themselves, cancelled, erased.
 extension Ledger {
-    /// Most batches that retention erases at once.
-    private static let eraseCountMax = 64
-
     /// A caller does not want a batch any more.
     mutating func end(
         _ id: BatchID, by visitor: Visitor, _ ticket: Ticket, erases: Bool, now: Double
@@ -45,7 +42,7 @@ extension Ledger {
         commit([.end(id, end)], [.ended(id, end)])
     }
 
-    private mutating func erase(_ id: BatchID, _ tickets: [Ticket], now: Double) {
+    mutating func erase(_ id: BatchID, _ tickets: [Ticket], now: Double) {
         let begins = endings[id] == nil
         endings[id, default: Ending(isErased: true)].tickets += tickets
         if begins { commit([.erase(id, at: now)], [.erased(id, at: now)]) }
@@ -63,7 +60,8 @@ extension Ledger {
         ended[id] = EndedBatch(
             id: id, caller: accepted.caller, key: accepted.submission.key,
             bodyDigest: accepted.submission.bodyDigest, endedAt: end.endedAt,
-            origin: accepted.submission.origin)
+            origin: accepted.submission.origin, byteCount: batch.byteCount,
+            isPinned: batch.isPinned)
         if waits[id]?.count == 0, end.status == .cancelled { waits[id] = nil }
         if end.status == .cancelled { actions.append(.withdraw(accepted)) }
         actions.append(.report(.batch(id)))
@@ -76,47 +74,11 @@ extension Ledger {
     /// That a batch is not kept is on the disk.
     mutating func wasErased(_ id: BatchID, at time: Double) {
         ended[id]?.erasedAt = time
+        keptByteCount -= ended[id]?.byteCount ?? 0
+        ended[id]?.byteCount = 0
         actions.append(.removeFiles(id))
         actions.append(.report(.erased(id)))
         guard let ending = endings.removeValue(forKey: id) else { return }
         for ticket in ending.tickets { actions.append(.answer(ticket, .done(id))) }
-    }
-
-    mutating func releaseKey(of id: BatchID) {
-        guard let batch = ended[id], let key = batch.key else { return }
-        ended[id]?.key = nil
-        let name = name(of: key, batch.caller)
-        if keys[name] == id { keys[name] = nil }
-    }
-
-    // MARK: Time
-
-    mutating func tick(now: Double) {
-        endOrphans(now: now)
-        if let last = lastRetention, (0..<limits.retentionInterval).contains(now - last) { return }
-        lastRetention = now
-        // Those whose last picture was written right before the service ended.
-        for id in live.keys.sorted(by: { $0.text < $1.text }) { endIfSettled(id, now: now) }
-        var erased = 0
-        for (id, batch) in ended.sorted(by: { $0.value.endedAt < $1.value.endedAt })
-        where endings[id] == nil {
-            if batch.key != nil, now - batch.endedAt > limits.keySeconds {
-                commit([.releaseKey(id)], [.keyReleased(id)])
-            }
-            if let erasedAt = batch.erasedAt {
-                guard now - erasedAt > limits.tombstoneSeconds else { continue }
-                commit([.forget(id)], [.forgotten(id)])
-            } else if let keep = limits.keepSeconds, now - batch.endedAt > keep,
-                erased < Self.eraseCountMax
-            {
-                erased += 1
-                erase(id, [], now: now)
-            }
-        }
-        accounts = accounts.filter { _, account in
-            account.openCount > 0
-                || !account.rate.isFull(
-                    rate: limits.submissionsPerSecond, burst: limits.submissionBurst, now: now)
-        }
     }
 }

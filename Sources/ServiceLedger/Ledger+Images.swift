@@ -68,10 +68,14 @@ extension Ledger {
         actions.append(.report(.image(id, index: index)))
     }
 
-    mutating func settle(_ image: ImageNumber, hasFailed: Bool, now: Double) {
+    mutating func settle(
+        _ image: ImageNumber, hasFailed: Bool, byteCount: Int = 0, now: Double
+    ) {
         guard let (id, index) = place(of: image),
-            let known = live[id]?.settle(index, hasFailed: hasFailed, now: now)
+            let known = live[id]?.settle(
+                index, hasFailed: hasFailed, byteCount: byteCount, now: now)
         else { return }
+        keptByteCount += byteCount
         if !known.isSampled { offeredCount -= 1 }
         openCount -= 1
         if let caller = live[id]?.accepted.caller { accounts[caller]?.openCount -= 1 }

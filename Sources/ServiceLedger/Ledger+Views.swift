@@ -105,7 +105,7 @@ extension Ledger {
         QueueView(
             liveCount: live.count, openCount: openCount, offeredCount: offeredCount,
             workerCount: workerCount, callerCount: Set(live.values.map(\.accepted.caller)).count,
-            imageSeconds: imageSeconds)
+            imageSeconds: imageSeconds, keptByteCount: keptByteCount)
     }
 
     private func view(of batch: LiveBatch, findsPlace: Bool) -> LiveBatchView {
@@ -142,6 +142,8 @@ package struct QueueView: Sendable, Equatable {
     package var callerCount: Int
     /// Smoothed seconds that an image takes; `nil` before the first.
     package var imageSeconds: Double?
+    /// Pictures and latents of all batches that are not erased, in bytes.
+    package var keptByteCount: Int
 }
 
 // MARK: For tests
@@ -155,6 +157,11 @@ extension Ledger {
         if open != openCount { return "\(open) images are open, not \(openCount)" }
         let offered = live.values.reduce(0) { $0 + $1.unsampledCount }
         if offered != offeredCount { return "\(offered) images are offered, not \(offeredCount)" }
+        let kept = live.values.reduce(0) { $0 + $1.byteCount }
+        let keptOfEnded = ended.values.reduce(0) { $0 + $1.byteCount }
+        if kept + keptOfEnded != keptByteCount {
+            return "\(kept + keptOfEnded) bytes are kept, not \(keptByteCount)"
+        }
         if places.map(\.id.text).sorted() != live.keys.map(\.text).sorted() {
             return "the places are not those of the live batches"
         }

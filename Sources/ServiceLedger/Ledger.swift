@@ -17,6 +17,7 @@ package struct Ledger: Sendable {
         case accepted(BatchID)
         case ended(BatchID, BatchEnd)
         case erased(BatchID, at: Double)
+        case pinned(BatchID, Ticket)
         case keyReleased(BatchID)
         case forgotten(BatchID)
     }
@@ -60,6 +61,8 @@ package struct Ledger: Sendable {
     var openCount = 0
     /// Images that were offered and are not sampled.
     var offeredCount = 0
+    /// Pictures and latents of all batches that are not erased, in bytes.
+    var keptByteCount = 0
     var nextImage: ImageNumber
     var nextCommit = 0
     var effects: [(number: CommitNumber, effects: [Effect])] = []
@@ -83,10 +86,13 @@ package struct Ledger: Sendable {
         nextImage = bug == .reuseNumbers ? ImageNumber(0) : stored.nextImage
         for var batch in stored.live {
             if bug == .forgetOutcomes { (batch.finished, batch.failed) = ([], []) }
+            if bug == .forgetPins { batch.isPinned = false }
             restore(LiveBatch(batch))
         }
         for batch in stored.ended {
             ended[batch.id] = batch
+            if bug == .forgetPins { ended[batch.id]?.isPinned = false }
+            keptByteCount += batch.byteCount
             if batch.origin.isSync, batch.erasedAt == nil {
                 waits[batch.id] = Wait(
                     caller: batch.caller, bodyDigest: batch.bodyDigest, orphanedAt: batch.endedAt)
@@ -110,6 +116,8 @@ package struct Ledger: Sendable {
             end(id, by: visitor, ticket, erases: false, now: now)
         case .erase(let id, let visitor, let ticket):
             end(id, by: visitor, ticket, erases: true, now: now)
+        case .pin(let id, let isPinned, let visitor, let ticket):
+            pin(id, isPinned, by: visitor, ticket)
         case .committed(let number): committed(number)
         case .began(let image, let worker, let attempt):
             update(image, reports: true) {
@@ -118,7 +126,8 @@ package struct Ledger: Sendable {
         case .advanced(let image, let worker, let step): advanced(image, worker, step)
         case .retried(let image): update(image, reports: false) { batch, _ in batch.retried() }
         case .sampled(let image, let seconds): sampled(image, seconds: seconds, now: now)
-        case .finished(let image): settle(image, hasFailed: false, now: now)
+        case .finished(let image, let byteCount):
+            settle(image, hasFailed: false, byteCount: byteCount, now: now)
         case .failed(let image): settle(image, hasFailed: true, now: now)
         case .returned(let image): putBack(image)
         case .workers(let count): workerCount = count
@@ -240,6 +249,9 @@ package struct Ledger: Sendable {
             case .accepted(let id): accepted(id)
             case .ended(let id, let end): hasEnded(id, end)
             case .erased(let id, let time): wasErased(id, at: time)
+            case .pinned(let id, let ticket):
+                actions.append(.answer(ticket, .done(id)))
+                actions.append(.report(.batch(id)))
             case .keyReleased(let id): releaseKey(of: id)
             case .forgotten(let id):
                 releaseKey(of: id)
@@ -284,5 +296,6 @@ package struct Ledger: Sendable {
         let place = places.lastIndex { $0.firstImage < first }.map { $0 + 1 } ?? 0
         places.insert((first, batch.accepted.id), at: place)
         openCount += batch.openCount
+        keptByteCount += batch.byteCount
     }
 }

@@ -32,6 +32,14 @@ package enum LedgerBug: String, Sendable, CaseIterable {
     case obeyStrangers
     /// Submissions are not counted.
     case ignoreLimits
+    /// A batch is erased though it is pinned.
+    case erasePinned
+    /// Pins do not survive a restart.
+    case forgetPins
+    /// Batches are kept however much they take.
+    case keepAll
+    /// A batch is erased while its request waits for it, or may be repeated.
+    case eraseAwaited
     /// Requests that wait are not counted.
     case ignoreWaiting
     /// A repeated request gets any batch that its caller waited for.

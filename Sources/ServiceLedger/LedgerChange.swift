@@ -8,6 +8,8 @@ package enum LedgerChange: Sendable, Equatable {
     case end(BatchID, BatchEnd)
     /// A batch's pictures, latents and requests are not kept any longer; its name stays.
     case erase(BatchID, at: Double)
+    /// Whether a batch is kept whatever the limits say.
+    case pin(BatchID, isPinned: Bool)
     /// An `Idempotency-Key` may stand for another batch.
     case releaseKey(BatchID)
     /// A batch's name means nothing any more.

@@ -12,6 +12,8 @@ package enum LedgerEvent: Sendable {
     case cancel(BatchID, by: Visitor, ticket: Ticket)
     /// Neither a batch nor its results are wanted any more; idempotent.
     case erase(BatchID, by: Visitor, ticket: Ticket)
+    /// A batch is kept until it is unpinned or erased, whatever the limits say; idempotent.
+    case pin(BatchID, isPinned: Bool, by: Visitor, ticket: Ticket)
     /// A request does not wait for its batch any more: it was answered, or its connection is lost.
     ///
     /// Once for each time that a batch was accepted whose origin is a request.
@@ -26,8 +28,8 @@ package enum LedgerEvent: Sendable {
     case retried(ImageNumber)
     /// An image's latents are stored; sampling took so many seconds.
     case sampled(ImageNumber, seconds: Double)
-    /// An image has its picture.
-    case finished(ImageNumber)
+    /// An image has its picture; that and its latents take so many bytes.
+    case finished(ImageNumber, byteCount: Int)
     /// An image has failed for good.
     case failed(ImageNumber)
     /// No worker is left that could generate an image: it waits for one.

@@ -21,6 +21,9 @@ package struct LedgerLimits: Sendable, Equatable {
     package var keySeconds = 86_400.0
     /// How long a batch is kept after its end, in seconds; `nil` keeps all.
     package var keepSeconds: Double? = 7 * 86_400
+    /// Pictures and latents that are kept, in bytes: above that batches go, the one first that ended
+    /// first; `nil` keeps all.
+    package var keepByteCount: Int?
     /// How long the name of an erased batch is remembered, in seconds.
     package var tombstoneSeconds = 30 * 86_400.0
     /// How often it is looked for batches that are kept no longer, in seconds.

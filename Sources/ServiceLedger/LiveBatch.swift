@@ -20,6 +20,10 @@ struct LiveBatch: Sendable {
     private(set) var finishedCount = 0
     private(set) var failedCount = 0
     private(set) var retryCount = 0
+    /// Its pictures and latents, in bytes.
+    private(set) var byteCount = 0
+    /// Whether it is kept whatever the limits say.
+    var isPinned = false
     private(set) var startedAt: Double?
     /// Images with an outcome when the batch was read from the disk.
     private var settledBefore: Set<Int> = []
@@ -37,6 +41,7 @@ struct LiveBatch: Sendable {
         settledBefore = stored.finished.union(stored.failed).union(stored.sampled)
         finishedCount = stored.finished.count
         failedCount = stored.failed.count
+        (byteCount, isPinned) = (stored.byteCount, stored.isPinned)
         for index in stored.sampled { inFlight[index] = InFlight(isSampled: true) }
         startedAt = settledBefore.isEmpty ? nil : accepted.acceptedAt
     }
@@ -102,10 +107,13 @@ struct LiveBatch: Sendable {
     }
 
     /// - Returns: what was known of the image; `nil` if it had its outcome already.
-    mutating func settle(_ index: Int, hasFailed: Bool, now: Double) -> InFlight? {
+    mutating func settle(
+        _ index: Int, hasFailed: Bool, byteCount: Int = 0, now: Double
+    ) -> InFlight? {
         guard let image = inFlight.removeValue(forKey: index) else { return nil }
         startedAt = startedAt ?? now
         if hasFailed { failedCount += 1 } else { finishedCount += 1 }
+        self.byteCount += byteCount
         return image
     }
 }

@@ -32,16 +32,22 @@ package struct StoredLiveBatch: Sendable, Equatable {
     package var failed: Set<Int>
     /// Images with latents that have no picture yet.
     package var sampled: Set<Int>
+    /// Its pictures and latents, in bytes.
+    package var byteCount: Int
+    /// Whether it is kept whatever the limits say.
+    package var isPinned: Bool
 
     /// Describes a batch.
     package init(
         accepted: AcceptedBatch, finished: Set<Int> = [], failed: Set<Int> = [],
-        sampled: Set<Int> = []
+        sampled: Set<Int> = [], byteCount: Int = 0, isPinned: Bool = false
     ) {
         self.accepted = accepted
         self.finished = finished
         self.failed = failed
         self.sampled = sampled
+        self.byteCount = byteCount
+        self.isPinned = isPinned
     }
 }
 
@@ -61,11 +67,16 @@ package struct EndedBatch: Sendable, Equatable {
     package var erasedAt: Double?
     /// Whether a request waited for it.
     package var origin: BatchOrigin
+    /// Its pictures and latents, in bytes; 0 when they were removed.
+    package var byteCount: Int
+    /// Whether it is kept whatever the limits say.
+    package var isPinned: Bool
 
     /// Describes a batch.
     package init(
         id: BatchID, caller: CallerID, key: String?, bodyDigest: [UInt8], endedAt: Double,
-        erasedAt: Double? = nil, origin: BatchOrigin = .batch
+        erasedAt: Double? = nil, origin: BatchOrigin = .batch, byteCount: Int = 0,
+        isPinned: Bool = false
     ) {
         self.id = id
         self.caller = caller
@@ -74,5 +85,7 @@ package struct EndedBatch: Sendable, Equatable {
         self.endedAt = endedAt
         self.erasedAt = erasedAt
         self.origin = origin
+        self.byteCount = byteCount
+        self.isPinned = isPinned
     }
 }

@@ -46,6 +46,14 @@ struct ServiceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
+            Delete the batches that ended first when all pictures and latents take more than this, \
+            such as 50G; 0 keeps all.
+            """, valueName: "bytes"))
+    var keepBytes = "0"
+
+    @Option(
+        help: ArgumentHelp(
+            """
             Go on so long with what a request of A1111's or OpenAI's API waited for when its \
             connection is lost: the client may ask again.
             """, valueName: "time"))
@@ -64,6 +72,10 @@ struct ServiceOptions: ParsableArguments {
         guard Self.seconds(keep) != nil else {
             throw ValidationError("--keep \(keep): a number and s, m, h or d, such as 7d")
         }
+        guard ByteSize(keepBytes) != nil else {
+            throw ValidationError(
+                "--keep-bytes \(keepBytes): a number and K, M, G or T, such as 50G")
+        }
         guard Self.seconds(orphanGrace) != nil else {
             throw ValidationError(
                 "--orphan-grace \(orphanGrace): a number and s, m, h or d, such as 60s")
@@ -77,6 +89,7 @@ struct ServiceOptions: ParsableArguments {
     var limits: LedgerLimits {
         var limits = LedgerLimits()
         limits.keepSeconds = Self.seconds(keep).flatMap { $0 > 0 ? $0 : nil }
+        limits.keepByteCount = ByteSize(keepBytes).flatMap { $0.byteCount > 0 ? $0.byteCount : nil }
         limits.orphanGraceSeconds = Self.seconds(orphanGrace) ?? limits.orphanGraceSeconds
         return limits
     }

@@ -163,7 +163,9 @@ extension EndToEndTests {
             let cases: [([String], String)] = [
                 (["--host", "0.0.0.0"], "retom-serve keys add"),
                 (["--public-url", "https://a.org"], "retom-serve keys add"),
-                (["--keep", "soon"], "--keep soon"), (["--port", "99999"], "--port 99999"),
+                (["--keep", "soon"], "--keep soon"),
+                (["--keep-bytes", "much"], "--keep-bytes much"),
+                (["--port", "99999"], "--port 99999"),
                 (["-m", "absent"], "absent"), (["--seed", "3"], "--seed"),
                 (["--steps", "0"], "0 steps"), (["--decode-on", "none"], "--decode-on none"),
             ]

@@ -73,6 +73,14 @@ final class StandInService: ImageServing {
         try await batch(id, for: caller, images: nil)
     }
 
+    func pin(
+        _ id: BatchID, _ isPinned: Bool, by caller: ServedCaller
+    ) async throws(APIProblem) -> BatchAnswer {
+        var answer = try await batch(id, for: caller, images: nil)
+        answer.isPinned = isPinned
+        return answer
+    }
+
     func erase(_ id: BatchID, by caller: ServedCaller) async throws(APIProblem) {
         _ = try await batch(id, for: caller, images: nil)
     }

@@ -18,6 +18,8 @@ struct LedgerScenario {
         var isSync = false
         /// When its batch is cancelled or erased, by whom; `nil` for never.
         var end: (time: Double, erases: Bool, by: CallerID)?
+        /// When its batch is pinned or unpinned; `nil` for never.
+        var pin: (time: Double, isPinned: Bool)?
     }
 
     let seed: UInt64
@@ -72,6 +74,11 @@ struct LedgerScenario {
         limits.waitingPerCaller = 2
         for index in requests.indices where Int.random(in: 0..<3, using: &random) == 0 {
             requests[index].isSync = true
+        }
+        limits.keepByteCount = Bool.random(using: &random) ? 150 : nil
+        for index in requests.indices where Int.random(in: 0..<4, using: &random) == 0 {
+            let time = requests[index].time + Double.random(in: 0...40, using: &random)
+            requests[index].pin = (time, Int.random(in: 0..<4, using: &random) > 0)
         }
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             crashes.append(Double.random(in: 0...90, using: &random))

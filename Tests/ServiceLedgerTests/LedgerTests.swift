@@ -154,7 +154,7 @@ import Testing
             next.submit("a", "b9", key: "k", count: 5, ticket: 2).answers
                 == [.accepted(BatchID("b1"), isReplay: true)])
         _ = next.finish(4)
-        _ = next.apply(.finished(ImageNumber(2)))
+        _ = next.apply(.finished(ImageNumber(2), byteCount: 1))
         let ends = next.commits.flatMap(\.changes)
         let end = BatchEnd(status: .failed, startedAt: 0, endedAt: 0)
         #expect(ends == [.end(BatchID("b1"), end)])

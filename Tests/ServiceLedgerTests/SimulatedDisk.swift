@@ -7,6 +7,9 @@ import ServiceLedger
 struct SimulatedDisk {
     enum Outcome { case sampled, finished, failed }
 
+    /// An image's picture and latents.
+    static let imageByteCount = 10
+
     struct Record {
         var accepted: AcceptedBatch
         var key: String?
@@ -14,11 +17,17 @@ struct SimulatedDisk {
         var endedAt = 0.0
         var erasedAt: Double?
         var outcomes: [Int: Outcome] = [:]
+        var isPinned = false
 
         /// Images without an outcome.
         var openCount: Int {
             status == nil
                 ? accepted.imageCount - outcomes.values.count { $0 != .sampled } : 0
+        }
+
+        var byteCount: Int {
+            erasedAt == nil
+                ? outcomes.values.count { $0 == .finished } * SimulatedDisk.imageByteCount : 0
         }
     }
 
@@ -31,6 +40,9 @@ struct SimulatedDisk {
 
     init(limits: LedgerLimits) { self.limits = limits }
 
+    /// Pictures and latents of all batches.
+    var byteCount: Int { records.values.reduce(0) { $0 + $1.byteCount } }
+
     var nextImage: ImageNumber { ImageNumber(usedNumbers.map(\.upperBound).max() ?? 0) }
 
     mutating func apply(_ changes: [LedgerChange]) {
@@ -42,6 +54,7 @@ struct SimulatedDisk {
                 records[id]?.status = end.status
                 records[id]?.endedAt = end.endedAt
             case .erase(let id, let time): records[id]?.erasedAt = time
+            case .pin(let id, let isPinned): records[id]?.isPinned = isPinned
             case .releaseKey(let id): records[id]?.key = nil
             case .forget(let id): records[id] = nil
             }
@@ -98,7 +111,8 @@ struct SimulatedDisk {
                         id: id, caller: record.accepted.caller, key: record.key,
                         bodyDigest: record.accepted.submission.bodyDigest,
                         endedAt: record.endedAt, erasedAt: record.erasedAt,
-                        origin: record.accepted.submission.origin))
+                        origin: record.accepted.submission.origin, byteCount: record.byteCount,
+                        isPinned: record.isPinned))
             } else {
                 func images(_ outcome: Outcome) -> Set<Int> {
                     Set(record.outcomes.filter { $0.value == outcome }.keys)
@@ -106,7 +120,8 @@ struct SimulatedDisk {
                 stored.live.append(
                     StoredLiveBatch(
                         accepted: record.accepted, finished: images(.finished),
-                        failed: images(.failed), sampled: images(.sampled)))
+                        failed: images(.failed), sampled: images(.sampled),
+                        byteCount: record.byteCount, isPinned: record.isPinned))
             }
         }
         return stored

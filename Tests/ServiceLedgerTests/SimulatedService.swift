@@ -10,6 +10,8 @@ struct SimulatedService {
     enum Event {
         case request(Int)
         case end(Int)
+        /// A client pins or unpins its batch.
+        case pin(Int)
         /// A request that was admitted is submitted.
         case submit(Int, isRepeat: Bool, life: Int)
         /// A client's connection is lost.
@@ -27,8 +29,8 @@ struct SimulatedService {
         case tick
     }
 
-    private struct Asked {
-        enum Question { case admission, submission, end }
+    struct Asked {
+        enum Question: Equatable { case admission, submission, end, pin(Bool) }
 
         var request: Int
         var question: Question
@@ -36,32 +38,33 @@ struct SimulatedService {
     }
 
     let scenario: LedgerScenario
-    private(set) var problem: String?
+    var problem: String?
     private(set) var now = 0.0
     private(set) var disk: SimulatedDisk
     private(set) var eventCount = 0
     /// The batches that requests made, as far as their clients know.
     private(set) var batches: [Int: BatchID] = [:]
-    private var ledger: Ledger
-    private var random: SplitMix64
+    var ledger: Ledger
+    var random: SplitMix64
     private var timeline: [(time: Double, number: Int, event: Event)] = []
-    private var life = 0
+    var life = 0
     private var asked: [Ticket: Asked] = [:]
     /// Wishes that were made before.
     private var isKnown: Set<Int> = []
-    private var clients = WaitingClients()
+    var clients = WaitingClients()
+    var kept = KeptBatches()
     private var ticketCount = 0
     private var lastCommit = 0.0
     /// Images with the coordinator.
     private var offered: Set<ImageNumber> = []
     private var line: [ImageNumber] = []
     private var busyCount = 0
-    private var callers = TurnWatch<CallerID>()
-    private var turns: [CallerID: TurnWatch<BatchID>] = [:]
+    var callers = TurnWatch<CallerID>()
+    var turns: [CallerID: TurnWatch<BatchID>] = [:]
     /// Batches whose end was decided in this life.
-    private var ending: Set<BatchID> = []
+    var ending: Set<BatchID> = []
     /// Images that nobody has taken, by batch.
-    private var waiting: [BatchID: Int] = [:]
+    var waiting: [BatchID: Int] = [:]
 
     init(_ scenario: LedgerScenario) {
         self.scenario = scenario
@@ -71,6 +74,7 @@ struct SimulatedService {
         for (index, request) in scenario.requests.enumerated() {
             plan(.request(index), at: request.time)
             if let end = request.end { plan(.end(index), at: end.time) }
+            if let pin = request.pin { plan(.pin(index), at: pin.time) }
         }
         for time in scenario.crashes { plan(.crash, at: time) }
         for time in stride(from: 7.0, to: 3000, by: 29) { plan(.tick, at: time) }
@@ -105,6 +109,7 @@ struct SimulatedService {
         switch event {
         case .request(let index): ask(index)
         case .end(let index): askForEnd(index)
+        case .pin(let index): askForPin(index)
         case .submit(let index, let isRepeat, let life) where life == self.life:
             submit(index, isRepeat: isRepeat)
         case .lose(let index, let id, let life) where life == self.life:
@@ -122,16 +127,18 @@ struct SimulatedService {
         case .work(let image, let life) where life == self.life: worked(on: image)
         case .picture(let image, let life) where life == self.life:
             disk.set(.finished, of: image)
-            apply(.finished(image))
+            apply(.finished(image, byteCount: SimulatedDisk.imageByteCount))
         case .crash: crash()
         case .tick:
             apply(.tick)
-            problem = problem ?? clients.problem(of: disk, ending, scenario.limits, now: now)
+            problem =
+                problem ?? clients.problem(of: disk, ending, scenario.limits, now: now)
+                ?? kept.problem(of: disk, clients, scenario.limits, now: now)
         case .commit, .begin, .work, .picture, .submit, .lose, .drop, .deliver: break
         }
     }
 
-    private mutating func apply(_ event: LedgerEvent) {
+    mutating func apply(_ event: LedgerEvent) {
         for action in ledger.handle(event, now: now) { perform(action) }
     }
 
@@ -159,7 +166,7 @@ struct SimulatedService {
         if request.key != nil, chance(4) { plan(.request(index), at: now + 0.01) }
     }
 
-    private mutating func ticket(_ question: Asked) -> Ticket {
+    mutating func ticket(_ question: Asked) -> Ticket {
         ticketCount += 1
         asked[Ticket(ticketCount)] = question
         return Ticket(ticketCount)
@@ -201,6 +208,7 @@ struct SimulatedService {
         guard let id = known, let end = scenario.requests[index].end else { return }
         let ticket = ticket(Asked(request: index, question: .end))
         clients.noteEndWanted(id)
+        if end.erases { kept.noteEraseWanted(id) }
         let visitor = Visitor(end.by)
         apply(
             end.erases
@@ -208,12 +216,16 @@ struct SimulatedService {
         )
     }
 
-    private mutating func answered(_ ticket: Ticket, _ answer: LedgerAnswer) {
+    mutating func answered(_ ticket: Ticket, _ answer: LedgerAnswer) {
         guard let question = asked.removeValue(forKey: ticket) else {
             problem = "ticket \(ticket.rawValue) is answered twice"
             return
         }
         let request = scenario.requests[question.request]
+        if case .pin(let isPinned) = question.question {
+            problem = problem ?? problemOfPin(isPinned, answer)
+            return
+        }
         let isEnd = question.question == .end
         problem =
             problem
@@ -252,6 +264,7 @@ struct SimulatedService {
             for change in changes {
                 problem =
                     problem ?? clients.problem(of: change, disk, scenario.limits, now: now)
+                    ?? kept.problem(of: change, disk, clients, scenario.limits, now: now)
                 noteEnd(change)
             }
         case .answer(let ticket, let answer): answered(ticket, answer)
@@ -265,7 +278,9 @@ struct SimulatedService {
             }
         case .report(.batch(let id)), .report(.image(let id, _)), .report(.progress(let id, _, _)),
             .report(.erased(let id)):
-            if disk.records[id]?.status != nil { plan(.deliver(id, life: life), at: now) }
+            // Pictures may take their time to their client.
+            let delay = chance(3) ? Double.random(in: 0...60, using: &random) : 0
+            if disk.records[id]?.status != nil { plan(.deliver(id, life: life), at: now + delay) }
             if disk.records[id] == nil { problem = "batch \(id) is reported and not stored" }
         }
     }
@@ -328,6 +343,7 @@ struct SimulatedService {
         life += 1
         asked = [:]
         clients.loseAll(disk, now: now)
+        kept.loseAll()
         offered = []
         line = []
         busyCount = 0
@@ -343,39 +359,6 @@ struct SimulatedService {
         }
         apply(.workers(scenario.workerCount))
         apply(.tick)
-    }
-
-    // MARK: Turns
-
-    /// A batch that is about to end gets no turns any more.
-    private mutating func noteEnd(_ change: LedgerChange) {
-        guard case .end(let id, _) = change, let caller = disk.records[id]?.accepted.caller
-        else { return }
-        ending.insert(id)
-        noteNoneWaits(id, caller)
-    }
-
-    private mutating func noteWaiting(_ batch: AcceptedBatch, _ count: Int) {
-        guard count > 0 else { return }
-        waiting[batch.id, default: 0] += count
-        callers.join(batch.caller)
-        turns[batch.caller, default: TurnWatch()].join(batch.id)
-    }
-
-    private mutating func noteNoneWaits(_ id: BatchID, _ caller: CallerID) {
-        waiting[id] = nil
-        turns[caller]?.leave(id)
-        let hasMore = waiting.keys.contains { disk.records[$0]?.accepted.caller == caller }
-        if !hasMore { callers.leave(caller) }
-    }
-
-    private mutating func serveTurn(of id: BatchID, _ caller: CallerID) {
-        let late: Any? = callers.serve(caller) ?? turns[caller]?.serve(id)
-        if let late, scenario.isUniform {
-            problem = problem ?? "\(late) waits longer than its turn"
-        }
-        waiting[id]? -= 1
-        if waiting[id] == 0 { noteNoneWaits(id, caller) }
     }
 
     // MARK: The end

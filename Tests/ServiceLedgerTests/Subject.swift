@@ -75,8 +75,11 @@ struct Subject {
     }
 
     /// A worker generates an image.
-    mutating func finish(_ image: Int, seconds: Double = 5) -> [LedgerAction] {
-        apply(.sampled(ImageNumber(image), seconds: seconds)) + apply(.finished(ImageNumber(image)))
+    mutating func finish(
+        _ image: Int, seconds: Double = 5, byteCount: Int = 1
+    ) -> [LedgerAction] {
+        apply(.sampled(ImageNumber(image), seconds: seconds))
+            + apply(.finished(ImageNumber(image), byteCount: byteCount))
     }
 
     func kind(of id: String, _ visitor: Visitor) -> String {

@@ -54,6 +54,13 @@ struct WaitingClients {
 
     mutating func noteEndWanted(_ id: BatchID) { endWanted.insert(id) }
 
+    /// Whether a client waits for a batch, or may come back for it.
+    func isNeeded(_ id: BatchID, _ limits: LedgerLimits, now: Double) -> Bool {
+        if waiting[id] != nil { return true }
+        guard let since = orphanedAt[id] else { return false }
+        return now - since < limits.orphanGraceSeconds + 2 * Self.tickSeconds
+    }
+
     func isWaiting(_ request: Int) -> Bool { batch(of: request) != nil }
 
     func batch(of request: Int) -> BatchID? { waiting.first { $0.value.contains(request) }?.key }

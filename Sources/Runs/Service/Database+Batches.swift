@@ -36,7 +36,7 @@ extension Database {
                 """
                 SELECT COUNT(DISTINCT item) FROM failure WHERE item >= ? AND item < ?
                     AND is_final AND item NOT IN (SELECT item FROM picture)
-                """))
+                """), isPinned: try row.value("is_pinned"))
     }
 
     /// A batch as it was accepted.

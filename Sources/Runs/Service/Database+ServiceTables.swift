@@ -8,12 +8,7 @@ extension Database {
     func createServiceTables() throws {
         let found = try layout()
         if found == ServiceStore.layout { return }
-        if found == 1 {
-            // No request waited for its batch then.
-            try execute(
-                sql: "ALTER TABLE batch ADD COLUMN origin TEXT NOT NULL DEFAULT 'batch'")
-            return try execute(sql: "PRAGMA user_version = \(ServiceStore.layout)")
-        }
+        if found == 1 || found == 2 { return try upgradeServiceTables(from: found) }
         guard found == 0 else {
             throw ServiceStateError.otherVersion(path: ServiceStore.databaseName, found: found)
         }
@@ -32,7 +27,8 @@ extension Database {
                     id TEXT NOT NULL UNIQUE, caller TEXT NOT NULL, weight REAL NOT NULL,
                     idempotency_key TEXT, body_sha256 BLOB NOT NULL, priority TEXT NOT NULL,
                     origin TEXT NOT NULL, note TEXT, warnings TEXT NOT NULL, accepted_at REAL NOT NULL,
-                    status TEXT, started_at REAL, ended_at REAL, erased_at REAL);
+                    status TEXT, started_at REAL, ended_at REAL, erased_at REAL,
+                    is_pinned INTEGER NOT NULL DEFAULT 0);
                 CREATE INDEX batch_of_caller ON batch (caller, first_image);
                 CREATE TABLE span (
                     first_image INTEGER PRIMARY KEY, image_count INTEGER NOT NULL,
@@ -54,11 +50,30 @@ extension Database {
                 CREATE TABLE picture (
                     item INTEGER PRIMARY KEY,
                     file TEXT NOT NULL, latents_file TEXT, decode_seconds REAL NOT NULL,
-                    worker_decode_class TEXT, decode_class TEXT);
+                    worker_decode_class TEXT, decode_class TEXT,
+                    byte_count INTEGER NOT NULL DEFAULT 0);
                 CREATE TABLE unneeded (sha256 BLOB PRIMARY KEY);
                 CREATE TABLE checkpoint (
                     item INTEGER PRIMARY KEY,
                     step INTEGER NOT NULL, kernel_class TEXT NOT NULL, bytes BLOB NOT NULL);
+                """)
+        try execute(sql: "PRAGMA user_version = \(ServiceStore.layout)")
+    }
+
+    private func upgradeServiceTables(from layout: Int) throws {
+        if layout == 1 {
+            // No request waited for its batch then.
+            try execute(
+                sql: "ALTER TABLE batch ADD COLUMN origin TEXT NOT NULL DEFAULT 'batch'")
+        }
+        // Nothing was pinned, and the sizes of pictures were not noted: they count as much as their
+        // pixels, of which latents have one value for 8 × 8.
+        try execute(
+            sql: """
+                ALTER TABLE batch ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE picture ADD COLUMN byte_count INTEGER NOT NULL DEFAULT 0;
+                UPDATE picture SET byte_count = COALESCE((SELECT 3 * 64 * height * width
+                    FROM result WHERE result.item = picture.item), 0);
                 """)
         try execute(sql: "PRAGMA user_version = \(ServiceStore.layout)")
     }

@@ -38,14 +38,6 @@ extension ServiceStore {
         try read { try $0.row(of: id, Database.batchColumns).map($0.storedBatch) }
     }
 
-    /// Reads a batch with all its requests.
-    ///
-    /// - Returns: `nil` if there is none, or if it is not kept.
-    /// - Throws: `ServiceStateError`.
-    func acceptedBatch(_ id: BatchID) throws(ServiceStateError) -> AcceptedBatch? {
-        try read { try $0.row(of: id, "*").map($0.acceptedBatch) }
-    }
-
     /// Reads images of a batch.
     ///
     /// - Parameters:
@@ -142,7 +134,8 @@ extension ServiceStore {
 }
 
 extension Database {
-    fileprivate func row(of id: BatchID, _ columns: String) throws -> Row? {
+    /// The row of a batch; `nil` if there is none, or if it is not kept.
+    func row(of id: BatchID, _ columns: String) throws -> Row? {
         try Row.fetchOne(
             self, sql: "SELECT \(columns) FROM batch WHERE id = ? AND erased_at IS NULL",
             arguments: [id.text])

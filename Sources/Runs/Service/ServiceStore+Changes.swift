@@ -25,9 +25,11 @@ extension ServiceStore {
 
     /// Records a picture that was written; it is removed if its batch is not kept any more.
     ///
-    /// - Parameter completion: called on the committer's thread when it is on the disk.
+    /// - Parameters:
+    ///   - byteCount: the size of its file.
+    ///   - completion: called on the committer's thread when it is on the disk.
     package func record(
-        _ picture: StoredPicture, of batch: BatchID,
+        _ picture: StoredPicture, byteCount: Int, of batch: BatchID,
         completion: @escaping @Sendable (ServiceStateError?) -> Void
     ) {
         committer.submit { [self] database in
@@ -36,6 +38,9 @@ extension ServiceStore {
                 return removePictures(of: batch)
             }
             try database.insert(picture)
+            try database.execute(
+                sql: "UPDATE picture SET byte_count = ? WHERE item = ?",
+                arguments: [byteCount, picture.image.rawValue])
         } completion: { [directory] error in
             completion(error.map { ServiceStateError($0, directory: directory) })
         }
@@ -112,6 +117,9 @@ extension Database {
                 arguments: [end.status.rawValue, end.startedAt, end.endedAt, id.text])
             try forgetCheckpoints(of: id)
         case .erase(let id, let time): try erase(id, at: time)
+        case .pin(let id, let isPinned):
+            try execute(
+                sql: "UPDATE batch SET is_pinned = ? WHERE id = ?", arguments: [isPinned, id.text])
         case .releaseKey(let id):
             try execute(
                 sql: "UPDATE batch SET idempotency_key = NULL WHERE id = ?", arguments: [id.text])
@@ -178,7 +186,9 @@ extension Database {
             sql: "DELETE FROM span WHERE first_image >= ? AND first_image < ?",
             arguments: [images.lowerBound, images.upperBound])
         try execute(
-            sql: "UPDATE batch SET erased_at = ?, note = NULL, warnings = '[]' WHERE id = ?",
-            arguments: [time, id.text])
+            sql: """
+                UPDATE batch SET erased_at = ?, note = NULL, warnings = '[]', is_pinned = 0
+                WHERE id = ?
+                """, arguments: [time, id.text])
     }
 }

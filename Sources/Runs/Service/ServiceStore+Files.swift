@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
+import GRDB
 import GenerationTypes
 import Glibc
 package import Requests
@@ -10,18 +11,31 @@ package import ServiceLedger
 extension ServiceStore {
     /// Writes a picture; it appears whole or not at all.
     ///
+    /// Not at all where its batch is erased meanwhile. An error is final.
+    ///
     /// - Throws: `RunError`.
     package func writePicture(
         _ bytes: [UInt8], _ name: String, of batch: BatchID
     ) throws(RunError) {
         let folder = pictureFolder(of: batch)
-        if access(folder, F_OK) != 0 {
-            try Self.createFolder(folder)
-            try DurableWrite.synchronize(directory: "\(directory)/\(Self.picturesName)")
+        do {
+            try committer.guarded {
+                if access(folder, F_OK) != 0 {
+                    try Self.createFolder(folder)
+                    try DurableWrite.synchronize(directory: "\(directory)/\(Self.picturesName)")
+                }
+                do {
+                    let file = try AtomicFile(name: name, directory: folder)
+                    try file.append(bytes)
+                    try file.commit(replacing: true)
+                } catch {
+                    // The folder goes only with its batch.
+                    guard access(folder, F_OK) != 0, errno == ENOENT else { throw error }
+                }
+            }
+        } catch {
+            throw RunError(error, path: directory)
         }
-        let file = try AtomicFile(name: name, directory: folder)
-        try file.append(bytes)
-        try file.commit(replacing: true)
     }
 
     /// The bytes of a file; `nil` if it can't be read.
@@ -52,10 +66,20 @@ extension ServiceStore {
     package func report(
         of id: BatchID, model: ModelRecord, at now: Double
     ) throws(ServiceStateError) -> [UInt8]? {
-        guard let batch = try batch(id), let accepted = try acceptedBatch(id) else { return nil }
-        let kept = try read { try $0.model(ofBatchAt: batch.images.lowerBound) }
+        // In one look: it may be erased meanwhile.
+        let found = try read { database in
+            try database.row(of: id, Database.batchColumns).map { row in
+                let accepted = try database.acceptedBatch(row)
+                return (
+                    try database.storedBatch(row), accepted,
+                    try database.storedImages(accepted.images),
+                    try database.model(ofBatchAt: accepted.firstImage)
+                )
+            }
+        }
+        guard let (batch, accepted, images, kept) = found else { return nil }
         let model = kept?.record ?? model
-        let history = StoredHistory(batch, accepted, try images(of: accepted), model: model)
+        let history = StoredHistory(batch, accepted, images, model: model)
         let record = RunRecord(
             history, model: model, met: [],
             finishedAt: Date(timeIntervalSince1970: batch.end?.endedAt ?? now),

@@ -17,7 +17,10 @@ extension ServiceStore {
             var stored = StoredLedger(nextImage: ImageNumber(try database.nextImage()))
             for row in try Row.fetchAll(
                 database,
-                sql: "SELECT * FROM batch WHERE status IS NOT NULL ORDER BY ended_at, first_image")
+                sql: """
+                    SELECT *, \(Database.byteCountColumn) FROM batch WHERE status IS NOT NULL
+                    ORDER BY ended_at, first_image
+                    """)
             {
                 stored.ended.append(
                     EndedBatch(
@@ -25,10 +28,15 @@ extension ServiceStore {
                         key: try row.optional("idempotency_key"),
                         bodyDigest: try row.bytes("body_sha256"),
                         endedAt: try row.value("ended_at"), erasedAt: try row.optional("erased_at"),
-                        origin: try database.origin(row)))
+                        origin: try database.origin(row), byteCount: try row.value("byte_count"),
+                        isPinned: try row.value("is_pinned")))
             }
             for row in try Row.fetchAll(
-                database, sql: "SELECT * FROM batch WHERE status IS NULL ORDER BY first_image")
+                database,
+                sql: """
+                    SELECT *, \(Database.byteCountColumn) FROM batch WHERE status IS NULL
+                    ORDER BY first_image
+                    """)
             {
                 stored.live.append(try database.liveBatch(row))
             }
@@ -102,8 +110,18 @@ extension ServiceStore {
 }
 
 extension Database {
+    /// The pictures of a batch and the latents of these, in bytes.
+    fileprivate static let byteCountColumn = """
+        (SELECT COALESCE(SUM(byte_count + 4 * channels * height * width), 0)
+            FROM picture JOIN result USING (item)
+            WHERE item >= batch.first_image AND item < batch.first_image + batch.image_count)
+        AS byte_count
+        """
+
     fileprivate func liveBatch(_ row: Row) throws -> StoredLiveBatch {
         var live = StoredLiveBatch(accepted: try acceptedBatch(row))
+        live.byteCount = try row.value("byte_count")
+        live.isPinned = try row.value("is_pinned")
         let images = live.accepted.images
         func items(_ sql: String) throws -> Set<Int> {
             let found = try Int.fetchAll(

@@ -16,7 +16,7 @@ import Synchronization
 /// written: what it left is not known, and a later success would prove nothing.
 package final class ServiceStore: Sendable {
     /// Version of the tables.
-    static let layout = 2
+    static let layout = 3
 
     /// The latents of all results.
     package let archive: LatentArchive

@@ -28,6 +28,8 @@ package struct StoredBatch: Sendable, Equatable {
     package var finishedCount: Int
     /// Images that failed.
     package var failedCount: Int
+    /// Whether it is kept whatever the limits say.
+    package var isPinned: Bool
 }
 
 /// Results and failures of an image, as the disk knows it.

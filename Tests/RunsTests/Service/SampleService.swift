@@ -87,12 +87,22 @@ struct SampleService {
     ) throws {
         let name = RunFileName.picture(ImageNumber(index), seed: seed)
         try store.writePicture(bytes, name, of: BatchID(batch))
+        try record(image, name, of: BatchID(batch))
+    }
+
+    /// Books a picture of three bytes.
+    func record(_ image: Int, _ name: String, of batch: BatchID) throws {
         let done = DispatchSemaphore(value: 0)
+        let problem = Mutex<ServiceStateError?>(nil)
         store.record(
             StoredPicture(
                 image: ImageNumber(image), file: name, latentsFile: nil, decodeSeconds: 0.25),
-            of: BatchID(batch)
-        ) { _ in done.signal() }
+            byteCount: 3, of: batch
+        ) { error in
+            problem.withLock { $0 = error }
+            done.signal()
+        }
         done.wait()
+        if let error = problem.withLock({ $0 }) { throw error }
     }
 }

@@ -44,6 +44,12 @@ import WireProtocol
         }
         life.attempt("submit") { try service.commit(.accept(batch)) }
         life.attempt("result") { try service.finish(2) }
+        life.attempt("picture") {
+            let name = RunFileName.picture(ImageNumber(0), seed: 7)
+            try service.store.writePicture([1, 2, 3], name, of: batch.id)
+            try service.record(2, name, of: batch.id)
+        }
+        life.attempt("pin") { try service.commit(.pin(batch.id, isPinned: true)) }
         life.attempt("failure") {
             let failure = FailedAttempt(reason: "no")
             try service.store.commit([.failure(ImageNumber(3), failure, isFinal: true)])
@@ -52,7 +58,11 @@ import WireProtocol
             let end = BatchEnd(status: .cancelled, startedAt: 1, endedAt: 2)
             try service.commit(.end(before.id, end))
         }
+        life.attempt("release") { try service.commit(.releaseKey(before.id)) }
         life.attempt("erase") { try service.commit(.erase(before.id, at: 3)) }
+        // As retention does; the latents are also image 2's.
+        life.attempt("remove") { try service.store.removeFiles(of: before.id) }
+        life.attempt("forget") { try service.commit(.forget(before.id)) }
         return life
     }
 
@@ -63,6 +73,9 @@ import WireProtocol
         let service = try SampleService(path)
         let stored = try service.store.storedLedger()
         let ended = stored.ended.first { $0.id == before.id }
+        // Whether that was answered or not: it comes last.
+        let isForgotten =
+            ended == nil && !stored.live.contains { $0.accepted.id == before.id }
         for what in life.acknowledged {
             switch what {
             case "submit":
@@ -75,16 +88,33 @@ import WireProtocol
                 #expect(latents == Samples.latents(2), "\(when)")
             case "failure":
                 #expect(try service.store.image(ImageNumber(3)).hasFailed, "\(when)")
+            case "picture":
+                let found = try service.store.image(ImageNumber(2)).picture
+                let file = try #require(found?.file, "\(when)")
+                let bytes = ServiceStore.file(
+                    "\(service.store.pictureFolder(of: batch.id))/\(file)")
+                #expect(bytes == [1, 2, 3], "\(when)")
+            case "pin":
+                #expect(stored.live.first { $0.accepted == batch }?.isPinned == true, "\(when)")
+            case "cancel" where isForgotten, "release" where isForgotten, "erase" where isForgotten,
+                "remove":
+                break
             case "cancel": #expect(ended?.endedAt == 2, "\(when)")
+            case "release": #expect(ended != nil && ended?.key == nil, "\(when)")
             case "erase": #expect(ended?.erasedAt == 3, "\(when)")
+            case "forget": #expect(ended == nil, "\(when)")
             default: Issue.record("\(what)")
             }
         }
         // What nobody was told may be there, but not by half.
         let known = stored.live.map(\.accepted) + (ended == nil ? [] : [before])
-        #expect(known.contains(before), "\(when)")
+        #expect(known.contains(before) || life.acknowledged.contains("remove"), "\(when)")
         #expect(known.allSatisfy { $0 == before || $0 == batch }, "\(when)")
         try service.store.removeStrays()
+        if let result = try service.store.image(ImageNumber(2)).result {
+            let latents = service.store.archive.read(result.facts, digest: \.sha256)
+            #expect(latents == Samples.latents(2), "\(when), strays removed")
+        }
         try service.commit(.accept(SampleService.batch("after", first: 10)))
     }
 
@@ -95,6 +125,8 @@ import WireProtocol
             let service = try SampleService(temporary.path)
             _ = try service.store.beginSession(at: 1)
             try service.commit(.accept(before))
+            // Of the same latents as an image of the other batch.
+            try service.finish(0, of: 2)
         }
         disk.fail(fault ?? .once(0), code: code)
         let life = live(in: temporary.path)
@@ -103,7 +135,7 @@ import WireProtocol
         disk.release()
         let what = "\(fault.map { "\($0)" } ?? "no fault"), error \(code)"
         #expect(!life.claimedSuccessLater, "\(what)")
-        if fault == nil { #expect(life.acknowledged.count == 5, "\(what): \(life)") }
+        if fault == nil { #expect(life.acknowledged.count == 10, "\(what): \(life)") }
         var generator = SplitMix64(seed: UInt64(count))
         for kept in [0.0, 0.7] {
             let left = try TemporaryDirectory()

@@ -100,18 +100,31 @@ import WireProtocol
         }
     }
 
-    @Test func aDirectoryOfTheFirstLayoutIsTakenOver() throws {
+    /// Pictures of which nobody noted the size count as their pixels.
+    @Test(arguments: 1...2) func aDirectoryOfAnEarlierLayoutIsTakenOver(_ layout: Int) throws {
         do {
             let service = try SampleService(path)
             try service.commit(.accept(SampleService.batch("b1", key: "k")))
+            try service.finish(0)
+            try service.picture(0, of: "b1", index: 0)
         }
         do {
             let queue = try DatabaseQueue(path: "\(path)/service.sqlite")
-            try queue.write {
-                try $0.execute(sql: "ALTER TABLE batch DROP COLUMN origin; PRAGMA user_version = 1")
+            try queue.write { database in
+                if layout == 1 { try database.execute(sql: "ALTER TABLE batch DROP COLUMN origin") }
+                try database.execute(
+                    sql: """
+                        ALTER TABLE batch DROP COLUMN is_pinned;
+                        ALTER TABLE picture DROP COLUMN byte_count;
+                        PRAGMA user_version = \(layout)
+                        """)
             }
         }
         let live = try SampleService(path).store.storedLedger().live
         #expect(live.map(\.accepted) == [SampleService.batch("b1", key: "k")])
+        let latents = Samples.latents(0)
+        #expect(
+            live.first?.byteCount == 3 * 64 * latents.height * latents.width
+                + 4 * latents.values.count)
     }
 }

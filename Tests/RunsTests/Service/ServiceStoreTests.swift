@@ -34,6 +34,8 @@ import WireProtocol
                 .failure(ImageNumber(2), failures[1], isFinal: true),
             ])
             try service.commit(
+                .pin(batch.id, isPinned: true), .pin(ended.id, isPinned: true),
+                .pin(batch.id, isPinned: false),
                 .end(
                     ended.id, BatchEnd(status: .cancelled, startedAt: nil, endedAt: 2000.25)))
         }
@@ -44,12 +46,15 @@ import WireProtocol
                 == StoredLedger(
                     nextImage: ImageNumber(6),
                     live: [
-                        StoredLiveBatch(accepted: batch, finished: [0], failed: [2], sampled: [1])
+                        StoredLiveBatch(
+                            accepted: batch, finished: [0], failed: [2], sampled: [1],
+                            // Of image 0 alone.
+                            byteCount: 3 + 4 * result.facts.valueCount)
                     ],
                     ended: [
                         EndedBatch(
                             id: ended.id, caller: CallerID("b"), key: "k", bodyDigest: [1, 2, 3],
-                            endedAt: 2000.25)
+                            endedAt: 2000.25, isPinned: true)
                     ]))
         let found = try #require(try store.batch(batch.id))
         #expect(found.images == 0..<3 && found.prompt == "a \"red\" 家" && found.end == nil)
