@@ -251,7 +251,13 @@ let testTargets: [Target] = [
             .product(name: "NIOPosix", package: "swift-nio"),
         ]),
     tests(
-        "ServiceEngineTests", ["ServiceEngine", "GenerationTypes", "TestSupport", logging]),
+        "ServiceEngineTests",
+        [
+            "HTTPService", "ServiceEngine", "ServiceAPI", "ServiceLedger", "Runs", "Requests",
+            "Coordinator", "Worker", "FakeGenerator", "ClusterTransport", "ProcessSupport",
+            "GenerationTypes", "TestSupport", logging,
+            .product(name: "NIOPosix", package: "swift-nio"),
+        ]),
     tests("ServiceLedgerTests", ["ServiceLedger", "GenerationTypes", "TestSupport"]),
     tests("ImageCodecTests", ["ImageCodec", "GenerationTypes", "TestSupport"]),
     .target(

@@ -20,8 +20,13 @@ struct FleetStatus: Sendable {
     var readyCount: Int { workers.count { $0.state == "ready" } }
 
     /// Why no worker takes images.
+    ///
+    /// One in quarantine takes them: it is probed with the next one, also where that is the first
+    /// request that somebody waits for.
     var reason: String? {
-        guard readyCount == 0 else { return nil }
+        guard readyCount == 0, !workers.contains(where: { $0.state == "quarantined" }) else {
+            return nil
+        }
         let reasons = workers.compactMap { worker in
             worker.reason.map { "\(worker.name): \($0)" }
         }

@@ -73,7 +73,7 @@ extension ServiceStore {
                 return (
                     try database.storedBatch(row), accepted,
                     try database.storedImages(accepted.images),
-                    try database.model(ofBatchAt: accepted.firstImage)
+                    try database.model(ofBatchAt: accepted.firstImage.rawValue)
                 )
             }
         }
