@@ -92,7 +92,7 @@ struct TestService: Sendable {
         let lateness = Lateness()
         let coordinator = coordinator(address)
         let images = try ImageService(
-            store: store, model: served, coordinator: coordinator,
+            store: store, model: served, latentChannels: 4, coordinator: coordinator,
             workers: [address.description], limits: configuration.limits,
             clock: WallClock { Date() + lateness.seconds.withLock { $0 } },
             freeByteCountMin: configuration.freeByteCountMin, logger: logger, onFailure: {})
