@@ -7,8 +7,8 @@ struct ByteSize {
 
     /// Reads a size; `nil` if it is none.
     init?(_ text: String) {
-        let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
-        let shift = text.last.flatMap { units[Character($0.uppercased())] }
+        let units: [String: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
+        let shift = text.last.flatMap { units[$0.uppercased()] }
         let number = shift == nil ? text[...] : text.dropLast()
         guard let value = Double(number), value >= 0,
             let byteCount = Int(exactly: (value * Double(1 << (shift ?? 0))).rounded())

@@ -164,7 +164,7 @@ extension EndToEndTests {
                 (["--host", "0.0.0.0"], "retom-serve keys add"),
                 (["--public-url", "https://a.org"], "retom-serve keys add"),
                 (["--keep", "soon"], "--keep soon"),
-                (["--keep-bytes", "much"], "--keep-bytes much"),
+                (["--keep-bytes", "much"], "--keep-bytes much"), (["--keep-bytes", "5ß"], "5ß"),
                 (["--port", "99999"], "--port 99999"),
                 (["-m", "absent"], "absent"), (["--seed", "3"], "--seed"),
                 (["--steps", "0"], "0 steps"), (["--decode-on", "none"], "--decode-on none"),

@@ -139,7 +139,7 @@ struct TestService: Sendable {
         settings.inferenceStepCount = 4
         let defaults = settings
         return ServedModel(
-            record: ModelRecord(name: "m", fingerprint: model),
+            record: ModelRecord(name: "m", fingerprint: model), directory: nil, settings: [:],
             defaults: defaults.request(prompt: "", seed: 0), capabilities: "{}"
         ) { body in
             var random = SystemRandomNumberGenerator()
