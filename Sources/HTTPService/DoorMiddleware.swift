@@ -74,10 +74,10 @@ struct DoorMiddleware: RouterMiddleware {
         }
     }
 
-    /// Which host a request was meant for: a target with a host counts more than the field `Host`
-    /// (RFC 9112, section 3.2.2), and several hosts are none.
+    /// Which host a request was meant for; several are none (RFC 9112, section 3.2).
+    ///
+    /// Of a target with a host (absolute form) the server has only the path, and this is one host.
     private static func host(of request: Request) -> String? {
-        if let host = request.uri.host { return host }
         let others = HTTPField.Name("Host").map { request.headers[values: $0] } ?? []
         guard !others.isEmpty else { return request.head.authority }
         return ([request.head.authority ?? ""] + others).joined(separator: ", ")

@@ -83,10 +83,6 @@ extension HTTPDoorTests {
                 "two hosts, the other first",
                 "GET /healthz HTTP/1.1\r\nHost: evil.org\r\n\(last)\r\n", [421]
             ),
-            (
-                "another host in the target", "GET http://evil.org/healthz HTTP/1.1\r\n\(last)\r\n",
-                [421]
-            ),
             ("a tunnel", "CONNECT evil.org:443 HTTP/1.1\r\n\(last)\r\n", [404]),
             (
                 "a long line",

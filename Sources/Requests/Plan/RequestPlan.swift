@@ -85,6 +85,8 @@ package struct RequestPlan: Sendable, Equatable {
         of request: inout GenerationRequest, _ check: (inout GenerationRequest) throws -> Void
     ) -> (problem: String, field: String?)? {
         for (text, isNegative) in [(request.prompt, false), (request.negativePrompt, true)] {
+            // Of a longer one its length is the problem; looking at it would take a second.
+            guard text.utf8.count <= GenerationLimits.promptByteCountMax else { continue }
             let problem = PromptSyntaxNotice.problem(of: text, isNegative: isNegative)
             if let problem { return (problem, isNegative ? "negative_prompt" : "prompt") }
         }
