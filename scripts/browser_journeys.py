@@ -93,7 +93,7 @@ class Visit:
             self.errors.append(message.text)
 
     def watch(self, request):
-        if not request.url.startswith((self.service.url, "blob:", "data:")):
+        if not request.url.startswith((self.service.url, "data:")):
             self.foreign.append(request.url)
 
     def open(self, path="/"):

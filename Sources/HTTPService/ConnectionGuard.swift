@@ -28,24 +28,33 @@ final class PeerCount: Sendable {
     }
 }
 
-/// Closes connections whose first request does not begin in time, and those of an address that has
-/// too many.
+/// Closes connections whose first request does not begin in time, whose client does not read its
+/// answers, and those of an address that has too many.
 ///
-/// The server notices silence between requests by itself, but not a head that comes byte by byte.
+/// The server notices silence between requests by itself, but neither a head that comes byte by byte
+/// nor an answer that nobody takes.
 final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = Any
 
     /// How long the head of the first request may take.
     static let headTimeout = TimeAmount.seconds(10)
+    /// How long nothing may be read of an answer that is waiting to be sent.
+    static let stallTimeout = TimeAmount.seconds(15)
 
     private let peers: PeerCount
     private let timeout: TimeAmount
+    private let stallTimeout: TimeAmount
     private var peer: String?
     private var deadline: Scheduled<Void>?
+    private var stall: Scheduled<Void>?
 
-    init(peers: PeerCount, timeout: TimeAmount = headTimeout) {
+    init(
+        peers: PeerCount, timeout: TimeAmount = headTimeout,
+        stallTimeout: TimeAmount = stallTimeout
+    ) {
         self.peers = peers
         self.timeout = timeout
+        self.stallTimeout = stallTimeout
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -62,6 +71,16 @@ final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stall?.cancel()
+        stall = nil
+        if !context.channel.isWritable {
+            let channel = context.channel
+            stall = context.eventLoop.scheduleTask(in: stallTimeout) { channel.close(promise: nil) }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         leave()
         context.fireChannelInactive()
@@ -71,7 +90,8 @@ final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
 
     private func leave() {
         deadline?.cancel()
-        deadline = nil
+        stall?.cancel()
+        (deadline, stall) = (nil, nil)
         if let peer { peers.remove(peer) }
         peer = nil
     }

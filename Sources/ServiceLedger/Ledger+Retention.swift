@@ -45,7 +45,8 @@ extension Ledger {
         }
         var excess = keptByteCount - leaving - max
         guard excess > 0 else { return }
-        for batch in erasable.prefix(Self.eraseCountMax) where batch.byteCount > 0 {
+        let full = erasable.lazy.filter { $0.byteCount > 0 }
+        for batch in full.prefix(Self.eraseCountMax) {
             guard excess > 0 else { return }
             excess -= batch.byteCount
             erase(batch.id, [], now: now)
@@ -70,7 +71,9 @@ extension Ledger {
         if expired.count > Self.eraseCountMax { lastRetention = nil }
     }
 
-    /// Batches that nobody wants to be kept, and no request waits for; the one first that ended first.
+    /// Batches that nobody wants to be kept, and no request waits for.
+    ///
+    /// The one that ended first comes first.
     private var erasable: [EndedBatch] {
         ended.values.filter { batch in
             batch.erasedAt == nil && endings[batch.id] == nil

@@ -35,7 +35,7 @@ package enum WebPage {
 
     /// What the page may load and do: its own files and requests, pictures that it made of answers.
     package static let policy = """
-        default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; \
+        default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
         frame-ancestors 'none'
         """
 

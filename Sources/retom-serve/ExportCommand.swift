@@ -19,7 +19,7 @@ struct ExportCommand: AsyncParsableCommand {
 
             The directory is what retom-coord would have left: pictures, latents, run.sqlite, \
             report.json, gallery. A batch that has not ended, was cancelled or has failed images \
-            can be resumed there, apart from the service, which goes on as before.
+            can be resumed there, apart from the service, which continues.
 
             Exit codes: 0 exported; 2 wrong usage, no such batch, or a directory that can't be \
             used; 129, 130 or 143 interrupted by a signal: nothing was exported.

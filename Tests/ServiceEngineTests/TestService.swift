@@ -64,7 +64,7 @@ struct TestService: Sendable {
     func wait(
         _ what: Comment, until isTrue: () async throws -> Bool
     ) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(180)
         while try await !isTrue() {
             try #require(ContinuousClock.now < deadline, what)
             try await Task.sleep(for: .milliseconds(2))

@@ -83,7 +83,7 @@ import Testing
         #expect(erased(service.apply(.tick)) == ["b1"])
     }
 
-    /// A batch that goes on counts, and is not touched.
+    /// A live batch counts, and is not touched.
     @Test func nothingThatIsGeneratedIsErased() {
         var service = service([40], keeping: 50)
         _ = service.submit("a", "live", count: 2, ticket: 8)
@@ -121,5 +121,21 @@ import Testing
         #expect(erased(service.apply(.tick)).count == 64)
         service.now += 1
         #expect(erased(service.apply(.tick)).count == 36)
+    }
+
+    /// However many old batches have no files, the large one after them goes.
+    @Test func emptyBatchesDoNotProtectLargeOnes() {
+        var ended = (0..<100).map {
+            EndedBatch(
+                id: BatchID("b\($0)"), caller: CallerID("a"), key: nil, bodyDigest: [],
+                endedAt: Double($0))
+        }
+        ended[99].byteCount = 1000
+        var limits = LedgerLimits()
+        limits.keepByteCount = 500
+        var service = Subject(
+            StoredLedger(nextImage: ImageNumber(0), ended: ended), limits: limits)
+        service.now = 200
+        #expect(erased(service.apply(.tick)) == ["b99"])
     }
 }

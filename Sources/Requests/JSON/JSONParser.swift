@@ -3,7 +3,7 @@
 /// Reads JSON as RFC 8259 has it, in one pass: a mebibyte of the smallest values takes milliseconds.
 ///
 /// It refuses what others read in different ways: a name that stands twice, halves of surrogate
-/// pairs, bytes that are no UTF-8, numbers beyond what 64 bits hold.
+/// pairs, bytes that are no UTF-8, numbers beyond what a double holds.
 struct JSONParser {
     private let bytes: UnsafeBufferPointer<UInt8>
     private let limits: JSONLimits

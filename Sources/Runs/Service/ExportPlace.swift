@@ -51,8 +51,15 @@ struct ExportPlace {
             throw BatchExportError.notEmpty(path: path)
         }
         let names = try Self.names(in: building).filter { $0 != RunFileName.database }
-        for name in names + [RunFileName.database] {
-            try move("\(building)/\(name)", to: "\(path)/\(name)")
+        var moved: [String] = []
+        do {
+            for name in names + [RunFileName.database] {
+                try move("\(building)/\(name)", to: "\(path)/\(name)")
+                moved.append(name)
+            }
+        } catch {
+            for name in moved { try? FileManager.default.removeItem(atPath: "\(path)/\(name)") }
+            throw error
         }
         rmdir(building)
         try DurableWrite.synchronize(directory: path)

@@ -87,8 +87,14 @@ extension ServiceStore {
     }
 
     /// Removes the pictures of a batch that is not kept.
+    ///
+    /// The folder loses its name first: a picture that is being written finds none, instead of one
+    /// whose files vanish.
     func removePictures(of batch: BatchID) {
-        try? FileManager.default.removeItem(atPath: pictureFolder(of: batch))
+        let folder = "\(directory)/\(Self.picturesName)"
+        let leaving = "\(folder)/\(TemporaryFileName.random(for: batch.text))"
+        guard rename(pictureFolder(of: batch), leaving) == 0 else { return }
+        try? FileManager.default.removeItem(atPath: leaving)
     }
 
     /// Removes latents that were needed once.

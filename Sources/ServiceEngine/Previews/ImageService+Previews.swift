@@ -15,7 +15,7 @@ extension ImageService {
     package func preview(
         _ index: Int, of id: BatchID, for caller: ServedCaller, isEnlarged: Bool
     ) async throws(APIProblem) -> ImagePreview? {
-        let found = state.withLock { state -> (AcceptedBatch, PreviewDesk.Shown)? in
+        let found = state.withLock { state -> (AcceptedBatch, LatentPreview)? in
             guard
                 case .live(let view) = state.ledger.visibility(of: id, to: caller.visitor),
                 index < view.accepted.imageCount,
@@ -24,11 +24,12 @@ extension ImageService {
             return (view.accepted, shown)
         }
         guard let (accepted, shown) = found else { return nil }
-        return try await perform { () throws(APIProblem) in
+        return try await perform { [painter] () throws(APIProblem) in
             let request = accepted.request(at: index)
-            let image =
-                isEnlarged
-                ? shown.image.enlarged(width: request.width, height: request.height) : shown.image
+            guard var image = painter.picture(of: shown.latents) else { return nil }
+            if isEnlarged {
+                image = image.enlarged(width: request.width, height: request.height)
+            }
             // Of sizes that were accepted every picture can be written.
             guard let picture = try? PNG.encode(image) else { return nil }
             return ImagePreview(
@@ -39,13 +40,14 @@ extension ImageService {
 
     /// Asks for previews of an image that a worker has begun, if somebody watches.
     func beginPreviews(of image: ImageNumber) {
-        let isNew = state.withLock { state in
+        // Under the lock, so that the coordinator hears in the order of the decisions.
+        state.withLock { state in
             guard let (batch, _) = state.ledger.batch(of: image),
-                state.hub.wantsPreviews(of: batch.id, owner: batch.caller)
-            else { return false }
-            return state.previews.watch(image)
+                state.hub.wantsPreviews(of: batch.id, owner: batch.caller),
+                state.previews.watch(image)
+            else { return }
+            coordinator.watch(image, every: Self.previewInterval)
         }
-        if isNew { coordinator.watch(image, every: Self.previewInterval) }
     }
 
     /// Somebody begins to watch: images that workers have already are shown, too.
@@ -58,26 +60,24 @@ extension ImageService {
 
     /// Nobody watches some images any more.
     func endUnwatchedPreviews() {
-        let images = state.withLock { state in
+        state.withLock { state in
             let images = state.previews.watched.filter { image in
                 guard let (batch, _) = state.ledger.batch(of: image) else { return true }
                 return !state.hub.wantsPreviews(of: batch.id, owner: batch.caller)
             }
-            for image in images { state.previews.endWatch(image) }
-            return images
+            for image in images {
+                state.previews.endWatch(image)
+                coordinator.watch(image, every: nil)
+            }
         }
-        for image in images { coordinator.watch(image, every: nil) }
     }
 
     /// A worker says what an image may become.
     func show(_ preview: LatentPreview, of image: ImageNumber) {
-        guard let picture = painter.picture(of: preview.latents) else { return }
         state.withLock { state in
-            guard state.previews.watched.contains(image),
-                let (batch, index) = state.ledger.batch(of: image)
+            guard let (batch, index) = state.ledger.batch(of: image),
+                state.previews.show(preview, of: image)
             else { return }
-            state.previews.show(
-                PreviewDesk.Shown(step: preview.step, image: picture), of: image)
             state.hub.publish(.preview(batch.id, index: index), of: batch.id, owner: batch.caller)
         }
     }
@@ -87,8 +87,8 @@ extension ImageService {
         let image: ImageNumber
         switch event {
         case .completed(let result): image = result.image
-        case .failed(let number, _), .cancelled(let number), .retried(let number, _):
-            image = number
+        case .failed(let number, _), .cancelled(let number): image = number
+        case .retried(let number, _): return state.withLock { $0.previews.begin(number) }
         default: return
         }
         state.withLock { $0.previews.forget(image) }

@@ -2,7 +2,7 @@
 
 /// Many damaged bodies, one after the other, from one seed.
 package enum BodyFuzzer {
-    /// What came of the bodies of one kind.
+    /// The results of the bodies of one kind.
     package struct Tally: Sendable, Equatable {
         /// Bodies by the status that their client would get.
         package var statuses: [Int: Int] = [:]
