@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""webuiapi, openai, sd-backend-client and image-generation-mcp, unchanged, against retom-serve; latents
-compared with retom-coord's."""
+"""webuiapi, openai, sd-backend-client and image-generation-mcp, unchanged, and the requests of Open WebUI
+and SillyTavern, against retom-serve; latents compared with retom-coord's."""
 
 import asyncio
 import base64
 import io
+import json
+import math
 import pathlib
 import shutil
 import ssl
@@ -14,6 +16,7 @@ import tempfile
 import threading
 import time
 
+import aiohttp
 import openai
 import requests
 import webuiapi
@@ -65,6 +68,19 @@ def latents(url):
     ]
 
 
+def batch_ids(url, **headers):
+    """The caller's batches, newest first."""
+    answer = requests.get(f"{url}/retom/v1/batches", headers=headers).json()
+    return [batch["id"] for batch in answer["batches"]]
+
+
+def key(state, name):
+    """Makes a caller's key."""
+    return subprocess.run(
+        [PROGRAMS / "retom-serve", "keys", "add", name, "--state", state], check=True,
+        capture_output=True, text=True).stdout.strip()
+
+
 def webui(port, folder):
     url = f"http://127.0.0.1:{port}"
     api = webuiapi.WebUIApi(host="127.0.0.1", port=port)
@@ -110,6 +126,32 @@ def webui(port, folder):
     check("webuiapi: asynchronous", len(asyncio.run(asynchronous()).images) == 1)
 
 
+def counted(port, **options):
+    """A client, and the list of the requests that it has sent."""
+    sent = []
+    http = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
+    return openai.OpenAI(
+        base_url=f"http://127.0.0.1:{port}/v1", api_key="k", http_client=http, **options), sent
+
+
+def retries(port):
+    """A picture that takes longer than the client's patience: it asks again, and nothing is drawn twice."""
+    url = f"http://127.0.0.1:{port}"
+    client, sent = counted(port, timeout=3, max_retries=5)
+    slow = {"size": "256x256", "extra_body": {"steps": 150}}
+    begin = time.monotonic()
+    client.with_options(timeout=60).images.generate(prompt="how long one takes", **slow)
+    count = min(10, math.ceil(9 / (time.monotonic() - begin)))
+    before = batch_ids(url)
+    sent.clear()
+    drawn = client.images.generate(prompt="a slow house", n=count, **slow)
+    asked = [request for request in sent if request.method == "POST"]
+    check("openai: its own retries get the pictures", len(drawn.data) == count)
+    check("openai: it did ask again", len(asked) > 1, asked)
+    new = [name for name in batch_ids(url) if name not in before]
+    check(f"openai: {len(asked)} requests, one batch", len(new) == 1, new)
+
+
 def open_ai(port):
     client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k")
     check("openai: models", [model.id for model in client.models.list()] == ["postcards"])
@@ -131,8 +173,13 @@ def open_ai(port):
     check("openai: partial images come first, at the picture's size",
           len(partial) in (1, 2) and events[-1].type == "image_generation.completed"
           and [event.partial_image_index for event in partial] == list(range(len(partial)))
-          and all(Image.open(io.BytesIO(base64.b64decode(event.b64_json))).size == (256, 256) for event in partial),
+          and all(
+              Image.open(io.BytesIO(base64.b64decode(event.b64_json))).size == (256, 256)
+              for event in partial),
           events)
+    retries(port)
+    url = f"http://127.0.0.1:{port}"
+    before = batch_ids(url)
     answers = []
 
     def ask():
@@ -145,11 +192,13 @@ def open_ai(port):
     for thread in threads:
         thread.join()
     check("openai: one key, one picture", answers[0].data[0].b64_json == answers[1].data[0].b64_json)
+    check("openai: one key, one batch", len(set(batch_ids(url)) - set(before)) == 1, batch_ids(url))
+    counting, sent = counted(port)
     try:
-        client.images.generate(prompt="another", extra_headers={"Idempotency-Key": "one"})
+        counting.images.generate(prompt="another", extra_headers={"Idempotency-Key": "one"})
         check("openai: another body under a key", False)
     except openai.UnprocessableEntityError:
-        check("openai: another body under a key", True)
+        check("openai: another body under a key, which is asked once", len(sent) == 1, sent)
     try:
         client.images.generate(prompt="x", model="no-such-model")
         check("openai: unknown model", False)
@@ -157,17 +206,21 @@ def open_ai(port):
         check("openai: unknown model", error.code == "model_not_found", error)
 
 
-def sd_backend(url):
+def sd_backend(url, ann, bob):
     # Another caller's work must neither be seen nor be waited for.
+    anns = {"Authorization": f"Bearer {ann}"}
     crowd = requests.post(
-        f"{url}/retom/v1/batches",
-        json={"prompts": ["a crowd"], "settings": {"n_iter": 1000}, "priority": "background"}).json()
-    backend = connect_to_backend(url)
+        f"{url}/retom/v1/batches", headers=anns,
+        json={"prompts": ["a crowd"], "settings": {"n_iter": 1000}}).json()
+    backend = connect_to_backend(url, credentials_provider=lambda: ("bob", bob))
     check("sd-backend-client: takes it for A1111", "A1111" in type(backend).__name__, backend)
     result = backend.submit_txt2img(
         DiffusionParams(prompt="a corgi", steps=4, width=256, height=256, seed=42)).wait(timeout=60)
-    check("sd-backend-client: a picture beside 1,000", result.seeds == [42], result.seeds)
-    backend.get_capabilities()
+    check("sd-backend-client: a picture", result.seeds == [42], result.seeds)
+    left = requests.get(f"{url}/retom/v1/batches/{crowd['id']}?images=0", headers=anns).json()
+    check("sd-backend-client: beside another caller's 1,000", left["status"] == "generating", left)
+    able = {name for name, is_able in backend.get_capabilities().model_dump().items() if is_able}
+    check("sd-backend-client: able of nothing but schedulers", able == {"scheduler"}, able)
     check("sd-backend-client: checkpoints", len(backend.list_checkpoints()) == 1)
     handle = backend.submit_txt2img(
         DiffusionParams(prompt="a corgi", steps=150, width=512, height=512, seed=42))
@@ -178,7 +231,57 @@ def sd_backend(url):
         check("sd-backend-client: a cancelled picture", False)
     except GenerationError:
         check("sd-backend-client: a cancelled picture", True)
-    requests.post(f"{url}/retom/v1/batches/{crowd['id']}/cancel").raise_for_status()
+    left = requests.get(f"{url}/retom/v1/batches/{crowd['id']}?images=0", headers=anns).json()
+    check("sd-backend-client: cancels its own only", left["status"] == "generating", left)
+    requests.post(f"{url}/retom/v1/batches/{crowd['id']}/cancel", headers=anns).raise_for_status()
+
+
+def open_webui(url):
+    """Open WebUI's requests: aiohttp, an empty authorization, all options sent back."""
+    async def call():
+        headers = {"authorization": ""}
+        async with aiohttp.ClientSession(trust_env=True, headers=headers) as session:
+            async with session.get(f"{url}/sdapi/v1/options") as answer:
+                options = await answer.json()
+            async with session.get(f"{url}/sdapi/v1/sd-models") as answer:
+                models = await answer.json()
+            options["sd_model_checkpoint"] = models[0]["title"]
+            async with session.post(f"{url}/sdapi/v1/options", json=options) as answer:
+                chosen = answer.status, await answer.text(), answer.headers.get("X-Retom-Ignored")
+            body = {"prompt": "a red house", "batch_size": 2, "width": 256, "height": 256, "steps": 4}
+            async with session.post(f"{url}/sdapi/v1/txt2img", json=body) as answer:
+                return chosen, answer.status, await answer.json()
+
+    chosen, status, drawn = asyncio.run(call())
+    check("Open WebUI: options sent back", chosen == (200, "null", None), chosen)
+    check("Open WebUI: two pictures", status == 200 and len(drawn["images"]) == 2 and drawn["info"], status)
+
+
+def silly_tavern(url, state):
+    """SillyTavern's body: its fields for its own server, the password among them, are kept nowhere."""
+    password = "ann:swordfish-8f2c61"
+    body = {
+        "url": "http://sillytavern.invalid:7860", "auth": password, "prompt": "a red house",
+        "negative_prompt": "blurry", "sampler_name": "Euler a", "scheduler": "Automatic", "steps": 4,
+        "cfg_scale": 7, "width": 256, "height": 256, "restore_faces": False, "enable_hr": False,
+        "hr_upscaler": "Latent", "hr_scale": 1, "denoising_strength": 0.7, "hr_second_pass_steps": 0,
+        "seed": 5, "override_settings": {"CLIP_stop_at_last_layers": 1},
+        "override_settings_restore_afterwards": True, "clip_skip": 1, "save_images": True,
+        "send_images": True, "do_not_save_grid": False, "do_not_save_samples": False,
+    }
+    answer = requests.post(f"{url}/sdapi/v1/txt2img", json=body, headers={"Authorization": "Basic "})
+    drawn = answer.json()
+    check("SillyTavern: a picture", answer.status_code == 200 and len(drawn["images"]) == 1, answer.text)
+    check("SillyTavern: parameters", drawn["parameters"]["negative_prompt"] == "blurry")
+    check("SillyTavern: neither url nor auth comes back",
+          {"url", "auth"}.isdisjoint(drawn["parameters"])
+          and {"url", "auth"}.isdisjoint(json.loads(drawn["info"])))
+    secrets = [password.encode(), base64.b64encode(password.encode()), b"sillytavern.invalid"]
+    told = answer.content + repr(answer.headers).encode()
+    for path in [path for path in state.rglob("*") if path.is_file()]:
+        told += path.read_bytes()
+    check("SillyTavern: the password is in no answer and no file",
+          b"blurry" in told and not any(secret in told for secret in secrets))
 
 
 def mcp(url):
@@ -189,11 +292,14 @@ def mcp(url):
         title = requests.get(f"{url}/sdapi/v1/options").json()["sd_model_checkpoint"]
         result = await provider.generate(
             "a house", model=title, progress_callback=lambda fraction, text: seen.append(fraction))
-        return capabilities, result
+        return capabilities, result, seen
 
-    capabilities, result = asyncio.run(generate())
+    capabilities, result, seen = asyncio.run(generate())
     check("image-generation-mcp: models", len(capabilities.models) == 1 and not capabilities.degraded)
     check("image-generation-mcp: a PNG", result.image_data[:4] == b"\x89PNG")
+    check("image-generation-mcp: progress",
+          seen and seen == sorted(seen) and 0 <= seen[0] and seen[-1] <= 1
+          and (len(seen) < 3 or seen[-1] > 0), seen)
 
 
 def https(folder):
@@ -226,22 +332,22 @@ def https(folder):
         program.wait()
 
 
-def wrong_key(state, url):
-    """Once there is a key, one that is wrong is refused, and the right one is not."""
-    key = subprocess.run(
-        [PROGRAMS / "retom-serve", "keys", "add", "ann", "--state", state], check=True,
-        capture_output=True, text=True).stdout.strip()
+def keyed(state, url):
+    """Once there are keys, one that is wrong is refused, and callers do not see each other."""
+    ann, bob = key(state, "ann"), key(state, "bob")
     host, port = url.removeprefix("http://").split(":")
+
     def ask(password):
         api = webuiapi.WebUIApi(host=host, port=int(port), username="u", password=password)
         return api.txt2img(prompt="x", steps=4, width=256, height=256)
 
-    check("webuiapi: the right key", len(ask(key).images) == 1)
+    check("webuiapi: the right key", len(ask(ann).images) == 1)
     try:
         ask("wrong")
         check("webuiapi: a wrong key", False)
     except RuntimeError as error:
         check("webuiapi: a wrong key", error.args[0] == 401, error.args)
+    sd_backend(url, ann, bob)
 
 
 with tempfile.TemporaryDirectory() as directory:
@@ -251,9 +357,10 @@ with tempfile.TemporaryDirectory() as directory:
         webui(port, directory / "coord")
         open_ai(port)
         url = f"http://127.0.0.1:{port}"
-        sd_backend(url)
         mcp(url)
-        wrong_key(directory / "state", url)
+        open_webui(url)
+        silly_tavern(url, directory / "state")
+        keyed(directory / "state", url)
     finally:
         program.terminate()
         program.wait()
