@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -19,12 +20,16 @@ struct DoorMiddleware: RouterMiddleware {
         _ request: Request, context: ServiceContext,
         next: (Request, ServiceContext) async throws -> Response
     ) async throws -> Response {
+        let clock = ContinuousClock()
+        let begin = clock.now
         var response = await respond(to: request, context: context, next: next)
         if let origin = request.headers[.origin], rules.allows(origin) {
             response.headers[.accessControlAllowOrigin] = origin
             response.headers[.vary] = "Origin"
         }
-        counter.add(route: context.endpointPath ?? "other", status: response.status.code)
+        counter.add(
+            route: context.endpointPath ?? "other", status: response.status.code,
+            seconds: (clock.now - begin).seconds)
         // What is left of a body that is not wanted is not waited for.
         if [408, 413].contains(response.status.code) {
             let channel = context.channel

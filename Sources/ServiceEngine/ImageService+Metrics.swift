@@ -3,6 +3,7 @@
 import Coordinator
 import GenerationTypes
 package import ProcessSupport
+import Requests
 import Runs
 import ServiceAPI
 import ServiceLedger
@@ -18,8 +19,7 @@ extension ImageService {
             )
         }
         var page = PrometheusText()
-        page.add(
-            "retom_queue_images", .gauge, "Images without an outcome.", Double(queue.openCount))
+        add(state.withLock { $0.ledger.figures(now: now) }, to: &page)
         page.add(
             "retom_offered_images", .gauge, "Images that workers have, or get next.",
             Double(queue.offeredCount))
@@ -56,5 +56,38 @@ extension ImageService {
             ])
         ProcessMetrics.add(to: &page)
         return page
+    }
+
+    private func add(_ figures: LedgerFigures, to page: inout PrometheusText) {
+        let model = model.name
+        page.add(
+            "retom_queue_images", .gauge, "Images without an outcome.",
+            BatchPriority.allCases.map {
+                (
+                    ["model": model, "priority": $0.rawValue],
+                    Double(figures.openCounts[$0, default: 0])
+                )
+            })
+        if let seconds = figures.openSeconds {
+            page.add(
+                "retom_queue_seconds", .gauge,
+                "Workers' time that images without an outcome take, as images took it lately.",
+                [(["model": model], seconds)])
+        }
+        page.add(
+            "retom_oldest_wait_seconds", .gauge,
+            "Since the oldest batch was accepted that has images nobody has.",
+            figures.oldestWaitSeconds)
+        page.add(
+            "retom_batches", .gauge, "Batches that are kept, by status.",
+            BatchStatus.allCases.map {
+                (["status": $0.rawValue], Double(figures.batchCounts[$0, default: 0]))
+            })
+        page.add(
+            "retom_orphans_total", .counter,
+            "Batches whose last waiting request was lost, by what became of them.",
+            OrphanEnd.allCases.map {
+                (["end": $0.rawValue], Double(figures.orphanCounts[$0, default: 0]))
+            })
     }
 }

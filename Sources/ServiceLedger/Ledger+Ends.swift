@@ -59,10 +59,13 @@ extension Ledger {
         accounts[accepted.caller]?.openCount -= batch.openCount
         ended[id] = EndedBatch(
             id: id, caller: accepted.caller, key: accepted.submission.key,
-            bodyDigest: accepted.submission.bodyDigest, endedAt: end.endedAt,
+            bodyDigest: accepted.submission.bodyDigest, status: end.status, endedAt: end.endedAt,
             origin: accepted.submission.origin, byteCount: batch.byteCount,
             isPinned: batch.isPinned)
-        if waits[id]?.count == 0, end.status == .cancelled { waits[id] = nil }
+        if waits[id]?.count == 0 {
+            orphanEnds[end.status == .cancelled ? .cancelled : .finished, default: 0] += 1
+            if end.status == .cancelled { waits[id] = nil }
+        }
         if end.status == .cancelled { actions.append(.withdraw(accepted)) }
         actions.append(.report(.batch(id)))
         // Those who want it erased wait for that.

@@ -62,6 +62,7 @@ extension Ledger {
 
     /// A request waits for a batch.
     mutating func wait(for id: BatchID, _ caller: CallerID, _ bodyDigest: [UInt8]) {
+        if waits[id]?.count == 0, live[id] != nil { orphanEnds[.adopted, default: 0] += 1 }
         waits[id, default: Wait(caller: caller, bodyDigest: bodyDigest)].count += 1
         waits[id]?.orphanedAt = nil
     }
@@ -88,9 +89,11 @@ extension Ledger {
             guard now - orphanedAt > limits.orphanGraceSeconds, bug != .immortalOrphan else {
                 continue
             }
-            guard live[id]?.isCommitted != false else { continue }
+            // What is about to end has its end already.
+            guard live[id]?.isCommitted != false, endings[id] == nil else { continue }
             waits[id] = nil
-            guard live[id] != nil, endings[id] == nil else { continue }
+            guard live[id] != nil else { continue }
+            orphanEnds[.cancelled, default: 0] += 1
             endings[id] = Ending()
             order.remove(id)
             commitEnd(of: id, .cancelled, now: now)

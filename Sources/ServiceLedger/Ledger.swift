@@ -69,6 +69,8 @@ package struct Ledger: Sendable {
     var workerCount = 0
     /// Smoothed seconds that an image takes; `nil` before the first.
     var imageSeconds: Double?
+    /// How batches that nobody waited for any more ended since the start.
+    var orphanEnds: [OrphanEnd: Int] = [:]
     /// When retention was looked at; `nil` before the first time.
     var lastRetention: Double?
     /// Whether anything more is accepted.

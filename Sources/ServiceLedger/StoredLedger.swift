@@ -61,6 +61,8 @@ package struct EndedBatch: Sendable, Equatable {
     package var key: String?
     /// SHA-256 of the body it was made by.
     package var bodyDigest: [UInt8]
+    /// How it ended.
+    package var status: BatchStatus
     /// When it ended, in seconds since 1970.
     package var endedAt: Double
     /// When its files were removed, in seconds since 1970; `nil` while they are kept.
@@ -74,14 +76,15 @@ package struct EndedBatch: Sendable, Equatable {
 
     /// Describes a batch.
     package init(
-        id: BatchID, caller: CallerID, key: String?, bodyDigest: [UInt8], endedAt: Double,
-        erasedAt: Double? = nil, origin: BatchOrigin = .batch, byteCount: Int = 0,
-        isPinned: Bool = false
+        id: BatchID, caller: CallerID, key: String?, bodyDigest: [UInt8], status: BatchStatus,
+        endedAt: Double, erasedAt: Double? = nil, origin: BatchOrigin = .batch,
+        byteCount: Int = 0, isPinned: Bool = false
     ) {
         self.id = id
         self.caller = caller
         self.key = key
         self.bodyDigest = bodyDigest
+        self.status = status
         self.endedAt = endedAt
         self.erasedAt = erasedAt
         self.origin = origin

@@ -267,6 +267,8 @@ import Testing
                     """
                     retom_http_requests_total{code="404",route="/retom/v1/batches/{id}"} 1
                     """), "\(page)")
+            #expect(page.contains("retom_http_seconds_bucket{le=\"+Inf\"} 1\n"), "\(page)")
+            #expect(try PrometheusPage(page).kinds["retom_http_seconds"] == "histogram")
         }
     }
 }

@@ -73,8 +73,8 @@ import Testing
                 ("b0", 40, true), ("b1", 30, false), ("b2", 20, false),
             ].map { name, byteCount, isPinned in
                 EndedBatch(
-                    id: BatchID(name), caller: CallerID("a"), key: nil, bodyDigest: [], endedAt: 1,
-                    byteCount: byteCount, isPinned: isPinned)
+                    id: BatchID(name), caller: CallerID("a"), key: nil, bodyDigest: [],
+                    status: .completed, endedAt: 1, byteCount: byteCount, isPinned: isPinned)
             })
         var limits = LedgerLimits()
         limits.keepByteCount = 60
@@ -114,7 +114,7 @@ import Testing
         let ended = (0..<100).map {
             EndedBatch(
                 id: BatchID("b\($0)"), caller: CallerID("a"), key: nil, bodyDigest: [],
-                endedAt: Double($0))
+                status: .completed, endedAt: Double($0))
         }
         var service = Subject(StoredLedger(nextImage: ImageNumber(0), ended: ended))
         service.now = 30 * 86_400

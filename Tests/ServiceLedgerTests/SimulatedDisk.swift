@@ -105,11 +105,11 @@ struct SimulatedDisk {
         var stored = StoredLedger(nextImage: nextImage)
         for id in order {
             guard let record = records[id] else { continue }
-            if record.status != nil {
+            if let status = record.status {
                 stored.ended.append(
                     EndedBatch(
                         id: id, caller: record.accepted.caller, key: record.key,
-                        bodyDigest: record.accepted.submission.bodyDigest,
+                        bodyDigest: record.accepted.submission.bodyDigest, status: status,
                         endedAt: record.endedAt, erasedAt: record.erasedAt,
                         origin: record.accepted.submission.origin, byteCount: record.byteCount,
                         isPinned: record.isPinned))

@@ -5,7 +5,7 @@ import ServiceLedger
 
 /// A ledger with a disk that commits on request.
 struct Subject {
-    private var ledger: Ledger
+    private(set) var ledger: Ledger
     private(set) var commits: [(number: CommitNumber, changes: [LedgerChange])] = []
     /// All that was ever to be committed.
     private(set) var committed: [LedgerChange] = []

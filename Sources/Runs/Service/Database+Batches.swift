@@ -21,10 +21,9 @@ extension Database {
                 self, sql: sql, arguments: [images.lowerBound, images.upperBound]) ?? 0
         }
         let status: String? = try row.optional("status")
-        let end = try status.map { text in
-            guard let status = BatchStatus(rawValue: text) else { throw row.damage("status") }
-            return BatchEnd(
-                status: status, startedAt: try row.optional("started_at"),
+        let end = try status.map { _ in
+            BatchEnd(
+                status: try self.status(row), startedAt: try row.optional("started_at"),
                 endedAt: try row.value("ended_at"))
         }
         return StoredBatch(
@@ -123,6 +122,13 @@ extension Database {
         let text: String = try row.value("priority")
         guard let priority = BatchPriority(rawValue: text) else { throw row.damage("priority") }
         return priority
+    }
+
+    /// How a batch ended.
+    func status(_ row: Row) throws -> BatchStatus {
+        let text: String = try row.value("status")
+        guard let status = BatchStatus(rawValue: text) else { throw row.damage("status") }
+        return status
     }
 
     /// How a batch came.

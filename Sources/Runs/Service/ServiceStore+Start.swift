@@ -27,6 +27,7 @@ extension ServiceStore {
                         id: BatchID(try row.value("id")), caller: CallerID(try row.value("caller")),
                         key: try row.optional("idempotency_key"),
                         bodyDigest: try row.bytes("body_sha256"),
+                        status: try database.status(row),
                         endedAt: try row.value("ended_at"), erasedAt: try row.optional("erased_at"),
                         origin: try database.origin(row), byteCount: try row.value("byte_count"),
                         isPinned: try row.value("is_pinned")))

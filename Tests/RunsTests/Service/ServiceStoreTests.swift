@@ -54,7 +54,7 @@ import WireProtocol
                     ended: [
                         EndedBatch(
                             id: ended.id, caller: CallerID("b"), key: "k", bodyDigest: [1, 2, 3],
-                            endedAt: 2000.25, isPinned: true)
+                            status: .cancelled, endedAt: 2000.25, isPinned: true)
                     ]))
         let found = try #require(try store.batch(batch.id))
         #expect(found.images == 0..<3 && found.prompt == "a \"red\" 家" && found.end == nil)
