@@ -40,7 +40,7 @@ extension ImageService {
         page.add("retom_accept_seconds", "Time until a batch was accepted.", accepts)
         page.add("retom_commit_seconds", "Time until a change was on the disk.", commits)
         page.add("retom_sse_clients", .gauge, "Event streams.", Double(streams))
-        if let room = try? store.freeByteCount {
+        if let room = try? freeByteCount(store) {
             page.add(
                 "retom_disk_free_bytes", .gauge, "Room on the disk of the state.", Double(room))
         }

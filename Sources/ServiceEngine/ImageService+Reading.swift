@@ -213,7 +213,7 @@ extension ImageService {
             answer.restarted = live.retryCount
             answer.queuePosition = live.place
             answer.etaSeconds = live.remainingSeconds
-            answer.reason = state.withLock(\.fleet.reason)
+            answer.reason = waitReason
             answer.isPossible = answer.reason == nil
         }
         return answer

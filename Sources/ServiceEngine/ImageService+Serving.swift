@@ -210,18 +210,6 @@ extension ImageService: ImageServing {
         }
     }
 
-    /// Refuses to accept what could not be kept.
-    private func requireRoom() throws(APIProblem) {
-        let freeByteCount: Int
-        do throws(ServiceStateError) {
-            freeByteCount = try store.freeByteCount
-        } catch {
-            logger.error("the state can't be read", metadata: ["reason": "\(error)"])
-            throw .stateGone
-        }
-        guard freeByteCount > freeByteCountMin else { throw .diskFull }
-    }
-
     // MARK: Threads
 
     /// Does something that may take milliseconds on a thread that may wait.

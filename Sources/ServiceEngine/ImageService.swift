@@ -17,6 +17,10 @@ import Synchronization
 /// Everything that happens goes through `apply`, one event at a time; nothing in there waits.
 /// Commits and offers leave in the order in which they were decided.
 package final class ImageService: Sendable {
+    /// Looks at the disk of a store.
+    package typealias FreeByteCount =
+        @Sendable (ServiceStore) throws(ServiceStateError) -> Int
+
     struct State {
         var ledger: Ledger
         var hub = EventHub()
@@ -43,8 +47,10 @@ package final class ImageService: Sendable {
     /// Threads for short reads of the disk, and for what a client sent.
     let readers: NIOThreadPool
     let painter: PreviewPainter
-    /// Nothing is accepted while less than this is free on the disk, in bytes.
+    /// Nothing is accepted, and no image begins, while less than this is free on the disk, in bytes.
     let freeByteCountMin: Int
+    /// Room on the disk of a store, in bytes.
+    let freeByteCount: FreeByteCount
     let state: Mutex<State>
     private let onFailure: @Sendable () -> Void
 
@@ -53,13 +59,18 @@ package final class ImageService: Sendable {
     /// - Parameters:
     ///   - latentChannels: of the model.
     ///   - workers: their names, as they are reported.
-    ///   - freeByteCountMin: nothing is accepted while less than this is free on the disk.
+    ///   - freeByteCountMin: nothing is accepted, and no image begins, while less than this is free
+    ///     on the disk.
+    ///   - freeByteCount: how much is free there.
     ///   - onFailure: called once when nothing can be written any more, on any thread.
     /// - Throws: `ServiceStateError`.
     package init(
         store: ServiceStore, model: ServedModel, latentChannels: Int, coordinator: Coordinator,
         workers: [String], limits: LedgerLimits, clock: WallClock,
-        freeByteCountMin: Int = 1 << 30, logger: Logger,
+        freeByteCountMin: Int = 1 << 30,
+        freeByteCount: @escaping FreeByteCount = { store throws(ServiceStateError) in
+            try store.freeByteCount
+        }, logger: Logger,
         onFailure: @escaping @Sendable () -> Void
     ) throws(ServiceStateError) {
         self.store = store
@@ -67,6 +78,7 @@ package final class ImageService: Sendable {
         served = model
         self.coordinator = coordinator
         self.freeByteCountMin = freeByteCountMin
+        self.freeByteCount = freeByteCount
         self.logger = logger
         self.onFailure = onFailure
         painter = PreviewPainter(
@@ -83,12 +95,14 @@ package final class ImageService: Sendable {
 
     /// Offers what waits to the workers.
     package func begin() {
+        noteRoom()
         apply(.tick)
         apply(.workers(state.withLock(\.fleet.usableCount)))
     }
 
     /// Lets time pass: to be called every few seconds.
     package func tick() {
+        noteRoom()
         apply(.tick)
         state.withLock { $0.hub.wakeAll() }
         endUnwatchedPreviews()

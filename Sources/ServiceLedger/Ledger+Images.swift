@@ -10,8 +10,10 @@ extension Ledger {
         return workerCount * (isQuick ? 2 : 1)
     }
 
-    /// Offers images for as long as workers are free for them.
+    /// Offers images for as long as workers are free for them, and the disk has room for what they
+    /// give.
     mutating func offer() {
+        guard hasRoom || bug == .ignoreRoom else { return }
         while offeredCount < window, let id = order.take() {
             guard let index = live[id]?.take(), let accepted = live[id]?.accepted else { continue }
             offeredCount += 1

@@ -67,6 +67,8 @@ package struct Ledger: Sendable {
     var nextCommit = 0
     var effects: [(number: CommitNumber, effects: [Effect])] = []
     var workerCount = 0
+    /// Whether there is room for more results on the disk.
+    package internal(set) var hasRoom = true
     /// Smoothed seconds that an image takes; `nil` before the first.
     var imageSeconds: Double?
     /// How batches that nobody waited for any more ended since the start.
@@ -132,7 +134,9 @@ package struct Ledger: Sendable {
             settle(image, hasFailed: false, byteCount: byteCount, now: now)
         case .failed(let image): settle(image, hasFailed: true, now: now)
         case .returned(let image): putBack(image)
-        case .workers(let count): workerCount = count
+        case .workers(let count):
+            workerCount = bug == .keepLeavers ? max(workerCount, count) : count
+        case .room(let isThere): hasRoom = isThere
         case .drain: isDraining = true
         case .tick: tick(now: now)
         }

@@ -46,4 +46,8 @@ package enum LedgerBug: String, Sendable, CaseIterable {
     case adoptAnyOrphan
     /// A batch is generated though nobody waits for it any more.
     case immortalOrphan
+    /// Images are offered though there is no room for their results.
+    case ignoreRoom
+    /// Workers that have left get images.
+    case keepLeavers
 }

@@ -36,6 +36,8 @@ package enum LedgerEvent: Sendable {
     case returned(ImageNumber)
     /// So many workers take images.
     case workers(Int)
+    /// Whether there is room for more results on the disk; until it is known there is.
+    case room(Bool)
     /// Nothing more is accepted.
     case drain
     /// Time has passed.

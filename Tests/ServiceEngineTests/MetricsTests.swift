@@ -3,10 +3,11 @@
 import HTTPService
 import ServiceEngine
 import ServiceLedger
+import Synchronization
 import TestSupport
 import Testing
 
-/// A service in numbers, over HTTP.
+/// A service in numbers, and its disk while that is full, over HTTP.
 @Suite(.timeLimit(.minutes(5))) struct MetricsTests {
     private func page(_ service: TestService) async throws -> [String: Double] {
         try PrometheusPage(try await service.client.send("GET", "/metrics").text).values
@@ -62,6 +63,49 @@ import Testing
             let values = try await page(service)
             #expect(values["retom_orphans_total{end=\"adopted\"}"] == 0, "\(values)")
             #expect(values["retom_orphans_total{end=\"finished\"}"] == 0, "\(values)")
+        }
+    }
+
+    /// How much of a disk is free.
+    private final class Disk: Sendable {
+        let freeByteCount = Mutex(1000)
+    }
+
+    @Test func noImageBeginsOnAFullDiskAndAllDoWhenThereIsRoom() async throws {
+        let disk = Disk()
+        try await TestService.with {
+            $0.gate = Gate(upTo: 1)
+            $0.freeByteCountMin = 100
+            $0.freeByteCount = { _ in disk.freeByteCount.withLock { $0 } }
+        } _: { service in
+            let body = Family.native.body(6)
+            let id = try #require(try await service.submit(.native, body).json["id"] as? String)
+            // Quick images are lent ahead: the worker has one and gets one.
+            try await service.wait("two of six are offered") {
+                let batch = try await service.batch(id)
+                return batch["processing"] as? Int == 2 && batch["waiting"] as? Int == 3
+            }
+            disk.freeByteCount.withLock { $0 = 100 }
+            service.pass(seconds: 5)
+            #expect(try await page(service)["retom_disk_free_bytes"] == 100)
+            service.gate.open()
+            try await service.wait("what was offered is finished") {
+                try await service.batch(id)["processing"] as? Int == 0
+            }
+            for _ in 0..<3 { service.pass(seconds: 5) }
+            let waiting = try await service.batch(id)
+            #expect(waiting["waiting"] as? Int == 3, "\(waiting)")
+            #expect(waiting["processing"] as? Int == 0, "\(waiting)")
+            #expect(waiting["is_possible"] as? Bool == false, "\(waiting)")
+            #expect((waiting["reason"] as? String)?.contains("full") == true, "\(waiting)")
+            #expect(try await service.submit(.native, body).status == 503)
+            #expect(try await service.client.send("GET", "/readyz").status == 503)
+            disk.freeByteCount.withLock { $0 = 101 }
+            service.pass(seconds: 5)
+            try await service.wait("the batch ends") {
+                try await service.batch(id)["status"] as? String == "completed"
+            }
+            #expect(try await service.batch(id)["reason"] == nil)
         }
     }
 }

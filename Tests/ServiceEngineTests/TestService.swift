@@ -31,8 +31,12 @@ struct TestService: Sendable {
         var hasWorker = true
         /// Callers with keys; without any nobody needs one.
         var callers: [String] = []
-        /// Nothing is accepted while less is free.
+        /// Nothing is accepted, and no image begins, while less is free.
         var freeByteCountMin = 0
+        /// How much is free.
+        var freeByteCount: ImageService.FreeByteCount = { store throws(ServiceStateError) in
+            try store.freeByteCount
+        }
     }
 
     private static let model = ModelFingerprint(
@@ -95,7 +99,8 @@ struct TestService: Sendable {
             store: store, model: served, latentChannels: 4, coordinator: coordinator,
             workers: [address.description], limits: configuration.limits,
             clock: WallClock { Date() + lateness.seconds.withLock { $0 } },
-            freeByteCountMin: configuration.freeByteCountMin, logger: logger, onFailure: {})
+            freeByteCountMin: configuration.freeByteCountMin,
+            freeByteCount: configuration.freeByteCount, logger: logger, onFailure: {})
         let running = try coordinator.start(
             end: .never, decoder: GreyDecoder(), store: store,
             onEvent: { images.note($0) },

@@ -25,7 +25,12 @@ struct LedgerScenario {
     let seed: UInt64
     var bug: LedgerBug?
     var limits = LedgerLimits()
+    /// Workers at the beginning.
     var workerCount: Int
+    /// Workers join and leave: how many there are from a time on; the last of them stay.
+    var workerCounts: [(time: Double, count: Int)] = []
+    /// Whether the disk has room from a time on; in the end it has.
+    var rooms: [(time: Double, isThere: Bool)] = []
     var requests: [ClientRequest] = []
     var crashes: [Double] = []
     /// Whether turns are equal, so that waits can be counted.
@@ -82,6 +87,15 @@ struct LedgerScenario {
         }
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             crashes.append(Double.random(in: 0...90, using: &random))
+        }
+        for _ in 0..<Int.random(in: 0...4, using: &random) {
+            let time = Double.random(in: 0...90, using: &random)
+            workerCounts.append((time, Int.random(in: 0...4, using: &random)))
+        }
+        workerCounts.append((91, workerCount))
+        for _ in 0..<Int.random(in: 0...1, using: &random) {
+            let time = Double.random(in: 0...60, using: &random)
+            rooms = [(time, false), (time + Double.random(in: 1...40, using: &random), true)]
         }
     }
 }

@@ -112,6 +112,20 @@ import Testing
         }
     }
 
+    @Test func nothingIsOfferedWithoutRoomForIt() {
+        var service = Subject(workers: 2)
+        _ = service.submit("a", "b1", count: 4, ticket: 1)
+        #expect(service.commitAll().offers.map(\.number.rawValue) == [0, 1])
+        #expect(service.apply(.room(false)).isEmpty)
+        #expect(service.finish(0).offers.isEmpty)
+        #expect(service.apply(.workers(3)).isEmpty)
+        // What waits may be cancelled, and what is sampled is finished.
+        _ = service.finish(1)
+        #expect(service.commitAll().isEmpty)
+        #expect(service.apply(.room(true)).offers.map(\.number.rawValue) == [2, 3])
+        #expect(service.apply(.room(true)).isEmpty)
+    }
+
     @Test func limitsAreRefusalsThatChangeNothing() {
         var limits = LedgerLimits()
         (limits.imagesPerBatch, limits.queuedPerCaller, limits.queuedInAll) = (5, 7, 9)

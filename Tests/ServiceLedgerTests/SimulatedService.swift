@@ -23,7 +23,10 @@ struct SimulatedService {
         /// Something reaches the disk, in this life of the service.
         case commit(CommitNumber, [LedgerChange], life: Int)
         case begin(ImageNumber, life: Int)
-        case work(ImageNumber, life: Int)
+        case work(ImageNumber, attempt: Int, life: Int)
+        /// Workers join or leave.
+        case workers(Int)
+        case room(Bool)
         case picture(ImageNumber, life: Int)
         case crash
         case tick
@@ -40,7 +43,7 @@ struct SimulatedService {
     let scenario: LedgerScenario
     var problem: String?
     private(set) var now = 0.0
-    private(set) var disk: SimulatedDisk
+    var disk: SimulatedDisk
     private(set) var eventCount = 0
     /// The batches that requests made, as far as their clients know.
     private(set) var batches: [Int: BatchID] = [:]
@@ -55,10 +58,8 @@ struct SimulatedService {
     var kept = KeptBatches()
     private var ticketCount = 0
     private var lastCommit = 0.0
-    /// Images with the coordinator.
-    private var offered: Set<ImageNumber> = []
-    private var line: [ImageNumber] = []
-    private var busyCount = 0
+    var workers: SimulatedWorkers
+    var hasRoom = true
     var callers = TurnWatch<CallerID>()
     var turns: [CallerID: TurnWatch<BatchID>] = [:]
     /// Batches whose end was decided in this life.
@@ -70,6 +71,7 @@ struct SimulatedService {
         self.scenario = scenario
         random = SplitMix64(seed: scenario.seed &+ 0x5EED)
         disk = SimulatedDisk(limits: scenario.limits)
+        workers = SimulatedWorkers(count: scenario.workerCount)
         ledger = Ledger(limits: scenario.limits, plantedBug: scenario.bug)
         for (index, request) in scenario.requests.enumerated() {
             plan(.request(index), at: request.time)
@@ -77,6 +79,8 @@ struct SimulatedService {
             if let pin = request.pin { plan(.pin(index), at: pin.time) }
         }
         for time in scenario.crashes { plan(.crash, at: time) }
+        for (time, count) in scenario.workerCounts { plan(.workers(count), at: time) }
+        for (time, isThere) in scenario.rooms { plan(.room(isThere), at: time) }
         for time in stride(from: 7.0, to: 3000, by: 29) { plan(.tick, at: time) }
         apply(.workers(scenario.workerCount))
     }
@@ -92,16 +96,16 @@ struct SimulatedService {
             now = max(now, time)
             eventCount += 1
             handle(event)
-            problem = problem ?? disk.problem ?? ledger.brokenInvariant()
+            problem = problem ?? disk.problem ?? ledger.brokenInvariant() ?? problemOfIdleness
         }
         if problem == nil { checkEnd() }
     }
 
-    private mutating func plan(_ event: Event, at time: Double) {
+    mutating func plan(_ event: Event, at time: Double) {
         timeline.append((time, timeline.count + eventCount * 1000, event))
     }
 
-    private mutating func chance(_ oneIn: Int) -> Bool {
+    mutating func chance(_ oneIn: Int) -> Bool {
         Int.random(in: 0..<oneIn, using: &random) == 0
     }
 
@@ -124,7 +128,12 @@ struct SimulatedService {
             apply(.committed(number))
         case .begin(let image, let life) where life == self.life:
             apply(.began(image, worker: "w", attempt: 1))
-        case .work(let image, let life) where life == self.life: worked(on: image)
+        case .work(let image, let attempt, let life) where life == self.life:
+            worked(on: image, attempt: attempt)
+        case .workers(let count): change(workers: count)
+        case .room(let isThere):
+            hasRoom = isThere
+            apply(.room(isThere))
         case .picture(let image, let life) where life == self.life:
             disk.set(.finished, of: image)
             apply(.finished(image, byteCount: SimulatedDisk.imageByteCount))
@@ -270,7 +279,7 @@ struct SimulatedService {
         case .answer(let ticket, let answer): answered(ticket, answer)
         case .offer(let image): take(image)
         case .withdraw(let batch):
-            for number in batch.images { withdraw(ImageNumber(number)) }
+            for number in batch.images { workers.withdraw(ImageNumber(number)) }
             start()
         case .removeFiles(let id):
             if disk.records[id]?.erasedAt == nil {
@@ -290,53 +299,15 @@ struct SimulatedService {
             problem = problem ?? "image \(image.number) is offered and not stored"
             return
         }
-        if !offered.insert(image.number).inserted {
-            problem = "image \(image.number) is offered twice"
-        }
+        if !workers.take(image.number) { problem = "image \(image.number) is offered twice" }
         if record.outcomes[index] != nil {
             problem = "image \(image.number) is offered with an outcome"
         }
         if record.status != nil { problem = "image \(image.number) of an ended batch is offered" }
         if record.accepted.request(at: index) != image.request { problem = "another request" }
-        let unsampled = offered.count
-        if unsampled > 2 * scenario.workerCount { problem = "\(unsampled) images are offered" }
+        problem = problem ?? problemOfOffer
         serveTurn(of: id, record.accepted.caller)
-        line.append(image.number)
         start()
-    }
-
-    private mutating func start() {
-        while busyCount < scenario.workerCount, !line.isEmpty {
-            let image = line.removeFirst()
-            busyCount += 1
-            plan(.begin(image, life: life), at: now + 0.001)
-            plan(.work(image, life: life), at: now + Double.random(in: 0.2...3, using: &random))
-        }
-    }
-
-    private mutating func withdraw(_ image: ImageNumber) {
-        guard offered.remove(image) != nil else { return }
-        if let position = line.firstIndex(of: image) { line.remove(at: position) }
-    }
-
-    private mutating func worked(on image: ImageNumber) {
-        busyCount -= 1
-        defer { start() }
-        guard offered.contains(image) else { return }
-        offered.remove(image)
-        if chance(20) {
-            disk.set(.failed, of: image)
-            apply(.failed(image))
-        } else if !scenario.isUniform, chance(20) {
-            // It goes ahead of others, which had their turns meanwhile.
-            apply(.returned(image))
-        } else {
-            disk.set(.sampled, of: image)
-            apply(.sampled(image, seconds: Double.random(in: 0.2...3, using: &random)))
-            plan(
-                .picture(image, life: life), at: now + Double.random(in: 0.01...0.5, using: &random)
-            )
-        }
     }
 
     private mutating func crash() {
@@ -344,9 +315,7 @@ struct SimulatedService {
         asked = [:]
         clients.loseAll(disk, now: now)
         kept.loseAll()
-        offered = []
-        line = []
-        busyCount = 0
+        workers.loseAll()
         let stored = disk.stored
         ledger = Ledger(stored, limits: scenario.limits, plantedBug: scenario.bug)
         (callers, turns, waiting, ending) = (TurnWatch(), [:], [:], [])
@@ -357,7 +326,8 @@ struct SimulatedService {
                 plan(.picture(batch.accepted.number(at: index), life: life), at: now + 0.2)
             }
         }
-        apply(.workers(scenario.workerCount))
+        apply(.room(hasRoom))
+        apply(.workers(workers.count))
         apply(.tick)
     }
 
