@@ -128,7 +128,7 @@ import Testing
         var ended = (0..<100).map {
             EndedBatch(
                 id: BatchID("b\($0)"), caller: CallerID("a"), key: nil, bodyDigest: [],
-                endedAt: Double($0))
+                status: .completed, endedAt: Double($0))
         }
         ended[99].byteCount = 1000
         var limits = LedgerLimits()
