@@ -13,6 +13,8 @@ package struct PromptDialect: Sendable {
 
     /// How a key is handled that has no effect here.
     enum Verdict {
+        /// Its value asks for nothing.
+        case neutral
         case ignored
         case refused
         /// It is refused, and may be misspelled.
@@ -52,10 +54,12 @@ package struct PromptDialect: Sendable {
 
     /// Judges a key that decides nothing about a picture here.
     func verdict(on key: String, _ value: JSONValue) -> Verdict {
-        // Settings of the second pass of hires fix, which `enable_hr` switches on.
-        if ignored.contains(key) || key.hasPrefix("hr_") { return .ignored }
-        guard unsupported.contains(key) else { return ignoresUnknown ? .ignored : .unknown }
         let isDefault = key == "s_noise" && value.scalarText.flatMap(Double.init) == 1
-        return value.isNeutral || isDefault ? .ignored : .refused
+        let isNeutral = value.isNeutral || isDefault
+        // Settings of the second pass of hires fix, which `enable_hr` switches on.
+        if ignored.contains(key) || key.hasPrefix("hr_") { return isNeutral ? .neutral : .ignored }
+        if unsupported.contains(key) { return isNeutral ? .neutral : .refused }
+        guard ignoresUnknown else { return .unknown }
+        return isNeutral ? .neutral : .ignored
     }
 }

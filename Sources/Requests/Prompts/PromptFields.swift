@@ -182,7 +182,8 @@ package struct PromptFields {
     /// Fields of txt2img that retom lacks are fine as long as they ask for nothing.
     private mutating func setOther(_ name: String, _ key: String, _ value: JSONValue) {
         switch dialect.verdict(on: key, value) {
-        case .ignored: if !value.isNeutral { ignored.append(name) }
+        case .neutral: break
+        case .ignored: ignored.append(name)
         case .refused: report("'\(name)' is not supported; leave it out")
         case .unknown: reportUnknown(name, key, among: PromptFields.known)
         }

@@ -56,7 +56,12 @@ package struct SDAPIRequest: Sendable {
         }
         // A1111 has three schedulers that read it; the others have their own use for the number.
         let sampler = object["sampler_name"]?.scalarText.flatMap(SamplerName.init)
-        if let sampler, sampler.samplingMethod.traits.eta == nil { object["eta"] = nil }
+        if let sampler, sampler.samplingMethod.traits.eta == nil,
+            let eta = object.removeValue(forKey: "eta"),
+            Self.asksForMore(eta, than: sampler.samplingMethod)
+        {
+            names.append("eta")
+        }
         fields.set(object)
         ignored = IgnoredFields(names + fields.ignored)
         var problems = fields.problems
@@ -72,6 +77,15 @@ package struct SDAPIRequest: Sendable {
         guard problems.isEmpty else { throw APIProblem(.problems(problems)) }
         batch = BatchBody(fields.entry)
         batch.priority = "interactive"
+    }
+
+    /// Whether an `eta` that a sampler does not read here asks for something.
+    ///
+    /// A1111's ancestral samplers read it. 1 is their default and what they do here; clients send
+    /// it with every sampler.
+    private static func asksForMore(_ eta: JSONValue, than method: SamplingMethod) -> Bool {
+        if eta == .null || eta.scalarText.flatMap(Double.init) == 1 { return false }
+        return !eta.isNeutral || method == .eulerAncestral
     }
 
     /// Settings of one request only: those that decide something become fields.
