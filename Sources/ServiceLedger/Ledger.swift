@@ -135,7 +135,11 @@ package struct Ledger: Sendable {
         case .failed(let image): settle(image, hasFailed: true, now: now)
         case .returned(let image): putBack(image)
         case .workers(let count):
-            workerCount = bug == .keepLeavers ? max(workerCount, count) : count
+            switch bug {
+            case .keepLeavers: workerCount = max(workerCount, count)
+            case .forgetJoiners where workerCount > 0: workerCount = min(workerCount, count)
+            default: workerCount = count
+            }
         case .room(let isThere): hasRoom = isThere
         case .drain: isDraining = true
         case .tick: tick(now: now)

@@ -50,4 +50,6 @@ package enum LedgerBug: String, Sendable, CaseIterable {
     case ignoreRoom
     /// Workers that have left get images.
     case keepLeavers
+    /// Workers that join others get no images.
+    case forgetJoiners
 }

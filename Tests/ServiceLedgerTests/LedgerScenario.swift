@@ -93,7 +93,7 @@ struct LedgerScenario {
             workerCounts.append((time, Int.random(in: 0...4, using: &random)))
         }
         workerCounts.append((91, workerCount))
-        for _ in 0..<Int.random(in: 0...1, using: &random) {
+        if Bool.random(using: &random) {
             let time = Double.random(in: 0...60, using: &random)
             rooms = [(time, false), (time + Double.random(in: 1...40, using: &random), true)]
         }
