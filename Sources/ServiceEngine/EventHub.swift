@@ -25,6 +25,7 @@ struct EventHub: Sendable {
     static let streamCountMax = 16
 
     private var watchers: [Watcher] = []
+    private var hasEnded = false
 
     /// Clients that watch.
     var count: Int { watchers.count { $0.isStream && $0.queue != nil } }
@@ -43,6 +44,8 @@ struct EventHub: Sendable {
             Watcher(
                 visitor: visitor, batch: batch, isStream: isStream, previews: previews,
                 queue: queue))
+        // It was accepted right before the service began to stop.
+        if hasEnded { queue.end() }
         return queue
     }
 
@@ -78,8 +81,9 @@ struct EventHub: Sendable {
         for watcher in watchers where watcher.visitor.caller == caller { watcher.queue?.end() }
     }
 
-    /// Ends all streams.
-    func endAll() {
+    /// Ends all streams, and those that begin later.
+    mutating func endAll() {
+        hasEnded = true
         for watcher in watchers { watcher.queue?.end() }
     }
 }
