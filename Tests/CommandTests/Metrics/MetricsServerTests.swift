@@ -77,6 +77,11 @@ import Testing
             // The server closes; sending to a closed socket fails.
             while visitor.says(crowd) {}
             #expect(pages.value.load(ordering: .relaxed) == 1)
+            // The client notices the end before the server has counted it.
+            let deadline = ContinuousClock.now + .seconds(60)
+            while server.visitorCount > 0, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(5))
+            }
             #expect(server.visitorCount == 0)
             let other = try Visitor(port: server.port)
             #expect(other.says(Self.question) && other.reply().contains("n_0 1"))
