@@ -129,8 +129,8 @@ package final class Coordinator: Sendable {
     ///   - resumed: what earlier sessions of this run left behind.
     ///   - onEvent: called in order on a thread of its own, where it may take its time; `run`
     ///     returns after the last call has.
-    ///   - consume: called with one image at a time, in order of completion. While it is slow no
-    ///     new image is leased. If it throws, the run ends with `CoordinatorError.consumerFailed`.
+    ///   - consume: called with `consumerCount` images at a time, at most, in order of completion.
+    ///     While it is slow no new image is leased. If it throws, the run ends with `CoordinatorError.consumerFailed`.
     /// - Returns: the summary of the run; look at its `failures`.
     /// - Throws: `CoordinatorError`; what was done nevertheless is in its `summary`.
     package func run(
@@ -187,7 +187,8 @@ package final class Coordinator: Sendable {
         input.yield(.start)
         return RunningCoordinator(
             engine: engine, events: events, stages: stages, dialler: dialler,
-            executor: EventLoopExecutor(loop), consume: consume)
+            executor: EventLoopExecutor(loop), consumerCount: configuration.consumerCount,
+            consume: consume)
     }
 
     /// A name that no other run has, 16 random bytes.

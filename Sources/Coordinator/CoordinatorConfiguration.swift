@@ -21,6 +21,8 @@ package struct CoordinatorConfiguration: Sendable {
     package var latents: LatentFormat
     /// No new image is leased while this many results wait for the decoder or its consumer.
     package var decodeBacklogMax = 4
+    /// Pictures that the consumer has at once, at most.
+    package var consumerCount = 1
     /// Delivered images whose result's digest is remembered, so that a late result can be compared
     /// with the first.
     package var rememberedImageCount = 4096

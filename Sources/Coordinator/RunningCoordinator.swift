@@ -17,7 +17,7 @@ import NIOCore
 ///                        │    StoreStage: 8 writers, 1 committer ──► EventRelay: 1 thread, onEvent
 ///                        │ decode
 ///                        ▼
-///                   DecodeStage: n threads ──► task "deliver": consume, then `consumed` ──► engine
+///                   DecodeStage: n threads ──► tasks "deliver": consume, then `consumed` ──► engine
 package struct RunningCoordinator: Sendable {
     private typealias Outcome = Result<CoordinatorSummary, CoordinatorError>
 
@@ -30,7 +30,7 @@ package struct RunningCoordinator: Sendable {
     init(
         engine: CoordinatorEngine, events: AsyncStream<Coordinator.Event>,
         stages: CoordinatorStages, dialler: Dialler, executor: EventLoopExecutor,
-        consume: @escaping @Sendable (FinishedImage) async throws -> Void
+        consumerCount: Int, consume: @escaping @Sendable (FinishedImage) async throws -> Void
     ) {
         task = Task {
             let begin = ContinuousClock.now
@@ -38,7 +38,8 @@ package struct RunningCoordinator: Sendable {
                 await dialler.serve(stages.dials, for: engine)
             }
             // Not on the event loop: it writes files.
-            async let delivery = Self.deliver(stages.pictures, engine, consume)
+            async let delivery = Self.deliver(
+                stages.pictures, engine, consumerCount: consumerCount, consume)
             await withTaskExecutorPreference(executor) {
                 for await event in events { await engine.handle(event) }
             }
@@ -76,33 +77,56 @@ package struct RunningCoordinator: Sendable {
         return try outcome.get()
     }
 
-    /// Hands pictures to the consumer, one at a time.
+    /// Hands pictures to the consumer.
     ///
+    /// - Parameter consumerCount: how many at once, at most.
     /// - Returns: seconds spent decoding, and what the consumer threw, after which the rest of the
     ///   pictures is dropped.
     private static func deliver(
         _ pictures: AsyncStream<DecodeStage.Output>, _ engine: CoordinatorEngine,
-        _ consume: @Sendable (FinishedImage) async throws -> Void
+        consumerCount: Int, _ consume: @escaping @Sendable (FinishedImage) async throws -> Void
     ) async -> (decodeSeconds: Double, error: (any Error)?) {
         var decodeSeconds = 0.0
-        for await picture in pictures {
-            switch picture {
-            case .failure(let image, let reason, let isDecoderSound):
-                await engine.handle(
-                    .decodeFailed(image: image, reason: reason, isDecoderSound: isDecoderSound))
-            case .undecoded(let image): await engine.consumed(image)
-            case .image(let image):
-                if image.workerDecodeClass == nil { decodeSeconds += image.decodeSeconds }
-                do {
-                    try await consume(image)
-                } catch {
-                    await engine.handle(.cancel)
-                    return (decodeSeconds, error)
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { consumers in
+                var count = 0
+                for await picture in pictures {
+                    switch picture {
+                    case .failure(let image, let reason, let isDecoderSound):
+                        await engine.handle(
+                            .decodeFailed(
+                                image: image, reason: reason, isDecoderSound: isDecoderSound))
+                    case .undecoded(let image): await engine.consumed(image)
+                    case .image(let image):
+                        if image.workerDecodeClass == nil { decodeSeconds += image.decodeSeconds }
+                        if count == consumerCount {
+                            try await consumers.next()
+                        } else {
+                            count += 1
+                        }
+                        consumers.addTask { try await deliver(image, engine, consume) }
+                    }
                 }
-                await engine.consumed(image.result.image)
+                try await consumers.waitForAll()
             }
+            return (decodeSeconds, nil)
+        } catch {
+            return (decodeSeconds, error)
         }
-        return (decodeSeconds, nil)
+    }
+
+    private static func deliver(
+        _ image: FinishedImage, _ engine: CoordinatorEngine,
+        _ consume: @Sendable (FinishedImage) async throws -> Void
+    ) async throws {
+        do {
+            try await consume(image)
+        } catch {
+            // At once, though nobody may wait for this one yet.
+            await engine.handle(.cancel)
+            throw error
+        }
+        await engine.consumed(image.result.image)
     }
 
     private static func abandon(_ engine: CoordinatorEngine) async {

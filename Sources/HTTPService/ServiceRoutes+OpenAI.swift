@@ -23,12 +23,17 @@ extension ServiceRoutes {
         router.post("/v1/images/generations") { request, context in
             let caller = try await caller(request, context)
             let body = try await json(request)
-            let asked = try OpenAIRequest(body, model: service.model)
-            let partialCount = asked.streams ? asked.partialImageCount : 0
-            let waiting = try await wait(
-                for: body, .openai(asked), request, context, caller, previews: partialCount > 0)
+            let unread = UnreadBody { [service] () throws(APIProblem) in
+                try OpenAIRequest(body, model: service.model)
+            }
+            let waiting = try await wait(for: body, .openai(unread), request, context, caller) {
+                let asked = try unread.value
+                return asked.streams && asked.partialImageCount > 0
+            }
+            let asked = try unread.value
             if asked.streams {
-                return stream(waiting, ignored: asked.ignored, partialCount: partialCount)
+                return stream(
+                    waiting, ignored: asked.ignored, partialCount: asked.partialImageCount)
             }
             return try await answer(waiting, in: .openai, ignored: asked.ignored) { finished in
                 try OpenAIAnswer.pictures(finished)

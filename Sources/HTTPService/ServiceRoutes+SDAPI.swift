@@ -66,8 +66,11 @@ extension ServiceRoutes {
         router.post(RouterPath(root + "txt2img")) { request, context in
             let caller = try await caller(request, context)
             let body = try await json(request)
-            let asked = try SDAPIRequest(body, model: service.model)
-            let waiting = try await wait(for: body, .sdapi(asked), request, context, caller)
+            let unread = UnreadBody { [service] () throws(APIProblem) in
+                try SDAPIRequest(body, model: service.model)
+            }
+            let waiting = try await wait(for: body, .sdapi(unread), request, context, caller)
+            let asked = try unread.value
             return try await answer(waiting, in: .sdapi, ignored: asked.ignored) {
                 [service] finished in
                 try SDAPIAnswer.pictures(

@@ -20,9 +20,13 @@ extension ServiceRoutes {
     }
 
     /// Submits what a request asks for, and begins to wait.
+    ///
+    /// - Parameter previews: whether it wants to see what images may become; called when its body
+    ///   is read.
     func wait(
         for body: [UInt8], _ content: SubmissionRequest.Content, _ request: Request,
-        _ context: Context, _ caller: ServedCaller, previews: Bool = false
+        _ context: Context, _ caller: ServedCaller,
+        previews: () throws -> Bool = { false }
     ) async throws -> WaitingRequest {
         func field(_ name: String) -> String? {
             HTTPField.Name(name).flatMap { request.headers[$0] }
@@ -39,11 +43,11 @@ extension ServiceRoutes {
     }
 
     private func watch(
-        _ id: BatchID, for caller: ServedCaller, previews: Bool
+        _ id: BatchID, for caller: ServedCaller, previews: () throws -> Bool
     ) async throws -> EventQueue {
         do {
             return try await service.watch(
-                id, for: caller, isStream: false, previews: previews)
+                id, for: caller, isStream: false, previews: previews())
         } catch {
             service.left(id, isAnswered: false)
             throw error

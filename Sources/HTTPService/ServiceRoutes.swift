@@ -11,7 +11,7 @@ struct ServiceRoutes: Sendable {
     let service: any ImageServing
     let needsKeys: Bool
     let counter: RequestCounter
-    let times: WaitingTimes
+    let times: DoorTimes
     let rules: HostRules
     /// Whether browsers reach the service by HTTPS.
     let hasSecureCookies: Bool

@@ -25,9 +25,9 @@ package struct SubmissionRequest: Sendable {
         /// A prompt file, not read yet.
         case lines
         /// A body of A1111's `txt2img`; the request waits.
-        case sdapi(SDAPIRequest)
+        case sdapi(UnreadBody<SDAPIRequest>)
         /// A body of OpenAI's `images/generations`; the request waits.
-        case openai(OpenAIRequest)
+        case openai(UnreadBody<OpenAIRequest>)
 
         /// How its batch comes.
         package var origin: BatchOrigin {

@@ -4,6 +4,7 @@ package import Coordinator
 package import GenerationTypes
 import ImageCodec
 import Logging
+import NIOPosix
 import ProcessSupport
 import Requests
 import RunService
@@ -41,6 +42,19 @@ extension ImageService {
         default: break
         }
         forgetPreviews(after: event)
+    }
+
+    /// Takes the picture of an image, for which `writerCount` threads are there.
+    ///
+    /// - Throws: `RunError`.
+    package func consume(_ finished: FinishedImage, decodeClass: String) async throws {
+        // Not cut short where the service stops: what has begun is finished.
+        try await withCheckedThrowingContinuation { continuation in
+            writers.submit { _ in
+                continuation.resume(
+                    with: Result { try self.write(finished, decodeClass: decodeClass) })
+            }
+        }
     }
 
     /// Writes the picture of an image; its batch hears of it when that is on the disk.

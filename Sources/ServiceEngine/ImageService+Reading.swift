@@ -17,6 +17,8 @@ extension ImageService {
     ) async throws(APIProblem) -> BatchAnswer {
         let live = try liveView(of: id, for: caller)
         guard let images else {
+            // The ledger hears of what is on the disk: nothing has to be read.
+            if let live { return answer(StoredBatch(live), live) }
             let batch = try await read { [store] () throws(ServiceStateError) in
                 try store.batch(id)
             }
@@ -72,6 +74,9 @@ extension ImageService {
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> ImageAnswer {
         let live = try liveView(of: id, for: caller, findsPlace: false)
+        if let live, let image = live.images[index], !image.isSampled {
+            return Self.answer(index, live.accepted.request(at: index), nil, image, hasEnded: false)
+        }
         return Self.answer(index, of: try await page(index, of: id), live?.images[index])
     }
 
@@ -222,8 +227,16 @@ extension ImageService {
     private static func answer(
         _ index: Int, of page: StoredPage, _ live: LiveBatchView.Image?
     ) -> ImageAnswer {
-        let stored = page.images[index]
-        let request = page.request(at: index)
+        answer(
+            index, page.request(at: index), page.images[index], live,
+            hasEnded: page.batch.end != nil)
+    }
+
+    /// - Parameter hasEnded: whether its batch has.
+    private static func answer(
+        _ index: Int, _ request: GenerationRequest, _ stored: StoredImage?,
+        _ live: LiveBatchView.Image?, hasEnded: Bool
+    ) -> ImageAnswer {
         var answer = ImageAnswer(index: index, seed: request.seed)
         if let result = stored?.result {
             answer.worker = result.worker
@@ -236,7 +249,7 @@ extension ImageService {
         } else if let stored, stored.hasFailed {
             answer.status = "failed"
             answer.error = stored.failures.map(\.sentence).joined(separator: "; ")
-        } else if page.batch.end != nil {
+        } else if hasEnded {
             answer.status = "cancelled"
         } else if stored?.result != nil {
             answer.status = "decoding"
@@ -248,5 +261,14 @@ extension ImageService {
             answer.steps = request.modelCallCount
         }
         return answer
+    }
+}
+
+extension StoredBatch {
+    /// A batch as the ledger knows it.
+    fileprivate init(_ live: LiveBatchView) {
+        self.init(
+            live.accepted, finishedCount: live.finishedCount, failedCount: live.failedCount,
+            isPinned: live.isPinned)
     }
 }

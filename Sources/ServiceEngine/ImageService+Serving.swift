@@ -77,7 +77,7 @@ extension ImageService: ImageServing {
         _ request: SubmissionRequest, _ admission: AdmissionRequest, weight: Double
     ) throws(APIProblem) -> Submission {
         var random = SystemRandomNumberGenerator()
-        var (body, ignored) = try Self.read(request)
+        var (body, ignored) = try read(request)
         if let priority = request.priority { body.priority = priority.rawValue }
         if let name = body.model, name != model.name {
             throw APIProblem(
@@ -94,7 +94,7 @@ extension ImageService: ImageServing {
             plan = try served.plan(body).get()
         } catch {
             guard case .openai(let asked) = request.content else { throw error }
-            throw asked.named(error)
+            throw try asked.value.named(error)
         }
         let spans = ImageSpan.spans(of: plan.requests)
         try Self.checkText(of: spans)
@@ -114,21 +114,31 @@ extension ImageService: ImageServing {
             : SHA256.hash(data: request.body)
     }
 
-    private static func read(
+    private func read(
         _ request: SubmissionRequest
     ) throws(APIProblem) -> (body: BatchBody, ignored: IgnoredFields) {
-        do throws(PromptListError) {
-            switch request.content {
-            case .json: return (try BatchBody(json: request.body), IgnoredFields([]))
-            case .lines:
-                let body = try BatchBody(
-                    lines: request.body, countMax: LedgerLimits().imagesPerBatch)
-                return (body, IgnoredFields([]))
-            case .sdapi(let asked): return (asked.batch, asked.ignored)
-            case .openai(let asked): return (asked.batch, asked.ignored)
+        func described(
+            _ read: () throws(PromptListError) -> BatchBody
+        ) throws(APIProblem) -> (BatchBody, IgnoredFields) {
+            do throws(PromptListError) {
+                return (try read(), IgnoredFields([]))
+            } catch {
+                throw APIProblem(error)
             }
-        } catch {
-            throw APIProblem(error)
+        }
+        switch request.content {
+        case .json:
+            return try described { () throws(PromptListError) in try BatchBody(json: request.body) }
+        case .lines:
+            return try described { [limits] () throws(PromptListError) in
+                try BatchBody(lines: request.body, countMax: limits.imagesPerBatch)
+            }
+        case .sdapi(let unread):
+            let asked = try unread.value
+            return (asked.batch, asked.ignored)
+        case .openai(let unread):
+            let asked = try unread.value
+            return (asked.batch, asked.ignored)
         }
     }
 

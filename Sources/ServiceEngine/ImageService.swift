@@ -21,6 +21,9 @@ package final class ImageService: Sendable {
     package typealias FreeByteCount =
         @Sendable (ServiceStore) throws(ServiceStateError) -> Int
 
+    /// Pictures that are written at once, at most.
+    package static let writerCount = 8
+
     struct State {
         var ledger: Ledger
         var hub = EventHub()
@@ -44,8 +47,12 @@ package final class ImageService: Sendable {
     let served: ServedModel
     let coordinator: Coordinator
     let logger: Logger
+    let limits: LedgerLimits
     /// Threads for short reads of the disk, and for what a client sent.
     let readers: NIOThreadPool
+    /// Threads that write pictures: a synchronisation takes milliseconds, of which the processor
+    /// sleeps most.
+    let writers: NIOThreadPool
     let painter: PreviewPainter
     /// Nothing is accepted, and no image begins, while less than this is free on the disk, in bytes.
     let freeByteCountMin: Int
@@ -80,17 +87,20 @@ package final class ImageService: Sendable {
         self.freeByteCountMin = freeByteCountMin
         self.freeByteCount = freeByteCount
         self.logger = logger
+        self.limits = limits
         self.onFailure = onFailure
         painter = PreviewPainter(
             directory: store.directory, vae: model.record.vaeSHA256,
             channels: latentChannels, logger: logger)
         readers = NIOThreadPool(numberOfThreads: 4)
+        writers = NIOThreadPool(numberOfThreads: Self.writerCount)
         var state = State(
             ledger: Ledger(try store.storedLedger(), limits: limits),
             fleet: FleetStatus(workers))
         state.checkpoints = try store.checkpoints()
         self.state = Mutex(state)
         readers.start()
+        writers.start()
     }
 
     /// Offers what waits to the workers.
@@ -132,6 +142,7 @@ package final class ImageService: Sendable {
 
     /// Ends the threads.
     package func shutDown() async {
+        try? await writers.shutdownGracefully()
         try? await readers.shutdownGracefully()
     }
 

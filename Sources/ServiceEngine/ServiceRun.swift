@@ -38,6 +38,8 @@ package struct ServiceRun: Sendable {
 
     /// Retention and keep-alives are looked at this often.
     private static let tickInterval = Duration.seconds(5)
+    /// Pictures that wait for the disk, at most: 3 MB each at a million pixels.
+    private static let backlogMax = 64
     /// Revoked keys are looked for this often.
     private static let keyInterval = Duration.seconds(1)
 
@@ -91,9 +93,7 @@ package struct ServiceRun: Sendable {
                 fleet = started
             }
             let coordinator = Coordinator(
-                configuration: CoordinatorConfiguration(
-                    for: prepared, checkpoints: configuration.checkpoints,
-                    wantsPictures: configuration.workersDecode),
+                configuration: coordinatorConfiguration(workerCount: addresses.count),
                 workers: addresses, security: security, group: group, logger: logger)
             try await run(coordinator, addresses, fleet, stop, serve)
         } catch {
@@ -103,6 +103,17 @@ package struct ServiceRun: Sendable {
         }
         await fleet?.stop()
         try? await group.shutdownGracefully()
+    }
+
+    private func coordinatorConfiguration(workerCount: Int) -> CoordinatorConfiguration {
+        var coordinator = CoordinatorConfiguration(
+            for: prepared, checkpoints: configuration.checkpoints,
+            wantsPictures: configuration.workersDecode)
+        coordinator.consumerCount = ImageService.writerCount
+        // Many workers finish several pictures in the time that the disk needs for one.
+        coordinator.decodeBacklogMax = max(
+            coordinator.decodeBacklogMax, min(workerCount / 4, Self.backlogMax))
+        return coordinator
     }
 
     private func run(
@@ -125,11 +136,7 @@ package struct ServiceRun: Sendable {
             resumed: ResumedRun(
                 session: session, leaseKey: identity.leaseKey, instance: identity.instance),
             onEvent: { service.note($0) },
-            consume: { finished in
-                try await DedicatedThread.run(named: "write") {
-                    try service.write(finished, decodeClass: decodeClass)
-                }
-            })
+            consume: { try await service.consume($0, decodeClass: decodeClass) })
         service.begin()
         stop.onRequest {
             service.drain()

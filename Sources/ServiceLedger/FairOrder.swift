@@ -16,8 +16,16 @@ struct FairOrder: Sendable {
         var callerCost: Double
     }
 
+    /// What a caller has that nobody has taken.
+    private struct Waiting {
+        var count = 0
+        /// Cost of all of it among callers.
+        var cost = 0.0
+    }
+
     private var batches: [BatchID: Batch] = [:]
     private var callers: FairQueue<CallerID>
+    private var waiting: [CallerID: Waiting] = [:]
     private var queues: [CallerID: FairQueue<BatchID>] = [:]
     private let bug: LedgerBug?
 
@@ -33,11 +41,13 @@ struct FairOrder: Sendable {
         let (id, caller, submission) = (batch.id, batch.caller, batch.submission)
         guard batches[id] == nil else {
             batches[id]?.count += count
+            self.count(count, of: id)
             return
         }
         batches[id] = Batch(
             caller: caller, count: count, cost: batch.meanWork / submission.priority.weight,
             callerCost: batch.meanWork / max(submission.weight, 1e-6))
+        self.count(count, of: id)
         queues[caller, default: FairQueue(bug: bug)].join(id)
         callers.join(caller)
     }
@@ -49,25 +59,55 @@ struct FairOrder: Sendable {
         queues[caller]?.serve(id, cost: batch.cost)
         callers.serve(caller, cost: batch.callerCost)
         batches[id]?.count -= 1
+        count(-1, of: id)
         if batch.count == 1 { remove(id) }
         return id
     }
 
     /// Takes a batch out, with all its images that nobody has taken.
     mutating func remove(_ id: BatchID) {
-        guard let batch = batches.removeValue(forKey: id) else { return }
+        guard let batch = batches[id] else { return }
+        count(-batch.count, of: id)
+        batches[id] = nil
         queues[batch.caller]?.forget(id)
         guard queues[batch.caller]?.isEmpty == true else { return }
         queues[batch.caller] = nil
+        waiting[batch.caller] = nil
         callers.leave(batch.caller)
     }
 
-    /// How many images are taken before the next one of a batch; `nil` if that is beyond `max`, or
-    /// if it has none.
-    func place(of id: BatchID, max: Int = 1000) -> Int? {
-        guard batches[id] != nil else { return nil }
-        var order = self
-        for place in 0...max where order.take() == id { return place }
-        return nil
+    private mutating func count(_ change: Int, of id: BatchID) {
+        guard let batch = batches[id] else { return }
+        waiting[batch.caller, default: Waiting()].count += change
+        waiting[batch.caller]?.cost += Double(change) * batch.callerCost
+    }
+
+    /// How many images are taken before the next one of a batch; `nil` if it has none.
+    ///
+    /// Start tags of a flow that is served again and again are its first one and multiples of its
+    /// cost, so they are counted and nothing is taken. Exact but for callers whose batches differ in
+    /// the work of an image: an image of theirs is taken for an average one.
+    ///
+    /// - Complexity: O(callers + batches of the batch's caller).
+    func place(of id: BatchID) -> Int? {
+        guard let batch = batches[id], let own = queues[batch.caller],
+            let turn = own.turn(of: id), let first = callers.turn(of: batch.caller)
+        else { return nil }
+        // Of its own caller's.
+        var (count, cost) = (0, 0.0)
+        own.forEachTurn { other, its in
+            guard other != id, let entry = batches[other] else { return }
+            let taken = its.count(before: turn, cost: entry.cost, max: entry.count)
+            count += taken
+            cost += Double(taken) * entry.callerCost
+        }
+        let last = first.after(count, cost: cost)
+        // Of others', until its caller's turn comes after these.
+        callers.forEachTurn { other, its in
+            guard other != batch.caller, let entry = waiting[other], entry.count > 0 else { return }
+            count += its.count(
+                before: last, cost: entry.cost / Double(entry.count), max: entry.count)
+        }
+        return count
     }
 }

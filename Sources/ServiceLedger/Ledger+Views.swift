@@ -42,6 +42,8 @@ package struct LiveBatchView: Sendable {
     package var failedCount: Int
     /// Attempts that were followed by another.
     package var retryCount: Int
+    /// Whether it is kept whatever the limits say.
+    package var isPinned: Bool
     /// Images of all callers that come before its next one; `nil` if none of its waits.
     package var place: Int?
     /// What is left for the images before and its own, in seconds; `nil` where it is not known.
@@ -53,8 +55,7 @@ package struct LiveBatchView: Sendable {
 extension Ledger {
     /// What a caller may know of a batch.
     ///
-    /// - Parameter findsPlace: whether its place in the queue is looked up, which takes up to a
-    ///   millisecond.
+    /// - Parameter findsPlace: whether its place in the queue is looked up.
     package func visibility(
         of id: BatchID, to visitor: Visitor, findsPlace: Bool = false
     ) -> BatchVisibility {
@@ -118,8 +119,8 @@ extension Ledger {
         return LiveBatchView(
             accepted: batch.accepted, status: batch.status, startedAt: batch.startedAt,
             waitingCount: batch.waitingCount, finishedCount: batch.finishedCount,
-            failedCount: batch.failedCount, retryCount: batch.retryCount, place: place,
-            remainingSeconds: seconds,
+            failedCount: batch.failedCount, retryCount: batch.retryCount,
+            isPinned: batch.isPinned, place: place, remainingSeconds: seconds,
             images: batch.inFlight.mapValues {
                 LiveBatchView.Image(
                     worker: $0.worker, attempt: $0.attempt, step: $0.step,

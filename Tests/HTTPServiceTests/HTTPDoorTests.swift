@@ -15,23 +15,25 @@ import Testing
     static let group = MultiThreadedEventLoopGroup.singleton
 
     /// A door on a free port.
-    static func door(_ service: StandInService, needsKeys: Bool = false) -> HTTPDoor {
+    static func door(
+        _ service: StandInService, needsKeys: Bool = false, times: DoorTimes = DoorTimes()
+    ) -> HTTPDoor {
         HTTPDoor(
             service,
             configuration: HTTPDoor.Configuration(
                 host: "127.0.0.1", port: 0,
                 rules: HostRules(
                     boundHost: "127.0.0.1", allowedOrigins: ["https://app.example.org"]),
-                needsKeys: needsKeys), group: Self.group,
+                needsKeys: needsKeys), group: Self.group, times: times,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Opens a door for a body, and closes it afterwards.
     static func withDoor(
         _ service: StandInService = StandInService(), needsKeys: Bool = false,
-        _ body: @escaping @Sendable (HTTPClient) async throws -> Void
+        times: DoorTimes = DoorTimes(), _ body: @escaping @Sendable (HTTPClient) async throws -> Void
     ) async throws {
-        let door = door(service, needsKeys: needsKeys)
+        let door = door(service, needsKeys: needsKeys, times: times)
         let (stops, stop) = AsyncStream<Void>.makeStream()
         let (ports, port) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -62,6 +62,11 @@ final class StandInService: ImageServing {
     func submit(
         _ request: SubmissionRequest, by caller: ServedCaller
     ) async throws(APIProblem) -> (batch: BatchAnswer, isReplay: Bool) {
+        switch request.content {
+        case .json, .lines: break
+        case .sdapi(let unread): _ = try unread.value
+        case .openai(let unread): _ = try unread.value
+        }
         let isReplay = submissions.withLock { submissions in
             defer { submissions.append(request) }
             return request.key != nil && submissions.contains { $0.key == request.key }

@@ -144,6 +144,18 @@ import Testing
         }
     }
 
+    /// A body that is one too many costs no reading, whatever is in it.
+    @Test(arguments: Family.allCases) func tooMuchToRead(_ family: Family) async throws {
+        try await TestService.with {
+            ($0.limits.submissionsPerSecond, $0.limits.submissionBurst) = (0.001, 2)
+        } _: { service in
+            for status in [family == .sdapi ? 422 : 400, family == .sdapi ? 422 : 400, 429] {
+                let answer = try await service.submit(family, "{\"prompt\": ")
+                #expect(answer.status == status, "\(answer)")
+            }
+        }
+    }
+
     @Test(arguments: Family.allCases) func noWorker(_ family: Family) async throws {
         try await TestService.with {
             $0.hasWorker = false

@@ -25,7 +25,7 @@ struct TestService: Sendable {
     /// How a test's service differs.
     struct Configuration {
         var limits = LedgerLimits()
-        var times = WaitingTimes()
+        var times = DoorTimes()
         var gate = Gate()
         /// Whether its worker is there.
         var hasWorker = true
@@ -104,11 +104,7 @@ struct TestService: Sendable {
         let running = try coordinator.start(
             end: .never, decoder: GreyDecoder(), store: store,
             onEvent: { images.note($0) },
-            consume: { finished in
-                try await DedicatedThread.run(named: "write") {
-                    try images.write(finished, decodeClass: "grey")
-                }
-            })
+            consume: { try await images.consume($0, decodeClass: "grey") })
         images.begin()
         let generating = Task { _ = try await running.wait() }
         let (gate, times) = (configuration.gate, configuration.times)
@@ -194,7 +190,7 @@ struct TestService: Sendable {
     }
 
     private static func withDoor(
-        _ images: ImageService, needsKeys: Bool, _ times: WaitingTimes,
+        _ images: ImageService, needsKeys: Bool, _ times: DoorTimes,
         _ body: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
         let door = HTTPDoor(

@@ -39,22 +39,23 @@ struct Subject {
 
     mutating func submit(
         _ caller: String, _ id: String, key: String? = nil, body: UInt8 = 1, count: Int = 1,
-        priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
+        steps: Int = 25, priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
         ticket: Int
     ) -> [LedgerAction] {
         let admission = admit(caller, key: key, body: body, origin: origin, ticket: ticket)
         guard admission.answers == [.admitted] else { return admission }
         return submitAdmitted(
-            caller, id, key: key, body: body, count: count, priority: priority, weight: weight,
-            origin: origin, ticket: ticket)
+            caller, id, key: key, body: body, count: count, steps: steps, priority: priority,
+            weight: weight, origin: origin, ticket: ticket)
     }
 
     mutating func submitAdmitted(
         _ caller: String, _ id: String, key: String? = nil, body: UInt8 = 1, count: Int = 1,
-        priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
+        steps: Int = 25, priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
         ticket: Int
     ) -> [LedgerAction] {
-        let request = GenerationRequest(prompt: "p", seed: 100, width: 64, height: 64)
+        var request = GenerationRequest(prompt: "p", seed: 100, width: 64, height: 64)
+        request.inferenceStepCount = steps
         return apply(
             .submit(
                 Submission(

@@ -18,7 +18,7 @@ extension Database {
         let images = try imageRange(row)
         func count(_ sql: String) throws -> Int {
             try Int.fetchOne(
-                self, sql: sql, arguments: [images.lowerBound, images.upperBound]) ?? 0
+                cachedStatement(sql: sql), arguments: [images.lowerBound, images.upperBound]) ?? 0
         }
         let status: String? = try row.optional("status")
         let end = try status.map { _ in
@@ -64,12 +64,12 @@ extension Database {
         of images: Range<Int>, in batch: Range<Int>, upTo byteCountMax: Int = .max
     ) throws -> [StoredPage.Span] {
         let rows = try Row.fetchCursor(
-            self,
-            sql: """
-                SELECT * FROM span WHERE first_image < ? AND first_image >=
-                    (SELECT MAX(first_image) FROM span WHERE first_image <= ?)
-                ORDER BY first_image
-                """, arguments: [images.upperBound, images.lowerBound])
+            cachedStatement(
+                sql: """
+                    SELECT * FROM span WHERE first_image < ? AND first_image >=
+                        (SELECT MAX(first_image) FROM span WHERE first_image <= ?)
+                    ORDER BY first_image
+                    """), arguments: [images.upperBound, images.lowerBound])
         var spans: [StoredPage.Span] = []
         var byteCount = 0
         while byteCount < byteCountMax, let row = try rows.next() {
@@ -90,7 +90,8 @@ extension Database {
         var images: [Int: StoredImage] = [:]
         func rows(_ table: String, _ order: String) throws -> [Row] {
             try Row.fetchAll(
-                self, sql: "SELECT * FROM \(table) WHERE item >= ? AND item < ? ORDER BY \(order)",
+                cachedStatement(
+                    sql: "SELECT * FROM \(table) WHERE item >= ? AND item < ? ORDER BY \(order)"),
                 arguments: [range.lowerBound, range.upperBound])
         }
         let layout = RunStore.layout

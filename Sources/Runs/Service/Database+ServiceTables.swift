@@ -8,7 +8,7 @@ extension Database {
     func createServiceTables() throws {
         let found = try layout()
         if found == ServiceStore.layout { return }
-        if found == 1 || found == 2 { return try upgradeServiceTables(from: found) }
+        if (1..<ServiceStore.layout).contains(found) { return try upgradeServiceTables(from: found) }
         guard found == 0 else {
             throw ServiceStateError.otherVersion(path: ServiceStore.databaseName, found: found)
         }
@@ -53,6 +53,7 @@ extension Database {
                     worker_decode_class TEXT, decode_class TEXT,
                     byte_count INTEGER NOT NULL DEFAULT 0);
                 CREATE TABLE unneeded (sha256 BLOB PRIMARY KEY);
+                \(Self.browserSessions)
                 CREATE TABLE checkpoint (
                     item INTEGER PRIMARY KEY,
                     step INTEGER NOT NULL, kernel_class TEXT NOT NULL, bytes BLOB NOT NULL);
@@ -60,21 +61,33 @@ extension Database {
         try execute(sql: "PRAGMA user_version = \(ServiceStore.layout)")
     }
 
+    /// Browsers that stand for a key: the digest of what they send, and when that ends, in seconds
+    /// since 1970.
+    private static let browserSessions = """
+        CREATE TABLE browser_session (
+            sha256 BLOB NOT NULL UNIQUE, key TEXT NOT NULL, ends_at REAL NOT NULL);
+        """
+
     private func upgradeServiceTables(from layout: Int) throws {
-        if layout == 1 {
+        if layout < 2 {
             // No request waited for its batch then.
             try execute(
                 sql: "ALTER TABLE batch ADD COLUMN origin TEXT NOT NULL DEFAULT 'batch'")
         }
-        // Nothing was pinned, and the sizes of pictures were not noted: they count as much as their
-        // pixels, of which latents have one value for 8 × 8.
+        if layout < 3 {
+            // Nothing was pinned, and the sizes of pictures were not noted: they count as much as
+            // their pixels, of which latents have one value for 8 × 8.
+            try execute(
+                sql: """
+                    ALTER TABLE batch ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE picture ADD COLUMN byte_count INTEGER NOT NULL DEFAULT 0;
+                    UPDATE picture SET byte_count = COALESCE((SELECT 3 * 64 * height * width
+                        FROM result WHERE result.item = picture.item), 0);
+                    """)
+        }
+        // Sessions were settings then; browsers ask for the key again.
         try execute(
-            sql: """
-                ALTER TABLE batch ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
-                ALTER TABLE picture ADD COLUMN byte_count INTEGER NOT NULL DEFAULT 0;
-                UPDATE picture SET byte_count = COALESCE((SELECT 3 * 64 * height * width
-                    FROM result WHERE result.item = picture.item), 0);
-                """)
+            sql: "\(Self.browserSessions) DELETE FROM setting WHERE name GLOB 'session/*';")
         try execute(sql: "PRAGMA user_version = \(ServiceStore.layout)")
     }
 

@@ -137,7 +137,8 @@ extension Database {
     /// The row of a batch; `nil` if there is none, or if it is not kept.
     func row(of id: BatchID, _ columns: String) throws -> Row? {
         try Row.fetchOne(
-            self, sql: "SELECT \(columns) FROM batch WHERE id = ? AND erased_at IS NULL",
+            cachedStatement(
+                sql: "SELECT \(columns) FROM batch WHERE id = ? AND erased_at IS NULL"),
             arguments: [id.text])
     }
 }

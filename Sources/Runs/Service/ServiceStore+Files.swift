@@ -11,7 +11,8 @@ package import ServiceLedger
 extension ServiceStore {
     /// Writes a picture; it appears whole or not at all.
     ///
-    /// Not at all where its batch is erased meanwhile. An error is final.
+    /// Not at all where its batch is erased meanwhile. May be called on several threads at once: the
+    /// disk synchronises many pictures in the time of one. An error is final.
     ///
     /// - Throws: `RunError`.
     package func writePicture(
@@ -20,10 +21,7 @@ extension ServiceStore {
         let folder = pictureFolder(of: batch)
         do {
             try committer.guarded {
-                if access(folder, F_OK) != 0 {
-                    try Self.createFolder(folder)
-                    try DurableWrite.synchronize(directory: "\(directory)/\(Self.picturesName)")
-                }
+                try pictureFolders.make(batch.text)
                 do {
                     let file = try AtomicFile(name: name, directory: folder)
                     try file.append(bytes)

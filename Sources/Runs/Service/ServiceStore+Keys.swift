@@ -120,8 +120,9 @@ extension ServiceStore {
         else { return nil }
         let id = String(words[1])
         let found = try read { database in
-            try Row.fetchOne(database, sql: "SELECT * FROM key WHERE id = ?", arguments: [id])
-                .map(StoredKey.init)
+            try Row.fetchOne(
+                database.cachedStatement(sql: "SELECT * FROM key WHERE id = ?"), arguments: [id]
+            ).map(StoredKey.init)
         }
         guard let found else { return nil }
         // In constant time.

@@ -16,7 +16,7 @@ import Synchronization
 /// written: what it left is not known, and a later success would prove nothing.
 package final class ServiceStore: Sendable {
     /// Version of the tables.
-    static let layout = 3
+    static let layout = 4
 
     /// The latents of all results.
     package let archive: LatentArchive
@@ -26,6 +26,7 @@ package final class ServiceStore: Sendable {
     let committer: GroupCommitter
     /// Latents that are written, or being written, and not committed.
     let arriving = ArrivingLatents()
+    let pictureFolders: DurableFolders
     private let lock: DirectoryLock
 
     private init(
@@ -36,6 +37,7 @@ package final class ServiceStore: Sendable {
         self.committer = committer
         self.lock = lock
         archive = LatentArchive(directory: directory)
+        pictureFolders = DurableFolders(in: "\(directory)/\(Self.picturesName)")
     }
 
     /// Opens a service's directory, or makes a new one; no other process may have it open.

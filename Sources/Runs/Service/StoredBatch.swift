@@ -32,6 +32,21 @@ package struct StoredBatch: Sendable, Equatable {
     package var isPinned: Bool
 }
 
+extension StoredBatch {
+    /// A batch that has not ended and of which all of this is on the disk.
+    package init(
+        _ accepted: AcceptedBatch, finishedCount: Int, failedCount: Int, isPinned: Bool
+    ) {
+        let prompt = accepted.submission.spans[0].first.prompt.unicodeScalars
+        self.init(
+            id: accepted.id, priority: accepted.submission.priority,
+            origin: accepted.submission.origin, details: accepted.submission.details,
+            prompt: String(String.UnicodeScalarView(prompt.prefix(Self.promptLengthMax))),
+            images: accepted.images, acceptedAt: accepted.acceptedAt,
+            finishedCount: finishedCount, failedCount: failedCount, isPinned: isPinned)
+    }
+}
+
 /// Results and failures of an image, as the disk knows it.
 package struct StoredImage: Sendable, Equatable {
     /// Its result; `nil` while it has none.

@@ -101,7 +101,7 @@ import WireProtocol
     }
 
     /// Pictures of which nobody noted the size count as their pixels.
-    @Test(arguments: 1...2) func aDirectoryOfAnEarlierLayoutIsTakenOver(_ layout: Int) throws {
+    @Test(arguments: 1...3) func aDirectoryOfAnEarlierLayoutIsTakenOver(_ layout: Int) throws {
         do {
             let service = try SampleService(path)
             try service.commit(.accept(SampleService.batch("b1", key: "k")))
@@ -111,20 +111,29 @@ import WireProtocol
         do {
             let queue = try DatabaseQueue(path: "\(path)/service.sqlite")
             try queue.write { database in
-                if layout == 1 { try database.execute(sql: "ALTER TABLE batch DROP COLUMN origin") }
                 try database.execute(
                     sql: """
-                        ALTER TABLE batch DROP COLUMN is_pinned;
-                        ALTER TABLE picture DROP COLUMN byte_count;
-                        PRAGMA user_version = \(layout)
+                        DROP TABLE browser_session;
+                        INSERT INTO setting (name, value) VALUES ('session/0', x'00');
+                        UPDATE picture SET byte_count = 7;
+                        PRAGMA user_version = \(layout);
                         """)
+                if layout < 3 {
+                    try database.execute(
+                        sql: """
+                            ALTER TABLE batch DROP COLUMN is_pinned;
+                            ALTER TABLE picture DROP COLUMN byte_count;
+                            """)
+                }
+                if layout < 2 { try database.execute(sql: "ALTER TABLE batch DROP COLUMN origin") }
             }
         }
-        let live = try SampleService(path).store.storedLedger().live
+        let store = try SampleService(path).store
+        let live = try store.storedLedger().live
         #expect(live.map(\.accepted) == [SampleService.batch("b1", key: "k")])
         let latents = Samples.latents(0)
-        #expect(
-            live.first?.byteCount == 3 * 64 * latents.height * latents.width
-                + 4 * latents.values.count)
+        let pictureByteCount = layout < 3 ? 3 * 64 * latents.height * latents.width : 7
+        #expect(live.first?.byteCount == pictureByteCount + 4 * latents.values.count)
+        #expect(try store.key(ofSession: String(repeating: "0", count: 64), at: 0) == nil)
     }
 }

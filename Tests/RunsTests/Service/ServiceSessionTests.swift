@@ -39,6 +39,20 @@ import Testing
         }
     }
 
+    @Test func aKeyHasSomeAndTheOldestGoes() throws {
+        let store = try SampleService(path).store
+        let (ann, bob) = (try key("ann", store), try key("bob", store))
+        let other = try store.openSession(of: bob, at: 1000)
+        let count = ServiceStore.sessionCountMax + 1
+        // Some in the same second.
+        let texts = try (0..<count).map { try store.openSession(of: ann, at: 1000 + Double($0 / 2)) }
+        #expect(try store.key(ofSession: texts[0], at: 1010) == nil)
+        for text in texts.dropFirst() {
+            #expect(try store.key(ofSession: text, at: 1010) == ann)
+        }
+        #expect(try store.key(ofSession: other, at: 1010) == bob)
+    }
+
     /// Who reads the directory can't be somebody; what has ended does not stay.
     @Test func theirTextsAreNotKept() throws {
         let text: String

@@ -61,16 +61,28 @@ package struct HTTPClient: Sendable {
 
     /// Sends bytes as they are.
     package func send(raw bytes: [UInt8], until: String? = nil) async throws -> Answer {
+        try await send(parts: [bytes], until: until)
+    }
+
+    /// Sends bytes in parts, as they are.
+    ///
+    /// - Parameter pause: after each part; nothing is received before the last one.
+    package func send(
+        parts: [[UInt8]], pause: Duration = .zero, until: String? = nil
+    ) async throws -> Answer {
         let port = port
         return try await withCheckedThrowingContinuation { continuation in
             let thread = Thread {
-                continuation.resume(with: Result { try Self.exchange(bytes, port, until) })
+                continuation.resume(
+                    with: Result { try Self.exchange(parts, pause, port, until) })
             }
             thread.start()
         }
     }
 
-    private static func exchange(_ bytes: [UInt8], _ port: Int, _ until: String?) throws -> Answer {
+    private static func exchange(
+        _ parts: [[UInt8]], _ pause: Duration, _ port: Int, _ until: String?
+    ) throws -> Answer {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw POSIXError(.EMFILE) }
         defer { close(descriptor) }
@@ -87,14 +99,17 @@ package struct HTTPClient: Sendable {
             }
         }
         guard connected == 0 else { throw POSIXError(.ECONNREFUSED) }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        for part in parts {
+            var rest = part[...]
+            while !rest.isEmpty {
+                let count = rest.withUnsafeBytes {
+                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                }
+                // The server may have answered and closed already.
+                guard count > 0 else { break }
+                rest = rest.dropFirst(count)
             }
-            // The server may have answered and closed already.
-            guard count > 0 else { break }
-            rest = rest.dropFirst(count)
+            usleep(UInt32(pause / .microseconds(1)))
         }
         var received: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)

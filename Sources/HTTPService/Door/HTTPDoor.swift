@@ -44,8 +44,6 @@ package struct HTTPDoor: Sendable {
 
     /// Connections at once; more wait.
     static let connectionCountMax = 2048
-    /// How long a connection may be silent between requests.
-    static let idleTimeout = TimeAmount.seconds(75)
     /// How long requests in progress may take when the service stops.
     static let shutdownTimeout = Duration.seconds(5)
     /// Longest head of a request, in bytes.
@@ -56,12 +54,14 @@ package struct HTTPDoor: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private let counter = RequestCounter()
-    private let times: WaitingTimes
+    private let times: DoorTimes
 
-    /// - Parameter group: its threads serve the clients, and nothing else.
+    /// - Parameters:
+    ///   - group: its threads serve the clients, and nothing else.
+    ///   - times: how long clients may take.
     package init(
         _ service: any ImageServing, configuration: Configuration,
-        group: MultiThreadedEventLoopGroup, times: WaitingTimes = WaitingTimes(), logger: Logger
+        group: MultiThreadedEventLoopGroup, times: DoorTimes = DoorTimes(), logger: Logger
     ) {
         self.service = service
         self.configuration = configuration
@@ -79,12 +79,15 @@ package struct HTTPDoor: Sendable {
     ) async throws {
         let peers = PeerCount()
         var http = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ConnectionGuard(peers: peers), PeerPresence()],
-            idleTimeout: Self.idleTimeout)
+            additionalChannelHandlers: [
+                ConnectionGuard(peers: peers, stallTimeout: times.stall), PeerPresence(),
+            ], idleTimeout: TimeAmount(times.idle))
         http.httpDecoder.maxHeaderFieldSize = Self.headByteCountMax
         http.httpDecoder.maxHeaderListSize = Self.headByteCountMax
         let application = Application(
-            router: routes.router, server: .http1(configuration: http, under: configuration.tls),
+            router: routes.router,
+            server: .http1(
+                configuration: http, under: configuration.tls, headTimeout: times.head),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 availableConnectionsDelegate: .maximum(Self.connectionCountMax, logger: logger)),
