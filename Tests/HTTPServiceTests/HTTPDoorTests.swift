@@ -31,7 +31,8 @@ import Testing
     /// Opens a door for a body, and closes it afterwards.
     static func withDoor(
         _ service: StandInService = StandInService(), needsKeys: Bool = false,
-        times: DoorTimes = DoorTimes(), _ body: @escaping @Sendable (HTTPClient) async throws -> Void
+        times: DoorTimes = DoorTimes(),
+        _ body: @escaping @Sendable (HTTPClient) async throws -> Void
     ) async throws {
         let door = door(service, needsKeys: needsKeys, times: times)
         let (stops, stop) = AsyncStream<Void>.makeStream()

@@ -39,7 +39,8 @@ struct Subject {
 
     mutating func submit(
         _ caller: String, _ id: String, key: String? = nil, body: UInt8 = 1, count: Int = 1,
-        steps: Int = 25, priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
+        steps: Int = 25, priority: BatchPriority = .normal, weight: Double = 1,
+        origin: BatchOrigin = .batch,
         ticket: Int
     ) -> [LedgerAction] {
         let admission = admit(caller, key: key, body: body, origin: origin, ticket: ticket)
@@ -51,7 +52,8 @@ struct Subject {
 
     mutating func submitAdmitted(
         _ caller: String, _ id: String, key: String? = nil, body: UInt8 = 1, count: Int = 1,
-        steps: Int = 25, priority: BatchPriority = .normal, weight: Double = 1, origin: BatchOrigin = .batch,
+        steps: Int = 25, priority: BatchPriority = .normal, weight: Double = 1,
+        origin: BatchOrigin = .batch,
         ticket: Int
     ) -> [LedgerAction] {
         var request = GenerationRequest(prompt: "p", seed: 100, width: 64, height: 64)

@@ -8,7 +8,9 @@ extension Database {
     func createServiceTables() throws {
         let found = try layout()
         if found == ServiceStore.layout { return }
-        if (1..<ServiceStore.layout).contains(found) { return try upgradeServiceTables(from: found) }
+        if (1..<ServiceStore.layout).contains(found) {
+            return try upgradeServiceTables(from: found)
+        }
         guard found == 0 else {
             throw ServiceStateError.otherVersion(path: ServiceStore.databaseName, found: found)
         }

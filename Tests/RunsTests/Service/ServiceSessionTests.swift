@@ -45,7 +45,9 @@ import Testing
         let other = try store.openSession(of: bob, at: 1000)
         let count = ServiceStore.sessionCountMax + 1
         // Some in the same second.
-        let texts = try (0..<count).map { try store.openSession(of: ann, at: 1000 + Double($0 / 2)) }
+        let texts = try (0..<count).map {
+            try store.openSession(of: ann, at: 1000 + Double($0 / 2))
+        }
         #expect(try store.key(ofSession: texts[0], at: 1010) == nil)
         for text in texts.dropFirst() {
             #expect(try store.key(ofSession: text, at: 1010) == ann)
