@@ -23,11 +23,13 @@ import Testing
             for body in ["{", "[]", ""] {
                 expect(try await service.submit(family, body), unreadable, family, "no JSON")
             }
-            let type = try await service.submit(
-                family,
-                family == .native ? "{\"prompts\": 3}" : "{\"prompt\": 3}")
-            // The native API names all problems at once, of whatever kind.
-            expect(type, family == .openai ? 400 : 422, family, "a type")
+            var types = [family == .native ? "{\"prompts\": 3}" : "{\"prompt\": 3}"]
+            for field in ["\"steps\": []", "\"cfg_scale\": {}", "\"steps\": true, \"width\": 1"] {
+                types.append(family.body(more: ", \(field)"))
+            }
+            for body in types {
+                expect(try await service.submit(family, body), unreadable, family, body)
+            }
             let long = String(repeating: " ", count: 1 << 20) + family.body()
             expect(try await service.submit(family, long), 413, family, "too long")
             let form = try await service.submit(

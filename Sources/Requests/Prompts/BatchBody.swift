@@ -83,7 +83,7 @@ private struct Reader {
     private mutating func readPrompts(_ value: JSONValue) {
         hasPrompts = true
         guard case .array(let prompts) = value else {
-            report("prompts", "must be an array of texts and objects")
+            report("prompts", "must be an array of texts and objects", isOfType: true)
             return
         }
         for (index, prompt) in prompts.enumerated() {
@@ -92,7 +92,7 @@ private struct Reader {
             switch prompt {
             case .string: fields.set(["prompt": prompt])
             case .object(let object): fields.set(object)
-            default: fields.report("must be a text or an object")
+            default: fields.report("must be a text or an object", isOfType: true)
             }
             problems += fields.problems
             body.entries.append(fields.entry)
@@ -101,7 +101,7 @@ private struct Reader {
 
     private mutating func readSettings(_ value: JSONValue) {
         guard case .object(var object) = value else {
-            report("settings", "must be an object")
+            report("settings", "must be an object", isOfType: true)
             return
         }
         if object["prompt"] != nil {
@@ -123,12 +123,12 @@ private struct Reader {
         case .null: return nil
         case .string(let text): return text
         default:
-            report(key, "must be text")
+            report(key, "must be text", isOfType: true)
             return nil
         }
     }
 
-    private mutating func report(_ origin: String, _ message: String) {
-        problems.append(PromptProblem(origin: origin, message: message))
+    private mutating func report(_ origin: String, _ message: String, isOfType: Bool = false) {
+        problems.append(PromptProblem(origin: origin, message: message, isOfType: isOfType))
     }
 }

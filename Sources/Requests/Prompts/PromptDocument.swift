@@ -82,7 +82,7 @@ enum PromptDocument {
         switch element {
         case .string: fields.set(["prompt": element])
         case .object(let object): fields.set(object)
-        default: fields.report("must be a text or an object with \"prompt\"")
+        default: fields.report("must be a text or an object with \"prompt\"", isOfType: true)
         }
         return fields
     }

@@ -23,8 +23,10 @@ package struct PromptFields {
     }
 
     /// Notes a problem with this prompt.
-    package mutating func report(_ message: String) {
-        problems.append(PromptProblem(origin: entry.origin, message: message, field: field))
+    package mutating func report(_ message: String, isOfType: Bool = false) {
+        problems.append(
+            PromptProblem(
+                origin: entry.origin, message: message, field: field, isOfType: isOfType))
     }
 
     /// Sets all fields of a prompt; one that is missing is a problem.
@@ -122,7 +124,9 @@ package struct PromptFields {
         if let text = value.scalarText, let seed = SeedChoice(text) {
             entry.seed = seed
         } else {
-            report("seed must be a whole number up to \(UInt64.max), or -1 for a random one")
+            report(
+                "seed must be a whole number up to \(UInt64.max), or -1 for a random one",
+                isOfType: value.scalarText == nil)
         }
     }
 
@@ -148,7 +152,7 @@ package struct PromptFields {
 
     private mutating func setOverrides(_ value: JSONValue) {
         guard case .object(let settings) = value else {
-            report("override_settings must be an object")
+            report("override_settings must be an object", isOfType: true)
             return
         }
         for (key, value) in settings.sorted(by: { $0.key < $1.key }) {
@@ -175,7 +179,7 @@ package struct PromptFields {
         } catch let error as TokenMergeConfigurationError {
             report("token_merging: \(error)")
         } catch {
-            report("token_merging must be an object as in report.json")
+            report("token_merging must be an object as in report.json", isOfType: true)
         }
     }
 
@@ -205,7 +209,7 @@ package struct PromptFields {
 
     private mutating func text(_ key: String, _ value: JSONValue) -> String? {
         guard case .string(let text) = value else {
-            report("\(key) must be text")
+            report("\(key) must be text", isOfType: true)
             return nil
         }
         if text.utf8.contains(0) { report("\(key) holds a NUL character; take it out") }
@@ -218,7 +222,7 @@ package struct PromptFields {
         guard let text = value.scalarText, let double = Double(text),
             let number = Int(exactly: double)
         else {
-            report("\(key) must be a whole number")
+            report("\(key) must be a whole number", isOfType: true)
             return nil
         }
         if let minimum, number < minimum {
@@ -230,7 +234,7 @@ package struct PromptFields {
 
     private mutating func number(_ key: String, _ value: JSONValue) -> Float? {
         if let text = value.scalarText, let number = Float(text), number.isFinite { return number }
-        report("\(key) must be a number")
+        report("\(key) must be a number", isOfType: true)
         return nil
     }
 }

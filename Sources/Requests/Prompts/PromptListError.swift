@@ -8,12 +8,15 @@ package struct PromptProblem: Sendable, Equatable, CustomStringConvertible {
     package var message: String
     /// The field that is wrong, by the name that it was given; `nil` where that is none of one prompt.
     package var field: String?
+    /// Whether what stands there is of another type than is asked for, whatever its value.
+    package var isOfType: Bool
 
     /// Makes a problem.
-    package init(origin: String, message: String, field: String? = nil) {
+    package init(origin: String, message: String, field: String? = nil, isOfType: Bool = false) {
         self.origin = origin
         self.message = message
         self.field = field
+        self.isOfType = isOfType
     }
 
     package var description: String { "\(origin): \(message)" }

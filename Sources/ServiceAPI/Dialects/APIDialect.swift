@@ -33,7 +33,7 @@ extension APIProblem {
     package func status(in dialect: APIDialect) -> Int {
         switch dialect {
         case .native: status
-        case .sdapi: code == "unreadable" ? 422 : status
+        case .sdapi: code == "unreadable" || code == "wrong_type" ? 422 : status
         case .openai: code == "idempotency_key_reused" || status != 422 ? status : 400
         }
     }
