@@ -5,6 +5,8 @@
 #include <sched.h>   // sched_getaffinity
 #include <stdlib.h>  // CPU_ALLOC
 #include <string.h>  // memcpy
+#include <sys/syscall.h>  // SYS_mbind
+#include <unistd.h>       // syscall
 
 #if defined(__x86_64__)
 #include <cpuid.h>  // __get_cpuid_count
@@ -73,4 +75,32 @@ int32_t rt_cpu_allowed(int32_t *cpus, int32_t capacity) {
         return count;
     }
     return 0;
+}
+
+bool rt_cpu_pin(const int32_t *cpus, int32_t count) {
+    int32_t last = 0;
+    for (int32_t i = 0; i < count; ++i) last = cpus[i] > last ? cpus[i] : last;
+    cpu_set_t *set = CPU_ALLOC(last + 1);
+    if (!set) return false;
+    const size_t size = CPU_ALLOC_SIZE(last + 1);
+    CPU_ZERO_S(size, set);
+    for (int32_t i = 0; i < count; ++i) CPU_SET_S(cpus[i], size, set);
+    const bool is_done = sched_setaffinity(0, size, set) == 0;
+    CPU_FREE(set);
+    return is_done;
+}
+
+bool rt_memory_interleave(void *address, size_t byte_count, const int32_t *nodes, int32_t count) {
+#ifdef SYS_mbind
+    // Of <numaif.h>, which comes with a library that is not needed otherwise.
+    enum { mpol_interleave = 3, node_max = 1024, bits = 8 * sizeof(unsigned long) };
+    unsigned long mask[node_max / bits] = {0};
+    for (int32_t i = 0; i < count; ++i) {
+        if (nodes[i] < 0 || nodes[i] >= node_max) return false;
+        mask[nodes[i] / bits] |= 1ul << (nodes[i] % bits);
+    }
+    return syscall(SYS_mbind, address, byte_count, mpol_interleave, mask, node_max + 1, 0) == 0;
+#else
+    return false;
+#endif
 }

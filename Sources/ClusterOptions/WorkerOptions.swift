@@ -32,6 +32,8 @@ package struct WorkerOptions: ParsableArguments {
             """, valueName: "steps"))
     package var checkpointEvery: Int?
 
+    @OptionGroup package var pictures: PictureOptions
+
     /// How often workers save their images.
     package var checkpoints: CheckpointPolicy { checkpointEvery.map { .every($0) } ?? .automatic }
 
@@ -43,6 +45,10 @@ package struct WorkerOptions: ParsableArguments {
         }
         if workers != nil, localWorkers != nil {
             throw ValidationError("--workers and --local-workers exclude each other")
+        }
+        if workers != nil, pictures.count != nil {
+            throw ValidationError(
+                "--pictures is for workers that are started here; give it to retom-worker instead")
         }
         if let localWorkers, !(1...256).contains(localWorkers) {
             throw ValidationError("--local-workers \(localWorkers): choose from 1 to 256")
@@ -75,13 +81,21 @@ package struct WorkerOptions: ParsableArguments {
     }
 
     /// Processes to be started here.
-    package func localPool(compute: ComputeOptions, model: ChosenModel) -> WorkerPool {
+    ///
+    /// - Parameter imageCount: all images of a run, so that few of them get more threads each; `nil`
+    ///   where more may come.
+    package func localPool(
+        compute: ComputeOptions, model: ChosenModel, imageCount: Int? = nil
+    ) -> WorkerPool {
         let count = localWorkers ?? 1
         let threads = max(1, compute.threads / count)
+        let pictures = pictures.suited(
+            threadCount: threads, imageCount: imageCount.map { ($0 + count - 1) / count })
         return .local(
             count: count,
             arguments: ["--port", "0", "--exit-with-parent", "--auth-key-file", "-"]
-                + model.arguments + compute.arguments(threadCount: threads))
+                + pictures.arguments + model.arguments
+                + compute.arguments(threadCount: threads))
     }
 }
 

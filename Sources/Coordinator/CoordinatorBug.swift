@@ -78,6 +78,8 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case deliverCancelled
     /// Previews are passed on whether anybody wants them or not.
     case previewForNobody
+    /// Images of which one may have ended workers are sampled beside others again.
+    case forgetSolitude
     /// The images of every batch are numbered from 0.
     case reuseNumbers
 }

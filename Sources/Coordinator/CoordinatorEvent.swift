@@ -60,15 +60,19 @@ package struct WorkerDescription: Sendable, Equatable {
     package var coreCount: Int
     /// Physical memory in bytes.
     package var memoryByteCount: UInt64
+    /// Images that it samples at the same time.
+    package var pictureCount: Int
 
     /// Makes a description.
     package init(
-        name: String, build: String, kernelClass: String, coreCount: Int, memoryByteCount: UInt64
+        name: String, build: String, kernelClass: String, coreCount: Int, memoryByteCount: UInt64,
+        pictureCount: Int = 1
     ) {
         self.name = name
         self.build = build
         self.kernelClass = kernelClass
         self.coreCount = coreCount
         self.memoryByteCount = memoryByteCount
+        self.pictureCount = pictureCount
     }
 }

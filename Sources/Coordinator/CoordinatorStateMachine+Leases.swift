@@ -32,7 +32,8 @@ extension CoordinatorStateMachine {
         var held = HeldLease(lease, of: image, images[image])
         held.isProbe = workers[worker].isOnProbation
         held.isCheck = isCheck
-        held.isAlone = images[image].losses.contains { !$0.isCertain }
+        held.isAlone = images[image].losses.needSolitude
+        held.lastProgress = now
         if let checkpoint = preparation.checkpoint {
             held.offeredStep = checkpoint.step
             held.makers = images[image].checkpoint?.makers ?? []
@@ -59,6 +60,7 @@ extension CoordinatorStateMachine {
         let isNews = !held.isStarted || report.step > held.step
         workers[worker].update(lease) { $0.isStarted = true }
         guard isNews || has(.renewByRepetition) else { return }
+        workers[worker].update(lease) { $0.lastProgress = now }
         if !has(.leaseByTotalTime) { movedOn(worker, now: now) }
         noteStep(report.step, of: held, by: worker)
         workers[worker].update(lease) {
@@ -137,6 +139,38 @@ extension CoordinatorStateMachine {
             }
         }
         strike(worker, reason: reason, now: now)
+    }
+
+    /// Some of the images that a worker samples at the same time made no step for too long.
+    ///
+    /// These go to others, with all that waits, and the worker gets nothing new until it answers.
+    /// Its other images go on.
+    mutating func expireStalledLeases(of worker: WorkerNumber, now: Duration) {
+        for lease in workers[worker].leases.map(\.lease) {
+            // What became of the one before may have changed this one.
+            guard let held = workers[worker].held(lease), held.isStarted else { continue }
+            let patience = workers[worker].patience(for: held, timeouts: timeouts)
+            guard now >= held.lastProgress + patience else { continue }
+            let reason = "no step progress for \(patience.seconds) s"
+            guard held.isLive else {
+                // It was asked to stop, long ago.
+                cut(worker, reason: reason, now)
+                return
+            }
+            workers[worker].update(held.lease) { $0.lastProgress = now }
+            recall(held.lease, of: worker, .expired)
+            if held.recall == nil {
+                attemptFailed(held, by: worker, reason: reason, now: now)
+            } else {
+                requeueIfUnleased(held.image)
+            }
+            for waiting in workers[worker].leases where waiting.isLive && !waiting.isStarted {
+                recall(waiting.lease, of: worker, .expired)
+                requeueIfUnleased(waiting.image)
+            }
+            strike(worker, reason: reason, now: now)
+            guard workers[worker].phase == .ready else { return }
+        }
     }
 
     /// Images that were recalled, were not begun, and are kept without an answer: others generate

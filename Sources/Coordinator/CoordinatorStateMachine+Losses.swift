@@ -32,22 +32,26 @@ extension CoordinatorStateMachine {
         }
     }
 
-    /// What a lost worker may have sampled: the image it had begun, or the next in line, whose
+    /// What a lost worker may have sampled: the images it had begun, or the next in line, whose
     /// first report may have been lost with the worker.
     private func suspects(
         among leases: [HeldLease], of worker: WorkerNumber, now: Duration
     ) -> [(image: ImageNumber, loss: SampledLoss)] {
         let begun = leases.filter { $0.isStarted && $0.recall == nil }
-        var next = leases.first { !$0.isStarted }
-        if begun.isEmpty, next != leases.first { next = nil }
-        if begun.contains(where: { !mayBeDone($0, by: worker, now: now) }) { next = nil }
-        let isCertain = begun.isEmpty || next == nil
-        return (begun + [next].compactMap(\.self)).map { held in
+        let busyCount = begun.count { !mayBeDone($0, by: worker, now: now) }
+        let freeCount = max(0, workers[worker].pictureCount - busyCount)
+        var next = Array(leases.filter { !$0.isStarted }.prefix(freeCount))
+        if begun.isEmpty, next.first != leases.first { next = [] }
+        let isCertain = begun.count + next.count <= 1
+        let isShared = !isCertain && workers[worker].pictureCount > 1
+        return (begun + next).map { held in
             let step = held.isStarted || held.offeredStep > 0 ? held.reachedStep : -1
             let stepSeconds = workers[worker].pace.mean.map { $0 * held.stepWork }
             let isExact = stepSeconds.map { 2 * $0 > timeouts.progressInterval.seconds } ?? true
             return (
-                held.image, SampledLoss(step: step, isCertain: isCertain, isExact: isExact)
+                held.image,
+                SampledLoss(
+                    step: step, isCertain: isCertain, isShared: isShared, isExact: isExact)
             )
         }
     }
@@ -58,7 +62,7 @@ extension CoordinatorStateMachine {
         guard held.stepsLeft > 1, let pace = workers[worker].pace.mean else {
             return held.stepsLeft <= 1
         }
-        let elapsed = now - workers[worker].lastProgress + timeouts.progressInterval
+        let elapsed = now - workers[worker].lastProgress(of: held) + timeouts.progressInterval
         return Double(held.stepsLeft) * pace * held.stepWork <= 2 * elapsed.seconds
     }
 

@@ -27,7 +27,7 @@ extension CoordinatorStateMachine {
             if !isFree(worker, now: now) { free.removeAll { $0 == worker } }
         }
         let idle = free.filter {
-            workers[$0].leases.isEmpty && workers[$0].freeCredits(now: now) > 0
+            workers[$0].idleThreadCount > 0 && workers[$0].freeCredits(now: now) > 0
         }
         guard !idle.isEmpty else { return }
         tailCheck = now + Self.tailInterval
@@ -82,7 +82,8 @@ extension CoordinatorStateMachine {
     }
 
     private func nextPending(for worker: WorkerNumber, now: Duration) -> ImageNumber? {
-        images.queue.next { image in
+        if awaitsSolitude(worker, now: now) { return nil }
+        return images.queue.next { image in
             guard images[image].notBefore <= now, let doubt = doubt(of: worker, with: image),
                 !workers[worker].holds(image)
             else { return false }
@@ -92,6 +93,18 @@ extension CoordinatorStateMachine {
                     workers[other].isUsable(now: now)
                         && self.doubt(of: other, with: image).map { $0 < doubt } ?? false
                 }
+        }
+    }
+
+    /// Whether a worker that samples several images at the same time is to finish those it has:
+    /// the next one has to be alone there.
+    private func awaitsSolitude(_ worker: WorkerNumber, now: Duration) -> Bool {
+        guard workers[worker].pictureCount > 1, !workers[worker].leases.isEmpty,
+            !has(.forgetSolitude)
+        else { return false }
+        return images.queue.retries.contains { image in
+            images[image].notBefore <= now && images[image].losses.needSolitude
+                && doubt(of: worker, with: image) != nil
         }
     }
 
@@ -118,10 +131,8 @@ extension CoordinatorStateMachine {
                 workers[other].isUsable(now: now)
             else { continue }
             // Strictly before: of two equals one has to take it.
-            let spare = seconds - secondsUntilFree(other, now: now)
             let each = imageSeconds(image, by: other)
-            if spare > each { left -= (spare / each).rounded(.up) - 1 }
-            if has(.deferToEquals), spare == each { left -= 1 }
+            left -= imagesDone(by: other, within: seconds, each: each, now: now)
             if left <= 0 { return false }
         }
         return true

@@ -27,7 +27,7 @@ extension CoordinatorStateMachine {
         }
         let fastestFirst = idle.sorted {
             (unitSeconds(of: $0), $0) < (unitSeconds(of: $1), $1)
-        }
+        }.flatMap { repeatElement($0, count: workers[$0].idleThreadCount) }
         // The same for all idle workers until one of them takes something.
         var reliefs: (waiting: [Relief], running: [Relief])?
         for idleWorker in fastestFirst.dropFirst(moving) {
@@ -41,15 +41,15 @@ extension CoordinatorStateMachine {
 
     /// What waits behind other images, last to be done first.
     private func waitingLeases(now: Duration) -> [Relief] {
-        reliefs(now: now) { leases in
-            leases.indices.dropFirst().filter { leases[$0].isWaiting }
+        reliefs(now: now) { leases, pictureCount in
+            leases.indices.dropFirst(pictureCount).filter { leases[$0].isWaiting }
         }
     }
 
     /// What each worker samples and no other does, last to be done first.
     private func runningLeases(now: Duration) -> [Relief] {
-        let running = reliefs(now: now) { leases in
-            leases.firstIndex { $0.recall == nil }.map { [$0] } ?? []
+        let running = reliefs(now: now) { leases, pictureCount in
+            Array(leases.indices.filter { leases[$0].recall == nil }.prefix(pictureCount))
         }
         // A worker that does not begin is late, however long steps take.
         let hasAnyPace = workers.numbers.contains { workers[$0].pace.mean != nil }
@@ -70,10 +70,14 @@ extension CoordinatorStateMachine {
         }
     }
 
-    private func reliefs(now: Duration, _ choose: ([HeldLease]) -> [Int]) -> [Relief] {
+    private func reliefs(
+        now: Duration, _ choose: (_ leases: [HeldLease], _ pictureCount: Int) -> [Int]
+    ) -> [Relief] {
         var reliefs: [Relief] = []
         for worker in workers.numbers where !workers[worker].leases.isEmpty {
-            for position in choose(workers[worker].leases) {
+            for position in choose(
+                workers[worker].leases, workers[worker].pictureCount)
+            {
                 reliefs.append(
                     Relief(
                         worker: worker, position: position,
@@ -102,7 +106,10 @@ extension CoordinatorStateMachine {
     private mutating func copySlowest(
         _ latest: [Relief], to idleWorker: WorkerNumber, now: Duration
     ) -> Bool {
-        guard !workers[idleWorker].isOnProbation else { return false }
+        // Beside another image a copy would make both slower.
+        guard !workers[idleWorker].isOnProbation, workers[idleWorker].leases.isEmpty else {
+            return false
+        }
         let choice = latest.first { relief in
             isGain(relief, for: idleWorker) && mayCopy(relief, to: idleWorker)
         }
@@ -168,24 +175,66 @@ extension CoordinatorStateMachine {
             && !images.isStoring(for: workers[worker].connection) && !has(.waitForSilent)
     }
 
-    /// Seconds until a worker is done with its leases, up to one of them or with all.
+    /// Seconds until a worker can begin another image, or until it is done with one of its leases.
     func secondsUntilFree(
         _ worker: WorkerNumber, through last: Int? = nil, now: Duration
     ) -> Double {
         let leases = workers[worker].leases
         guard !leases.isEmpty else { return 0 }
-        let unit = unitSeconds(of: worker)
         if hasNotBegun(worker, now: now) { return .infinity }
-        var seconds = 0.0
-        for held in leases[0...(last ?? leases.count - 1)] where held.recall == nil {
-            let step = unit * held.stepWork
-            seconds += step * Double(held.stepsLeft)
-            guard held.isStarted else { continue }
-            // A step that should be over, and reported, is likely to take as long again.
-            let elapsed = (now - workers[worker].lastProgress).seconds
-            let silence = max(step, timeouts.progressInterval.seconds)
-            seconds += elapsed <= silence ? -elapsed : elapsed - step
+        let wanted = leases[0...(last ?? leases.count - 1)]
+        guard workers[worker].pictureCount > 1 else {
+            return max(0, wanted.reduce(0) { $0 + secondsLeft(of: $1, at: worker, now: now) })
         }
-        return max(0, seconds)
+        let threads = threadSeconds(of: worker, wanted, now: now)
+        return max(0, last == nil ? threads.all.min() ?? 0 : threads.last)
+    }
+
+    /// Images that a worker would be done with before a time, while others need as long for one.
+    func imagesDone(
+        by worker: WorkerNumber, within seconds: Double, each: Double, now: Duration
+    ) -> Double {
+        func count(_ busy: Double) -> Double {
+            let spare = seconds - busy
+            if has(.deferToEquals), spare == each { return 1 }
+            return spare > each ? (spare / each).rounded(.up) - 1 : 0
+        }
+        let leases = workers[worker].leases
+        guard workers[worker].pictureCount > 1, !hasNotBegun(worker, now: now) else {
+            return count(secondsUntilFree(worker, now: now))
+        }
+        let threads = threadSeconds(of: worker, leases[...], now: now)
+        return threads.all.reduce(0) { $0 + count(max(0, $1)) }
+    }
+
+    /// Seconds until each thread of a worker is done with its leases, and until the last of them is
+    /// done.
+    private func threadSeconds(
+        of worker: WorkerNumber, _ leases: ArraySlice<HeldLease>, now: Duration
+    ) -> (all: [Double], last: Double) {
+        var threads = [Double](repeating: 0, count: workers[worker].pictureCount)
+        var last = 0.0
+        for held in leases where held.recall == nil {
+            // They are begun in this order, each by the thread that is free first.
+            let first = threads.indices.min { threads[$0] < threads[$1] } ?? 0
+            threads[first] += secondsLeft(of: held, at: worker, now: now)
+            last = threads[first]
+        }
+        return (threads, last)
+    }
+
+    /// What a worker still has to do for a lease; less than nothing for a step that is about to be
+    /// reported.
+    private func secondsLeft(
+        of held: HeldLease, at worker: WorkerNumber, now: Duration
+    ) -> Double {
+        guard held.recall == nil else { return 0 }
+        let step = unitSeconds(of: worker) * held.stepWork
+        let seconds = step * Double(held.stepsLeft)
+        guard held.isStarted else { return seconds }
+        // A step that should be over, and reported, is likely to take as long again.
+        let elapsed = (now - workers[worker].lastProgress(of: held)).seconds
+        let silence = max(step, timeouts.progressInterval.seconds)
+        return seconds + (elapsed <= silence ? -elapsed : elapsed - step)
     }
 }

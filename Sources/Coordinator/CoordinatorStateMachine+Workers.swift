@@ -85,7 +85,8 @@ extension CoordinatorStateMachine {
         workers[worker].welcome(peer, timeouts: timeouts, now: now)
         let description = WorkerDescription(
             name: peer.name, build: peer.build, kernelClass: peer.kernelClass,
-            coreCount: peer.coreCount, memoryByteCount: peer.memoryByteCount)
+            coreCount: peer.coreCount, memoryByteCount: peer.memoryByteCount,
+            pictureCount: peer.pictureCount)
         actions.append(.report(.workerJoined(worker: workers[worker].name, description)))
     }
 
@@ -110,7 +111,9 @@ extension CoordinatorStateMachine {
             workers[worker].pausedUntil = nil
         }
         let patience = workers[worker].patience(timeouts: timeouts)
-        if !workers[worker].leases.isEmpty, now >= workers[worker].lastProgress + patience {
+        if workers[worker].hasParallelImages {
+            expireStalledLeases(of: worker, now: now)
+        } else if !workers[worker].leases.isEmpty, now >= workers[worker].lastProgress + patience {
             if images.isStoring(for: workers[worker].connection),
                 workers[worker].runningLease?.isStarted == false
             {

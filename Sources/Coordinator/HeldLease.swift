@@ -26,9 +26,11 @@ struct HeldLease: Equatable {
     var step = 0
     /// Whether the worker reported that it began.
     var isStarted = false
+    /// When it was last seen to advance.
+    var lastProgress = Duration.zero
     /// Given to see whether the worker is sound again; failing it costs the image no attempt.
     var isProbe = false
-    /// Nothing may wait behind it, so that it is known which image a loss is to be blamed on.
+    /// Nothing may wait behind it or run beside it, so that it is known which image a loss is to be blamed on.
     var isAlone = false
     /// Given for comparison only: the image has its result.
     var isCheck = false

@@ -85,6 +85,19 @@ struct RegisteredWorker {
     /// Whether a lease expired and it has not answered.
     var isStuck: Bool { leases.contains { $0.recall == .expired } }
 
+    /// Images that it samples at the same time.
+    var pictureCount: Int { max(1, node?.pictureCount ?? 1) }
+
+    /// Threads that sample nothing now, as far as is known.
+    var idleThreadCount: Int { max(0, pictureCount - leases.count) }
+
+    /// When it was last seen to advance the image of a lease.
+    ///
+    /// With one image at a time that is when it was last seen to do anything.
+    func lastProgress(of held: HeldLease) -> Duration {
+        pictureCount > 1 ? held.lastProgress : lastProgress
+    }
+
     /// How many more images it takes now.
     func freeCredits(now: Duration) -> Int {
         guard isUsable(now: now), let node, !leases.contains(where: \.isAlone) else { return 0 }
@@ -97,10 +110,28 @@ struct RegisteredWorker {
     /// How long it may go without a step before its lease expires.
     func patience(timeouts: ClusterTimeouts) -> Duration {
         guard let running = runningLease else { return timeouts.firstStep }
+        return patience(for: running, timeouts: timeouts)
+    }
+
+    /// How long one of its images may go without a step before its lease expires.
+    func patience(for running: HeldLease, timeouts: ClusterTimeouts) -> Duration {
         let usual = pace.stepSeconds(ofWork: running.stepWork) * timeouts.stepTimeFactor
         return max(
             running.isAtItsFirstStep ? timeouts.firstStep : timeouts.stepTimeFloor, .seconds(usual))
     }
+
+    /// When the lease expires of which the next step is missing first; `nil` without leases.
+    ///
+    /// Of several images that it samples at the same time, each has its own time.
+    func leaseDeadline(timeouts: ClusterTimeouts) -> Duration? {
+        guard !leases.isEmpty else { return nil }
+        guard hasParallelImages else { return lastProgress + patience(timeouts: timeouts) }
+        return leases.filter(\.isStarted)
+            .map { $0.lastProgress + patience(for: $0, timeouts: timeouts) }.min()
+    }
+
+    /// Whether steps of one of its images say nothing about the others.
+    var hasParallelImages: Bool { pictureCount > 1 && leases.contains(where: \.isStarted) }
 
     /// When the clock alone changes something about it.
     func deadline(timeouts: ClusterTimeouts) -> Duration? {
@@ -110,9 +141,7 @@ struct RegisteredWorker {
         case .greeting(let deadline): return deadline
         case .ready:
             var deadline = watch.deadline
-            if !leases.isEmpty {
-                deadline = min(deadline, lastProgress + patience(timeouts: timeouts))
-            }
+            if let expiry = leaseDeadline(timeouts: timeouts) { deadline = min(deadline, expiry) }
             for held in leases {
                 guard let time = held.answerDeadline(timeouts: timeouts) else { continue }
                 deadline = min(deadline, time)

@@ -40,8 +40,9 @@ package struct PlainProgress: Sendable {
         for event: RunEvent, _ progress: RunProgress, _ remainingSeconds: Double?, _ time: Double
     ) -> String? {
         switch event {
-        case .workerConnected(let worker, let kernelClass):
-            return "worker \(worker) is ready (\(kernelClass))"
+        case .workerConnected(let worker, let kernelClass, let pictures):
+            let atOnce = pictures > 1 ? ", \(pictures) pictures at a time" : ""
+            return "worker \(worker) is ready (\(kernelClass)\(atOnce))"
         case .imageWritten(_, let worker, let file, let seconds):
             guard time - lastTime >= PlainProgress.pictureInterval else { return nil }
             let cost = TerminalText.decimal(seconds, digits: 1)

@@ -9,7 +9,11 @@ extension RunEvent {
     package static func events(for event: CoordinatorEvent) -> [RunEvent] {
         switch event {
         case .workerJoined(let worker, let description):
-            [.workerConnected(worker: worker, kernelClass: description.kernelClass)]
+            [
+                .workerConnected(
+                    worker: worker, kernelClass: description.kernelClass,
+                    pictures: description.pictureCount)
+            ]
         case .workerRefused(let worker, let reason):
             [.workerLost(worker: worker, reason: reason)]
         case .workerBusy(let worker, let reason): [.warning("\(worker) is busy: \(reason)")]

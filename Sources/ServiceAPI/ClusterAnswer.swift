@@ -12,13 +12,15 @@ package struct ClusterAnswer: Sendable, Equatable, Encodable {
         package var kernelClass: String?
         /// Its cores.
         package var coreCount: Int?
+        /// Images that it samples at the same time.
+        package var pictures: Int?
         /// Why it takes no images.
         package var reason: String?
         /// Images that it sampled since the service started.
         package var images: Int
 
         private enum CodingKeys: String, CodingKey {
-            case name, state, reason, images
+            case name, state, reason, images, pictures
             case kernelClass = "kernel_class"
             case coreCount = "cores"
         }

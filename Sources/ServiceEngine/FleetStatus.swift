@@ -13,8 +13,10 @@ struct FleetStatus: Sendable {
 
     init(_ names: [String]) { workers = names.map(ClusterAnswer.Worker.init) }
 
-    /// Workers that take images, or may.
-    var usableCount: Int { workers.count - absent.count }
+    /// Images that workers which take some, or may, sample at the same time.
+    var usableCount: Int {
+        workers.reduce(0) { $0 + (absent.contains($1.name) ? 0 : $1.pictures ?? 1) }
+    }
 
     /// Workers that are connected and take images.
     var readyCount: Int { workers.count { $0.state == "ready" } }
@@ -37,13 +39,14 @@ struct FleetStatus: Sendable {
 
     /// Applies an event.
     ///
-    /// - Returns: whether the number of usable workers may have changed.
+    /// - Returns: whether the number of images at a time may have changed.
     mutating func note(_ event: CoordinatorEvent) -> Bool {
         switch event {
         case .workerJoined(let name, let description):
             update(name, "ready") {
                 $0.kernelClass = description.kernelClass
                 $0.coreCount = description.coreCount
+                $0.pictures = description.pictureCount
             }
             absent.remove(name)
         case .workerReturned(let name):

@@ -50,16 +50,24 @@ package struct CPUInfo: Sendable, Hashable {
     package var signature: String { "\(vendor.isEmpty ? "cpu" : vendor).\(family).\(model)" }
 }
 
+extension CPUInfo {
+    /// Processors of the affinity mask; none where the system does not say.
+    static func allowedProcessors() -> [Int] {
+        var processors = [Int32](repeating: 0, count: 4096)
+        let found = Int(rt_cpu_allowed(&processors, Int32(processors.count)))
+        return processors.prefix(max(0, found)).map(Int.init)
+    }
+}
+
 /// Counts the cores that this process may keep busy.
 private enum UsableCores {
     /// The processors of the affinity mask, counting hyperthreads of one core once (a second thread
     /// on a core finds its multipliers busy), limited by the quota of a control group, as in
     /// containers.
     static func count() -> Int {
-        var processors = [Int32](repeating: 0, count: 4096)
-        let found = Int(rt_cpu_allowed(&processors, Int32(processors.count)))
-        guard found > 0 else { return 1 }
-        let siblings = processors.prefix(found).map { processor in
+        let processors = CPUInfo.allowedProcessors()
+        guard !processors.isEmpty else { return 1 }
+        let siblings = processors.map { processor in
             let folder = "/sys/devices/system/cpu/cpu\(processor)/topology"
             return SystemFile.firstLine("\(folder)/thread_siblings_list") ?? "\(processor)"
         }

@@ -11,15 +11,22 @@ package final class ComputeLanes {
     /// In the order of their indices.
     package let lanes: [ComputeLane]
     private let threads: OpaquePointer
+    /// What the lanes share with others; kept as long as they run.
+    private let cores: ComputeCores?
 
     /// Starts the threads.
     ///
+    /// - Parameter cores: shared with the lanes of other pictures: a lane holds as many as it has
+    ///   threads while it computes, none while it waits for another lane; `nil` for no limit.
     /// - Throws: `ComputeLanesError` if the system refuses more threads.
-    package init(split: LaneSplit, kernels: UnsafePointer<rt_kernels>) throws(ComputeLanesError) {
-        guard let threads = rt_lanes_create(Int32(split.laneCount)) else {
-            throw ComputeLanesError(laneCount: split.laneCount)
-        }
+    package init(
+        split: LaneSplit, kernels: UnsafePointer<rt_kernels>, cores: ComputeCores? = nil
+    ) throws(ComputeLanesError) {
+        let threads = rt_lanes_create(
+            Int32(split.laneCount), cores?.handle, Int32(split.threadsPerLane))
+        guard let threads else { throw ComputeLanesError(laneCount: split.laneCount) }
         self.threads = threads
+        self.cores = cores
         let team = ThreadTeam(threadCount: split.threadsPerLane)
         lanes = (0..<split.laneCount).map { index in
             ComputeLane(kernels: kernels, team: team, index: index)
@@ -46,6 +53,19 @@ package final class ComputeLanes {
             throw TensorStorageError(byteCount: neededByteCount, errorNumber: ENOMEM)
         }
         for lane in lanes { try lane.workspace.allocate() }
+    }
+
+    /// Whether other lanes compute at the same time.
+    package var haveNeighbours: Bool { cores != nil }
+
+    /// Calls `body` on the calling thread while lane 0 holds its cores, outside `run`.
+    package func onFirstLane<Result>(
+        _ body: (ComputeLane) throws -> Result
+    ) rethrows -> Result {
+        let lane = lanes[0]
+        lane.team.adopt()
+        guard let cores else { return try body(lane) }
+        return try cores.holding(lane.team.threadCount) { try body(lane) }
     }
 
     /// Whether the requests of all dry runs leave others some of the machine's memory.

@@ -16,9 +16,12 @@ package final class TensorStorage: @unchecked Sendable {
 
     /// Maps memory.
     ///
-    /// Pages cost nothing until they are touched.
+    /// Pages cost nothing until they are touched. They then come from the memory node of the thread
+    /// that touches them.
+    /// - Parameter spreads: takes them from all nodes in turn instead: for weights, which the threads
+    ///   of every node read.
     /// - Throws: `TensorStorageError` if the system refuses.
-    package init(byteCount: Int) throws(TensorStorageError) {
+    package init(byteCount: Int, spreads: Bool = false) throws(TensorStorageError) {
         precondition(byteCount >= 0, "\(byteCount) bytes")
         let hugePage = 2 << 20
         let granularity = byteCount >= hugePage ? hugePage : 4096
@@ -33,6 +36,7 @@ package final class TensorStorage: @unchecked Sendable {
             madvise(address, whole, MADV_HUGEPAGE)
             madvise(address + whole, mapped - whole, MADV_NOHUGEPAGE)
         }
+        if spreads { MemoryNodes.ofProcess.interleave(address, byteCount: mapped) }
         base = address
         self.byteCount = byteCount
         mappedByteCount = mapped
@@ -46,6 +50,14 @@ package final class TensorStorage: @unchecked Sendable {
         base = UnsafeMutableRawPointer(bitPattern: 4096)!
         byteCount = unbackedByteCount
         mappedByteCount = 0
+    }
+
+    /// Takes the memory from the system now, so that others see what is left.
+    ///
+    /// Does nothing where the system is older than Linux 5.14.
+    func populate() {
+        let populateWrite: Int32 = 23  // MADV_POPULATE_WRITE
+        if mappedByteCount > 0 { madvise(base, byteCount, populateWrite) }
     }
 
     /// Returns the memory to the system: it is zero when next touched.

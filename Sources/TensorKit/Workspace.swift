@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Synchronization
+
 /// The scratch memory of one lane: a stack of tensors in one block, sized by a dry run.
 ///
 /// While it measures, it returns addresses that nothing may access and records the deepest use;
@@ -11,7 +13,14 @@
 ///     }
 package final class Workspace {
     /// Identifies a dry run; preparations for shapes are keyed by it.
-    package final class DryRun: Sendable {}
+    package final class DryRun: Sendable {
+        private let ended = Atomic(false)
+
+        /// Whether its workspace is used for it no longer; what was prepared for it may go.
+        package var isOver: Bool { ended.load(ordering: .acquiring) }
+
+        fileprivate func end() { ended.store(true, ordering: .releasing) }
+    }
 
     private var storage: TensorStorage
     private var used = 0
@@ -31,11 +40,14 @@ package final class Workspace {
         isMeasuring = true
     }
 
+    deinit { dryRun.end() }
+
     /// Returns to measuring and frees the block, for a request with another shape.
     package func startMeasuring() {
         precondition(used == 0, "tensors are still in use")
         storage = .unbacked
         peakByteCount = 0
+        dryRun.end()
         dryRun = DryRun()
         isMeasuring = true
     }
@@ -46,6 +58,9 @@ package final class Workspace {
         storage = try TensorStorage(byteCount: peakByteCount)
         isMeasuring = false
     }
+
+    /// Takes the memory from the system before it is first written.
+    package func populate() { storage.populate() }
 
     /// Returns the memory to the system until it is written again; nothing may be in use.
     package func discard() {

@@ -12,7 +12,10 @@ package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
     package var minor: UInt8
 
     /// The version of this build.
-    package static let current = ProtocolVersion(major: 1, minor: 2)
+    package static let current = ProtocolVersion(major: 1, minor: 3)
+
+    /// The first minor version whose nodes say how many images they sample at the same time.
+    static let firstMinorWithPictures: UInt8 = 3
 
     /// Creates a version.
     package init(major: UInt8, minor: UInt8) {
@@ -20,6 +23,6 @@ package struct ProtocolVersion: Sendable, Equatable, CustomStringConvertible {
         self.minor = minor
     }
 
-    /// In the usual notation, "1.2".
+    /// In the usual notation, "1.3".
     package var description: String { "\(major).\(minor)" }
 }

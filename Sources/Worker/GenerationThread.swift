@@ -6,7 +6,7 @@ import NIOPosix
 import Synchronization
 import WireProtocol
 
-/// The only thread that samples; it communicates through events.
+/// A thread that samples one image at a time; it communicates through events.
 struct GenerationThread: Sendable {
     typealias Event = WorkerStateMachine.Event
     typealias JobID = WorkerStateMachine.JobID

@@ -4,7 +4,8 @@ package import GenerationTypes
 
 /// The model as a worker needs it: it can begin sampling one image.
 ///
-/// The worker calls it, and the run it returns, on one dedicated thread, one image at a time.
+/// The worker calls it, and the run it returns, on one dedicated thread, one image at a time; for
+/// several images at the same time it has several.
 /// Nothing here is asynchronous or knows about the network.
 package protocol LatentGenerating: Sendable {
     /// Encodes the prompts and prepares the initial noise, or resumes from a checkpoint.

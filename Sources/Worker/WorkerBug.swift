@@ -8,7 +8,7 @@ package enum WorkerBug: String, Sendable, CaseIterable {
     case resendToAnyone
     /// A kept result answers any request with the same number.
     case adoptByNumber
-    /// A second image begins before the first has ended.
+    /// One image more begins than can be sampled at the same time.
     case sampleTwo
     /// The PREPARE of one image also applies to the next one.
     case keepPrepared

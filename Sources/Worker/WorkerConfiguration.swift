@@ -22,9 +22,9 @@ package struct WorkerConfiguration: Sendable {
     package var memoryByteCount: UInt64
     /// The weights it holds.
     package var model: ModelFingerprint
-    /// Images it accepts at a time: 1 being computed and the rest waiting, so that it never idles
-    /// while a result is on its way.
-    package var credits = 2
+    /// Images it accepts at a time; `nil` for twice as many as it samples, so that it never idles
+    /// while results are on their way.
+    package var credits: Int?
     /// Maximum connections, including refused coordinators and strangers.
     package var connectionCountMax = 64
     /// The timeouts.

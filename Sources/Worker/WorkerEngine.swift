@@ -12,10 +12,11 @@ actor WorkerEngine {
 
     private var machine: Machine
     private var connections: [Machine.ConnectionID: PeerConnection] = [:]
-    private var jobs: [Machine.JobID: GenerationThread.Job] = [:]
+    private var jobs: [Machine.JobID: (thread: Int, control: GenerationThread.Job)] = [:]
     private var timer: Scheduled<Void>?
     private var timerDeadline: Duration?
-    private let thread: GenerationThread
+    /// One for each image that is sampled at the same time.
+    private let threads: [GenerationThread]
     private let loop: any EventLoop
     private let emit: @Sendable (Machine.Event) -> Void
     private let report: @Sendable (WorkerEvent) -> Void
@@ -24,12 +25,12 @@ actor WorkerEngine {
     private let origin = ContinuousClock.now
 
     init(
-        machine: Machine, thread: GenerationThread, loop: any EventLoop, logger: Logger,
+        machine: Machine, threads: [GenerationThread], loop: any EventLoop, logger: Logger,
         emit: @escaping @Sendable (Machine.Event) -> Void,
         report: @escaping @Sendable (WorkerEvent) -> Void, onStop: @escaping @Sendable () -> Void
     ) {
         self.machine = machine
-        self.thread = thread
+        self.threads = threads
         self.loop = loop
         self.logger = logger
         self.emit = emit
@@ -42,7 +43,11 @@ actor WorkerEngine {
         if case .received(let id, let message) = event {
             logger.debug("received", message, connection: id)
         }
-        if case .tick = event { timer = nil }
+        switch event {
+        case .tick: timer = nil
+        case .finished(let job, _), .failed(let job, _): jobs[job] = nil
+        default: break
+        }
         for action in machine.handle(event, now: ContinuousClock.now - origin) {
             perform(action)
         }
@@ -65,7 +70,7 @@ actor WorkerEngine {
     /// Closes or cancels everything open or running at once.
     func abandon() {
         timer?.cancel()
-        for job in jobs.values { job.cancel() }
+        for job in jobs.values { job.control.cancel() }
         for connection in connections.values { connection.abort("the worker is stopping") }
     }
 
@@ -92,12 +97,23 @@ actor WorkerEngine {
         case .finish(let id): connections[id]?.finish()
         case .abort(let id, let reason): connections[id]?.abort(reason)
         case .begin(let job, let request, let preparation):
-            jobs = [job: thread.begin(job, request, preparation)]
-        case .watch(let job, let interval): jobs[job]?.watch(every: .milliseconds(interval))
-        case .cancel(let job): jobs[job]?.cancel()
+            begin(job, request, preparation)
+        case .watch(let job, let interval):
+            jobs[job]?.control.watch(every: .milliseconds(interval))
+        case .cancel(let job): jobs[job]?.control.cancel()
         case .report(let event): report(event)
         case .stop: onStop()
         }
+    }
+
+    private func begin(
+        _ job: Machine.JobID, _ request: GenerationRequest, _ preparation: Preparation
+    ) {
+        let busy = Set(jobs.values.map(\.thread))
+        guard let free = threads.indices.first(where: { !busy.contains($0) }) else {
+            preconditionFailure("more images than threads to sample them")
+        }
+        jobs[job] = (free, threads[free].begin(job, request, preparation))
     }
 
     private func scheduleTick() {

@@ -13,7 +13,7 @@ package final class WorkerServer: Sendable {
 
     private let configuration: WorkerConfiguration
     private let security: ClusterSecurity
-    private let generator: any LatentGenerating
+    private let generators: [any LatentGenerating]
     private let group: any EventLoopGroup
     private let logger: Logger
     private let events: AsyncStream<WorkerStateMachine.Event>
@@ -22,23 +22,36 @@ package final class WorkerServer: Sendable {
 
     /// Prepares a worker without opening anything.
     ///
-    /// - Parameter security: the credentials required of a coordinator.
+    /// - Parameters:
+    ///   - security: the credentials required of a coordinator.
+    ///   - generators: one for each image that is sampled at the same time, on a thread of its own.
     package init(
         configuration: WorkerConfiguration, security: ClusterSecurity = .none,
-        generator: any LatentGenerating, group: any EventLoopGroup, logger: Logger
+        generators: [any LatentGenerating], group: any EventLoopGroup, logger: Logger
     ) {
+        precondition(!generators.isEmpty, "a worker without a generator")
         self.configuration = configuration
         self.security = security
-        self.generator = generator
+        self.generators = generators
         self.group = group
         self.logger = logger
         (events, input) = AsyncStream.makeStream()
     }
 
+    /// Prepares a worker that samples one image at a time.
+    package convenience init(
+        configuration: WorkerConfiguration, security: ClusterSecurity = .none,
+        generator: any LatentGenerating, group: any EventLoopGroup, logger: Logger
+    ) {
+        self.init(
+            configuration: configuration, security: security, generators: [generator],
+            group: group, logger: logger)
+    }
+
     /// Total bytes on all connections.
     package var traffic: ByteCounts { counter.snapshot }
 
-    /// Finishes the running image, refuses new ones, says goodbye; `run` then returns.
+    /// Finishes the running images, refuses new ones, says goodbye; `run` then returns.
     package func drain() {
         input.yield(.drain)
     }
@@ -67,12 +80,12 @@ package final class WorkerServer: Sendable {
             logger.log(level: event.logLevel, event.logMessage, metadata: event.logMetadata)
             relay.send(event)
         }
-        let thread = GenerationThread(generator: generator) { input.yield($0) }
+        let threads = generators.map { GenerationThread(generator: $0) { input.yield($0) } }
         let loop = group.next()
         let engine = WorkerEngine(
             machine: WorkerStateMachine(
                 node: node(port: listener.port), timeouts: configuration.timeouts),
-            thread: thread, loop: loop, logger: logger, emit: { input.yield($0) },
+            threads: threads, loop: loop, logger: logger, emit: { input.yield($0) },
             report: report, onStop: { input.finish() })
         report(.listening(host: configuration.host, port: listener.port))
         let result = await Result {
@@ -83,7 +96,7 @@ package final class WorkerServer: Sendable {
             }
         }
         await engine.abandon()
-        await thread.shutDown()
+        for thread in threads { await thread.shutDown() }
         await relay.finish()
         try result.get()
     }
@@ -135,7 +148,8 @@ package final class WorkerServer: Sendable {
             name: configuration.name ?? "\(configuration.host):\(port)", build: configuration.build,
             kernelClass: configuration.kernelClass, coreCount: configuration.coreCount,
             memoryByteCount: configuration.memoryByteCount, model: configuration.model,
-            credits: configuration.credits)
+            credits: configuration.credits ?? 2 * generators.count,
+            pictureCount: generators.count)
     }
 }
 

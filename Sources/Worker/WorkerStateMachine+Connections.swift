@@ -98,8 +98,8 @@ extension WorkerStateMachine {
         if let active {
             actions.append(.send(active, .drain(WireReason(.draining, "the worker is stopping"))))
             giveBackQueue(reason: "the worker is stopping")
-        } else if let running {
-            cancelRunning(running)
+        } else {
+            cancelRunning { _ in true }
         }
     }
 
@@ -121,7 +121,7 @@ extension WorkerStateMachine {
             actions.append(.abort(old, reason: reason))
             disconnected(old, reason: reason)
         }
-        if let running, running.owner != coordinator.instance { cancelRunning(running) }
+        cancelRunning { $0.owner != coordinator.instance }
         active = id
         connections[id]?.phase = .active
         actions.append(.send(id, .welcome(node)))
@@ -131,17 +131,12 @@ extension WorkerStateMachine {
         where item.owner == coordinator.instance || plantedBug == .resendToAnyone {
             send(item, on: id)
         }
-        if let running, running.owner == coordinator.instance, !running.isCancelled {
-            // Tells the coordinator what is still running; it adopts the work with ASSIGN or
-            // cancels it.
-            let stepCount = max(running.stepCount, running.step)
-            actions.append(
-                .send(
-                    id,
-                    .progress(
-                        ProgressReport(
-                            lease: running.lease, step: running.step, stepCount: stepCount,
-                            seconds: 0))))
+        // Tells the coordinator what is still running; it adopts the work with ASSIGN or cancels it.
+        for job in running where job.owner == coordinator.instance && !job.isCancelled {
+            let report = ProgressReport(
+                lease: job.lease, step: job.step, stepCount: max(job.stepCount, job.step),
+                seconds: 0)
+            actions.append(.send(id, .progress(report)))
         }
     }
 
@@ -163,10 +158,11 @@ extension WorkerStateMachine {
     }
 
     private mutating func leave(_ connection: Connection, reason: String) {
-        // Waiting images are leased to others by now; the running one may be wanted on
-        // reconnection.
+        // Waiting images are leased to others by now; running ones may be wanted on reconnection.
         queue.removeAll { $0.owner == connection.instance }
-        if running?.owner == connection.instance { running?.isOrphan = true }
+        for index in running.indices where running[index].owner == connection.instance {
+            running[index].isOrphan = true
+        }
         actions.append(.report(.coordinatorLeft(name: connection.name, reason: reason)))
         if isDraining || connection.isDraining { forget(owner: connection.instance) }
     }
@@ -175,6 +171,6 @@ extension WorkerStateMachine {
     private mutating func forget(owner: [UInt8]) {
         queue.removeAll { $0.owner == owner }
         kept.removeAll { $0.owner == owner }
-        if let running, running.owner == owner { cancelRunning(running) }
+        cancelRunning { $0.owner == owner }
     }
 }

@@ -55,9 +55,13 @@ extension WorkerStateMachine {
             send(kept[index], on: id)
             return true
         }
-        if let job = running, !job.isCancelled, matches(job.lease, job.request, job.owner) {
-            running?.lease = lease
-            running?.isOrphan = false
+        let adopted = running.firstIndex {
+            !$0.isCancelled && matches($0.lease, $0.request, $0.owner)
+        }
+        if let index = adopted {
+            running[index].lease = lease
+            running[index].isOrphan = false
+            let job = running[index]
             sendProgress(lease, step: job.step, stepCount: job.stepCount, seconds: 0)
             return true
         }
@@ -72,8 +76,8 @@ extension WorkerStateMachine {
         if kept.contains(where: { $0.result.lease == lease && $0.owner == owner }) {
             return  // The result is on its way; the coordinator will acknowledge it.
         }
-        if let running, running.lease == lease, running.owner == owner {
-            cancelRunning(running)
+        if running.contains(where: { $0.lease == lease && $0.owner == owner }) {
+            cancelRunning { $0.lease == lease && $0.owner == owner }
             return  // NAK follows when the thread has actually stopped.
         }
         queue.removeAll { $0.lease == lease && $0.owner == owner }
@@ -82,10 +86,10 @@ extension WorkerStateMachine {
 
     /// Somebody watches an image, or nobody does any more.
     mutating func watch(_ lease: Lease, _ interval: Int, owner: [UInt8]) {
-        if let running, running.lease == lease, running.owner == owner {
-            guard running.previewInterval != interval else { return }
-            self.running?.previewInterval = interval
-            actions.append(.watch(running.id, intervalMilliseconds: interval))
+        if let index = running.firstIndex(where: { $0.lease == lease && $0.owner == owner }) {
+            guard running[index].previewInterval != interval else { return }
+            running[index].previewInterval = interval
+            actions.append(.watch(running[index].id, intervalMilliseconds: interval))
         } else if let index = queue.firstIndex(where: { $0.lease == lease && $0.owner == owner }) {
             queue[index].previewInterval = interval
         }
@@ -112,29 +116,31 @@ extension WorkerStateMachine {
     }
 
     mutating func stepped(_ id: JobID, step: Int, stepCount: Int, seconds: Double) {
-        guard let job = running, job.id == id else { return }
-        running?.step = step
-        running?.stepCount = stepCount
-        let mean = running?.reporter.report(
+        guard let index = index(of: id) else { return }
+        running[index].step = step
+        running[index].stepCount = stepCount
+        let mean = running[index].reporter.report(
             step: step, isLast: step == stepCount, seconds: seconds)
+        let job = running[index]
         guard let mean, !job.isCancelled, isForActive(job) else { return }
         sendProgress(job.lease, step: step, stepCount: stepCount, seconds: mean)
     }
 
     /// The coordinator learns at once that fewer steps are left than it may assume.
     mutating func resumed(_ id: JobID, step: Int, stepCount: Int) {
-        guard let job = running, job.id == id else { return }
+        guard let index = index(of: id) else { return }
+        running[index].step = step
+        running[index].stepCount = stepCount
+        let job = running[index]
         actions.append(
             .report(
                 .imageResumed(item: Int(job.lease.item), attempt: job.lease.attempt, step: step)))
-        running?.step = step
-        running?.stepCount = stepCount
         guard !job.isCancelled, isForActive(job) else { return }
         sendProgress(job.lease, step: step, stepCount: stepCount, seconds: 0)
     }
 
     mutating func checkpointIgnored(_ id: JobID, reason: String) {
-        guard let job = running, job.id == id else { return }
+        guard let job = index(of: id).map({ running[$0] }) else { return }
         actions.append(
             .report(
                 .checkpointIgnored(
@@ -142,11 +148,12 @@ extension WorkerStateMachine {
     }
 
     mutating func saved(_ id: JobID, step: Int, _ bytes: [UInt8]) {
-        guard let job = running, job.id == id, !job.isCancelled, isForActive(job),
-            bytes.count <= WireLimits.checkpointByteCountMax
+        guard let index = index(of: id), bytes.count <= WireLimits.checkpointByteCountMax
         else { return }
+        let job = running[index]
+        guard !job.isCancelled, isForActive(job) else { return }
         // A checkpoint after the last reported step would not be accepted.
-        if let mean = running?.reporter.flush() {
+        if let mean = running[index].reporter.flush() {
             sendProgress(job.lease, step: step, stepCount: job.stepCount, seconds: mean)
         }
         let checkpoint = SamplingCheckpoint(
@@ -155,20 +162,21 @@ extension WorkerStateMachine {
     }
 
     mutating func previewed(_ id: JobID, _ preview: LatentPreview) {
-        guard let job = running, job.id == id, job.previewInterval > 0, !job.isCancelled,
-            isForActive(job)
+        guard let job = index(of: id).map({ running[$0] }), job.previewInterval > 0,
+            !job.isCancelled, isForActive(job)
         else { return }
         send(.preview(job.lease, preview))
     }
 
     mutating func decoded(_ id: JobID, _ picture: WorkerPicture) {
-        guard running?.id == id, picture.image.bytes.count <= WireLimits.pictureByteCountMax
+        guard let index = index(of: id),
+            picture.image.bytes.count <= WireLimits.pictureByteCountMax
         else { return }
-        running?.picture = picture
+        running[index].picture = picture
     }
 
     mutating func notDecoded(_ id: JobID, reason: String) {
-        guard let job = running, job.id == id else { return }
+        guard let job = index(of: id).map({ running[$0] }) else { return }
         actions.append(
             .report(
                 .imageNotDecoded(
@@ -184,8 +192,7 @@ extension WorkerStateMachine {
     }
 
     mutating func finished(_ id: JobID, _ sampled: SampledImage) {
-        guard let job = running, job.id == id else { return }
-        running = nil
+        guard let job = index(of: id).map({ running.remove(at: $0) }) else { return }
         if job.isCancelled {
             cancelled(job)
             return
@@ -209,8 +216,7 @@ extension WorkerStateMachine {
     }
 
     mutating func failed(_ id: JobID, _ reason: WireReason) {
-        guard let job = running, job.id == id else { return }
-        running = nil
+        guard let job = index(of: id).map({ running.remove(at: $0) }) else { return }
         if job.isCancelled {
             cancelled(job)
             return
@@ -223,17 +229,26 @@ extension WorkerStateMachine {
         send(reason.code.isRetryable ? .nak(job.lease, reason) : .term(job.lease, reason))
     }
 
-    /// Starts the next image if the thread is free and not too many results are waiting.
+    /// Starts images while threads are free and not too many results are waiting.
     mutating func beginNext() {
-        guard running == nil || plantedBug == .sampleTwo, !queue.isEmpty,
-            kept.count(where: { $0.owner == activeInstance }) < keptCountMax
-        else { return }
-        var job = queue.removeFirst()
+        let countMax = node.pictureCount + (plantedBug == .sampleTwo ? 1 : 0)
+        while running.count < countMax, !queue.isEmpty,
+            kept.count(where: { $0.owner == activeInstance }) + running.count < keptCountMax
+        {
+            begin(queue.removeFirst())
+        }
+    }
+
+    private mutating func begin(_ next: Job) {
+        var job = next
         let foreign = job.preparation.checkpoint.flatMap {
             $0.kernelClass == node.kernelClass ? nil : $0.kernelClass
         }
         if foreign != nil { job.preparation.checkpoint = nil }
-        running = job
+        let preparation = job.preparation
+        // The generator owns it from now on.
+        job.preparation.checkpoint = nil
+        running.append(job)
         actions.append(
             .report(.imageBegan(item: Int(job.lease.item), attempt: job.lease.attempt)))
         sendProgress(job.lease, step: 0, stepCount: job.stepCount, seconds: 0)
@@ -241,19 +256,23 @@ extension WorkerStateMachine {
             checkpointIgnored(
                 job.id, reason: "its checkpoint is of another kernel class, \(foreign)")
         }
-        actions.append(.begin(job.id, job.request, job.preparation))
+        actions.append(.begin(job.id, job.request, preparation))
         if job.previewInterval > 0 {
             actions.append(.watch(job.id, intervalMilliseconds: job.previewInterval))
         }
-        // The generator owns it now.
-        running?.preparation.checkpoint = nil
     }
 
-    mutating func cancelRunning(_ job: Job) {
-        guard !job.isCancelled else { return }
-        running?.isCancelled = true
-        actions.append(.cancel(job.id))
+    /// Asks the running images that fit to end.
+    mutating func cancelRunning(where isUnwanted: (Job) -> Bool) {
+        for index in running.indices
+        where !running[index].isCancelled && isUnwanted(running[index]) {
+            running[index].isCancelled = true
+            actions.append(.cancel(running[index].id))
+        }
     }
+
+    /// The place of a job among the running ones.
+    private func index(of id: JobID) -> Int? { running.firstIndex { $0.id == id } }
 
     private mutating func cancelled(_ job: Job) {
         actions.append(

@@ -8,8 +8,8 @@ package import WireProtocol
 ///
 /// It works for one coordinator at a time. A second one is refused as busy and told when to retry;
 /// once the first has said goodbye or is lost, the next is accepted. A result is kept until it is
-/// acknowledged, and resent when its coordinator reconnects. If its coordinator is lost, an image
-/// is still sampled to the end unless another coordinator arrives first.
+/// acknowledged, and resent when its coordinator reconnects. If its coordinator is lost, images
+/// are still sampled to the end unless another coordinator arrives first.
 package struct WorkerStateMachine {
     /// Identifies a connection.
     package typealias ConnectionID = UInt64
@@ -48,9 +48,9 @@ package struct WorkerStateMachine {
         /// Close at once.
         case abort(ConnectionID, reason: String)
         case begin(JobID, GenerationRequest, Preparation)
-        /// Show what the running job may become, at most once per interval; 0 for never.
+        /// Show what a running job may become, at most once per interval; 0 for never.
         case watch(JobID, intervalMilliseconds: Int)
-        /// Ask the running job to end; it answers with `failed(cancelled)`, unless it finishes
+        /// Ask a running job to end; it answers with `failed(cancelled)`, unless it finishes
         /// first.
         case cancel(JobID)
         case report(WorkerEvent)
@@ -105,7 +105,7 @@ package struct WorkerStateMachine {
         var prepared: (lease: Lease, preparation: Preparation)?
         /// A PREPARE for the next ASSIGN that was not understood.
         var unclear: WireError?
-        /// The coordinator asked to stop after the running image.
+        /// The coordinator asked to stop after the running images.
         var isDraining = false
     }
 
@@ -119,7 +119,8 @@ package struct WorkerStateMachine {
     var connections: [ConnectionID: Connection] = [:]
     var active: ConnectionID?
     var queue: [Job] = []
-    var running: Job?
+    /// At most `node.pictureCount`, in the order in which they began.
+    var running: [Job] = []
     var kept: [KeptResult] = []
     var nextJob: JobID = 1
     var isDraining = false
@@ -128,7 +129,8 @@ package struct WorkerStateMachine {
 
     /// Starts idle.
     ///
-    /// - Parameter node: the contents of WELCOME; `credits` bounds the images held at a time.
+    /// - Parameter node: the contents of WELCOME; `credits` bounds the images held at a
+    ///   time, `pictureCount` those that run.
     package init(
         node: NodeDescription, timeouts: ClusterTimeouts = ClusterTimeouts(),
         plantedBug: WorkerBug? = nil
@@ -185,10 +187,7 @@ package struct WorkerStateMachine {
     /// Images that count against the credits: waiting, or running for a coordinator that is
     /// connected and wants them.
     package var heldCount: Int {
-        guard let running, isForActive(running), !running.isOrphan, !running.isCancelled else {
-            return queue.count
-        }
-        return queue.count + 1
+        queue.count + running.count { isForActive($0) && !$0.isOrphan && !$0.isCancelled }
     }
 
     /// Unacknowledged results.
@@ -196,6 +195,9 @@ package struct WorkerStateMachine {
 
     /// Images a coordinator may lease to it at once.
     package var credits: Int { node.credits }
+
+    /// Images it samples at the same time.
+    package var pictureCount: Int { node.pictureCount }
 
     /// Whether it has been drained and has nothing left to do.
     package var hasStopped: Bool { isStopped }
@@ -239,14 +241,14 @@ package struct WorkerStateMachine {
 
     private mutating func endIfDrained(now: Duration) {
         if let id = active, let connection = connections[id] {
-            guard isDraining || connection.isDraining, running == nil,
+            guard isDraining || connection.isDraining, running.isEmpty,
                 !kept.contains(where: { $0.owner == connection.instance })
             else { return }
             let reason = "drained"
             actions.append(.report(.coordinatorLeft(name: connection.name, reason: reason)))
             close(id, .goodbye(WireReason(.draining, reason)), now: now)
         }
-        guard isDraining, running == nil, active == nil else { return }
+        guard isDraining, running.isEmpty, active == nil else { return }
         isStopped = true
         actions += [.report(.drained), .stop]
     }

@@ -80,7 +80,9 @@ struct RetomCoord: AsyncParsableCommand {
         var compute = compute
         if let settings = job.settings { compute.follow(settings) }
         let pool =
-            hosts ?? workers.localPool(compute: compute, model: job.model)
+            hosts
+            ?? workers.localPool(
+                compute: compute, model: job.model, imageCount: job.plan.requests.count)
         let monitor = RunMonitor(clock: .system, seconds: ConsoleStreams.standard.seconds)
         let progress = ProgressFeed.make(
             for: job.plan, json: output.json, quiet: output.quiet, monitor: monitor)

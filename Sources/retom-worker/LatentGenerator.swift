@@ -8,38 +8,31 @@ import Worker
 
 /// The pipeline as a worker's generator.
 ///
-/// `@unchecked Sendable`: the pipeline belongs to one thread, and the worker guarantees to call the
+/// `@unchecked Sendable`: the pipeline belongs to one thread, and the worker guarantees to call a
 /// generator and its runs only on one dedicated thread.
 final class LatentGenerator: LatentGenerating, @unchecked Sendable {
-    /// Workers of equal classes return results equal to the last bit.
-    let kernelClass: String
     private let pipeline: StableDiffusionPipeline
-    private let model: any ModelSource
-    private let compute: ComputeConfiguration
-    /// Loaded when the first picture is requested: most runs decode on the coordinator.
-    private var decoder: LatentDecoder?
+    private let decoder: SharedDecoder
+    /// Where its thread runs; `nil` for anywhere.
+    private let node: MemoryNodes.Node?
+    private var hasAdoptedNode = false
 
-    init(model: any ModelSource, compute: ComputeConfiguration) throws {
-        self.model = model
-        self.compute = compute
-        pipeline = try StableDiffusionPipeline(model: model, compute: compute)
-        kernelClass = pipeline.kernelClass
+    init(
+        pipeline: StableDiffusionPipeline, decoder: SharedDecoder, node: MemoryNodes.Node? = nil
+    ) {
+        self.pipeline = pipeline
+        self.decoder = decoder
+        self.node = node
     }
 
     func picture(of latents: GeneratedLatents) throws -> WorkerPicture {
-        let decoder = try decoder ?? LatentDecoder(model: model, compute: compute)
-        self.decoder = decoder
-        let clock = ContinuousClock()
-        let begin = clock.now
-        let image = try decoder.decode(latents)
-        return WorkerPicture(
-            image: image, kernelClass: decoder.kernelClass,
-            seconds: (clock.now - begin).seconds)
+        try decoder.picture(of: latents)
     }
 
     func beginRun(
         for request: GenerationRequest, from checkpoint: [UInt8]?
     ) throws -> any LatentRun {
+        adoptNode()
         do {
             let digest = request.digest
             return PipelineRun(
@@ -58,6 +51,13 @@ final class LatentGenerator: LatentGenerating, @unchecked Sendable {
             default: throw RetryableGenerationError("\(error)")
             }
         }
+    }
+
+    /// Before its thread starts others: lanes and teams then stay on the node, too.
+    private func adoptNode() {
+        guard !hasAdoptedNode else { return }
+        hasAdoptedNode = true
+        node?.adopt()
     }
 }
 

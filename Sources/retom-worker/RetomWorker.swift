@@ -23,7 +23,7 @@ struct RetomWorker: AsyncParsableCommand {
         discussion: """
             The worker loads the model once and then serves one coordinator after another. It \
             prints 'listening on HOST:PORT' on standard output when it is ready. Ctrl-C or SIGTERM \
-            lets it finish the current image; a second signal ends it at once.
+            lets it finish the current images; a second signal ends it at once.
 
             Make a key for the cluster, copy it to every machine, start the workers, and list them \
             in a file:
@@ -55,6 +55,8 @@ struct RetomWorker: AsyncParsableCommand {
         help: ArgumentHelp(
             "Name shown to people (default: host name and port).", valueName: "text"))
     var name: String?
+
+    @OptionGroup var pictures: PictureOptions
 
     @Flag(help: "End when standard input ends: for workers started by another program.")
     var exitWithParent = false
@@ -119,11 +121,13 @@ struct RetomWorker: AsyncParsableCommand {
             try ModelFingerprint(of: model)
         }
         let configuration = compute.configuration
-        let generator = try await DedicatedThread.run(named: "load") {
-            try LatentGenerator(model: model, compute: configuration)
+        let pictureCount = pictures.count
+        let loaded = try await DedicatedThread.run(named: "load") {
+            try LoadedGenerators(
+                model: model, compute: configuration, pictureCount: pictureCount)
         }
         var worker = WorkerConfiguration(
-            build: ProgramVersion.text, kernelClass: generator.kernelClass,
+            build: ProgramVersion.text, kernelClass: loaded.kernelClass,
             coreCount: compute.threads, memoryByteCount: SystemInfo.memoryByteCount,
             model: try await fingerprint)
         worker.host = host
@@ -131,7 +135,7 @@ struct RetomWorker: AsyncParsableCommand {
         worker.name = name ?? (port == 0 ? nil : "\(SystemInfo.hostName):\(port)")
 
         return WorkerServer(
-            configuration: worker, security: security, generator: generator, group: group,
+            configuration: worker, security: security, generators: loaded.generators, group: group,
             logger: logs.logger(label: "retom-worker"))
     }
 }

@@ -9,7 +9,8 @@ import Worker
 /// A worker's metrics, for Prometheus.
 final class WorkerMetrics: Sendable {
     private struct State {
-        var isSampling = false
+        /// By number and attempt: one that is given back may never have begun.
+        var sampling: Set<[Int]> = []
         var hasCoordinator = false
         var finishedCount = 0
         var failedCount = 0
@@ -26,14 +27,14 @@ final class WorkerMetrics: Sendable {
             case .coordinatorJoined: state.hasCoordinator = true
             case .coordinatorLeft: state.hasCoordinator = false
             case .strangerRejected: state.strangerCount += 1
-            case .imageBegan: state.isSampling = true
-            case .imageFinished(_, _, let seconds):
-                state.isSampling = false
+            case .imageBegan(let item, let attempt): state.sampling.insert([item, attempt])
+            case .imageFinished(let item, let attempt, let seconds):
+                state.sampling.remove([item, attempt])
                 state.finishedCount += 1
                 state.imageSeconds.add(seconds)
-            case .imageCancelled: state.isSampling = false
-            case .imageFailed:
-                state.isSampling = false
+            case .imageCancelled(let item, let attempt): state.sampling.remove([item, attempt])
+            case .imageFailed(let item, let attempt, _):
+                state.sampling.remove([item, attempt])
                 state.failedCount += 1
             case .listening, .coordinatorRefused, .imageResumed, .checkpointIgnored,
                 .imageNotDecoded, .drained:
@@ -55,8 +56,8 @@ final class WorkerMetrics: Sendable {
         page.add(
             "retom_worker_image_seconds", "Time of one image, text and steps.", state.imageSeconds)
         page.add(
-            "retom_worker_sampling", .gauge, "1 while it samples an image.",
-            state.isSampling ? 1 : 0)
+            "retom_worker_sampling", .gauge, "Images that it samples now.",
+            Double(state.sampling.count))
         page.add(
             "retom_worker_coordinator", .gauge, "1 while it works for a coordinator.",
             state.hasCoordinator ? 1 : 0)

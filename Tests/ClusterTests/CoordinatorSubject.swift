@@ -67,7 +67,8 @@ struct CoordinatorSubject {
     }
 
     mutating func join(
-        _ id: ConnectionID, credits: Int = 1, instance: UInt8? = nil, model: ModelFingerprint? = nil
+        _ id: ConnectionID, credits: Int = 1, pictures: Int = 1, instance: UInt8? = nil,
+        model: ModelFingerprint? = nil
     ) -> [Action] {
         let greeting = self(.connected(id))
         #expect(Self.types(greeting) == [.hello])
@@ -78,7 +79,8 @@ struct CoordinatorSubject {
                     role: .worker,
                     instance: [UInt8](repeating: instance ?? UInt8(id.rawValue), count: 16),
                     name: "n", build: "b", kernelClass: "hash", coreCount: 1,
-                    memoryByteCount: 1, model: model ?? TestCluster.model, credits: credits)))
+                    memoryByteCount: 1, model: model ?? TestCluster.model, credits: credits,
+                    pictureCount: pictures)))
     }
 
     mutating func progress(_ id: ConnectionID, _ lease: Lease, _ step: Int = 0) -> [Action] {

@@ -17,12 +17,12 @@ import Worker
         var machine: WorkerStateMachine
         var now = Duration.zero
 
-        init(credits: Int = 2) {
+        init(credits: Int = 2, pictures: Int = 1) {
             machine = WorkerStateMachine(
                 node: NodeDescription(
                     role: .worker, instance: [UInt8](repeating: 99, count: 16), name: "worker",
                     build: "test", kernelClass: "hash", coreCount: 1, memoryByteCount: 1,
-                    model: TestCluster.model, credits: credits))
+                    model: TestCluster.model, credits: credits, pictureCount: pictures))
         }
 
         mutating func callAsFunction(_ event: WorkerStateMachine.Event) -> [Action] {

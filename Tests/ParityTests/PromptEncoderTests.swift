@@ -16,14 +16,16 @@ import Testing
         let text = try CLIPTextModel.load(
             from: model, backend: backend, keptWeightCountMax: keptWeightCountMax)
         let encoder = PromptEncoder(tokenizer: try model.tokenizer(), model: text)
-        let lane = try Machine.standard.makeLane()
+        let lanes = try ComputeLanes(
+            split: LaneSplit(threadCount: 1), kernels: backend.kernels)
+        let lane = lanes.lanes[0]
         try lane.measure { try encoder.measure(promptCount: 2, lane: lane) }
-        try lane.finishDryRun()
+        try lanes.finishDryRuns()
         // Joined queries, keys and values; their output; both layers of the feed-forward part.
         let all = Double(4 * text.configuration.layerCount)
         var before = backend.packedCount
         return try prompts.map { texts in
-            _ = try encoder.encode(texts, clipSkip: nil, callCount: callCount, lane: lane)
+            _ = try encoder.encode(texts, clipSkip: nil, callCount: callCount, lanes: lanes)
             defer { before = backend.packedCount }
             return Double(backend.packedCount - before) / all
         }

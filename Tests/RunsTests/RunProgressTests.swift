@@ -175,6 +175,42 @@ import Testing
         #expect((19...24).contains(try #require(left)))
     }
 
+    /// A worker that samples two images at a time, and holds a third.
+    @Test func severalImagesOfOneWorkerAreFollowed() throws {
+        var progress = RunProgress()
+        progress.apply(.runStarted(stepCounts: Array(repeating: 10, count: 4), baseSeed: 1), at: 0)
+        progress.apply(.workerConnected(worker: "a", kernelClass: "k", pictures: 2), at: 0)
+        for image in 0..<3 {
+            progress.apply(
+                .imageStarted(image: ImageNumber(image), worker: "a", attempt: 1), at: 0)
+        }
+        #expect(progress.workers.map(\.image) == [0, 1])
+        func step(_ image: ImageNumber, _ step: Int, _ time: Double) {
+            progress.apply(
+                .imageProgress(image: image, worker: "a", step: step, stepCount: 10), at: time)
+        }
+        for number in 1...5 {
+            step(0, number, Double(number))
+            step(1, number, Double(number) + 0.5)
+        }
+        #expect(progress.workers.map(\.step) == [5, 5])
+        #expect(progress.fraction == 0.25)
+        #expect(abs(progress.stepsPerSecond - 2) < 0.3)
+        // Two at about one step a second each: 30 steps are left.
+        let left = try #require(progress.remainingSeconds(at: 5.5))
+        #expect((13...21).contains(left), "\(left)")
+        progress.apply(.imageSampled(image: 1, worker: "a"), at: 11)
+        #expect(progress.workers.map(\.image) == [0, 2])
+        step(2, 1, 12)
+        #expect(progress.workers.map(\.step) == [5, 1])
+        // One image at a time from its next process on.
+        progress.apply(.workerLost(worker: "a", reason: "reset"), at: 13)
+        #expect(progress.workers.map(\.image) == [nil, nil])
+        progress.apply(.workerConnected(worker: "a", kernelClass: "k"), at: 14)
+        #expect(progress.workers.map(\.imageCount) == [1])
+        #expect(progress.workers.map(\.lostReason) == [nil])
+    }
+
     @Test func duplicatesAndStrangersChangeNothing() {
         var (progress, end) = simulate(count: 2, paces: ["a": 1])
         progress.apply(.imageWritten(image: 0, worker: "b", file: "f", seconds: 1), at: end)

@@ -77,18 +77,38 @@ import WireProtocol
         }
     }
 
-    /// A peer of 1.0 is recognised by its frames, and receives neither message.
+    /// A peer of 1.0 is recognised by its frames, and receives neither message; nor does it say how
+    /// many images it samples at a time.
     @Test func olderPeersAreRecognised() throws {
-        let welcome = Message.welcome(Samples.node(.worker)).frame()
+        var sample = Samples.node(.worker)
+        sample.pictureCount = 2
+        let welcome = Message.welcome(sample).frame()
         var header = welcome.header
-        header.version.minor = 0
-        guard
-            case .welcome(let node) = try decode(
-                header.encoded() + welcome.payload, receiver: .coordinator)
-        else {
-            Issue.record("not a WELCOME")
-            return
+        func node(_ payload: [UInt8]) throws -> NodeDescription? {
+            header.payloadByteCount = payload.count
+            header.contentByteCount = payload.count
+            header.payloadChecksum = checksum(payload)
+            let message = try decode(header.encoded() + payload, receiver: .coordinator)
+            if case .welcome(let node) = message { return node }
+            return nil
         }
-        #expect(!node.knowsCheckpoints && Samples.node(.worker).knowsCheckpoints)
+        #expect(try node(welcome.payload) == sample)
+        header.version.minor = 0
+        let old = try #require(try node(welcome.payload.dropLast(2)))
+        #expect(!old.knowsCheckpoints && sample.knowsCheckpoints)
+        #expect(old.pictureCount == 1)
+    }
+
+    /// More images at a time than it accepts, or none, is damage.
+    @Test(arguments: [0, 3])
+    func picturesAreWithinCredits(count: UInt8) throws {
+        let welcome = Message.welcome(Samples.node(.worker)).frame()
+        var payload = welcome.payload
+        payload[payload.count - 2] = count
+        var header = welcome.header
+        header.payloadChecksum = checksum(payload)
+        #expect(throws: WireError.self) {
+            try decode(header.encoded() + payload, receiver: .coordinator)
+        }
     }
 }

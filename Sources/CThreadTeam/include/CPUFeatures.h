@@ -3,6 +3,7 @@
 #define RETOM_CPU_FEATURES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /// Features that this processor has and this system has enabled, read from the CPUID instruction.
@@ -27,5 +28,14 @@ rt_cpu rt_cpu_detect(void);
 /// Processors that the calling thread may run on, at most `capacity` of them; returns how many
 /// it wrote to `cpus`, 0 if the system does not report them.
 int32_t rt_cpu_allowed(int32_t *_Nonnull cpus, int32_t capacity);
+
+/// Lets the calling thread, and those that it starts, run on these processors only; returns whether
+/// the system agreed.
+bool rt_cpu_pin(const int32_t *_Nonnull cpus, int32_t count);
+
+/// Spreads the pages of memory that nobody has touched over these memory nodes in turn; returns
+/// whether the system agreed.
+bool rt_memory_interleave(void *_Nonnull address, size_t byte_count,
+                          const int32_t *_Nonnull nodes, int32_t count);
 
 #endif

@@ -66,8 +66,11 @@ extension RunEvent {
             [("image_count", "\(imageCount)"), ("open", "\(openCount)")]
         case .imageKept(let image, let outcome):
             [("index", "\(image)"), ("outcome", text(outcome.rawValue))]
-        case .workerConnected(let worker, let kernelClass):
-            [("worker", text(worker)), ("kernel_class", text(kernelClass))]
+        case .workerConnected(let worker, let kernelClass, let pictures):
+            [
+                ("worker", text(worker)), ("kernel_class", text(kernelClass)),
+                ("pictures", "\(pictures)"),
+            ]
         case .workerLost(let worker, let reason):
             [("worker", text(worker)), ("reason", text(reason))]
         case .imageStarted(let image, let worker, let attempt):

@@ -22,8 +22,8 @@ package enum RunEvent: Sendable, Equatable {
     case runAccepted(imageCount: Int, openCount: Int)
     /// An image has an outcome from an earlier session.
     case imageKept(image: ImageNumber, KeptOutcome)
-    /// A worker takes part from now on.
-    case workerConnected(worker: String, kernelClass: String)
+    /// A worker takes part from now on, with so many images at a time.
+    case workerConnected(worker: String, kernelClass: String, pictures: Int = 1)
     /// A worker is gone; its images go to others.
     case workerLost(worker: String, reason: String)
     /// A worker was given an image; it may still be busy with another.

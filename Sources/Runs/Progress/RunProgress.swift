@@ -4,7 +4,7 @@ package import GenerationTypes
 
 /// What is known about a run in progress: a pure function of events and their times.
 package struct RunProgress: Sendable {
-    /// What a worker is doing.
+    /// What a worker is doing; one that samples several images at a time has a state for each.
     package struct WorkerState: Sendable, Equatable {
         /// Name in messages.
         package var name: String
@@ -20,7 +20,7 @@ package struct RunProgress: Sendable {
         var secondsPerStep: Double?
         /// When the last step ended, or the image began.
         var lastStepTime: Double = 0
-        /// Images that it holds and samples after this one.
+        /// Images that it holds and samples later; in the first of its states.
         fileprivate var ahead: [ImageNumber] = []
         /// When the last step of the image before ended, where this one followed at once.
         fileprivate var lastEndTime: Double?
@@ -91,28 +91,21 @@ package struct RunProgress: Sendable {
             totalStepCount = stepCounts.reduce(0, +)
             (queuedCount, queuedStepCount) = (stepCounts.count, totalStepCount)
             startTime = time
-        case .workerConnected(let worker, _):
-            update(worker) { $0.lostReason = nil }
-        case .workerLost(let worker, let reason):
-            if let image = state(of: worker)?.image { setState(of: image, to: .queued) }
-            update(worker) {
-                $0.lostReason = reason
-                $0.image = nil
-                $0.ahead = []
-            }
+        case .workerConnected(let worker, _, let pictures): connect(worker, pictures)
+        case .workerLost(let worker, let reason): lose(worker, reason)
         case .imageStarted(let image, let worker, _):
-            // A worker may hold its next image while it samples another: that one is still queued.
-            if state(of: worker)?.image == nil {
-                begin(image, on: worker, at: time)
+            // A worker may hold its next image while it samples others: that one is still queued.
+            if let idle = position(of: worker, with: nil) {
+                begin(image, at: idle, time)
             } else {
-                update(worker) { $0.ahead.append(image) }
+                workers[first(of: worker)].ahead.append(image)
             }
         case .imageProgress(let image, let worker, let step, _):
             noteStep(image, worker: worker, step: step, time: time)
         case .imageResumed(let image, let worker, let step):
-            begin(image, on: worker, at: time)
-            let stepCount = stepCounts[image.rawValue]
-            update(worker) { $0.step = min(step, stepCount) }
+            let position = seat(of: worker, for: image)
+            begin(image, at: position, time)
+            workers[position].step = min(step, stepCounts[image.rawValue])
         case .imageSampled(let image, let worker):
             noteSampled(image, worker: worker, time: time)
         case .imageWritten(let image, _, _, _):
@@ -125,7 +118,7 @@ package struct RunProgress: Sendable {
             release(worker, from: image, at: time)
         case .imageFailed(let image, _):
             setState(of: image, to: .failed)
-            for worker in workers { release(worker.name, from: image, at: time) }
+            for worker in Set(workers.map(\.name)) { release(worker, from: image, at: time) }
         case .notice, .warning, .runAccepted, .runFinished: break
         }
     }
@@ -162,45 +155,30 @@ package struct RunProgress: Sendable {
         return estimate.seconds(stepCounts: queued.map { stepCounts[$0] }) + decodingSeconds
     }
 
-    private mutating func begin(_ image: ImageNumber, on worker: String, at time: Double) {
+    private mutating func begin(_ image: ImageNumber, at position: Int, _ time: Double) {
         if imageStates[image.rawValue] == .queued { setState(of: image, to: .sampling) }
-        update(worker) {
-            $0.image = image
-            $0.step = 0
-            $0.lastStepTime = time
-            $0.lastEndTime = nil
-            $0.ahead.removeAll { $0 == image }
-        }
+        let holder = first(of: workers[position].name)
+        workers[holder].ahead.removeAll { $0 == image }
+        workers[position].image = image
+        workers[position].step = 0
+        workers[position].lastStepTime = time
+        workers[position].lastEndTime = nil
     }
 
     private mutating func noteStep(_ image: ImageNumber, worker: String, step: Int, time: Double) {
-        let isKnown = state(of: worker)?.image == image
+        let position = seat(of: worker, for: image)
+        let isKnown = workers[position].image == image
         let stepCount = stepCounts[image.rawValue]
-        if !isKnown { begin(image, on: worker, at: time) }
-        update(worker) {
-            guard step > $0.step else { return }
-            let seconds = max(0, time - $0.lastStepTime) / Double(step - $0.step)
-            // An image's first step may include text encoding, and its beginning may have gone
-            // unnoticed: it counts only while nothing else is known, or where there is no second.
-            if let known = $0.secondsPerStep, $0.step > 0 {
-                $0.secondsPerStep = known + 0.1 * (seconds - known)
-            } else if let known = $0.secondsPerStep, stepCount == 1, isKnown {
-                // From end to end; the first of all may have packed weights.
-                let whole = $0.lastEndTime.map { time - $0 } ?? seconds
-                $0.secondsPerStep = known + 0.5 * (whole - known)
-            } else if $0.secondsPerStep == nil, isKnown, seconds > 0 {
-                $0.secondsPerStep = seconds
-            }
-            $0.step = min(step, stepCount)
-            $0.lastStepTime = time
-        }
+        if !isKnown { begin(image, at: position, time) }
+        workers[position].noteStep(step, of: stepCount, isKnown: isKnown, time: time)
     }
 
     private mutating func noteSampled(_ image: ImageNumber, worker: String, time: Double) {
         setState(of: image, to: .sampled)
         sampledTimes[image] = time
+        let position = position(of: worker, with: image) ?? first(of: worker)
+        workers[position].imageCount += 1
         release(worker, from: image, at: time)
-        update(worker) { $0.imageCount += 1 }
     }
 
     private mutating func noteWritten(_ image: ImageNumber, time: Double) {
@@ -236,33 +214,90 @@ package struct RunProgress: Sendable {
         }
         if state != .queued && state != .sampling { finishedStepCount += change * steps }
     }
+}
 
-    private func state(of worker: String) -> WorkerState? { workers.first { $0.name == worker } }
+// MARK: Workers
+
+extension RunProgress {
+    /// Makes a state for each image that a worker samples at a time.
+    private mutating func connect(_ worker: String, _ pictures: Int) {
+        let kept = first(of: worker)
+        let positions = workers.indices.filter { workers[$0].name == worker }
+        let missing = pictures - positions.count
+        for position in positions { workers[position].lostReason = nil }
+        guard missing < 0 else {
+            let states = (0..<missing).map { _ in WorkerState(name: worker) }
+            workers.insert(contentsOf: states, at: (positions.last ?? kept) + 1)
+            return
+        }
+        // Another process with fewer: what it did before counts for the worker.
+        for position in positions.suffix(-missing).reversed() {
+            workers[kept].imageCount += workers[position].imageCount
+            workers.remove(at: position)
+        }
+    }
+
+    private mutating func lose(_ worker: String, _ reason: String) {
+        _ = first(of: worker)
+        for position in workers.indices where workers[position].name == worker {
+            if let image = workers[position].image { setState(of: image, to: .queued) }
+            workers[position].lostReason = reason
+            workers[position].image = nil
+            workers[position].ahead = []
+        }
+    }
+
+    /// The state of a worker that has this image; with `nil` one that has none.
+    private func position(of worker: String, with image: ImageNumber?) -> Int? {
+        workers.firstIndex { $0.name == worker && $0.image == image }
+    }
+
+    /// The first state of a worker, made where there is none.
+    private mutating func first(of worker: String) -> Int {
+        if let position = workers.firstIndex(where: { $0.name == worker }) { return position }
+        workers.append(WorkerState(name: worker))
+        return workers.count - 1
+    }
+
+    /// The state that has an image, or that takes it.
+    private mutating func seat(of worker: String, for image: ImageNumber) -> Int {
+        position(of: worker, with: image) ?? position(of: worker, with: nil) ?? first(of: worker)
+    }
 
     /// A worker no longer has an image; if it sampled that one, it begins the next that it holds.
     private mutating func release(_ worker: String, from image: ImageNumber, at time: Double) {
+        let holder = first(of: worker)
+        workers[holder].ahead.removeAll { $0 == image }
+        guard let position = position(of: worker, with: image) else { return }
+        workers[position].image = nil
+        // Others may have taken what it held.
         let states = imageStates
-        var next: ImageNumber?
-        update(worker) {
-            $0.ahead.removeAll { $0 == image }
-            guard $0.image == image else { return }
-            $0.image = nil
-            // Others may have taken what it held.
-            $0.ahead.removeAll { states[$0.rawValue] != .queued }
-            next = $0.ahead.first
-        }
-        guard let next, let end = state(of: worker)?.lastStepTime else { return }
-        begin(next, on: worker, at: time)
-        update(worker) { $0.lastEndTime = end }
+        workers[holder].ahead.removeAll { states[$0.rawValue] != .queued }
+        guard let next = workers[holder].ahead.first else { return }
+        let end = workers[position].lastStepTime
+        begin(next, at: position, time)
+        workers[position].lastEndTime = end
     }
+}
 
-    private mutating func update(_ worker: String, _ change: (inout WorkerState) -> Void) {
-        if let position = workers.firstIndex(where: { $0.name == worker }) {
-            change(&workers[position])
-        } else {
-            var state = WorkerState(name: worker)
-            change(&state)
-            workers.append(state)
+extension RunProgress.WorkerState {
+    fileprivate mutating func noteStep(
+        _ step: Int, of stepCount: Int, isKnown: Bool, time: Double
+    ) {
+        guard step > self.step else { return }
+        let seconds = max(0, time - lastStepTime) / Double(step - self.step)
+        // An image's first step may include text encoding, and its beginning may have gone
+        // unnoticed: it counts only while nothing else is known, or where there is no second.
+        if let known = secondsPerStep, self.step > 0 {
+            secondsPerStep = known + 0.1 * (seconds - known)
+        } else if let known = secondsPerStep, stepCount == 1, isKnown {
+            // From end to end; the first of all may have packed weights.
+            let whole = lastEndTime.map { time - $0 } ?? seconds
+            secondsPerStep = known + 0.5 * (whole - known)
+        } else if secondsPerStep == nil, isKnown, seconds > 0 {
+            secondsPerStep = seconds
         }
+        self.step = min(step, stepCount)
+        lastStepTime = time
     }
 }

@@ -61,19 +61,19 @@ package final class DenoisingRun {
         let wasCached = sources.allSatisfy {
             prompts.isCached($0, clipSkip: request.clipSkip)
         }
-        let first = lanes.lanes.lanes[0]
-        // Another lane may have computed on this thread before, with another team.
-        first.team.adopt()
         let states = try prompts.encode(
-            sources, clipSkip: request.clipSkip, callCount: schedule.callCount, lane: first)
+            sources, clipSkip: request.clipSkip, callCount: schedule.callCount,
+            lanes: lanes.lanes)
         let passes = lanes.passes(merging: merging)
-        let texts =
-            passes.passCount == states.count ? states : [try joined(states, lane: first)]
         let scaleInput = try pipeline.unet.configuration.timeConditionProjectionDimension.map {
             try Self.scaleInput(request.guidanceScale, channels: $0)
         }
-        conditioning = try texts.map {
-            try pipeline.unet.prepare(text: $0, guidance: scaleInput, lane: first)
+        conditioning = try lanes.lanes.onFirstLane { first in
+            let texts =
+                passes.passCount == states.count ? states : [try joined(states, lane: first)]
+            return try texts.map {
+                try pipeline.unet.prepare(text: $0, guidance: scaleInput, lane: first)
+            }
         }
         textEncodingSeconds = wasCached ? 0 : (clock.now - start).seconds
         buffers = try DenoisingBuffers(grid: grid, passes: passes)

@@ -25,12 +25,15 @@ package final class LatentDecoder {
 
     /// Loads the VAE of a model, or what stands in for it.
     ///
-    /// - Parameter byteCountMax: limit of its scratch memory; `nil` for most of the memory left on
-    ///   the machine.
+    /// - Parameters:
+    ///   - byteCountMax: limit of its scratch memory; `nil` for most of the memory left on the
+    ///     machine.
+    ///   - cores: shared with lanes that sample meanwhile; `nil` for no limit.
     /// - Throws: `ConfigurationError`, `CheckpointMismatchError`, `SafeTensorsError`,
     ///   `ComputeConfigurationError`.
     package init(
-        model: any ModelSource, compute: ComputeConfiguration, byteCountMax: Int? = nil
+        model: any ModelSource, compute: ComputeConfiguration, byteCountMax: Int? = nil,
+        cores: ComputeCores? = nil
     ) throws {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
@@ -40,7 +43,8 @@ package final class LatentDecoder {
         let team = ThreadTeam(threadCount: resolved.threadCount)
         vae = try model.autoencoder(backend: backend, team: team)
         lanes = try ComputeLanes(
-            split: LaneSplit(threadCount: resolved.threadCount), kernels: backend.kernels)
+            split: LaneSplit(threadCount: resolved.threadCount), kernels: backend.kernels,
+            cores: cores)
     }
 
     /// Decodes one image, rounded to 8 bits as diffusers rounds.

@@ -35,13 +35,16 @@ package final class PlannedLanes {
 
     /// Starts the threads.
     ///
-    /// - Parameter instructionSet: the kernels they use.
+    /// - Parameters:
+    ///   - instructionSet: the kernels they use.
+    ///   - cores: shared with the lanes of other pictures; `nil` for no limit.
     /// - Throws: `ComputeLanesError`.
     package init(
-        threadCount: Int, halves: Int, instructionSet: InstructionSet
+        threadCount: Int, halves: Int, instructionSet: InstructionSet, cores: ComputeCores? = nil
     ) throws(ComputeLanesError) {
         let split = LaneSplit(threadCount: threadCount, halves: halves)
-        lanes = try ComputeLanes(split: split, kernels: KernelTable.of(instructionSet))
+        lanes = try ComputeLanes(
+            split: split, kernels: KernelTable.of(instructionSet), cores: cores)
         self.halves = halves
         runLane = { [unowned self] lane, index in self.run(lane: lane, index: index) }
     }
@@ -90,7 +93,25 @@ package final class PlannedLanes {
             }
         }
         try lanes.finishDryRuns(byteCountMax: byteCountMax)
+        // The next to plan must not count on memory that these lanes will touch only later.
+        if lanes.haveNeighbours { for lane in lanes.lanes { lane.workspace.populate() } }
         planned = key
+    }
+
+    /// Scratch memory of all lanes for a size, in bytes; prepares nothing and allocates none of it.
+    func measuredByteCount(
+        for sample: TensorShape, text: TensorShape, unet: UNet2DConditionModel
+    ) throws -> Int {
+        let passes = passes(merging: nil)
+        defer { forgetPlan() }
+        return try lanes.lanes.reduce(0) { sum, lane in
+            try lane.measure {
+                try measure(
+                    sample, text: text, unet: unet, batch: passes.halvesPerPass, merging: nil,
+                    lane: lane)
+            }
+            return sum + lane.workspace.peakByteCount
+        }
     }
 
     /// A dry run of one pass.

@@ -4,9 +4,15 @@ package import TensorKit
 
 /// Encodes prompts as hidden states and caches the last ones: the prompts of a batch repeat, the
 /// negative prompt always does.
-package final class PromptEncoder {
+///
+/// `@unchecked Sendable`: everything that changes is used under the lock, and tensors in the cache
+/// are not written any more.
+package final class PromptEncoder: @unchecked Sendable {
     private let tokenizer: CLIPTokenizer
     private let model: CLIPTextModel
+    /// Pictures at the same time encode one after the other: the second finds the negative prompt
+    /// in the cache and layers packed.
+    private let lock = ThreadLock()
     private var cache: [Key: Entry] = [:]
     private var clock = 0
     /// How often prompts were encoded that were not remembered.
@@ -40,23 +46,38 @@ package final class PromptEncoder {
     package func measure(promptCount: Int, lane: ComputeLane) throws {
         let tokens = [Int32](repeating: tokenizer.paddingID, count: shape.tokenCount)
         let output = Tensor(storage: .unbacked, shape: shape, elementType: .float32)
-        try model.forward(
-            sequences: Array(repeating: tokens, count: promptCount),
-            into: Array(repeating: output, count: promptCount), lane: lane)
+        try lock.whileLocked {
+            try model.forward(
+                sequences: Array(repeating: tokens, count: promptCount),
+                into: Array(repeating: output, count: promptCount), lane: lane)
+        }
     }
 
     /// Whether `encode` would have to compute.
     func isCached(_ text: String, clipSkip: Int?) -> Bool {
-        cache[Key(text: text, clipSkip: clipSkip ?? 1)] != nil
+        lock.whileLocked { cache[Key(text: text, clipSkip: clipSkip ?? 1)] != nil }
     }
 
     /// The hidden states `[1, 77, hidden]`, f32, of prompts truncated to what the model reads.
     ///
     /// New prompts are encoded together, so that a layer that must be packed for them is packed
     /// once.
-    /// - Parameter callCount: U-Net calls that the prompts are encoded for.
+    /// - Parameters:
+    ///   - callCount: U-Net calls that the prompts are encoded for.
+    ///   - lanes: the first of them computes; the caller holds no cores.
     /// - Throws: `TextEncoderError`, `TensorStorageError`, errors of packing.
     package func encode(
+        _ texts: [String], clipSkip: Int?, callCount: Int, lanes: ComputeLanes
+    ) throws -> [Tensor] {
+        // Cores are taken inside the lock: whoever waits for it holds none.
+        try lock.whileLocked {
+            try lanes.onFirstLane {
+                try encode(texts, clipSkip: clipSkip, callCount: callCount, lane: $0)
+            }
+        }
+    }
+
+    private func encode(
         _ texts: [String], clipSkip: Int?, callCount: Int, lane: ComputeLane
     ) throws -> [Tensor] {
         clock += 1
@@ -96,7 +117,7 @@ package final class PromptEncoder {
     /// Gives back the memory of layers that can be packed again.
     ///
     /// - Returns: whether there were any.
-    func releaseLayers() -> Bool { model.releaseLayers() }
+    func releaseLayers() -> Bool { lock.whileLocked { model.releaseLayers() } }
 
     private func forgetOldest() {
         guard cache.count >= Self.cachedCountMax,

@@ -5,8 +5,8 @@ package import TensorKit
 
 /// diffusers' `StableDiffusionPipeline` up to the latents: text encoder, U-Net and scheduler.
 ///
-/// It is loaded once and generates one image at a time. It belongs to one thread; its lanes have
-/// their own.
+/// It is loaded once and generates one image at a time; `sharingWeights` makes another one for an
+/// image at the same time. It belongs to one thread; its lanes have their own.
 ///
 ///     let pipeline = try StableDiffusionPipeline(model: source, compute: configuration)
 ///     let run = try pipeline.begin(request)
@@ -23,28 +23,78 @@ package final class StableDiffusionPipeline {
     let schedulerConfiguration: SchedulerConfiguration
     private let backend: any ComputeBackend
     private let threadCount: Int
+    private let cores: ComputeCores?
+    /// One pipeline at a time plans: dry runs pack weights that all share, and look at the memory
+    /// that is left.
+    private let planning: ThreadLock
     private var lanes: [Int: PlannedLanes] = [:]
     /// Limit of an image's scratch memory, in bytes; `nil` for what the machine has left.
     package var scratchByteCountMax: Int?
 
     /// Loads a model.
     ///
+    /// - Parameters:
+    ///   - compute: its threads are those of one image.
+    ///   - loadingThreadCount: threads that read and pack weights; `nil` for as many.
+    ///   - cores: those for all images at a time; `nil` for one image.
     /// - Throws: an error that names the missing or mismatching part: `ConfigurationError`,
     ///   `CheckpointMismatchError`, `SafeTensorsError`, `TokenizerError`, `SchedulerError`,
     ///   `ComputeConfigurationError`.
-    package init(model: any ModelSource, compute: ComputeConfiguration) throws {
+    package init(
+        model: any ModelSource, compute: ComputeConfiguration, loadingThreadCount: Int? = nil,
+        cores: ComputeCores? = nil
+    ) throws {
         let resolved = try compute.resolve()
         let backend = try resolved.makeBackend()
         threadCount = resolved.threadCount
+        self.cores = cores
+        planning = ThreadLock()
         kernelClass = backend.kernelClass(threadCount: threadCount)
         description = try ModelDescription(of: model)
         self.backend = backend
         schedulerConfiguration = try model.schedulerConfiguration()
         let tokenizer = try model.tokenizer()
-        let team = ThreadTeam(threadCount: threadCount)
+        let team = ThreadTeam(threadCount: loadingThreadCount ?? threadCount)
         unet = try UNet2DConditionModel.load(from: model, backend: backend, team: team)
         let textModel = try CLIPTextModel.load(from: model, backend: backend, team: team)
         prompts = PromptEncoder(tokenizer: tokenizer, model: textModel)
+    }
+
+    private init(sharing other: StableDiffusionPipeline, threadCount: Int, cores: ComputeCores) {
+        description = other.description
+        kernelClass = other.backend.kernelClass(threadCount: threadCount)
+        unet = other.unet
+        prompts = other.prompts
+        schedulerConfiguration = other.schedulerConfiguration
+        backend = other.backend
+        self.threadCount = threadCount
+        planning = other.planning
+        scratchByteCountMax = other.scratchByteCountMax
+        self.cores = cores
+    }
+
+    /// Another pipeline on the same weights, for an image at the same time on another thread.
+    ///
+    /// - Parameters:
+    ///   - threadCount: threads of that image; `nil` for as many as this pipeline's.
+    ///   - cores: those for all images at a time, or those of another memory node.
+    package func sharingWeights(
+        threadCount: Int? = nil, cores: ComputeCores
+    ) -> StableDiffusionPipeline {
+        StableDiffusionPipeline(
+            sharing: self, threadCount: threadCount ?? self.threadCount, cores: cores)
+    }
+
+    /// Scratch memory of an image of the model's native size, guided and unmerged, in bytes.
+    ///
+    /// - Throws: `PreparationError`, `ComputeLanesError`.
+    package func scratchByteCount() throws -> Int {
+        let planned = try PlannedLanes(
+            threadCount: threadCount, halves: 2, instructionSet: backend.instructionSet)
+        let (height, width) = unet.configuration.sampleGrid ?? (64, 64)
+        let grid = TensorShape(
+            height: height, width: width, channels: unet.configuration.inputChannels)
+        return try planned.measuredByteCount(for: grid, text: prompts.shape, unet: unet)
     }
 
     /// Encodes the prompts, generates the initial noise and prepares everything the steps share.
@@ -102,7 +152,8 @@ package final class StableDiffusionPipeline {
             planned = existing
         } else {
             planned = try PlannedLanes(
-                threadCount: threadCount, halves: halves, instructionSet: backend.instructionSet)
+                threadCount: threadCount, halves: halves, instructionSet: backend.instructionSet,
+                cores: cores)
             lanes[halves] = planned
         }
         func plan() throws {
@@ -115,12 +166,14 @@ package final class StableDiffusionPipeline {
                 },
                 measureMore: { try prompts.measure(promptCount: halves, lane: $0) })
         }
-        do {
-            try plan()
-        } catch let error as TensorStorageError {
-            // The text encoder's layers can be packed again; this image needs the memory now.
-            guard prompts.releaseLayers() else { throw error }
-            try plan()
+        try planning.whileLocked {
+            do {
+                try plan()
+            } catch let error as TensorStorageError {
+                // The text encoder's layers can be packed again; this image needs the memory now.
+                guard prompts.releaseLayers() else { throw error }
+                try plan()
+            }
         }
         return planned
     }

@@ -85,12 +85,18 @@ extension ByteReader {
             textEncoder: try readBytes(32, "text encoder SHA-256"),
             vae: try readBytes(32, "VAE SHA-256"))
         let max = WireLimits.nameByteCountMax
+        let name = try readShortText("name", max: max)
+        let build = try readShortText("build", max: max)
+        let kernelClass = try readShortText("kernel class", max: max)
+        let isWorker = expected == .worker
+        let pictures =
+            minor < ProtocolVersion.firstMinorWithPictures
+            ? nil : try read(UInt16.self, "pictures", in: isWorker ? 1...credits : 0...0)
         return NodeDescription(
-            role: expected, instance: instance, name: try readShortText("name", max: max),
-            build: try readShortText("build", max: max),
-            kernelClass: try readShortText("kernel class", max: max), coreCount: coreCount,
-            memoryByteCount: memory, model: model, credits: credits,
-            payloadByteCountMax: payloadMax, protocolMinor: minor)
+            role: expected, instance: instance, name: name, build: build,
+            kernelClass: kernelClass, coreCount: coreCount, memoryByteCount: memory, model: model,
+            credits: credits, pictureCount: pictures, payloadByteCountMax: payloadMax,
+            protocolMinor: minor)
     }
 
     fileprivate mutating func readPreparation() throws(WireError) -> Preparation {

@@ -103,6 +103,7 @@ extension ByteWriter {
         for name in [node.name, node.build, node.kernelClass] {
             writeShortText(name, max: WireLimits.nameByteCountMax)
         }
+        write(UInt16(node.pictureCount))
     }
 
     fileprivate mutating func write(_ preparation: Preparation) {

@@ -25,18 +25,22 @@ package struct NodeDescription: Sendable, Equatable {
     package var memoryByteCount: UInt64
     /// The weights it holds.
     package var model: ModelFingerprint
-    /// Assignments a worker accepts at a time, including the running one; 0 from a coordinator.
+    /// Assignments a worker accepts at a time, including the running ones; 0 from a coordinator.
     package var credits: Int
+    /// Images a worker samples at the same time, at most its credits; 0 from a coordinator.
+    package var pictureCount: Int
     /// The longest payload it accepts.
     package var payloadByteCountMax: Int
     /// The minor version it speaks, according to its frames.
     package var protocolMinor: UInt8
 
     /// Creates a description; see the properties.
+    ///
+    /// - Parameter pictureCount: `nil` for one, or none from a coordinator.
     package init(
         role: PeerRole, instance: [UInt8], name: String, build: String, kernelClass: String,
         coreCount: Int, memoryByteCount: UInt64, model: ModelFingerprint, credits: Int,
-        payloadByteCountMax: Int = WireLimits.resultByteCountMax,
+        pictureCount: Int? = nil, payloadByteCountMax: Int = WireLimits.resultByteCountMax,
         protocolMinor: UInt8 = ProtocolVersion.current.minor
     ) {
         precondition(instance.count == 16, "an instance id has 16 bytes")
@@ -49,6 +53,7 @@ package struct NodeDescription: Sendable, Equatable {
         self.memoryByteCount = memoryByteCount
         self.model = model
         self.credits = credits
+        self.pictureCount = pictureCount ?? (role == .worker ? 1 : 0)
         self.payloadByteCountMax = payloadByteCountMax
         self.protocolMinor = protocolMinor
     }

@@ -8,7 +8,8 @@ extension Scenario {
     ///
     /// - Parameter stepSeconds: of each machine.
     package static func batch(
-        imageCount: Int, stepCount: Int, stepSeconds: [Double], credits: Int = 2
+        imageCount: Int, stepCount: Int, stepSeconds: [Double], credits: Int = 2,
+        pictureCount: Int = 1
     ) -> Scenario {
         var scenario = Scenario(seed: 8, weather: .calm)
         scenario.requests = (0..<imageCount).map {
@@ -17,7 +18,9 @@ extension Scenario {
                 inferenceStepCount: stepCount)
         }
         scenario.machines = stepSeconds.map {
-            Machine(credits: credits, stepTime: .milliseconds(Int64($0 * 1000)))
+            Machine(
+                credits: credits, stepTime: .milliseconds(Int64($0 * 1000)),
+                pictureCount: pictureCount)
         }
         scenario.addresses = Array(scenario.machines.indices)
         scenario.configuration = SimulatedCluster.configuration()

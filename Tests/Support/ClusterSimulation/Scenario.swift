@@ -25,6 +25,8 @@ package struct Scenario: Sendable {
     struct Machine: Sendable {
         var credits: Int
         var stepTime: Duration
+        /// Images that it samples at the same time.
+        var pictureCount = 1
         /// Two classes compute different bits.
         var kernelClass = "a"
         /// It holds other weights and must be refused.
@@ -118,6 +120,7 @@ package struct Scenario: Sendable {
         case .lies: addLiars(&random)
         case .batches: addBatches(&random)
         }
+        addPictures()
     }
 
     /// Odd but lawful settings: what they hurt would hurt others some day.
@@ -133,6 +136,17 @@ package struct Scenario: Sendable {
         if random.oneIn(4) { storeTime = random.seconds(0.1...5) }
         if random.oneIn(8) { storeTime = random.seconds(100...500) }
         if random.oneIn(8) { configuration.timeouts.pingInterval = .seconds(1) }
+    }
+
+    /// Some machines sample several images at the same time; drawn apart, so that all else stays as
+    /// it was.
+    private mutating func addPictures() {
+        var random = SplitMix64(seed: seed ^ 0x5043_5455_5245_5321)
+        guard random.oneIn(3) else { return }
+        for index in machines.indices where random.oneIn(2) {
+            machines[index].pictureCount = random.between(2...4)
+            machines[index].credits = machines[index].pictureCount + random.below(4)
+        }
     }
 
     private mutating func addPoison(_ random: inout SplitMix64) {

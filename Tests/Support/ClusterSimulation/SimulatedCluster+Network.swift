@@ -129,7 +129,7 @@ extension SimulatedCluster {
         case (.message(let message), true): feed(worker, .received(UInt64(link), message))
         case (.message(let message), false):
             if case .progress(let report) = message {
-                nodes[worker].announced = Int(report.lease.item)
+                nodes[worker].announce(Int(report.lease.item))
             }
             feedCoordinator(.received(id, spoiled(message, by: worker)))
         case (.damage(let error), true): feed(worker, .malformed(UInt64(link), error))

@@ -15,17 +15,14 @@ extension SimulatedCluster {
         var isDown = false
         var tickGeneration = 0
         var cancelled: Set<UInt64> = []
-        /// The run of the generator that shows what its image may become.
-        var watched: UInt64?
-        /// What its thread works on.
-        var wantsPicture = false
-        var samplings: [UInt64: (sampling: SimulatedSampling, saveInterval: Int)] = [:]
-        /// Runs of the generator that have not ended.
-        var runningCount = 0
+        /// The runs of the generator that show what their images may become.
+        var watched: Set<UInt64> = []
+        /// What its threads work on; runs of the generator that have not ended.
+        var samplings: [UInt64: (sampling: SimulatedSampling, preparation: Preparation)] = [:]
         /// Events that wait while the process is stopped.
         var frozen: [WorkerStateMachine.Event]?
-        /// The image that the coordinator heard it begin or resume.
-        var announced: Int?
+        /// The images that the coordinator heard it begin or resume, the newest last.
+        var announced: [Int] = []
         /// What it last said about its image, and on which connection.
         var lastReport: (link: Int, ProgressReport)?
         /// The first lease that it was given.
@@ -35,6 +32,12 @@ extension SimulatedCluster {
         var clockOffset = Duration.zero
         /// How often each direction is clogged: from and to the worker.
         var clogCounts = [0, 0]
+
+        /// The coordinator heard it begin or resume an image.
+        mutating func announce(_ item: Int) {
+            announced.removeAll { $0 == item }
+            announced = announced.suffix(machine.pictureCount - 1) + [item]
+        }
     }
 
     /// Marks latents of which a bit was flipped before they were hashed.
@@ -53,7 +56,10 @@ extension SimulatedCluster {
         }
         let (held, credits) = (nodes[index].machine.heldCount, nodes[index].machine.credits)
         if held > credits { note("worker \(index) holds \(held) images") }
-        if nodes[index].runningCount > 1 { note("worker \(index) samples two images at once") }
+        let runningCount = nodes[index].samplings.count
+        if runningCount > scenario.machines[index].pictureCount {
+            note("worker \(index) samples \(runningCount) images at once")
+        }
         nodes[index].tickGeneration += 1
         if let deadline = nodes[index].machine.nextDeadline {
             timeline.schedule(
@@ -80,19 +86,18 @@ extension SimulatedCluster {
         case .abort(let id, _): close(Int(id), byWorker: true, isAbrupt: true)
         case .begin(let job, let request, let preparation):
             mix(3, UInt64(index), request.seed)
-            nodes[index].runningCount += 1
             let kernelClass = scenario.machines[index].kernelClass
-            nodes[index].wantsPicture = preparation.wantsPicture
             nodes[index].samplings[job] = (
-                SimulatedSampling(request, kernelClass: kernelClass),
-                preparation.checkpointInterval
+                SimulatedSampling(request, kernelClass: kernelClass), preparation
             )
             timeline.schedule(
                 .began(
                     worker: index, epoch: nodes[index].epoch, job: job, preparation.checkpoint),
                 in: .milliseconds(1))
             scheduleStep(index, job, Int(request.seed))
-        case .watch(let job, let interval): nodes[index].watched = interval > 0 ? job : nil
+        case .watch(let job, let interval):
+            nodes[index].watched.remove(job)
+            if interval > 0 { nodes[index].watched.insert(job) }
         case .cancel(let job): nodes[index].cancelled.insert(job)
         case .report, .stop: break
         }
@@ -142,15 +147,16 @@ extension SimulatedCluster {
             return
         }
         nodes[index].samplings[job]?.sampling.next()
-        guard let (sampling, interval) = nodes[index].samplings[job] else { return }
+        guard let (sampling, preparation) = nodes[index].samplings[job] else { return }
+        let interval = preparation.checkpointInterval
         if nodes[index].cancelled.contains(job) {
-            stop(index, .failed(job, WireReason(.cancelled, "cancelled")))
+            stop(index, job, .failed(job, WireReason(.cancelled, "cancelled")))
         } else if scenario.poisonous.contains(item), sampling.isPoisonous(item) {
             kill(index, by: item)
         } else if scenario.hopeless.contains(item) {
-            stop(index, .failed(job, WireReason(.nonFiniteLatents, "not a number")))
+            stop(index, job, .failed(job, WireReason(.nonFiniteLatents, "not a number")))
         } else if strikes(scenario.faults.retryableFailure, index) {
-            stop(index, .failed(job, WireReason(.workerFailed, "out of memory")))
+            stop(index, job, .failed(job, WireReason(.workerFailed, "out of memory")))
         } else {
             let (step, stepCount) = (sampling.step, sampling.stepCount)
             let seconds = (nodes[index].stepTime * nodes[index].slowness).seconds
@@ -158,10 +164,10 @@ extension SimulatedCluster {
             feed(index, .stepped(job, step: step, stepCount: stepCount, seconds: seconds))
             guard nodes[index].epoch == epoch else { return }
             if step == stepCount {
-                finish(index, job, sampling)
+                finish(index, job, sampling, decodes: preparation.wantsPicture)
                 return
             }
-            if nodes[index].watched == job {
+            if nodes[index].watched.contains(job) {
                 feed(index, .previewed(job, Self.preview(of: item, step: step)))
             }
             if interval > 0, step.isMultiple(of: interval) {
@@ -180,13 +186,17 @@ extension SimulatedCluster {
             .parrot(index, epoch: nodes[index].epoch, link: link, report), in: .seconds(10))
     }
 
-    private mutating func stop(_ index: Int, _ event: WorkerStateMachine.Event) {
-        nodes[index].samplings = [:]
-        nodes[index].runningCount -= 1
+    private mutating func stop(
+        _ index: Int, _ job: UInt64, _ event: WorkerStateMachine.Event
+    ) {
+        nodes[index].samplings[job] = nil
+        nodes[index].watched.remove(job)
         feed(index, event)
     }
 
-    private mutating func finish(_ index: Int, _ job: UInt64, _ sampling: SimulatedSampling) {
+    private mutating func finish(
+        _ index: Int, _ job: UInt64, _ sampling: SimulatedSampling, decodes: Bool
+    ) {
         let dies = strikes(scenario.faults.crashAtEnd, index)
         let diesBefore = dies && random.oneIn(2)
         if diesBefore {
@@ -195,7 +205,7 @@ extension SimulatedCluster {
         }
         var latents = sampling.result
         if strikes(scenario.faults.bitFlip, index) { latents.values[3] = Self.flippedBit }
-        if nodes[index].wantsPicture {
+        if decodes {
             // Now and then a worker can't.
             let event: WorkerStateMachine.Event =
                 random.oneIn(8)
@@ -204,7 +214,7 @@ extension SimulatedCluster {
             feed(index, event)
         }
         stop(
-            index,
+            index, job,
             .finished(job, SampledImage(latents: latents, sha256: latents.sha256)))
         if strikes(scenario.faults.staleResult, index) { sendStaleResult(index) }
         if dies { crash(index, downFor: random.seconds(0...20)) }
@@ -237,11 +247,13 @@ extension SimulatedCluster {
 
     private mutating func kill(_ index: Int, by item: Int) {
         // A worker that is gone before the report of its beginning arrives can't be counted.
-        if nodes[index].announced == item { observed.kills[item, default: 0] += 1 }
+        if nodes[index].announced.contains(item) { observed.kills[item, default: 0] += 1 }
         // Fast workers tell of every second or every fourth step, so that one place has several
         // names.
         let isExact = scenario.machines.allSatisfy { $0.stepTime > .milliseconds(100) }
-        let countMax = isExact ? 2 : 5
+        // Beside other images two more are needed until it is sampled without any.
+        let isBesideOthers = scenario.machines.contains { $0.pictureCount > 1 }
+        let countMax = (isExact ? 2 : 5) + (isBesideOthers ? 2 : 0)
         if scenario.weather == .poison, observed.kills[item] ?? 0 > countMax {
             note("image \(item) ended \(countMax + 1) workers")
         }
@@ -256,9 +268,8 @@ extension SimulatedCluster {
         nodes[index].frozen = nil
         nodes[index].cancelled = []
         nodes[index].samplings = [:]
-        nodes[index].watched = nil
-        nodes[index].runningCount = 0
-        nodes[index].announced = nil
+        nodes[index].watched = []
+        nodes[index].announced = []
         nodes[index].firstLease = nil
         for link in links.indices where links[link].worker == index {
             close(link, byWorker: true, isAbrupt: true)
@@ -290,6 +301,7 @@ extension SimulatedCluster {
         var node = Self.node(
             .worker, instance: nextInstance, credits: machine.credits,
             kernelClass: machine.kernelClass)
+        node.pictureCount = machine.pictureCount
         if machine.hasOtherModel { node.model.vae[0] ^= 1 }
         return WorkerStateMachine(node: node, plantedBug: scenario.bug?.worker)
     }

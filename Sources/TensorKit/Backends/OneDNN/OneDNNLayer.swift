@@ -28,16 +28,19 @@ final class OneDNNLayer: Sendable {
         var scratchByteCounts: [OneDNNPrimitiveKey: Int] = [:]
     }
 
-    /// The weights in one layout, and the last dry run that requested it.
+    /// The weights in one layout, and the dry runs that requested it.
     fileprivate struct Layout {
         let weights: OneDNNWeights
-        var dryRun: Workspace.DryRun?
+        var dryRuns: [Workspace.DryRun] = []
+
+        var isInUse: Bool { dryRuns.contains { !$0.isOver } }
     }
 
     /// Number of shapes kept; the oldest is dropped first.
     ///
-    /// A pass needs a few (with and without merged tokens, whole and partial tiles).
-    private static let primitiveCapacity = 16
+    /// A pass needs a few (with and without merged tokens, whole and partial tiles), and pictures
+    /// that are generated at the same time may differ in size.
+    private static let primitiveCapacity = 32
 
     init(
         geometry: ConvolutionGeometry, weight: UnsafeBufferPointer<Float>,
@@ -127,8 +130,8 @@ final class OneDNNLayer: Sendable {
 
     /// The weights in a layout; reordered from another layout if necessary.
     ///
-    /// A dry run that needs a new layout drops those that only earlier dry runs needed, with their
-    /// primitives, so that a worker does not grow when many sizes are requested.
+    /// A new layout replaces those that no lane needs any more, with their primitives, so that a
+    /// worker does not grow when many sizes are requested.
     private func pack(
         as layout: OneDNNDescription, _ state: inout State, _ lane: ComputeLane
     ) throws -> OneDNNWeights {
@@ -138,10 +141,8 @@ final class OneDNNLayer: Sendable {
             return known.weights
         }
         let packed = try OneDNNWeights(layout, from: state.layouts[0].weights, library: library)
-        state.layouts.removeAll {
-            lane.isMeasuring ? $0.dryRun !== dryRun : $0.dryRun == nil
-        }
-        state.layouts.append(Layout(weights: packed, dryRun: dryRun))
+        state.layouts.removeAll { !$0.isInUse }
+        state.layouts.append(Layout(weights: packed, dryRuns: [dryRun]))
         state.primitives.removeAll { primitive in
             !state.layouts.contains { $0.weights === primitive.weights }
         }
@@ -152,7 +153,8 @@ final class OneDNNLayer: Sendable {
 extension OneDNNLayer.State {
     fileprivate mutating func note(_ dryRun: Workspace.DryRun, uses weights: OneDNNWeights) {
         for index in layouts.indices where layouts[index].weights === weights {
-            layouts[index].dryRun = dryRun
+            layouts[index].dryRuns.removeAll { $0.isOver || $0 === dryRun }
+            layouts[index].dryRuns.append(dryRun)
         }
     }
 }

@@ -45,7 +45,7 @@ final class OneDNNWeights: Sendable {
     /// Memory for weights, content unspecified.
     init(_ description: OneDNNDescription, library: OneDNNLibrary) throws {
         self.description = description
-        storage = try TensorStorage(byteCount: description.byteCount)
+        storage = try TensorStorage(byteCount: description.byteCount, spreads: true)
         memory = try OneDNNMemory(description, at: storage.base, library: library)
     }
 

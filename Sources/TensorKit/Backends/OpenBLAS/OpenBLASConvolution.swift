@@ -17,7 +17,7 @@ final class OpenBLASConvolution: PackedConvolution {
         let (inputs, outputs) = (geometry.inputChannels, geometry.outputChannels)
         let taps = geometry.kernelSize * geometry.kernelSize
         let count = (taps * inputs + 1) * outputs
-        storage = try TensorStorage(byteCount: count * MemoryLayout<Float>.stride)
+        storage = try TensorStorage(byteCount: count * MemoryLayout<Float>.stride, spreads: true)
         let target = storage.base.assumingMemoryBound(to: Float.self)
         WeightTranspose.outputsLast(parameters.weight, geometry: geometry, into: target)
         for output in 0..<outputs {

@@ -13,7 +13,7 @@ final class OpenBLASLinear: PackedLinear {
         inputChannels = parameters.inputChannels
         outputChannels = parameters.outputChannels
         let count = (inputChannels + 1) * outputChannels
-        storage = try TensorStorage(byteCount: count * MemoryLayout<Float>.stride)
+        storage = try TensorStorage(byteCount: count * MemoryLayout<Float>.stride, spreads: true)
         let target = storage.base.assumingMemoryBound(to: Float.self)
         let geometry = ConvolutionGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: 1)

@@ -45,7 +45,7 @@ final class WinogradConvolution: PackedConvolution {
             geometry, to: TensorShape(height: 1, width: 1, channels: outputs),
             inputType: inputType, memory: taps)
         let plan = kernels.pointee.winograd_plan(&call)
-        weights = try TensorStorage(byteCount: Int(plan.packed_byte_count))
+        weights = try TensorStorage(byteCount: Int(plan.packed_byte_count), spreads: true)
         var packing = rt_winograd_pack(
             weights: taps, input_channels: Int64(inputs), output_channels: Int64(outputs),
             element: inputType.kernelElement, packed: weights.base)
