@@ -61,6 +61,7 @@ let leaves: [Target] = [
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     library("Digests", ["CCrypto"]),
     .target(name: "CPNG", cSettings: cSettings, linkerSettings: [.linkedLibrary("png")]),
+    .target(name: "CJPEG", cSettings: cSettings, linkerSettings: [.linkedLibrary("jpeg")]),
 ]
 
 let compute: [Target] = [
@@ -78,7 +79,7 @@ let compute: [Target] = [
             .copy("Resources/postcards"), .copy("Resources/judge"), .copy("Resources/clip"),
             .copy("Resources/clip-vocabulary"),
         ]),
-    library("ImageCodec", ["GenerationTypes", "CPNG", "CZlib"]),
+    library("ImageCodec", ["GenerationTypes", "CPNG", "CJPEG", "CZlib"]),
 ]
 
 let cluster: [Target] = [
@@ -191,7 +192,8 @@ let executables: [Target] = [
         "Evaluation",
         [
             "CommandSupport", "ProcessSupport", "Requests", "Runs", "StableDiffusion",
-            "TokenMerging", "TensorKit", "SafeTensors", "ImageCodec", "GenerationTypes",
+            "TokenMerging", "TensorKit", "SafeTensors", "ImageCodec", "Digests",
+            "GenerationTypes",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     executable(
@@ -355,7 +357,7 @@ let testTargets: [Target] = [
     tests(
         "EvaluationTests",
         [
-            "Evaluation", "CommandSupport", "Requests", "EmbeddedModel", "GenerationTypes",
+            "Evaluation", "CommandSupport", "Requests", "Runs", "EmbeddedModel", "GenerationTypes",
             "ImageCodec", "SafeTensors", "StableDiffusion", "TensorKit", "TestSupport",
         ], resources: [.copy("Goldens")]),
     // They run the built executables, which are no dependency because nothing links them.

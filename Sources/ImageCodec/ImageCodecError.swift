@@ -4,9 +4,11 @@
 package enum ImageCodecError: Error, Equatable, CustomStringConvertible {
     /// The bytes do not begin with PNG's signature.
     case notPNG
+    /// The bytes do not begin with a JPEG's marker.
+    case notJPEG
     /// The bytes end before the picture does.
     case truncated
-    /// A checksum fails or a chunk is malformed; the text comes from libpng.
+    /// A checksum fails or a chunk is malformed; the text comes from libpng or libjpeg.
     case corrupt(String)
     /// The header asks for more than `ImageLimits` allow.
     case tooLarge(width: Int, height: Int)
@@ -28,11 +30,13 @@ package enum ImageCodecError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .notPNG: "not a PNG file: the first eight bytes are not PNG's signature"
-        case .truncated: "the PNG ends early; copy or download the file again"
-        case .corrupt(let text): "the PNG is damaged (\(text)); copy or download the file again"
+        case .notJPEG: "not a JPEG file: it does not begin with a JPEG's marker"
+        case .truncated: "the picture ends early; copy or download the file again"
+        case .corrupt(let text):
+            "the picture is damaged (\(text)); copy or download the file again"
         case .tooLarge(let width, let height):
             """
-            the PNG claims \(width)×\(height) pixels; at most \(ImageLimits.pixelCountMax) pixels \
+            the picture claims \(width)×\(height) pixels; at most \(ImageLimits.pixelCountMax) pixels \
             and \(ImageLimits.sideMax) per side are read
             """
         case .sizeOutOfRange(let width, let height):
@@ -50,7 +54,7 @@ package enum ImageCodecError: Error, Equatable, CustomStringConvertible {
             "\(width)×\(height) pixels cannot be compared with \(otherWidth)×\(otherHeight)"
         case .smallerThanWindow(let width, let height):
             "\(width)×\(height) pixels are too few for SSIM; each side must have at least 11"
-        case .outOfMemory: "out of memory in the PNG library"
+        case .outOfMemory: "out of memory in the picture library"
         }
     }
 }
