@@ -38,8 +38,8 @@ struct CLIPScore: ParsableCommand {
             }
             let mean = MeanInterval(scores)
             var text = "\(folder.path): \(TerminalText.decimal(mean.mean, digits: 2))"
-            if !mean.halfWidth.isNaN {
-                text += " ± " + TerminalText.decimal(mean.halfWidth, digits: 2)
+            if !mean.shownHalfWidth.isNaN {
+                text += " ± " + TerminalText.decimal(mean.shownHalfWidth, digits: 2)
             }
             print(text + " (\(mean.count) \(mean.count == 1 ? "picture" : "pictures"))")
         }

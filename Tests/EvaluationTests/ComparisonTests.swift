@@ -4,6 +4,7 @@ import Evaluation
 import GenerationTypes
 import ImageCodec
 import Requests
+import Runs
 import Testing
 
 @Suite("Comparisons")
@@ -58,7 +59,8 @@ struct ComparisonTests {
         #expect(lines[6].hasPrefix("1,\"two, \"\"2\"\"\",7,\"b,\"\"est\",2.0,"))
         let summary = try table().summaryCSV.split(separator: "\n")
         #expect(summary.count == 4)
-        #expect(summary[2].hasPrefix("fast,2,2.0,0.0,2.0,21.0,"))
+        // Two prompts: no intervals.
+        #expect(summary[2].hasPrefix("fast,2,2.0,,2.0,21.0,,"))
         // The conditions under which the numbers hold.
         #expect(summary[0].hasSuffix(",precision,guidance_scale,model,unet_sha256,vae_sha256"))
         let digests = [String(repeating: "a1", count: 32), String(repeating: "c3", count: 32)]
@@ -70,7 +72,23 @@ struct ComparisonTests {
         #expect(lines.count == 4)
         #expect(Set(lines.map(\.count)).count == 1)
         #expect(lines[1].contains("1.00×"))
-        #expect(lines[2].contains("21.00 ± 12.71"))
+        #expect(lines[2].contains("21.00"))
+    }
+
+    @Test func fewPromptsGetNoIntervals() throws {
+        let two = try table()
+        #expect(!two.text.contains("±"))
+        var rows = two.rows
+        while rows.count < MeanInterval.countMin { rows += two.rows.prefix(1) }
+        let five = try ComparisonTable(
+            names: two.names, rows: rows, baseline: nil, precision: "f32", model: two.model)
+        #expect(five.text.contains("20.40 ± 1.11"))
+        let four = try ComparisonTable(
+            names: two.names, rows: rows.dropLast(), baseline: nil, precision: "f32",
+            model: two.model)
+        #expect(!four.text.contains("±"))
+        let page = ComparisonPage(title: "t", facts: [], table: four, files: [])
+        #expect(page.html.contains("Means over 4 prompts, too few for intervals."))
     }
 
     @Test func pagesEscapeWhatPromptsSay() throws {
@@ -83,7 +101,10 @@ struct ComparisonTests {
         #expect(page.html.contains("src=\"0%20fast.png\""))
         #expect(!page.html.contains("<script"))
         // 4 s against 2 s.
-        #expect(page.html.contains("2.00 s · 2.0× · 20.0 dB · SSIM 0.750"))
+        #expect(
+            page.html.contains(
+                "<li>2.00 s</li><li>2.0×</li><li>20.0 dB</li><li>SSIM 0.750</li>"))
+        #expect(page.html.contains(GalleryPage.style))
     }
 
     @Test func sheetsHaveARowOfSummariesAndARowPerPrompt() throws {

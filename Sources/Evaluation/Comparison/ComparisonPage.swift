@@ -25,81 +25,66 @@ package struct ComparisonPage: Sendable {
 
     /// The page.
     package var html: String {
-        HTMLPage.text(
-            title: title, style: Self.style,
+        let spans = facts.map { "<span>\(HTMLText.escaped($0))</span>" }.joined()
+        return HTMLPage.text(
+            title: title, style: GalleryPage.style + "\n" + Self.style,
             body: """
+                <header>
                 <h1>\(HTMLText.escaped(title))</h1>
-                <p>\(HTMLText.escaped(facts.joined(separator: " · ")))</p>
-                \(summaryTable)
-                <p>Means with 95 % confidence intervals over \(table.rows.count) prompts. PSNR and SSIM \
-                are relative to the unmerged picture of the same prompt and seed; the gain is the \
-                paired difference. All numbers: <a href="pictures.csv">pictures.csv</a>, \
-                <a href="summary.csv">summary.csv</a>.</p>
-                \(pictureTable)
+                <p class="sub">\(spans)</p>
+                </header>
+                <h2>Settings</h2>
+                \(HTMLTable.text(table.heads, table.summaries.map(table.cells)))
+                <p class="sub">\(note) PSNR and SSIM are relative to the unmerged picture of the same \
+                prompt and seed; the gain is the paired difference. All numbers: \
+                <a href="pictures.csv">pictures.csv</a>, <a href="summary.csv">summary.csv</a>.</p>
+                \(pictures)
                 """)
     }
 
-    private var summaryTable: String {
-        let heads = [
-            "Setting", "s/image", "Speed-up", "PSNR dB", "SSIM",
-            "Gain over \(table.names[table.baseline]), dB", "Tokens left",
-        ]
-        let rows = table.summaries.map { summary in
-            "<tr>" + table.cells(summary).map { "<td>\(HTMLText.escaped($0))</td>" }.joined()
-                + "</tr>"
-        }
-        return """
-            <table class="numbers">
-            <tr>\(heads.map { "<th>\(HTMLText.escaped($0))</th>" }.joined())</tr>
-            \(rows.joined(separator: "\n"))
-            </table>
-            """
+    private var note: String {
+        let count = table.rows.count
+        return count < MeanInterval.countMin
+            ? "Means over \(count) \(count == 1 ? "prompt" : "prompts"), too few for intervals."
+            : "Means with 95 % confidence intervals over \(count) prompts."
     }
 
-    private var pictureTable: String {
-        let heads = table.names.map { "<th>\(HTMLText.escaped($0))</th>" }.joined()
-        let rows = zip(table.rows, files).map { row, files in
-            let cells = zip(row.records, files).enumerated().map { column, pair in
-                cell(pair.0, file: pair.1, isUnmerged: column == 0, row: row)
+    /// A row of pictures per prompt, the unmerged one first.
+    private var pictures: String {
+        zip(table.rows, files).map { row, files in
+            let cards = zip(row.records, files).enumerated().map { column, pair in
+                card(pair.0, file: pair.1, column: column, row: row)
             }
-            return "<tr>\(cells.joined())</tr>"
-        }
-        return """
-            <div class="wide"><table class="pictures">
-            <tr>\(heads)</tr>
-            \(rows.joined(separator: "\n"))
-            </table></div>
-            """
+            return """
+                <h2>\(HTMLText.escaped(row.request.prompt))</h2>
+                <div class="cards">
+                \(cards.joined(separator: "\n"))
+                </div>
+                """
+        }.joined(separator: "\n")
     }
 
-    private func cell(
-        _ record: ComparisonRecord, file: String, isUnmerged: Bool, row: ComparisonTable.Row
+    private func card(
+        _ record: ComparisonRecord, file: String, column: Int, row: ComparisonTable.Row
     ) -> String {
         let link = HTMLText.link(file)
         let seconds = TerminalText.decimal(record.seconds, digits: 2)
         let detail =
-            isUnmerged
-            ? "\(row.request.prompt) · seed \(row.request.seed) · \(seconds) s"
-            : row.detail(of: record)
+            column == 0
+            ? "seed \(row.request.seed) · \(seconds) s" : row.detail(of: record)
+        let facts = detail.split(separator: " · ").map {
+            "<li>\(HTMLText.escaped(String($0)))</li>"
+        }
         return """
-            <td><a href="\(link)"><img src="\(link)" width="\(row.request.width)" \
+            <figure><a href="\(link)"><img src="\(link)" width="\(row.request.width)" \
             height="\(row.request.height)" loading="lazy" \
-            alt="\(HTMLText.escaped(row.request.prompt))"></a>\
-            <p>\(HTMLText.escaped(detail))</p></td>
+            alt="\(HTMLText.escaped(row.request.prompt))"></a><figcaption>
+            <p class="prompt">\(HTMLText.escaped(table.names[column]))</p>
+            <ul class="facts">\(facts.joined())</ul>
+            </figcaption></figure>
             """
     }
 
-    private static let style = """
-        :root { color-scheme: light dark }
-        body { margin: 24px; font: 15px/1.4 system-ui, sans-serif }
-        h1 { font-size: 24px }
-        table { border-collapse: collapse }
-        th, td { padding: 6px 12px; text-align: left; vertical-align: top }
-        .numbers td + td, .numbers th + th { text-align: right;
-          font-variant-numeric: tabular-nums; white-space: nowrap }
-        .numbers tr + tr { border-top: 1px solid #8884 }
-        .wide { overflow-x: auto }
-        .pictures img { display: block; max-width: 256px; height: auto }
-        .pictures p { margin: 4px 0 0; max-width: 256px; font-size: 13px; opacity: .75 }
-        """
+    /// Beside the gallery's: tables of numbers may be wide.
+    private static let style = "td { white-space: nowrap }"
 }

@@ -88,7 +88,9 @@ package struct ComparisonSheet {
         }
         add(cells[0], sheet.style.titleColor)
         y += inset
-        add("\(summary.seconds.count) pictures, mean ± 95 %", sheet.style.detailColor)
+        let count = summary.seconds.count
+        let note = count < MeanInterval.countMin ? "mean" : "mean ± 95 %"
+        add("\(count) \(count == 1 ? "picture" : "pictures"), \(note)", sheet.style.detailColor)
         add("\(cells[1]) s", sheet.style.titleColor)
         add("\(cells[2]) as fast", sheet.style.titleColor)
         guard summary.name != table.names[0] else { return panel }

@@ -88,7 +88,7 @@ package struct ComparisonTable: Sendable {
         return scales.count == 1 ? scales.first : nil
     }
 
-    /// One line per setting; `_ci95` is half the width of the interval.
+    /// One line per setting; `_ci95` is half the width of the interval, empty for fewer than five prompts.
     ///
     /// The last columns give the conditions under which the numbers hold.
     package var summaryCSV: String {
@@ -108,10 +108,10 @@ package struct ComparisonTable: Sendable {
             let fields =
                 [
                     Self.quoted(summary.name), "\(summary.seconds.count)",
-                    Self.number(summary.seconds.mean), Self.number(summary.seconds.halfWidth),
+                    Self.number(summary.seconds.mean), Self.number(summary.seconds.shownHalfWidth),
                     "\(summary.speedUp)",
                 ]
-                + intervals.flatMap { [Self.number($0.mean), Self.number($0.halfWidth)] }
+                + intervals.flatMap { [Self.number($0.mean), Self.number($0.shownHalfWidth)] }
                 + [
                     "\(summary.tokensLeft)", "\(summary.computedPlanCount)",
                     "\(summary.reusedPlanCount)",
@@ -122,12 +122,14 @@ package struct ComparisonTable: Sendable {
     }
 
     /// The summaries for a terminal, in columns.
-    package var text: String {
-        let heads = [
+    package var text: String { TerminalText.table([heads] + summaries.map(cells)) }
+
+    /// Column heads, as in `cells`.
+    package var heads: [String] {
+        [
             "setting", "s/image", "speed-up", "PSNR dB", "SSIM", "dB to \(names[baseline])",
             "tokens left",
         ]
-        return TerminalText.table([heads] + summaries.map(cells))
     }
 
     /// A summary's cells, as in `text`.
@@ -143,12 +145,12 @@ package struct ComparisonTable: Sendable {
         ]
     }
 
-    /// `mean ± half width`.
+    /// `mean ± half width`; of a few prompts the mean alone.
     static func text(_ interval: MeanInterval, digits: Int) -> String {
         let mean =
             interval.mean.isInfinite ? "∞" : TerminalText.decimal(interval.mean, digits: digits)
-        guard interval.halfWidth.isFinite else { return mean }
-        return mean + " ± " + TerminalText.decimal(interval.halfWidth, digits: digits)
+        guard interval.shownHalfWidth.isFinite else { return mean }
+        return mean + " ± " + TerminalText.decimal(interval.shownHalfWidth, digits: digits)
     }
 
     /// Text that both spreadsheets and Python read.

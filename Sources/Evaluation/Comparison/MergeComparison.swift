@@ -28,15 +28,19 @@ package struct MergeComparison {
     /// The columns of a comparison.
     package var columns: [MergeSetting] { [.unmerged] + settings }
 
-    /// Makes a first call with every setting, so that no picture includes one-time work.
+    /// Generates a picture that does not count, without merging, and makes a first call with every
+    /// setting, so that no measured picture includes one-time work or a cold processor.
     ///
     /// - Throws: any error of a setting for this model and size.
     package func warmUp(_ request: GenerationRequest) throws {
-        for setting in columns {
+        for setting in settings {
             var request = request
             request.tokenMerging = setting.merging
-            try painter.warmUp(request, decodes: setting == .unmerged)
+            try painter.warmUp(request, decodes: false)
         }
+        var request = request
+        request.tokenMerging = .none
+        _ = try painter.draw(request)
     }
 
     /// Generates one prompt with every setting.

@@ -13,7 +13,7 @@ package struct PicturePainter {
         self.decoder = decoder
     }
 
-    /// Makes a first call, so that no picture includes one-time work.
+    /// Makes a first call, so that no picture includes the work of a setting's first one.
     ///
     /// - Parameter decodes: whether to decode a picture too.
     package func warmUp(_ request: GenerationRequest, decodes: Bool) throws {

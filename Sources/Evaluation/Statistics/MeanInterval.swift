@@ -8,6 +8,13 @@ package struct MeanInterval: Sendable, Hashable {
     /// Half the width of the interval; NaN for fewer than two measurements.
     package let halfWidth: Double
 
+    /// The half width to show; NaN for fewer than `countMin` measurements.
+    package var shownHalfWidth: Double { count < Self.countMin ? .nan : halfWidth }
+
+    /// Fewest measurements whose interval is worth showing: of two, Student's t makes it 13 standard
+    /// errors wide.
+    package static let countMin = 5
+
     /// - Parameter values: at least one; an infinite one makes the mean infinite.
     package init(_ values: [Double]) {
         precondition(!values.isEmpty, "the mean of nothing")
