@@ -13,7 +13,8 @@ struct RetomEval: ParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             Bench.self, Compare.self, Similarity.self, Attributes.self,
-            CLIPScore.self, FrechetDistance.self,
+            CLIPScore.self, FrechetDistance.self, Table1.self,
+            Table2.self, Figure2.self, Figure3.self,
         ])
 
     static func main() async { await runAndExit() }

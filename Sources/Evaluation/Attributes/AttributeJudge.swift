@@ -57,16 +57,27 @@ package final class AttributeJudge {
     ///
     /// - Throws: `JudgeSizeError`: pictures are never scaled.
     package func logits(of image: RGBImage) throws(JudgeSizeError) -> [Float] {
-        try look(at: image)
-        return Array(UnsafeBufferPointer(start: output.floats, count: configuration.outputCount))
+        try outputs(for: image).logits
     }
 
     /// The input of the network's last layer for a picture, `featureCount` numbers.
     ///
     /// - Throws: `JudgeSizeError`.
     package func features(of image: RGBImage) throws(JudgeSizeError) -> [Float] {
+        try outputs(for: image).features
+    }
+
+    /// Both, `featureCount` and `configuration.outputCount` numbers.
+    ///
+    /// - Throws: `JudgeSizeError`.
+    package func outputs(
+        for image: RGBImage
+    ) throws(JudgeSizeError) -> (features: [Float], logits: [Float]) {
         try look(at: image)
-        return Array(UnsafeBufferPointer(start: featureRow.floats, count: featureCount))
+        return (
+            Array(UnsafeBufferPointer(start: featureRow.floats, count: featureCount)),
+            Array(UnsafeBufferPointer(start: output.floats, count: configuration.outputCount))
+        )
     }
 
     private func look(at image: RGBImage) throws(JudgeSizeError) {

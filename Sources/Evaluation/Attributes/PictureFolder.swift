@@ -62,12 +62,20 @@ package struct PictureFolder: Sendable {
     /// - Throws: `PictureFolderError`.
     package func contents(of number: Int) throws(PictureFolderError) -> PNG.Contents {
         guard let name = names[number] else { throw .missing(path: path, number: number) }
-        let file = "\(path)/\(name)"
+        return try Self.read("\(path)/\(name)")
+    }
+
+    /// Reads a picture's file, PNG or JPEG, with the texts that a PNG has.
+    ///
+    /// - Throws: `PictureFolderError`.
+    package static func read(_ file: String) throws(PictureFolderError) -> PNG.Contents {
         guard let data = try? Data(contentsOf: URL(filePath: file)) else {
             throw .unreadable(path: file)
         }
         do throws(ImageCodecError) {
-            return try PNG.decode([UInt8](data))
+            let bytes = [UInt8](data)
+            guard JPEG.isJPEG(bytes) else { return try PNG.decode(bytes) }
+            return PNG.Contents(image: try JPEG.decode(bytes), texts: [])
         } catch {
             throw .notAPicture(path: file, reason: error.description)
         }

@@ -94,7 +94,23 @@ package final class MiniCLIP {
     ///
     /// - Throws: `JudgeSizeError`: pictures are never scaled.
     package func embedding(of image: RGBImage) throws(JudgeSizeError) -> [Float] {
-        let seen = try judge.features(of: image)
+        embedding(ofFeatures: try judge.features(of: image))
+    }
+
+    /// A picture's embedding, not normalised, and what the judge sees in it.
+    ///
+    /// - Throws: `JudgeSizeError`: pictures are never scaled.
+    package func examine(
+        _ image: RGBImage
+    ) throws(JudgeSizeError) -> (embedding: [Float], shown: SceneAttributes) {
+        let (seen, logits) = try judge.outputs(for: image)
+        return (embedding(ofFeatures: seen), judge.configuration.scene(logits))
+    }
+
+    /// What the judge can answer.
+    package var judgeConfiguration: JudgeConfiguration { judge.configuration }
+
+    private func embedding(ofFeatures seen: [Float]) -> [Float] {
         for (index, value) in seen.enumerated() { features.floats[index] = value }
         lanes.run { [imageHead, features, embedding] lane, _ in
             imageHead.forward(features, into: embedding, lane: lane)

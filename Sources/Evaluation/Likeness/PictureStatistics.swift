@@ -2,7 +2,7 @@
 
 import SafeTensors
 
-/// Mean and covariance of some pictures' embeddings.
+/// Mean and covariance of some pictures' features.
 package struct PictureStatistics: Sendable {
     /// Number of pictures.
     package let count: Int
@@ -10,23 +10,47 @@ package struct PictureStatistics: Sendable {
     /// Symmetric, row after row.
     package let covariance: [Double]
 
-    /// - Parameter embeddings: of two or more pictures, equally long.
-    package init(_ embeddings: [[Float]]) {
-        precondition(embeddings.count > 1, "the covariance of \(embeddings.count) pictures")
-        let width = embeddings[0].count
-        count = embeddings.count
+    /// - Parameters:
+    ///   - features: of the pictures, equally long.
+    ///   - weights: how often each picture counts; `nil` for once. Two or more in all.
+    package init(_ features: [[Float]], weights: [Int]? = nil) {
+        let count = weights?.reduce(0, +) ?? features.count
+        precondition(count > 1, "the covariance of \(count) pictures")
+        precondition(weights.map { $0.count == features.count } ?? true, "a weight per picture")
+        let width = features[0].count
         var mean = [Double](repeating: 0, count: width)
-        for row in embeddings {
-            for index in 0..<width { mean[index] += Double(row[index]) / Double(embeddings.count) }
+        for (index, row) in features.enumerated() {
+            let share = Double(weights?[index] ?? 1) / Double(count)
+            guard share > 0 else { continue }
+            for column in 0..<width { mean[column] += Double(row[column]) * share }
         }
         var covariance = [Double](repeating: 0, count: width * width)
-        for row in embeddings {
-            let centred = (0..<width).map { Double(row[$0]) - mean[$0] }
+        var centred = [Double](repeating: 0, count: width)
+        covariance.withUnsafeMutableBufferPointer { covariance in
+            for (index, row) in features.enumerated() {
+                let share = Double(weights?[index] ?? 1) / Double(count - 1)
+                guard share > 0 else { continue }
+                for column in 0..<width { centred[column] = Double(row[column]) - mean[column] }
+                centred.withUnsafeBufferPointer { centred in
+                    for i in 0..<width {
+                        let (scaled, start) = (centred[i] * share, i * width)
+                        for j in 0...i { covariance[start + j] += scaled * centred[j] }
+                    }
+                }
+            }
             for i in 0..<width {
-                let scaled = centred[i] / Double(embeddings.count - 1)
-                for j in 0..<width { covariance[i * width + j] += scaled * centred[j] }
+                for j in 0..<i { covariance[j * width + i] = covariance[i * width + j] }
             }
         }
+        self.count = count
+        self.mean = mean
+        self.covariance = covariance
+    }
+
+    /// Reads the values of a file.
+    package init(count: Int, mean: [Double], covariance: [Double]) {
+        precondition(covariance.count == mean.count * mean.count, "no covariance of these means")
+        self.count = count
         self.mean = mean
         self.covariance = covariance
     }
@@ -47,18 +71,35 @@ package struct PictureStatistics: Sendable {
     /// The squared Fréchet distance of the normal distributions with these statistics:
     /// |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½).
     package func frechetDistance(to other: PictureStatistics) -> Double {
-        precondition(mean.count == other.mean.count, "embeddings of two widths")
-        let width = mean.count
-        var distance = zip(mean, other.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-        for index in 0..<width {
-            distance += covariance[index * width + index] + other.covariance[index * width + index]
+        FrechetReference(other).distance(to: self)
+    }
+}
+
+/// Statistics to which many distances are measured: their covariance is factored once.
+package struct FrechetReference: Sendable {
+    /// What distances are measured to.
+    package let statistics: PictureStatistics
+    private let factor: [Double]
+
+    package init(_ statistics: PictureStatistics) {
+        self.statistics = statistics
+        factor = SymmetricMatrix(statistics.covariance, width: statistics.mean.count).lowerFactor()
+    }
+
+    /// The squared Fréchet distance, as `PictureStatistics.frechetDistance` defines it.
+    package func distance(to other: PictureStatistics) -> Double {
+        precondition(statistics.mean.count == other.mean.count, "features of two widths")
+        let width = statistics.mean.count
+        var distance = zip(statistics.mean, other.mean).reduce(0) {
+            $0 + ($1.0 - $1.1) * ($1.0 - $1.1)
         }
-        // The product of two symmetric matrices is not symmetric; √Σ₁ Σ₂ √Σ₁ is, and has the
-        // same eigenvalues.
-        let root = SymmetricMatrix(covariance, width: width).squareRoot()
-        let inner = root.multiplied(by: SymmetricMatrix(other.covariance, width: width))
-            .multiplied(by: root)
-        for value in inner.eigen().values { distance -= 2 * max(0, value).squareRoot() }
+        for index in 0..<width {
+            let place = index * width + index
+            distance += statistics.covariance[place] + other.covariance[place]
+        }
+        // Σ₁ = L·Lᵀ: the product Σ₁ Σ₂ is not symmetric, but Lᵀ Σ₂ L is, with its eigenvalues.
+        let inner = SymmetricMatrix(other.covariance, width: width).transformed(by: factor)
+        for value in inner.eigenvalues() { distance -= 2 * max(0, value).squareRoot() }
         return distance
     }
 }

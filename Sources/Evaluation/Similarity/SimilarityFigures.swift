@@ -28,7 +28,12 @@ package struct SimilarityFigures {
     }
 
     /// How far plans agree over the calls, the mean over blocks and pictures, by lag.
-    package var agreementChart: RGBImage {
+    package var agreementChart: RGBImage { chart.rendered() }
+
+    /// The same as an SVG document.
+    package var agreementSVG: String { chart.svg() }
+
+    private var chart: LineChart {
         let calls = study.agreements.map(\.callIndex).max() ?? 1
         var series: [LineChart.Series] = []
         for (index, lag) in lags.enumerated() {
@@ -54,8 +59,7 @@ package struct SimilarityFigures {
             yAxis: ChartAxis(
                 title: "share of windows", range: 0...1, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1],
                 digits: 1),
-            series: series
-        ).rendered()
+            series: series)
     }
 
     /// One line per call, block and lag: means over the pictures.

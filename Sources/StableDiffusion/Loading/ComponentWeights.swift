@@ -23,7 +23,7 @@ package struct ComponentWeights: Sendable {
     /// - Parameters:
     ///   - path: the directory or file, for errors.
     ///   - description: what the weights must fit.
-    init(
+    package init(
         path: String, fitting description: String,
         _ weights: some Sequence<(name: String, source: any WeightSource)>
     ) {

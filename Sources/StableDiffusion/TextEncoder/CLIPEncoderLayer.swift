@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import TensorKit
+package import TensorKit
 
-/// transformers' `CLIPEncoderLayer`: causal self-attention and an MLP, each on normalised tokens
-/// beside the residual stream.
-final class CLIPEncoderLayer: Sendable {
+/// transformers' `CLIPEncoderLayer`: self-attention and an MLP, each on normalised tokens beside the
+/// residual stream.
+package final class CLIPEncoderLayer: Sendable {
     private let norm1: LayerNorm
     private let queriesKeysValues: any PackedLinear
     private let attentionOutput: any PackedLinear
@@ -15,8 +15,13 @@ final class CLIPEncoderLayer: Sendable {
     private let activationType: ElementType
     private let headCount: Int
     private let channels: Int
+    private let isCausal: Bool
 
-    init(_ configuration: TextEncoderConfiguration, loader: WeightLoader) throws {
+    /// - Parameter isCausal: whether a token attends only to those before it, as in text.
+    package init(
+        _ configuration: TextEncoderConfiguration, isCausal: Bool = true, loader: WeightLoader
+    ) throws {
+        self.isCausal = isCausal
         channels = configuration.hiddenSize
         headCount = configuration.attentionHeadCount
         activation = Activation(configurationName: configuration.hiddenActivation) ?? .quickGELU
@@ -36,7 +41,7 @@ final class CLIPEncoderLayer: Sendable {
     }
 
     /// Updates the residual stream `[1, tokens, channels]`, f32, in place.
-    func forward(_ hidden: Tensor, lane: ComputeLane) {
+    package func forward(_ hidden: Tensor, lane: ComputeLane) {
         let workspace = lane.workspace
         workspace.scope {
             let normed = workspace.tensor(hidden.shape, activationType)
@@ -60,7 +65,7 @@ final class CLIPEncoderLayer: Sendable {
                 queries: joined.channels(0..<channels),
                 keys: joined.channels(channels..<2 * channels),
                 values: joined.channels(2 * channels..<3 * channels), headCount: headCount,
-                scale: attentionScale(channels: channels, headCount: headCount), isCausal: true,
+                scale: attentionScale(channels: channels, headCount: headCount), isCausal: isCausal,
                 into: normed)
             lane.linear(
                 attentionOutput, normed, into: hidden, epilogue: Epilogue(residual: hidden))

@@ -47,10 +47,20 @@ package final class CLIPTextModel: Sendable {
         from model: any ModelSource, backend: any ComputeBackend,
         team: ThreadTeam = ThreadTeam(threadCount: 1), keptWeightCountMax: Int? = nil
     ) throws -> CLIPTextModel {
-        let configuration = try model.textEncoderConfiguration()
-        return try WeightLoader.build(
-            from: try model.weights(of: .textEncoder), backend: backend, team: team
-        ) { loader in
+        try load(
+            try model.weights(of: .textEncoder),
+            configuration: try model.textEncoderConfiguration(), backend: backend, team: team,
+            keptWeightCountMax: keptWeightCountMax)
+    }
+
+    /// Loads a text encoder from its weights, named as those of a model are.
+    ///
+    /// - Throws: `SafeTensorsError`, `CheckpointMismatchError`.
+    package static func load(
+        _ weights: ComponentWeights, configuration: TextEncoderConfiguration,
+        backend: any ComputeBackend, team: ThreadTeam, keptWeightCountMax: Int? = nil
+    ) throws -> CLIPTextModel {
+        try WeightLoader.build(from: weights, backend: backend, team: team) { loader in
             try CLIPTextModel(
                 configuration, loader: loader, team: team,
                 keptWeightCountMax: keptWeightCountMax ?? CLIPEncoderLayers.keptWeightCountMax)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import TensorKit
+package import TensorKit
 
 /// `torch.nn.GroupNorm` with its weights, and the activation that usually follows.
 struct GroupNorm: Sendable {
@@ -36,16 +36,18 @@ struct GroupNorm: Sendable {
 }
 
 /// `torch.nn.LayerNorm` with its weights.
-struct LayerNorm: Sendable {
+package struct LayerNorm: Sendable {
     private let parameters: ChannelParameters
     private let epsilon: Float
 
-    init(_ name: String, channels: Int, epsilon: Float = 1e-5, loader: WeightLoader) throws {
+    package init(
+        _ name: String, channels: Int, epsilon: Float = 1e-5, loader: WeightLoader
+    ) throws {
         parameters = try loader.norm(name, channels: channels)
         self.epsilon = epsilon
     }
 
-    func forward(_ input: Tensor, into output: Tensor, lane: ComputeLane) {
+    package func forward(_ input: Tensor, into output: Tensor, lane: ComputeLane) {
         lane.layerNorm(parameters, epsilon: epsilon, input, into: output)
     }
 }
