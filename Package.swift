@@ -257,7 +257,8 @@ let testTargets: [Target] = [
         "ServiceEngineTests",
         [
             "HTTPService", "ServiceEngine", "ServiceAPI", "ServiceLedger", "Runs", "Requests",
-            "Coordinator", "Worker", "FakeGenerator", "ClusterTransport", "ProcessSupport",
+            "ImageCodec", "Coordinator", "Worker", "FakeGenerator", "ClusterTransport",
+            "ProcessSupport",
             "GenerationTypes", "TestSupport", logging,
             .product(name: "NIOPosix", package: "swift-nio"),
         ]),

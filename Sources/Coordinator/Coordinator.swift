@@ -103,6 +103,14 @@ package final class Coordinator: Sendable {
         input.yield(.watch(image: image, interval: interval))
     }
 
+    /// Gives a worker no more images, or some again, also when it connects anew; what it samples it
+    /// finishes.
+    ///
+    /// Events tell what it is doing. Without a worker of this name nothing happens.
+    package func setAside(_ isSetAside: Bool, worker: String) {
+        input.yield(isSetAside ? .setAside(worker: worker) : .resume(worker: worker))
+    }
+
     /// Takes no more batches: the coordinator ends when all images are settled.
     package func drain() { close(.drain) }
 

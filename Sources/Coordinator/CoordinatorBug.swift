@@ -80,6 +80,10 @@ package enum CoordinatorBug: String, Sendable, CaseIterable {
     case previewForNobody
     /// Images of which one may have ended workers are sampled beside others again.
     case forgetSolitude
+    /// A worker that an operator drains gets images nevertheless.
+    case leaseToSetAside
+    /// A worker that was drained gets nothing after it is resumed either.
+    case setAsideForGood
     /// The images of every batch are numbered from 0.
     case reuseNumbers
 }

@@ -8,8 +8,8 @@ extension CoordinatorEvent {
     var logLevel: Logger.Level {
         switch self {
         case .progress, .previewed: .trace
-        case .workerJoined, .workerBusy, .workerReturned, .assigned, .resumed, .completed,
-            .cancelled:
+        case .workerJoined, .workerBusy, .workerReturned, .workerDraining, .workerDrained,
+            .workerResumed, .assigned, .resumed, .completed, .cancelled:
             .info
         case .workerRefused, .workerLost, .workerQuarantined, .imageOverdue, .notUnderstood,
             .retried:
@@ -27,6 +27,9 @@ extension CoordinatorEvent {
         case .workerLost: "worker lost"
         case .workerQuarantined: "worker quarantined"
         case .workerReturned: "worker returned"
+        case .workerDraining: "worker draining"
+        case .workerDrained: "worker drained"
+        case .workerResumed: "worker resumed"
         case .assigned: "image assigned"
         case .progress: "image progress"
         case .previewed: "image previewed"
@@ -55,7 +58,9 @@ extension CoordinatorEvent {
             ["worker.id": "\(worker)", "reason": "\(reason)", "retry": "\(willRetry)"]
         case .workerQuarantined(let worker, let reason, let seconds):
             ["worker.id": "\(worker)", "reason": "\(reason)", "seconds": "\(seconds)"]
-        case .workerReturned(let worker): ["worker.id": "\(worker)"]
+        case .workerReturned(let worker), .workerDraining(let worker), .workerDrained(let worker),
+            .workerResumed(let worker):
+            ["worker.id": "\(worker)"]
         case .assigned(let image, let worker, let attempt):
             ["image": "\(image)", "worker.id": "\(worker)", "attempt": "\(attempt)"]
         case .progress(let image, let worker, let step, let stepCount, _, let seconds):

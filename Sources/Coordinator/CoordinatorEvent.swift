@@ -18,6 +18,12 @@ package enum CoordinatorEvent: Sendable, Equatable {
     case workerQuarantined(worker: String, reason: String, seconds: Double)
     /// A quarantined worker passed its probe.
     case workerReturned(worker: String)
+    /// A worker that an operator drains finishes what it samples.
+    case workerDraining(worker: String)
+    /// A worker that an operator drains is connected and has nothing any more.
+    case workerDrained(worker: String)
+    /// A worker that was drained gets images again.
+    case workerResumed(worker: String)
     /// An image was leased to a worker; towards the end of a batch two may generate the same one.
     case assigned(image: ImageNumber, worker: String, attempt: Int)
     /// A worker began an image (step 0) or finished `newSteps` steps that took `seconds` each.

@@ -63,6 +63,9 @@ extension CoordinatorStateMachine {
         if workers[number].phase != .ready {
             return "\(worker) holds leases but is \(workers[number].phase)"
         }
+        if workers[number].reportedDrain == .done {
+            return "\(worker) was reported as drained and holds \(leases.count) leases"
+        }
         if leases.count > workers[number].node?.credits ?? 0 {
             return "\(worker) holds \(leases.count) leases, beyond its credits"
         }

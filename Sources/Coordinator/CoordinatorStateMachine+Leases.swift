@@ -85,7 +85,7 @@ extension CoordinatorStateMachine {
         _ old: Lease, from worker: WorkerNumber, on id: ConnectionID, now: Duration
     ) {
         guard let image = images.number(onWire: old.item), images.queue.retries.contains(image),
-            workers[worker].freeCredits(now: now) > 0
+            workers[worker].freeCredits(now: now, isUnderWay: true) > 0
         else {
             actions.append(.send(id, .cancel(old)))
             return

@@ -41,6 +41,8 @@ extension CoordinatorStateMachine {
     private func isFree(_ worker: WorkerNumber, now: Duration) -> Bool {
         workers[worker].freeCredits(now: now) > 0
             || has(.forgetCredits) && workers[worker].isUsable(now: now)
+            || has(.leaseToSetAside)
+                && workers[worker].freeCredits(now: now, isUnderWay: true) > 0
     }
 
     /// Workers that sent other latents than another one sample the same image again.

@@ -28,6 +28,9 @@ package struct CoordinatorStateMachine {
         case cancelBatch(ImageBatch.ID)
         /// Somebody wants to see what an image becomes; `nil`: nobody does any more.
         case watch(image: ImageNumber, interval: Duration?)
+        /// An operator wants a worker to get no more images, or some again; by its name.
+        case setAside(worker: String)
+        case resume(worker: String)
         /// No batch follows: the end comes when all images are settled.
         case drain
         case connected(ConnectionID)
@@ -135,6 +138,8 @@ package struct CoordinatorStateMachine {
         case .submit(let batch): submit(batch, now: now)
         case .cancelBatch(let batch): cancel(batch)
         case .watch(let image, let interval): watch(image, every: interval)
+        case .setAside(let worker): setAside(worker)
+        case .resume(let worker): resume(worker)
         case .drain: drain()
         case .connected(let id): withWorker(id) { $0.connected(id, $1, now: now) }
         case .connectFailed(let id, let reason, isFinal: true):
@@ -205,6 +210,7 @@ package struct CoordinatorStateMachine {
         defer { dropSettled() }
         tailCheck = nil
         releaseDrained(now: now)
+        reportDrains()
         failNotUnderstood(now: now)
         if images.openCount > 0, workers.areGone { failAllOpen() }
         if images.openCount > 0 {

@@ -21,6 +21,9 @@ struct RegisteredWorker {
         case gone(reason: String)
     }
 
+    /// What was reported of a worker that is set aside.
+    enum Drain { case underWay, done }
+
     let address: WorkerAddress
     /// Name in events: as the user wrote it.
     let name: String
@@ -58,7 +61,12 @@ struct RegisteredWorker {
     /// An image of which it sent other latents than another worker; it has to sample it again.
     var disputedImage: ImageNumber?
     var busySince: Duration?
+    /// It is being stopped, and says so.
     var isDraining = false
+    /// An operator wants it to get no more images, through all its connections.
+    var isSetAside = false
+    /// What was reported of that last; `nil` before, and while it is not connected.
+    var reportedDrain: Drain?
     /// The picture that it sent last; the result that it belongs to follows.
     var picture: (lease: Lease, picture: WorkerPicture)?
     /// It asked for a pause, or is quarantined.
@@ -75,12 +83,15 @@ struct RegisteredWorker {
     }
 
     /// Whether it takes images now or when it is done with those it has.
-    func isUsable(now: Duration) -> Bool {
-        isPresent && now >= pausedUntil ?? .zero && !isStuck
-    }
+    func isUsable(now: Duration) -> Bool { isPresent && isSound(now: now) }
 
     /// Whether it is connected and takes images, if not at the moment.
-    var isPresent: Bool { phase == .ready && !isDraining }
+    var isPresent: Bool { isAtWork && !isSetAside }
+
+    /// Whether it is connected and is not being stopped.
+    private var isAtWork: Bool { phase == .ready && !isDraining }
+
+    private func isSound(now: Duration) -> Bool { now >= pausedUntil ?? .zero && !isStuck }
 
     /// Whether a lease expired and it has not answered.
     var isStuck: Bool { leases.contains { $0.recall == .expired } }
@@ -99,8 +110,13 @@ struct RegisteredWorker {
     }
 
     /// How many more images it takes now.
-    func freeCredits(now: Duration) -> Int {
-        guard isUsable(now: now), let node, !leases.contains(where: \.isAlone) else { return 0 }
+    ///
+    /// - Parameter isUnderWay: whether they are such that it samples already: those it may finish
+    ///   though it is set aside.
+    func freeCredits(now: Duration, isUnderWay: Bool = false) -> Int {
+        guard isUnderWay ? isAtWork && isSound(now: now) : isUsable(now: now), let node,
+            !leases.contains(where: \.isAlone)
+        else { return 0 }
         return (isOnProbation ? 1 : node.credits) - leases.count
     }
 

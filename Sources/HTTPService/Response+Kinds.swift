@@ -50,13 +50,17 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(string: problem.json(in: dialect) + "\n")))
     }
 
-    /// Bytes that never change: all of them, a part, or nothing where the client has them.
+    /// Bytes by their tag: all of them, a part, or nothing where the client has them.
     static func file(_ file: ServedFile, for request: Request) -> Response {
         var headers: HTTPFields = [
-            .eTag: file.tag, .cacheControl: "private, max-age=31536000, immutable",
+            .eTag: file.tag,
+            .cacheControl: file.isFinal
+                ? "private, max-age=31536000, immutable" : "private, no-cache",
             .acceptRanges: "bytes",
         ]
-        if request.has(file.tag) { return Response(status: .notModified, headers: headers) }
+        if request.known.contains(file.tag) {
+            return Response(status: .notModified, headers: headers)
+        }
         headers[.contentType] = file.mediaType
         headers[.contentDisposition] = "inline; filename=\"\(file.name)\""
         headers[.xContentTypeOptions] = "nosniff"
@@ -84,10 +88,6 @@ extension Response {
 }
 
 extension Request {
-    /// Whether the client has the content of a tag.
-    func has(_ tag: String) -> Bool {
-        let known =
-            headers[.ifNoneMatch]?.split(separator: ",").map { $0.trimmingPrefix(" ") } ?? []
-        return known.contains { $0 == tag || $0 == "*" || $0 == "W/\(tag)" }
-    }
+    /// What the client has.
+    var known: KnownTags { KnownTags(headers[.ifNoneMatch]) }
 }

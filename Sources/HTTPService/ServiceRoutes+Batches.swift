@@ -66,8 +66,8 @@ extension ServiceRoutes {
         if let text = request.query["priority"] {
             priority = BatchPriority(rawValue: text)
             guard priority != nil else {
-                let names = BatchPriority.allCases.map(\.rawValue).joined(separator: ", ")
-                throw APIProblem(422, "invalid", "there is no priority \(text); choose \(names)")
+                throw APIProblem.unknownChoice(
+                    "priority", text, of: BatchPriority.allCases.map(\.rawValue))
             }
         }
         let body = try await request.bytes(upTo: byteCountMax)
@@ -78,19 +78,9 @@ extension ServiceRoutes {
     private func page(_ request: Request) throws -> ImagePage? {
         let query = request.query
         if try query.flag("images") == false { return nil }
-        func number(_ name: String, _ range: ClosedRange<Int>) throws -> Int? {
-            guard let text = query[name] else { return nil }
-            guard let number = Int(text), range.contains(number) else {
-                throw APIProblem(
-                    422, "invalid",
-                    "\(name)=\(text): choose from \(range.lowerBound) to \(range.upperBound)"
-                )
-            }
-            return number
-        }
         var page = ImagePage()
-        page.from = try number("from", 0...Int(Int32.max)) ?? page.from
-        page.count = try number("limit", 1...ImagePage.countMax) ?? page.count
+        page.from = try query.number("from", in: 0...Int(Int32.max)) ?? page.from
+        page.count = try query.number("limit", in: 1...ImagePage.countMax) ?? page.count
         return page
     }
 
@@ -111,12 +101,13 @@ extension ServiceRoutes {
         let fields = request.query
         if let text = fields["status"] {
             guard let status = BatchStatus(rawValue: text) else {
-                let names = BatchStatus.allCases.map(\.rawValue).joined(separator: ", ")
-                throw APIProblem(422, "invalid", "there is no status \(text); choose \(names)")
+                throw APIProblem.unknownChoice(
+                    "status", text, of: BatchStatus.allCases.map(\.rawValue))
             }
             query.status = status
         }
         query.text = fields["q"]
+        (query.model, query.mergeMethod) = (fields["model"], fields["merge"])
         query.before = fields["before"].map(BatchID.init)
         let batches = try await service.batches(query, for: caller)
         return try Response.json(["batches": batches])

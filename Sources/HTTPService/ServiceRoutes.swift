@@ -35,6 +35,7 @@ struct ServiceRoutes: Sendable {
         let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: DoorMiddleware(rules: rules, counter: counter, table: table))
         addHealth(to: router)
+        addCluster(to: router)
         addSession(to: router)
         addBatches(to: router)
         addImages(to: router)
@@ -89,9 +90,6 @@ struct ServiceRoutes: Sendable {
         router.get("/retom/v1/capabilities") { request, context in
             _ = try await caller(request, context)
             return Response.json(text: service.capabilities + "\n")
-        }
-        router.get("/retom/v1/cluster") { request, context in
-            try Response.json(service.cluster(for: try await caller(request, context)))
         }
     }
 }

@@ -28,6 +28,9 @@ extension RunEvent {
                     """)
             ]
         case .workerReturned(let worker): [.warning("\(worker) works again")]
+        case .workerDraining(let worker): [.warning("\(worker) is being drained")]
+        case .workerDrained(let worker): [.warning("\(worker) is drained")]
+        case .workerResumed(let worker): [.warning("\(worker) gets images again")]
         case .assigned(let image, let worker, let attempt):
             [.imageStarted(image: image, worker: worker, attempt: attempt)]
         case .progress(let image, let worker, let step, let stepCount, _, _):

@@ -47,6 +47,34 @@ extension APIProblem {
         APIProblem(410, "no_picture", "image \(index) has no picture: \(reason)")
     }
 
+    /// A page of a sheet has no pictures yet.
+    package static func sheetNotReady(retryAfterSeconds: Int) -> APIProblem {
+        APIProblem(
+            404, "not_ready", "no picture of this page is finished; ask again later",
+            retryAfterSeconds: retryAfterSeconds)
+    }
+
+    /// A sheet has fewer pages.
+    package static func unknownPage(_ page: Int, count: Int) -> APIProblem {
+        APIProblem(404, "unknown_page", "there is no page \(page); this sheet has 1 to \(count)")
+    }
+
+    /// A sheet will never have pictures.
+    package static func noSheet(_ id: String) -> APIProblem {
+        APIProblem(
+            410, "no_picture", "batch \(id) ended without a picture; its images say why")
+    }
+
+    /// A field of a query has a value that there is not.
+    package static func unknownChoice(
+        _ name: String, _ value: String, of choices: [String]
+    ) -> APIProblem {
+        APIProblem(
+            422, "invalid",
+            "there is no \(name) \(value); choose \(choices.joined(separator: ", "))",
+            param: name)
+    }
+
     /// The key is missing or wrong.
     package static let unauthorized = APIProblem(
         401, "unauthorized",
@@ -57,6 +85,20 @@ extension APIProblem {
         APIProblem(
             421, "misdirected",
             "this service is not called \(host); use its address, or start it with --public-url")
+    }
+
+    /// The caller does not run the service.
+    package static let notAdmin = APIProblem(
+        403, "not_admin",
+        "this needs an administrator's key: 'retom-serve keys add NAME --admin' makes one")
+
+    /// The cluster has no such worker.
+    ///
+    /// - Parameter names: of those that it has.
+    package static func unknownWorker(_ name: String, of names: [String]) -> APIProblem {
+        APIProblem(
+            404, "unknown_worker",
+            "there is no worker \(name); choose \(names.joined(separator: ", "))")
     }
 
     /// A page of another site asks.

@@ -6,8 +6,11 @@ package struct ClusterAnswer: Sendable, Equatable, Encodable {
     package struct Worker: Sendable, Equatable, Encodable {
         /// Its address.
         package var name: String
-        /// `ready`, `busy` with another coordinator, `quarantined`, `lost` or `refused`.
+        /// `ready`, `draining`, `drained`, `busy` with another coordinator, `quarantined`, `lost`,
+        /// `refused` or `connecting`.
         package var state: String
+        /// Whether an administrator drained it: it gets no images until it is resumed.
+        package var isSetAside = false
         /// Its kernels: bytes are equal within one class.
         package var kernelClass: String?
         /// Its cores.
@@ -21,6 +24,7 @@ package struct ClusterAnswer: Sendable, Equatable, Encodable {
 
         private enum CodingKeys: String, CodingKey {
             case name, state, reason, images, pictures
+            case isSetAside = "drain"
             case kernelClass = "kernel_class"
             case coreCount = "cores"
         }
@@ -30,6 +34,26 @@ package struct ClusterAnswer: Sendable, Equatable, Encodable {
             self.name = name
             state = "connecting"
             images = 0
+        }
+    }
+
+    /// What a caller waits for.
+    package struct Caller: Sendable, Equatable, Encodable {
+        /// The name of its key, or `local`.
+        package var name: String
+        /// Batches that have not ended.
+        package var batches: Int
+        /// Their images without an outcome.
+        package var images: Int
+        /// Those of these that nobody has.
+        package var waiting: Int
+
+        /// Describes a caller.
+        package init(name: String, batches: Int, images: Int, waiting: Int) {
+            self.name = name
+            self.batches = batches
+            self.images = images
+            self.waiting = waiting
         }
     }
 
@@ -43,10 +67,13 @@ package struct ClusterAnswer: Sendable, Equatable, Encodable {
         package var callers: Int
         /// Smoothed seconds that an image takes.
         package var imageSeconds: Double?
+        /// Those callers, the ones with the most images first; for administrators only.
+        package var byCaller: [Caller]?
 
         private enum CodingKeys: String, CodingKey {
             case batches, images, callers
             case imageSeconds = "image_seconds"
+            case byCaller = "by_caller"
         }
 
         /// Describes a queue.

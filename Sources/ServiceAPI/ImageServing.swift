@@ -72,8 +72,21 @@ package protocol ImageServing: Sendable {
     ) async throws(APIProblem) -> ImagePreview?
 
     /// The bytes of a picture, a PNG.
+    ///
+    /// - Parameters:
+    ///   - width: in pixels; a picture that is wider is made smaller.
+    ///   - known: what the client has; that comes without bytes where making them takes time.
     func picture(
-        _ index: Int, of id: BatchID, for caller: ServedCaller
+        _ index: Int, of id: BatchID, for caller: ServedCaller, width: Int?, known: KnownTags
+    ) async throws(APIProblem) -> ServedFile
+
+    /// A contact sheet of a batch's finished pictures, a PNG.
+    ///
+    /// - Parameters:
+    ///   - page: from 1.
+    ///   - known: what the client has; that comes without bytes.
+    func sheet(
+        of id: BatchID, page: Int, for caller: ServedCaller, known: KnownTags
     ) async throws(APIProblem) -> ServedFile
 
     /// The latents of an image, as diffusers saves them: `.safetensors`.
@@ -88,7 +101,14 @@ package protocol ImageServing: Sendable {
     var capabilities: String { get }
 
     /// Workers and queue.
-    func cluster(for caller: ServedCaller) -> ClusterAnswer
+    func cluster(for caller: ServedCaller) async throws(APIProblem) -> ClusterAnswer
+
+    /// Gives a worker no images but those that it samples, or new ones again.
+    ///
+    /// - Throws: 403 for callers that do not run the service, 404 if there is no such worker.
+    func setAside(
+        _ isSetAside: Bool, worker: String, by caller: ServedCaller
+    ) async throws(APIProblem) -> ClusterAnswer.Worker
 
     /// What happens to a batch, or to all of a caller; it ends with the service, and when the
     /// caller's key is revoked.
@@ -156,6 +176,10 @@ package struct BatchQuery: Sendable, Equatable {
     package var status: BatchStatus?
     /// Only those with a prompt that contains this.
     package var text: String?
+    /// Only those of this model.
+    package var model: String?
+    /// Only those with an image that merges tokens by this method.
+    package var mergeMethod: String?
     /// Only those that were accepted before this one.
     package var before: BatchID?
 
@@ -202,7 +226,7 @@ package struct ImagePreview: Sendable, Equatable {
     }
 }
 
-/// Bytes that never change, by a name of their content.
+/// Bytes by a name of their content.
 package struct ServedFile: Sendable {
     /// All of it.
     package var bytes: [UInt8]
@@ -212,12 +236,17 @@ package struct ServedFile: Sendable {
     package var tag: String
     /// What it may be saved as.
     package var name: String
+    /// Whether its address never gives other bytes.
+    package var isFinal: Bool
 
     /// Describes bytes.
-    package init(bytes: [UInt8], mediaType: String, tag: String, name: String) {
+    package init(
+        bytes: [UInt8], mediaType: String, tag: String, name: String, isFinal: Bool = true
+    ) {
         self.bytes = bytes
         self.mediaType = mediaType
         self.tag = tag
         self.name = name
+        self.isFinal = isFinal
     }
 }

@@ -27,6 +27,20 @@ package struct QueryFields: Sendable, Equatable {
         }
     }
 
+    /// A field that is a number in a range; `nil` if the query does not have it.
+    package func number(
+        _ name: String, in range: ClosedRange<Int>
+    ) throws(APIProblem) -> Int? {
+        guard let text = self[name] else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            throw APIProblem(
+                422, "invalid",
+                "\(name)=\(text): choose from \(range.lowerBound) to \(range.upperBound)",
+                param: name)
+        }
+        return number
+    }
+
     private static func decoded(_ text: Substring) -> String {
         PercentText.decoded(text, plusIsBlank: true)
     }

@@ -12,9 +12,9 @@ import Synchronization
 /// A service in numbers, for Prometheus; callers have no labels.
 extension ImageService {
     package var metrics: PrometheusText {
-        let (queue, ready, workers, streams, commits, accepts, finished, failed) = state.withLock {
+        let (queue, fleet, streams, commits, accepts, finished, failed) = state.withLock {
             (
-                $0.ledger.queue, $0.fleet.readyCount, $0.fleet.workers.count, $0.hub.count,
+                $0.ledger.queue, $0.fleet, $0.hub.count,
                 $0.commitSeconds, $0.acceptSeconds, $0.finishedCount, $0.failedCount
             )
         }
@@ -31,9 +31,11 @@ extension ImageService {
                 (["outcome": "written"], Double(finished)),
                 (["outcome": "failed"], Double(failed)),
             ])
+        let states = ["ready", "draining", "drained"].map { ($0, fleet.count($0)) }
+        let others = fleet.workers.count - states.reduce(0) { $0 + $1.1 }
         page.add(
             "retom_workers", .gauge, "Workers, by what they do.",
-            [(["state": "ready"], Double(ready)), (["state": "other"], Double(workers - ready))])
+            (states + [("other", others)]).map { (["state": $0], Double($1)) })
         if let seconds = queue.imageSeconds {
             page.add("retom_image_seconds", .gauge, "Smoothed time of an image.", seconds)
         }

@@ -42,6 +42,18 @@ extension ImageService {
         var filter = ServiceStore.Filter(
             caller: caller.visitor.isAdmin ? nil : caller.visitor.caller)
         (filter.status, filter.text, filter.before) = (query.status, query.text, query.before)
+        if let name = query.model {
+            guard models.names.contains(name) else {
+                throw .unknownChoice("model", name, of: models.names)
+            }
+            filter.firstImages = models.firstImages(of: name)
+        }
+        if let method = query.mergeMethod {
+            guard served.mergeMethods.contains(method) else {
+                throw .unknownChoice("merge", method, of: served.mergeMethods)
+            }
+            filter.mergeMethod = method
+        }
         if query.status?.isFinal == false {
             filter.begun = state.withLock { $0.ledger.begunBatches }
         }
@@ -78,28 +90,6 @@ extension ImageService {
             return Self.answer(index, live.accepted.request(at: index), nil, image, hasEnded: false)
         }
         return Self.answer(index, of: try await page(index, of: id), live?.images[index])
-    }
-
-    package func picture(
-        _ index: Int, of id: BatchID, for caller: ServedCaller
-    ) async throws(APIProblem) -> ServedFile {
-        try requireVisible(id, to: caller)
-        let page = try await page(index, of: id)
-        let image = page.images[index]
-        guard let picture = image?.picture, let result = image?.result else {
-            throw missing(index, of: page)
-        }
-        let path = "\(store.pictureFolder(of: id))/\(picture.file)"
-        let bytes = try await perform { () throws(APIProblem) in ServiceStore.file(path) }
-        guard let bytes else {
-            // It may have been erased meanwhile.
-            try requireVisible(id, to: caller)
-            logger.error("a picture is gone", metadata: ["path": "\(path)"])
-            throw .noPicture(index, "its file is gone; submit it again")
-        }
-        return ServedFile(
-            bytes: bytes, mediaType: "image/png",
-            tag: "\"\(Hexadecimal.text(result.facts.sha256.prefix(16)))-p\"", name: picture.file)
     }
 
     package func latents(
@@ -185,18 +175,23 @@ extension ImageService {
     }
 
     /// Why an image has no picture or latents.
-    private func missing(_ index: Int, of page: StoredPage) -> APIProblem {
+    func missing(_ index: Int, of page: StoredPage) -> APIProblem {
         if let image = page.images[index], image.hasFailed {
             return .noPicture(index, image.failures.map(\.sentence).joined(separator: "; "))
         }
         if page.batch.end != nil { return .noPicture(index, "its batch was cancelled") }
-        let seconds = state.withLock(\.ledger.queue.imageSeconds) ?? 5
-        return .notReady(index, retryAfterSeconds: Int(seconds.rounded(.up)))
+        return .notReady(index, retryAfterSeconds: usualSeconds)
+    }
+
+    /// Seconds that an image takes, as far as that is known.
+    var usualSeconds: Int {
+        Int((state.withLock(\.ledger.queue.imageSeconds) ?? 5).rounded(.up))
     }
 
     private func answer(_ stored: StoredBatch, _ live: LiveBatchView?) -> BatchAnswer {
         var answer = BatchAnswer(
-            id: stored.id, model: model.name, prompt: stored.prompt,
+            id: stored.id, model: models.name(ofBatchAt: stored.images.lowerBound),
+            prompt: stored.prompt,
             priority: stored.priority, origin: stored.origin, details: stored.details,
             created: stored.acceptedAt, imageCount: stored.images.count)
         answer.finished = stored.finishedCount

@@ -15,11 +15,13 @@ import Synchronization
 extension ImageService: ImageServing {
     /// Prompts of all images of a batch, in bytes.
     private static let textByteCountMax = 64 << 20
+    /// Those of this machine who need no key.
+    static let localCaller = CallerID("local")
 
     package func visitor(
         _ credentials: String?, isLocal: Bool
     ) async throws(APIProblem) -> ServedCaller {
-        let local = ServedCaller(visitor: Visitor(CallerID("local")))
+        let local = ServedCaller(visitor: Visitor(Self.localCaller))
         guard let credentials else {
             guard isLocal else { throw .unauthorized }
             return local
@@ -199,15 +201,6 @@ extension ImageService: ImageServing {
     }
 
     package var capabilities: String { served.capabilities }
-
-    package func cluster(for caller: ServedCaller) -> ClusterAnswer {
-        let (workers, queue) = state.withLock { ($0.fleet.workers, $0.ledger.queue) }
-        return ClusterAnswer(
-            version: ProgramVersion.text, workers: workers,
-            queue: ClusterAnswer.Queue(
-                batches: queue.liveCount, images: queue.openCount, callers: queue.callerCount,
-                imageSeconds: queue.imageSeconds))
-    }
 
     package var unreadiness: String? {
         if failure != nil { return "the state can't be written" }

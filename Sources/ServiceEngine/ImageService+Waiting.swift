@@ -51,7 +51,8 @@ extension ImageService {
     package func finishedImage(
         _ index: Int, of id: BatchID, for caller: ServedCaller
     ) async throws(APIProblem) -> FinishedBatch.Image {
-        let file = try await picture(index, of: id, for: caller)
+        let file = try await picture(
+            index, of: id, for: caller, width: nil, known: KnownTags(nil))
         let request = try await page(index, of: id).request(at: index)
         let text = GenerationParametersText(
             request: request, model: model, version: version,

@@ -45,6 +45,8 @@ package final class ImageService: Sendable {
     let store: ServiceStore
     let clock: WallClock
     let served: ServedModel
+    /// Which batches are which model's.
+    let models: ModelHistory
     let coordinator: Coordinator
     let logger: Logger
     let limits: LedgerLimits
@@ -53,6 +55,8 @@ package final class ImageService: Sendable {
     /// Threads that write pictures: a synchronisation takes milliseconds, of which the processor
     /// sleeps most.
     let writers: NIOThreadPool
+    /// Threads for what takes a picture's pixels: thumbnails and sheets.
+    let painters: NIOThreadPool
     let painter: PreviewPainter
     /// Nothing is accepted, and no image begins, while less than this is free on the disk, in bytes.
     let freeByteCountMin: Int
@@ -83,6 +87,7 @@ package final class ImageService: Sendable {
         self.store = store
         self.clock = clock
         served = model
+        models = try store.modelHistory(current: model.record.name)
         self.coordinator = coordinator
         self.freeByteCountMin = freeByteCountMin
         self.freeByteCount = freeByteCount
@@ -94,6 +99,7 @@ package final class ImageService: Sendable {
             channels: latentChannels, logger: logger)
         readers = NIOThreadPool(numberOfThreads: 4)
         writers = NIOThreadPool(numberOfThreads: Self.writerCount)
+        painters = NIOThreadPool(numberOfThreads: 2)
         var state = State(
             ledger: Ledger(try store.storedLedger(), limits: limits),
             fleet: FleetStatus(workers))
@@ -101,6 +107,7 @@ package final class ImageService: Sendable {
         self.state = Mutex(state)
         readers.start()
         writers.start()
+        painters.start()
     }
 
     /// Offers what waits to the workers.
@@ -143,6 +150,7 @@ package final class ImageService: Sendable {
     /// Ends the threads.
     package func shutDown() async {
         try? await writers.shutdownGracefully()
+        try? await painters.shutdownGracefully()
         try? await readers.shutdownGracefully()
     }
 

@@ -14,6 +14,8 @@ package struct ServedModel: Sendable {
     package var settings: [String: String]
     /// Turns what a client wrote into requests that the model can generate.
     package var plan: @Sendable (BatchBody) -> Result<PlannedBatch, APIProblem>
+    /// How tokens may merge, by the names that requests have.
+    package var mergeMethods: [String]
     /// What a request gets that leaves everything open.
     package var defaults: GenerationRequest
     /// Models, samplers, limits and defaults in JSON.
@@ -22,12 +24,13 @@ package struct ServedModel: Sendable {
     /// Describes a model.
     package init(
         record: ModelRecord, directory: String?, settings: [String: String],
-        defaults: GenerationRequest, capabilities: String,
+        mergeMethods: [String], defaults: GenerationRequest, capabilities: String,
         plan: @escaping @Sendable (BatchBody) -> Result<PlannedBatch, APIProblem>
     ) {
         self.record = record
         self.directory = directory
         self.settings = settings
+        self.mergeMethods = mergeMethods
         self.defaults = defaults
         self.capabilities = capabilities
         self.plan = plan

@@ -109,6 +109,20 @@ extension Ledger {
             imageSeconds: imageSeconds, keptByteCount: keptByteCount)
     }
 
+    /// What callers with live batches wait for, those with the most images first.
+    package var callers: [CallerView] {
+        var views: [CallerID: CallerView] = [:]
+        for batch in live.values where batch.isCommitted {
+            let caller = batch.accepted.caller
+            var view = views[caller] ?? CallerView(caller: caller)
+            view.liveCount += 1
+            view.openCount += batch.openCount
+            view.waitingCount += batch.waitingCount
+            views[caller] = view
+        }
+        return views.values.sorted { ($1.openCount, $0.caller) < ($0.openCount, $1.caller) }
+    }
+
     private func view(of batch: LiveBatch, findsPlace: Bool) -> LiveBatchView {
         let place = findsPlace ? order.place(of: batch.accepted.id) : nil
         var seconds: Double?
@@ -145,6 +159,18 @@ package struct QueueView: Sendable, Equatable {
     package var imageSeconds: Double?
     /// Pictures and latents of all batches that are not erased, in bytes.
     package var keptByteCount: Int
+}
+
+/// What a caller waits for.
+package struct CallerView: Sendable, Equatable {
+    /// Who.
+    package var caller: CallerID
+    /// Batches that have not ended.
+    package var liveCount = 0
+    /// Their images without an outcome.
+    package var openCount = 0
+    /// Those of these that nobody has.
+    package var waitingCount = 0
 }
 
 // MARK: For tests

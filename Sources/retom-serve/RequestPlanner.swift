@@ -172,6 +172,9 @@ final class RequestPlanner: Sendable {
         }
     }
 
+    /// How tokens may merge.
+    static var mergeMethods: [String] { TokenMergeRegistry.standard.names }
+
     /// What a request gets that leaves everything open.
     var openRequest: GenerationRequest { defaults.request(prompt: "", seed: 0) }
 
@@ -185,7 +188,7 @@ final class RequestPlanner: Sendable {
                         name: $0.rawValue, aliases: [$0.displayName] + $0.traits.aliases)
                 },
                 schedulers: SigmaSchedule.allCases.map(\.rawValue),
-                mergeMethods: TokenMergeRegistry.standard.names,
+                mergeMethods: Self.mergeMethods,
                 mergeProfiles: Dictionary(
                     uniqueKeysWithValues: TokenMergeProfile.allCases.map {
                         ($0.rawValue, $0.configuration)

@@ -96,7 +96,7 @@ struct RetomServe: AsyncParsableCommand {
             store: store, prepared: prepared,
             model: ServedModel(
                 record: record, directory: chosen.path, settings: try settings(of: chosen),
-                defaults: planner.openRequest,
+                mergeMethods: RequestPlanner.mergeMethods, defaults: planner.openRequest,
                 capabilities: try planner.capabilities(of: record),
                 plan: { planner.plan($0) }),
             pool: pool,

@@ -90,13 +90,15 @@ struct CoordinatorSubject {
     }
 
     mutating func result(_ id: ConnectionID, _ lease: Lease, salt: UInt64 = 0) throws -> [Action] {
+        hear(id, try resultMessage(lease, salt: salt))
+    }
+
+    func resultMessage(_ lease: Lease, salt: UInt64 = 0) throws -> Message {
         var latents = try HashChainGenerator.latents(for: requests[Int(lease.item)])
         latents.values[0] += Float(salt)
-        return hear(
-            id,
-            .result(
-                LatentResult(
-                    lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256))))
+        return .result(
+            LatentResult(
+                lease: lease, sampled: SampledImage(latents: latents, sha256: latents.sha256)))
     }
 
     static func sent(_ actions: [Action]) -> [Message] {

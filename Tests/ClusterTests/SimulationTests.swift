@@ -19,6 +19,7 @@ import Testing
         #expect(tally.completedCount > 5 * tally.failedCount)
         #expect(tally.resumedCount > 1_000 && tally.ignoredCheckpointCount > 50)
         #expect(tally.pictureCount > 10_000 && tally.pictureCount < tally.completedCount)
+        #expect(tally.drainCount > 500)
         #expect(tally.alarmCount > 0 && tally.quarantineCount > 100)
     }
 

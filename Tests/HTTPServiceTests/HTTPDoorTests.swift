@@ -155,6 +155,40 @@ import Testing
         }
     }
 
+    @Test func listsAreAskedForByWhatTheQuerySays() async throws {
+        let service = StandInService()
+        try await Self.withDoor(service) { client in
+            let path = "/retom/v1/batches"
+            for query in ["", "?status=failed&q=a+b&model=m%201&merge=tome&before=b2"] {
+                let answer = try await client.send("GET", path + query)
+                #expect(answer.status == 200, "\(answer)")
+            }
+        }
+        var wanted = BatchQuery()
+        (wanted.status, wanted.text, wanted.before) = (.failed, "a b", BatchID("b2"))
+        (wanted.model, wanted.mergeMethod) = ("m 1", "tome")
+        #expect(service.queries.withLock { $0 } == [BatchQuery(), wanted])
+    }
+
+    @Test func widthsAndPagesAreChecked() async throws {
+        try await Self.withDoor { client in
+            let path = "/retom/v1/batches/b1/"
+            for (query, tag) in [("", "\"t\""), ("?width=16", "\"t-w16\"")] {
+                let answer = try await client.send("GET", path + "images/0" + query)
+                #expect(answer.headers["etag"] == tag, "\(answer)")
+            }
+            for (page, cache) in [("", "immutable"), ("?page=2", "no-cache")] {
+                let answer = try await client.send("GET", path + "sheet" + page)
+                #expect(answer.headers["cache-control"]?.hasSuffix(cache) == true, "\(answer)")
+            }
+            for query in ["images/0?width=15", "images/0?width=a", "sheet?page=0", "sheet?page="] {
+                let answer = try await client.send("GET", path + query)
+                #expect(answer.status == 422 && answer.text.contains("choose from"), "\(query)")
+            }
+            #expect(try await client.send("GET", path + "sheet?page=3").status == 404)
+        }
+    }
+
     @Test func keysAreAskedForWhereThereIsAProxy() async throws {
         try await Self.withDoor(needsKeys: true) { client in
             let path = "/retom/v1/batches"

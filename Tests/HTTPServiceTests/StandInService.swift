@@ -24,6 +24,8 @@ final class StandInService: ImageServing {
     let submissions = Mutex<[SubmissionRequest]>([])
     /// Pages that were asked for.
     let pages = Mutex<[ImagePage]>([])
+    /// Lists that were asked for.
+    let queries = Mutex<[BatchQuery]>([])
     /// Of requests that waited, whether they were answered.
     let leavings = Mutex<[Bool]>([])
     /// Whether its batch has ended.
@@ -103,7 +105,8 @@ final class StandInService: ImageServing {
     func batches(
         _ query: BatchQuery, for caller: ServedCaller
     ) async throws(APIProblem) -> [BatchAnswer] {
-        [Self.answer]
+        queries.withLock { $0.append(query) }
+        return [Self.answer]
     }
 
     func image(
@@ -116,12 +119,21 @@ final class StandInService: ImageServing {
     }
 
     func picture(
-        _ index: Int, of id: BatchID, for caller: ServedCaller
+        _ index: Int, of id: BatchID, for caller: ServedCaller, width: Int?, known: KnownTags
     ) async throws(APIProblem) -> ServedFile {
         guard index == 0 else { throw .notReady(index, retryAfterSeconds: 7) }
         return ServedFile(
-            bytes: Array("0123456789".utf8), mediaType: "image/png", tag: "\"t\"",
-            name: "00000-1.png")
+            bytes: Array("0123456789".utf8), mediaType: "image/png",
+            tag: "\"t\(width.map { "-w\($0)" } ?? "")\"", name: "00000-1.png")
+    }
+
+    func sheet(
+        of id: BatchID, page: Int, for caller: ServedCaller, known: KnownTags
+    ) async throws(APIProblem) -> ServedFile {
+        guard page <= 2 else { throw .unknownPage(page, count: 2) }
+        return ServedFile(
+            bytes: Array("sheet \(page)".utf8), mediaType: "image/png", tag: "\"s\(page)\"",
+            name: "grid-0000.png", isFinal: page == 1)
     }
 
     func latents(
@@ -139,7 +151,16 @@ final class StandInService: ImageServing {
 
     var capabilities: String { "{}" }
 
-    func cluster(for caller: ServedCaller) -> ClusterAnswer {
+    func setAside(
+        _ isSetAside: Bool, worker: String, by caller: ServedCaller
+    ) async throws(APIProblem) -> ClusterAnswer.Worker {
+        guard worker == "m" else { throw .unknownWorker(worker, of: ["m"]) }
+        var answer = ClusterAnswer.Worker(name: worker)
+        answer.isSetAside = isSetAside
+        return answer
+    }
+
+    func cluster(for caller: ServedCaller) async throws(APIProblem) -> ClusterAnswer {
         ClusterAnswer(
             version: "v", workers: [],
             queue: ClusterAnswer.Queue(batches: 0, images: 0, callers: 0, imageSeconds: nil))

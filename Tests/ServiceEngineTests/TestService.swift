@@ -31,6 +31,8 @@ struct TestService: Sendable {
         var hasWorker = true
         /// Callers with keys; without any nobody needs one.
         var callers: [String] = []
+        /// Those of them that run the service.
+        var admins: [String] = []
         /// Nothing is accepted, and no image begins, while less is free.
         var freeByteCountMin = 0
         /// How much is free.
@@ -86,7 +88,8 @@ struct TestService: Sendable {
         var keys: [String: String] = [:]
         for name in configuration.callers {
             keys[name] = try ServiceStore.addKey(
-                named: name, weight: 1, isAdmin: false, at: 1, in: directory.path)
+                named: name, weight: 1, isAdmin: configuration.admins.contains(name), at: 1,
+                in: directory.path)
         }
         let queue = DispatchQueue(label: "committer")
         let store = try ServiceStore.open(
@@ -115,7 +118,7 @@ struct TestService: Sendable {
                 keys: keys, lateness: lateness)
             if awaitsWorker {
                 try await service.wait("the worker is ready") {
-                    service.hasWorker
+                    try await service.hasWorker()
                 }
             }
             try await body(service)
@@ -128,9 +131,9 @@ struct TestService: Sendable {
         await images.shutDown()
     }
 
-    private var hasWorker: Bool {
-        images.cluster(for: ServedCaller(visitor: Visitor(CallerID("local")))).workers
-            .contains { $0.state == "ready" }
+    private func hasWorker() async throws -> Bool {
+        let caller = ServedCaller(visitor: Visitor(CallerID("local")))
+        return try await images.cluster(for: caller).workers.contains { $0.state == "ready" }
     }
 
     // MARK: Parts
@@ -141,6 +144,7 @@ struct TestService: Sendable {
         let defaults = settings
         return ServedModel(
             record: ModelRecord(name: "m", fingerprint: model), directory: nil, settings: [:],
+            mergeMethods: ["none", "retom", "tome"],
             defaults: defaults.request(prompt: "", seed: 0), capabilities: "{}"
         ) { body in
             var random = SystemRandomNumberGenerator()

@@ -3,6 +3,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import ServiceAPI
 import WebPage
 
 /// The page. It needs no key, because it says nothing of anybody: its requests carry the key.
@@ -29,7 +30,9 @@ extension Response {
         ] {
             if let name = HTTPField.Name(name) { headers[name] = value }
         }
-        if request.has(file.tag) { return Response(status: .notModified, headers: headers) }
+        if request.known.contains(file.tag) {
+            return Response(status: .notModified, headers: headers)
+        }
         headers[.contentType] = file.mediaType
         return Response(
             status: .ok, headers: headers,

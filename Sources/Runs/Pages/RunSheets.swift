@@ -55,9 +55,9 @@ package enum RunSheets {
     }
 
     private static func caption(_ image: ImageRecord) -> ContactSheet.Caption {
-        var detail = "#\(image.number) · seed \(image.request.seed)"
-        if image.status == .failed { detail += " · failed" }
-        return ContactSheet.Caption(title: image.request.prompt, detail: detail)
+        ContactSheet.Caption(
+            prompt: image.request.prompt, image: image.number, seed: image.request.seed,
+            hasFailed: image.status == .failed)
     }
 
     private static func picture(of image: ImageRecord, in directory: RunDirectory) -> RGBImage? {

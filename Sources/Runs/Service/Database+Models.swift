@@ -26,7 +26,7 @@ extension Database {
         try set(Self.modelsName, Array(try JSONText.line(periods).utf8))
     }
 
-    private func modelPeriods() throws -> [ModelPeriod] {
+    func modelPeriods() throws -> [ModelPeriod] {
         guard let bytes = try setting(Self.modelsName) else { return [] }
         do {
             return try JSONDecoder().decode([ModelPeriod].self, from: Data(bytes))

@@ -2,10 +2,30 @@
 
 import FoundationEssentials
 import GRDB
+import GenerationTypes
 
 extension Database {
+    /// How an image's tokens merge, of a row of `span`; the index by it needs the same words.
+    ///
+    /// A request that says nothing of merging has the default.
+    static let mergeMethod = """
+        CASE WHEN json_valid(request) THEN COALESCE(
+            json_extract(request, '$.token_merging.method'), '\(TokenMergeConfiguration().method)'
+        ) END
+        """
+
     /// Makes the tables of a new service; checks those of an existing one.
     func createServiceTables() throws {
+        try createTables()
+        // No part of the layout: earlier versions keep it up to date, too.
+        try execute(
+            sql: """
+                CREATE INDEX IF NOT EXISTS span_by_merging
+                ON span (\(Self.mergeMethod), first_image)
+                """)
+    }
+
+    private func createTables() throws {
         let found = try layout()
         if found == ServiceStore.layout { return }
         if (1..<ServiceStore.layout).contains(found) {

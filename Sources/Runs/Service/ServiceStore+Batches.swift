@@ -19,6 +19,10 @@ extension ServiceStore {
         package var begun: [ImageNumber] = []
         /// Only those with a prompt that contains this.
         package var text: String?
+        /// Only those with an image that merges tokens by this method.
+        package var mergeMethod: String?
+        /// Only those whose first image is in one of these ranges.
+        package var firstImages: [Range<Int>]?
         /// Only those that were accepted before this one.
         package var before: BatchID?
         /// Only these.
@@ -97,6 +101,20 @@ extension ServiceStore {
                         AND span.first_image < batch.first_image + batch.image_count
                         AND instr(lower(prompt), lower(?)) > 0)
                     """, text)
+            }
+            if let method = filter.mergeMethod {
+                add(
+                    """
+                    EXISTS (SELECT 1 FROM span WHERE \(Database.mergeMethod) = ?
+                        AND span.first_image >= batch.first_image
+                        AND span.first_image < batch.first_image + batch.image_count)
+                    """, method)
+            }
+            if let ranges = filter.firstImages {
+                let places = ranges.map {
+                    "first_image >= \($0.lowerBound) AND first_image < \($0.upperBound)"
+                }
+                conditions.append("(\(places.isEmpty ? "0" : places.joined(separator: " OR ")))")
             }
             if let before = filter.before {
                 add("first_image < (SELECT first_image FROM batch WHERE id = ?)", before.text)

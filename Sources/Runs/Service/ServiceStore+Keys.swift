@@ -110,6 +110,16 @@ extension ServiceStore {
         }
     }
 
+    /// What the holders of all keys are called.
+    ///
+    /// - Throws: `ServiceStateError`.
+    package func keyNames() throws(ServiceStateError) -> [CallerID: String] {
+        try read { database in
+            let keys = try Row.fetchAll(database, sql: "SELECT * FROM key").map(StoredKey.init)
+            return Dictionary(keys.map { ($0.caller, $0.name) }) { first, _ in first }
+        }
+    }
+
     /// The key of a text; `nil` if there is none, or it was revoked.
     ///
     /// - Throws: `ServiceStateError`.

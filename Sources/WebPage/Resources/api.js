@@ -76,5 +76,5 @@ export const submit = (body, name) =>
 
 export const pictureURL = (id, index) => new URL(`batches/${id}/images/${index}`, root).href;
 
-/** Shows a picture in an `<img>`, once that is near what is seen. */
-export const showPicture = (image, id, index) => Object.assign(image, { loading: "lazy", src: pictureURL(id, index) });
+/** Shows a thumbnail in an `<img>`, once that is near what is seen. */
+export const showPicture = (image, id, index) => Object.assign(image, { loading: "lazy", src: `${pictureURL(id, index)}?width=512` });

@@ -26,8 +26,9 @@ function matches({ status, request }, { q = "", merge, size, seed }) {
 
 /** The pictures that a query wants, as they are found. */
 async function* find(query, signal) {
+  const { q, merge } = query;
   for (let page, before; page?.length !== 0; before = page.at(-1)?.id) {
-    page = await api.batches({ q: query.q, before }, signal);
+    page = await api.batches({ q, merge, before }, signal);
     for (const batch of page.filter(({ finished }) => finished))
       for (let from = 0, images = [1]; from < batch.image_count && images.length; from += images.length) {
         images = await api.images(batch.id, from, imageLimit, signal);

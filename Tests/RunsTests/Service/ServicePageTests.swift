@@ -129,6 +129,9 @@ import WireProtocol
             }
         }
         let store = try SampleService(path).store
+        var filter = ServiceStore.Filter(caller: nil)
+        filter.mergeMethod = "retom"
+        #expect(try store.batches(filter).map(\.id.text) == ["b1"])
         let live = try store.storedLedger().live
         #expect(live.map(\.accepted) == [SampleService.batch("b1", key: "k")])
         let latents = Samples.latents(0)

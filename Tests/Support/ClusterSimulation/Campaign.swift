@@ -36,6 +36,8 @@ package struct Campaign {
         /// Lies that workers told, and results that were taken back because no picture came of
         /// them.
         package var lieCount = 0
+        /// How often workers that were drained had nothing any more.
+        package var drainCount = 0
         package var undecodableCount = 0
         package var resumedCount = 0
         package var savedStepCount = 0
@@ -63,6 +65,7 @@ package struct Campaign {
             checkpointCount += cluster.observed.checkpointCount
             pictureCount += cluster.observed.pictureCount
             lieCount += cluster.observed.lieCount
+            drainCount += cluster.observed.drainCount
             undecodableCount += cluster.observed.undecodableCount
             resumedCount += cluster.observed.resumedCount
             savedStepCount += cluster.observed.savedStepCount
@@ -100,7 +103,7 @@ extension Campaign.Tally: CustomStringConvertible {
         coordinators killed, \(checkpointCount) checkpoints, \(resumedCount) images resumed \
         (\(savedStepCount) steps), \(ignoredCheckpointCount) checkpoints ignored, \
         \(pictureCount) pictures of workers, \(lieCount) lies, \(undecodableCount) results taken \
-        back, \
+        back, \(drainCount) workers drained, \
         \(cancelledRunCount) runs and \(cancelledImageCount) images cancelled, \(failures.count) broken; \
         trace \(String(trace, radix: 16))
         """
@@ -123,6 +126,7 @@ extension Campaign.Tally: CustomStringConvertible {
         checkpointCount += other.checkpointCount
         pictureCount += other.pictureCount
         lieCount += other.lieCount
+        drainCount += other.drainCount
         undecodableCount += other.undecodableCount
         resumedCount += other.resumedCount
         savedStepCount += other.savedStepCount

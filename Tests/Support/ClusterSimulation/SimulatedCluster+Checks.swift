@@ -30,10 +30,13 @@ extension SimulatedCluster {
         var overCreditCounts: [Int: Int] = [:]
         /// Images that somebody looks at.
         var watched: Set<Int> = []
+        /// Addresses that an operator has drained in this life.
+        var setAside: Set<String> = []
         /// Leases of this life, and the machines that got them.
         var granted: [(worker: Int, lease: Lease)] = []
         /// When each address was dialled last.
         var lastDials: [Int: Duration] = [:]
+        var drainCount = 0
         var lieCount = 0
         var undecodableCount = 0
         var coordinatorCrashCount = 0
@@ -98,6 +101,7 @@ extension SimulatedCluster {
         case .imageOverdue(let image, let worker, _):
             checkHonest(worker, "does nothing about image \(image)")
             if scenario.weather == .calm { note("image \(image) is overdue in calm weather") }
+        case .workerDrained(let worker): checkDrain(of: worker)
         case .previewed(let image, let preview): checkPreview(preview, of: image.rawValue)
         case .assigned(let image, _, let attempt):
             planWatch(image.rawValue)

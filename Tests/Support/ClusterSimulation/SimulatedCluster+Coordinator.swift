@@ -20,6 +20,7 @@ extension SimulatedCluster {
             note("\(coordinator.backlogCount) results wait for the decoder")
         }
         checkBacklog(grants: actions, after: event)
+        checkSetAside(grants: actions, after: event)
         guard isCoordinatorUp else { return }
         coordinatorTick += 1
         if let deadline = coordinator.nextDeadline {
@@ -186,6 +187,7 @@ extension SimulatedCluster {
         isCoordinatorUp = true
         linkOfConnection = []
         observed.granted = []
+        observed.setAside = []
         observed.lastDials = [:]
         observed.forgetFailures()
         var completed: [ImageNumber: [UInt8]] = [:]
@@ -213,13 +215,17 @@ extension SimulatedCluster {
         return all.filter { some.contains($0) || immortal.contains($0) }
     }
 
+    static func address(_ index: Int) -> WorkerAddress {
+        WorkerAddress(host: "w", port: index + 1)
+    }
+
     static func coordinator(
         of scenario: Scenario, addresses: [Int], session: Int
     ) -> CoordinatorStateMachine {
         CoordinatorStateMachine(
             node: node(.coordinator, instance: 0, credits: 0, kernelClass: "a"),
             configuration: scenario.configuration,
-            workers: addresses.map { WorkerAddress(host: "w", port: $0 + 1) },
+            workers: addresses.map(address),
             mint: LeaseMint(
                 key: [UInt8](repeating: 7, count: LeaseMint.keyByteCount),
                 session: session),

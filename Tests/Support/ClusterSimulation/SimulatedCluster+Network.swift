@@ -10,6 +10,8 @@ extension SimulatedCluster {
     /// A TCP connection; pairs hold what goes from the worker, then what goes to it.
     struct Link {
         var worker: Int
+        /// The address that was dialled.
+        var name: String
         var connection: ConnectionID
         var life: Int
         var isOpen = false
@@ -29,7 +31,7 @@ extension SimulatedCluster {
     mutating func connect(_ id: ConnectionID, _ address: WorkerAddress) {
         let worker = scenario.addresses[address.port - 1]
         let link = links.count
-        links.append(Link(worker: worker, connection: id, life: life))
+        links.append(Link(worker: worker, name: address.description, connection: id, life: life))
         linkOfConnection.append(link)
         checkDial(address.port)
         if nodes[worker].clogCounts != [0, 0] {

@@ -43,6 +43,8 @@ package struct SimulatedCluster {
         case cancelBatch(ImageBatch.ID)
         /// Somebody begins or ends to look at an image.
         case watch(item: Int, isWanted: Bool, life: Int)
+        /// An operator drains a worker, or resumes it.
+        case setAside(address: Int, Bool)
         case drain
     }
 
@@ -106,6 +108,7 @@ package struct SimulatedCluster {
         for index in scenario.episodes.indices {
             timeline.schedule(.episode(index), in: scenario.episodes[index].time)
         }
+        planSettingAside()
         while !hasEnded, problem == nil, let event = timeline.next() {
             eventCount += 1
             handle(event)
@@ -150,6 +153,7 @@ package struct SimulatedCluster {
         case .cancelBatch(let batch): cancel(batch)
         case .watch(let item, let isWanted, let life):
             if life == self.life { watch(item, isWanted) }
+        case .setAside(let address, let isSetAside): setAside(address, isSetAside)
         case .drain: feedCoordinator(.drain)
         }
     }
