@@ -114,10 +114,10 @@ struct RegisteredWorker {
     /// - Parameter isUnderWay: whether they are such that it samples already: those it may finish
     ///   though it is set aside.
     func freeCredits(now: Duration, isUnderWay: Bool = false) -> Int {
-        guard isUnderWay ? isAtWork && isSound(now: now) : isUsable(now: now), let node,
-            !leases.contains(where: \.isAlone)
+        guard isUnderWay ? isAtWork && isSound(now: now) : isUsable(now: now),
+            let credits = node?.credits, !leases.contains(where: \.isAlone)
         else { return 0 }
-        return (isOnProbation ? 1 : node.credits) - leases.count
+        return (isOnProbation ? 1 : credits) - leases.count
     }
 
     /// The lease it works on, as far as is known.

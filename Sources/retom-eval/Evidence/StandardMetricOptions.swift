@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Evaluation
+import ImageCodec
 import TensorKit
 
 /// Which networks measure pictures: the embedded model's own, or those that real models are judged
