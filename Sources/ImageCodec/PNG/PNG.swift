@@ -12,6 +12,12 @@ package enum PNG {
         /// `tEXt`, `zTXt` and `iTXt` chunks.
         package var texts: [PNGText]
 
+        /// A picture with the texts that came with it; none from other formats.
+        package init(image: RGBImage, texts: [PNGText]) {
+            self.image = image
+            self.texts = texts
+        }
+
         /// The text under a keyword, the first one if it occurs more than once.
         package func text(_ keyword: String) -> String? {
             texts.first { $0.keyword == keyword }?.text
