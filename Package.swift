@@ -225,7 +225,7 @@ let testTargets: [Target] = [
         "ParityTests",
         [
             "StableDiffusion", "TokenMerging", "GenerationTypes", "TensorKit", "SafeTensors",
-            "CKernels", "EmbeddedModel", "TestSupport", "CAllocationCounter",
+            "CKernels", "EmbeddedModel", "TestSupport", "CAllocationCounter", "ProcessSupport",
         ],
         resources: [.copy("Goldens")]),
     tests(
