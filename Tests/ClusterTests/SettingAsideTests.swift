@@ -2,6 +2,7 @@
 
 import Coordinator
 import GenerationTypes
+import TestSupport
 import Testing
 import WireProtocol
 

@@ -197,7 +197,8 @@ import Testing
         #expect(progress.fraction == 0.25)
         #expect(abs(progress.stepsPerSecond - 2) < 0.3)
         // Two at about one step a second each: 30 steps are left.
-        let left = try #require(progress.remainingSeconds(at: 5.5))
+        let estimate = progress.remainingSeconds(at: 5.5)
+        let left = try #require(estimate)
         #expect((13...21).contains(left), "\(left)")
         progress.apply(.imageSampled(image: 1, worker: "a"), at: 11)
         #expect(progress.workers.map(\.image) == [0, 2])
