@@ -10,7 +10,8 @@ extension APIProblem {
             let all = problems.map(\.description)
             let isOfType = problems.contains(where: \.isOfType)
             self.init(
-                isOfType ? 400 : 422, isOfType ? "wrong_type" : "invalid", all.count == 1 ? all[0] : "\(all.count) problems: \(all[0]); …",
+                isOfType ? 400 : 422, isOfType ? "wrong_type" : "invalid",
+                all.count == 1 ? all[0] : "\(all.count) problems: \(all[0]); …",
                 problems: Array(all.prefix(100)), param: problems.first?.field)
         case .settings(let problem): self.init(422, "invalid", problem, problems: [problem])
         case .tooMany(source: _, let what):

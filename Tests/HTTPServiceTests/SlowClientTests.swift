@@ -37,7 +37,7 @@ extension HTTPDoorTests {
         /// Bytes behind a request whose answer takes long begin no head.
         @Test func answersAreNotCut() async throws {
             let service = StandInService()
-            let times = Self.times { $0.head = .milliseconds(50) }
+            let times = Self.times { $0.head = .seconds(1) }
             try await HTTPDoorTests.withDoor(service, times: times) { client in
                 let body = "{\"prompt\": \"a\"}"
                 let post =
@@ -46,7 +46,7 @@ extension HTTPDoorTests {
                 async let answer = client.send(
                     parts: [Array((post + body).utf8), Array("\r\n".utf8)],
                     pause: .milliseconds(200))
-                try await Task.sleep(for: .milliseconds(500))
+                try await Task.sleep(for: .milliseconds(1500))
                 service.isDone.withLock { $0 = true }
                 service.queue.wake()
                 #expect(try await answer.status == 200)

@@ -139,6 +139,8 @@ import Testing
         try await TestService.with {
             $0.gate = Gate(upTo: 1)
             $0.times.padding = .milliseconds(5)
+            // Also where this machine has much else to do.
+            $0.limits.orphanGraceSeconds = 3600
         } _: { service in
             let body = Family.openai.body(2, more: ", \"stream\": true")
             // The first one comes while the second is sampled.

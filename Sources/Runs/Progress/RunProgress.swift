@@ -95,10 +95,11 @@ package struct RunProgress: Sendable {
         case .workerLost(let worker, let reason): lose(worker, reason)
         case .imageStarted(let image, let worker, _):
             // A worker may hold its next image while it samples others: that one is still queued.
+            let holder = first(of: worker)
             if let idle = position(of: worker, with: nil) {
                 begin(image, at: idle, time)
             } else {
-                workers[first(of: worker)].ahead.append(image)
+                workers[holder].ahead.append(image)
             }
         case .imageProgress(let image, let worker, let step, _):
             noteStep(image, worker: worker, step: step, time: time)
