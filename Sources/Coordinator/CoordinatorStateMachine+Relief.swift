@@ -106,12 +106,10 @@ extension CoordinatorStateMachine {
     private mutating func copySlowest(
         _ latest: [Relief], to idleWorker: WorkerNumber, now: Duration
     ) -> Bool {
-        // Beside another image a copy would make both slower.
-        guard !workers[idleWorker].isOnProbation, workers[idleWorker].leases.isEmpty else {
-            return false
-        }
+        guard !workers[idleWorker].isOnProbation else { return false }
         let choice = latest.first { relief in
             isGain(relief, for: idleWorker) && mayCopy(relief, to: idleWorker)
+                && !workers[idleWorker].holds(relief.held.image)
         }
         guard let choice else { return false }
         for worker in workers.numbers where hasNotBegun(worker, now: now) {
