@@ -107,6 +107,12 @@ struct EvidenceTableTests {
         #expect(table.markdown.contains("Too few pictures for intervals."))
         #expect(table.missing == [.leastRepresentative])
         #expect(table.findings.map(\.verdict) == [.notMeasured, .notMeasured])
+        #expect(!table.hasEnoughForDistances)
+        #expect(table.markdown.contains("There are no more pictures than features"))
+        let least = try EvidenceTable(
+            .table2, data: [data("none", 0..<4), data("retom", 0..<4), data("least", 0..<4)],
+            reference: reference, replicates: 100)
+        #expect(least.findings.map(\.verdict) == [.tooFew, .notMeasured])
         #expect(throws: EvidenceError.fewPictures(count: 1)) {
             try EvidenceTable(
                 .table2, data: [data("none", 0..<4), data("retom", 3..<5)], reference: reference,

@@ -119,6 +119,8 @@ package enum EvidenceVerdict: String, Sendable {
     /// The interval of the difference includes 0.
     case withinNoise = "within noise"
     case notMeasured = "not measured"
+    /// A Fréchet distance of no more pictures than features is mostly that of the sample's size.
+    case tooFew = "too few pictures"
 
     /// - Parameters:
     ///   - difference: better minus worse, with its interval.

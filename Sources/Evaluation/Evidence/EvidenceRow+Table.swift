@@ -8,7 +8,7 @@ import GenerationTypes
 /// (`r = N_W · R`).
 extension EvidenceRow {
     package static let unmerged = EvidenceRow(
-        "none", model: "Stable Diffusion", merging: .none,
+        "none", model: "no merging", merging: .none,
         published: Published(fid: 37.02, clip: 38.10, secondsPerImage: 2.62))
 
     package static let tomeSD = EvidenceRow(
@@ -40,7 +40,7 @@ extension EvidenceRow {
     ) { $0.destination = .least }
 
     package static let otherSeeds = EvidenceRow(
-        "none-other-seeds", model: "Stable Diffusion", window: "", destination: "other seeds",
+        "none-other-seeds", model: "no merging", destination: "other seeds",
         merging: .none, seedOffset: seedSpan)
 
     package static let periodOne = paper("period-1", "adaptive", "representative, each call") {
@@ -77,7 +77,7 @@ extension EvidenceRow {
             $0.shiftsWindows = true
         },
         EvidenceRow(
-            "default", model: "ReToM, our default", window: "2, top layers",
+            "default", model: "ReToM, our default", window: "2, shifted, top layers",
             destination: "representative",
             merging: TokenMergeConfiguration()),
         EvidenceRow(

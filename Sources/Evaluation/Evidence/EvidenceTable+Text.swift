@@ -86,12 +86,19 @@ extension EvidenceTable {
         let times =
             roundCount > 0
             ? " Times are of \(roundCount) rounds, all rows in turn in one process." : ""
+        let few =
+            hasEnoughForDistances
+            ? ""
+            : """
+             There are no more pictures than features: FID is mostly that of so small a sample, and \
+            decides no claim.
+            """
         let absent =
             missing.isEmpty
             ? "" : " Not measured yet: \(missing.map(\.title).joined(separator: "; "))."
         return """
             \(intervals) PSNR, SSIM and "FID to unmerged" are relative to the unmerged pictures of \
-            the same seeds.\(times)\(absent)
+            the same seeds.\(times)\(few)\(absent)
             """
     }
 

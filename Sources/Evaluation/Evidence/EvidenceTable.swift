@@ -33,6 +33,8 @@ package struct EvidenceTable: Sendable {
     /// Pictures that distances are measured to.
     package let referenceCount: Int
     package let replicateCount: Int
+    /// Whether there are more pictures than features, so that Fréchet distances mean something.
+    package let hasEnoughForDistances: Bool
     /// Rounds of the times; 0 without.
     package let roundCount: Int
     package let lines: [Line]
@@ -74,6 +76,8 @@ package struct EvidenceTable: Sendable {
         // Of a few pictures an interval would say more than they do.
         let replicates = common.count < MeanInterval.countMin ? 0 : replicates
         replicateCount = replicates
+        let isEnough = common.count > reference.mean.count
+        hasEnoughForDistances = isEnough
         roundCount = times?.roundCount ?? 0
         missing = rows.filter { row in !present.contains { $0.row == row } }
 
@@ -99,11 +103,13 @@ package struct EvidenceTable: Sendable {
                     of: entry.row.id, over: present[0].row.id, replicates: replicates, seed: seed))
         }
         let byRow = Dictionary(uniqueKeysWithValues: zip(present.map(\.row.id), samples))
-        findings = study.claims.map { Self.finding($0, samples: byRow, rows: study.rows) }
+        findings = study.claims.map { claim in
+            Self.finding(claim, samples: byRow, rows: study.rows, isEnough: isEnough)
+        }
     }
 
     private static func finding(
-        _ claim: EvidenceClaim, samples: [String: RowSamples], rows: [EvidenceRow]
+        _ claim: EvidenceClaim, samples: [String: RowSamples], rows: [EvidenceRow], isEnough: Bool
     ) -> Finding {
         func published(_ id: String) -> Double? {
             claim.metric.value(of: rows.first { $0.id == id }?.published)
@@ -114,9 +120,11 @@ package struct EvidenceTable: Sendable {
         let paper = published(claim.better).flatMap { better in
             published(claim.worse).map { better - $0 }
         }
+        let isTooFew = claim.metric == .frechet && !isEnough && difference != nil
         return Finding(
             claim: claim, difference: difference, published: paper,
-            verdict: EvidenceVerdict(difference, isCost: claim.metric.isCost))
+            verdict: isTooFew
+                ? .tooFew : EvidenceVerdict(difference, isCost: claim.metric.isCost))
     }
 }
 
