@@ -113,9 +113,11 @@ extension CoordinatorStateMachine {
         }
         guard let choice else { return false }
         for worker in workers.numbers where hasNotBegun(worker, now: now) {
-            let held = workers[worker].leases.first { $0.recall == nil }
-            guard let held, held.image == choice.held.image else { continue }
-            reportOverdue(held, of: worker, since: workers[worker].lastProgress, now: now)
+            let next = workers[worker].leases.filter { $0.recall == nil }
+                .prefix(workers[worker].pictureCount)
+            for held in next where held.image == choice.held.image && !held.isStarted {
+                reportOverdue(held, of: worker, since: workers[worker].lastProgress, now: now)
+            }
         }
         lease(choice.held.image, to: idleWorker, now: now)
         return true
@@ -179,7 +181,11 @@ extension CoordinatorStateMachine {
     ) -> Double {
         let leases = workers[worker].leases
         guard !leases.isEmpty else { return 0 }
-        if hasNotBegun(worker, now: now) { return .infinity }
+        if hasNotBegun(worker, now: now) {
+            // Of several images at a time it may have begun others.
+            guard let last, leases[last].isStarted else { return .infinity }
+            return max(0, secondsLeft(of: leases[last], at: worker, now: now))
+        }
         let wanted = leases[0...(last ?? leases.count - 1)]
         guard workers[worker].pictureCount > 1 else {
             return max(0, wanted.reduce(0) { $0 + secondsLeft(of: $1, at: worker, now: now) })
