@@ -64,11 +64,27 @@ extension Ledger {
                 commit([.forget(id)], [.forgotten(id)])
             }
         }
+        forgetExcess(now: now)
         guard let keep = limits.keepSeconds else { return }
         let expired = erasable.prefix { now - $0.endedAt > keep }
         for batch in expired.prefix(Self.eraseCountMax) { erase(batch.id, [], now: now) }
         // The rest goes with the next tick.
         if expired.count > Self.eraseCountMax { lastRetention = nil }
+    }
+
+    /// Forgets names of erased batches, where they are more than anybody would ask for.
+    private mutating func forgetExcess(now: Double) {
+        let erased = ended.values.compactMap { batch -> (at: Double, id: BatchID)? in
+            guard let erasedAt = batch.erasedAt, batch.key == nil, endings[batch.id] == nil,
+                now - erasedAt <= limits.tombstoneSeconds
+            else { return nil }
+            return (erasedAt, batch.id)
+        }
+        guard erased.count > limits.tombstoneCountMax else { return }
+        let oldestFirst = erased.sorted { ($0.at, $0.id.text) < ($1.at, $1.id.text) }
+        for (_, id) in oldestFirst.prefix(erased.count - limits.tombstoneCountMax) {
+            commit([.forget(id)], [.forgotten(id)])
+        }
     }
 
     /// Batches that nobody wants to be kept, and no request waits for.

@@ -26,6 +26,9 @@ package struct LedgerLimits: Sendable, Equatable {
     package var keepByteCount: Int?
     /// How long the name of an erased batch is remembered, in seconds.
     package var tombstoneSeconds = 30 * 86_400.0
+    /// Erased batches whose names are remembered, at most, those with a key that still stands for
+    /// them not counted: the one that was erased first is forgotten.
+    package var tombstoneCountMax = 10_000
     /// How often it is looked for batches that are kept no longer, in seconds.
     package var retentionInterval = 60.0
     /// Images that take less than this, in seconds, are lent ahead: a worker that has to wait for

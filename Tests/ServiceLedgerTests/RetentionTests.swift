@@ -40,6 +40,30 @@ import Testing
         #expect(erased(service.apply(.tick)).isEmpty)
     }
 
+    @Test func namesOfErasedBatchesAreBounded() {
+        var limits = LedgerLimits()
+        (limits.keepSeconds, limits.tombstoneCountMax, limits.retentionInterval) = (1, 2, 5)
+        var service = Subject(limits: limits)
+        for index in 0..<4 {
+            service.now = Double(10 * index)
+            // A key still stands for its batch.
+            _ = service.submit("a", "b\(index)", key: index == 0 ? "k" : nil, ticket: index)
+            _ = service.commitAll()
+            _ = service.finish(index)
+            _ = service.commitAll()
+            service.now += 9
+            #expect(erased(service.apply(.tick)) == ["b\(index)"])
+            _ = service.commitAll()
+        }
+        let kinds = { (service: Subject) in (0..<4).map { service.kind(of: "b\($0)", own) } }
+        #expect(kinds(service) == ["erased", "erased", "erased", "erased"])
+        service.now += 5
+        #expect(service.apply(.tick).compactMap(\.changes) == [[.forget(BatchID("b1"))]])
+        _ = service.commitAll()
+        #expect(kinds(service) == ["erased", "unknown", "erased", "erased"])
+        #expect(service.submit("a", "b9", key: "k", ticket: 9).answers == [.refused(.erased)])
+    }
+
     @Test func whatIsPinnedStays() {
         var service = service([40, 30, 20], keeping: 10)
         let id = BatchID("b0")
