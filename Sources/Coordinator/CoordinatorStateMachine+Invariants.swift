@@ -69,6 +69,9 @@ extension CoordinatorStateMachine {
         if leases.count > workers[number].node?.credits ?? 0 {
             return "\(worker) holds \(leases.count) leases, beyond its credits"
         }
+        if leases.count > 1, workers[number].pictureCount > 1, leases.contains(where: \.isAlone) {
+            return "\(worker) samples an image beside others that has to be alone"
+        }
         for held in leases {
             guard tokens.insert(held.lease.token).inserted else {
                 return "\(held.lease) has another one's token"

@@ -13,7 +13,8 @@ extension CoordinatorStateMachine {
         let attempt = min(images.lease(image), WireLimits.attemptMax)
         var preparation = preparation(of: image, for: worker)
         if isUnderWay { preparation.checkpoint = nil }
-        assign(image, attempt: attempt, to: worker, preparation, now: now)
+        assign(
+            image, attempt: attempt, to: worker, preparation, isUnderWay: isUnderWay, now: now)
     }
 
     /// Gives a worker an image that has its result, to see whether it samples the same latents.
@@ -24,7 +25,7 @@ extension CoordinatorStateMachine {
 
     private mutating func assign(
         _ image: ImageNumber, attempt: Int, to worker: WorkerNumber, _ preparation: Preparation,
-        isCheck: Bool = false, now: Duration
+        isUnderWay: Bool = false, isCheck: Bool = false, now: Duration
     ) {
         guard let id = workers[worker].connection, let node = workers[worker].node else { return }
         let lease = mint.makeLease(item: image.onWire, attempt: attempt, for: node.instance)
@@ -32,7 +33,10 @@ extension CoordinatorStateMachine {
         var held = HeldLease(lease, of: image, images[image])
         held.isProbe = workers[worker].isOnProbation
         held.isCheck = isCheck
-        held.isAlone = images[image].losses.needSolitude
+        // What is under way beside other images can't be alone any more.
+        held.isAlone =
+            images[image].losses.needSolitude
+            && (workers[worker].pictureCount == 1 || !isUnderWay && !isCheck)
         held.lastProgress = now
         if let checkpoint = preparation.checkpoint {
             held.offeredStep = checkpoint.step
