@@ -61,7 +61,9 @@ import Testing
         #expect(service.apply(.tick).compactMap(\.changes) == [[.forget(BatchID("b1"))]])
         _ = service.commitAll()
         #expect(kinds(service) == ["erased", "unknown", "erased", "erased"])
-        #expect(service.submit("a", "b9", key: "k", ticket: 9).answers == [.refused(.erased)])
+        #expect(
+            service.submit("a", "b9", key: "k", ticket: 9).answers
+                == [.accepted(BatchID("b0"), isReplay: true)])
     }
 
     @Test func whatIsPinnedStays() {
