@@ -2,8 +2,8 @@
 
 /// What is kept, and for how long.
 extension Ledger {
-    /// Most batches that are erased at once.
-    private static let eraseCountMax = 64
+    /// Most batches that are erased at once, every few seconds: more than a cluster finishes.
+    private static let eraseCountMax = 256
 
     /// A caller wants a batch to be kept, or does not need it any more.
     mutating func pin(_ id: BatchID, _ isPinned: Bool, by visitor: Visitor, _ ticket: Ticket) {

@@ -57,7 +57,8 @@ import Testing
         }
     }
 
-    /// No layer sees more than a few lines, so that bands and threads change nothing.
+    /// No layer sees more than a few lines, so that bands and threads change nothing, or, where
+    /// OpenBLAS sums in an order that follows the number of rows, hardly anything.
     @Test(arguments: Machine.float32 + Machine.bfloat16)
     func bandsMakeTheWholePicture(_ machine: Machine) throws {
         let subject = try subject(machine)
@@ -68,7 +69,11 @@ import Testing
                     let plan = DecodingPlan(bandByteCount: byteCount, recomputedLevelCount: count)
                     for threadCount in [1, 2] {
                         let image = try subject.decode(name, plan: plan, threadCount: threadCount)
-                        #expect(image == whole, "\(name), \(plan), \(threadCount) threads")
+                        let isSame =
+                            machine.backend == .openblas
+                            ? relativeL2(image, whole) <= BandedDecodingTests.bound
+                            : image == whole
+                        #expect(isSame, "\(name), \(plan), \(threadCount) threads")
                     }
                 }
             }
