@@ -25,7 +25,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         state = f"{folder}/state"
         key = subprocess.run(
-            [options.bin / "retom-serve", "keys", "add", "api", "--state", state], check=True,
+            [options.bin / "retom-serve", "keys", "add", "api", "--admin", "--state", state], check=True,
             capture_output=True, text=True).stdout.strip()
         # With a public name every request needs its key, as that of another machine.
         program = subprocess.Popen(
