@@ -27,7 +27,7 @@ static void failed(j_common_ptr jpeg) {
     longjmp(reader->escape, 1);
 }
 
-// libjpeg warns of damaged data and goes on with grey pixels: no picture to measure.
+// libjpeg warns of damaged data and fills in grey pixels: no picture to measure.
 static void warned(j_common_ptr jpeg, int level) {
     if (level >= 0) return;
     cjpeg_reader *reader = jpeg->client_data;

@@ -2,7 +2,7 @@
 
 import CThreadTeam
 
-/// The cores that several pictures share: whoever computes holds as many as it has threads.
+/// The cores that several pictures share: a lane that computes holds one for each of its threads.
 ///
 /// More lanes than cores may want to compute. The system would let them take turns within a
 /// product, each time with the other's data in the cache; here a lane keeps its cores until its pass

@@ -21,7 +21,7 @@ void rt_team_run(int32_t threads, void (*_Nonnull body)(void *_Nullable context,
                  void *_Nullable context);
 
 /// Processors that lanes of several networks share: who computes holds as many as its team has
-/// threads, and whoever waits holds none.
+/// threads, and a lane that waits holds none.
 typedef struct rt_cores rt_cores;
 
 /// Returns NULL without memory.

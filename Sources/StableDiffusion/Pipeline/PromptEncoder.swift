@@ -69,7 +69,7 @@ package final class PromptEncoder: @unchecked Sendable {
     package func encode(
         _ texts: [String], clipSkip: Int?, callCount: Int, lanes: ComputeLanes
     ) throws -> [Tensor] {
-        // Cores are taken inside the lock: whoever waits for it holds none.
+        // Cores are taken inside the lock: a thread that waits for it holds none.
         try lock.whileLocked {
             try lanes.onFirstLane {
                 try encode(texts, clipSkip: clipSkip, callCount: callCount, lane: $0)
