@@ -77,11 +77,10 @@ extension ServiceRoutes {
     /// Which images a request wants to see.
     private func page(_ request: Request) throws -> ImagePage? {
         let query = request.query
-        if try query.flag("images") == false { return nil }
         var page = ImagePage()
         page.from = try query.number("from", in: 0...Int(Int32.max)) ?? page.from
         page.count = try query.number("limit", in: 1...ImagePage.countMax) ?? page.count
-        return page
+        return try query.flag("images") == false ? nil : page
     }
 
     /// The client's name for what it wants.
