@@ -52,6 +52,22 @@ struct FrechetDistanceTests {
         #expect(abs(there - back) < 1e-5 * there)
     }
 
+    /// From products of pictures where there are few, from covariances where there are many.
+    @Test(arguments: [7, 12, 13, 40])
+    func resamplesHaveTheDistancesOfTheirStatistics(count: Int) {
+        let reference = PictureStatistics(features(90, width: 12, seed: 6, scale: 2))
+        let rows = features(count, width: 12, seed: 7).map { row in row.map { $0 + 3 } }
+        let weights = Bootstrap(count: count, replicates: 5, seed: 8).weights
+        let distances = FrechetReference(reference).distances(of: rows, weights: weights)
+        for (distance, weights) in zip(distances, weights) {
+            let expected = reference.frechetDistance(to: PictureStatistics(rows, weights: weights))
+            #expect(abs(distance - expected) < 1e-6 * expected)
+        }
+        let whole = FrechetReference(reference).distance(of: rows)
+        let expected = PictureStatistics(rows).frechetDistance(to: reference)
+        #expect(abs(whole - expected) < 1e-6 * expected)
+    }
+
     @Test func weightsCountPicturesSeveralTimes() {
         let rows = features(4, width: 3, seed: 5)
         let weighted = PictureStatistics(rows, weights: [2, 0, 1, 3])

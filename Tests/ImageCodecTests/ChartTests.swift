@@ -81,7 +81,26 @@ struct ChartTests {
         #expect(document.contains(">a &lt; b &amp; c</text>"))
         // The corners of the plot; after the gap a new line begins.
         #expect(document.contains(#"d="M76.0 496.0L506.0 60.0M936.0 496.0""#))
-        #expect(document.contains(#"x="936.0" y="520" text-anchor="middle""#))
+        #expect(document.contains(#"x="936.0" y="520.0" text-anchor="middle""#))
         for text in [">1<", ">4<", ">one<", ">workers<"] { #expect(document.contains(text)) }
+    }
+
+    @Test func longNamesTakeRoomFromThePlot() throws {
+        func places(named name: String) throws -> [Double] {
+            let values = [(name, 1.0), ("b", 2), ("c", .nan)]
+            let document = IntervalChart(
+                title: "t", unit: "u",
+                entries: values.map {
+                    .init(name: $0.0, value: $0.1, low: .nan, high: .nan, isControl: false)
+                }
+            ).svg()
+            return try document.matches(of: /cx="([0-9.]+)"/).map { try #require(Double($0.1)) }
+        }
+        let (short, long) = (
+            try places(named: "a"), try places(named: String(repeating: "a", count: 60))
+        )
+        #expect(short.count == 2 && long.count == 2)
+        #expect(short[0] < 200 && long[0] > 480 && long[0] < 700)
+        #expect(short[1] < 960 && long[1] < 960 && long[1] > long[0])
     }
 }

@@ -89,8 +89,7 @@ package struct EvidenceTable: Sendable {
                 bootstrap: bootstrap, reference: distances,
                 seconds: times?.resampled(entry.row.id, replicates: replicates, seed: seed))
         }
-        let firstStatistics = samples[0].statistics()
-        let toFirst = FrechetReference(firstStatistics)
+        let toFirst = FrechetReference(PictureStatistics(samples[0].features))
         lines = zip(present, samples).enumerated().map { place, pair in
             let (entry, sample) = pair
             return Line(
@@ -98,7 +97,7 @@ package struct EvidenceTable: Sendable {
                 values: sample.intervals,
                 differences: place == 0 ? [:] : sample.differences(from: samples[0]),
                 distanceToFirst: place == 0
-                    ? nil : max(0, toFirst.distance(to: sample.statistics())),
+                    ? nil : max(0, toFirst.distance(of: sample.features)),
                 speedUp: times?.speedUp(
                     of: entry.row.id, over: present[0].row.id, replicates: replicates, seed: seed))
         }
@@ -132,7 +131,7 @@ package struct EvidenceTable: Sendable {
 private struct RowSamples {
     /// The value, then one per resample.
     private var samples: [EvidenceMetric: [Double]] = [:]
-    private let features: [[Float]]
+    let features: [[Float]]
 
     init(
         pictures: [EvidencePicture], bootstrap: Bootstrap, reference: FrechetReference,
@@ -140,9 +139,7 @@ private struct RowSamples {
     ) {
         features = pictures.map(\.features)
         let all = [[Int](repeating: 1, count: pictures.count)] + bootstrap.weights
-        samples[.frechet] = all.map { [features] weights in
-            max(0, reference.distance(to: PictureStatistics(features, weights: weights)))
-        }
+        samples[.frechet] = reference.distances(of: features, weights: all).map { max(0, $0) }
         for (metric, value) in Self.means {
             let values = pictures.map(value)
             // Of a row that is not measured, and of pictures that equal the unmerged ones.
@@ -167,8 +164,6 @@ private struct RowSamples {
     private static let means: [(EvidenceMetric, @Sendable (EvidencePicture) -> Double)] = [
         (.clip, { $0.clip }), (.psnr, { $0.psnr }), (.ssim, { $0.ssim }), (.lpips, { $0.lpips }),
     ]
-
-    func statistics() -> PictureStatistics { PictureStatistics(features) }
 
     var intervals: [EvidenceMetric: BootstrapInterval] {
         samples.mapValues { BootstrapInterval(value: $0[0], replicates: Array($0.dropFirst())) }

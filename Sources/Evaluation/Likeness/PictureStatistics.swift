@@ -71,37 +71,25 @@ package struct PictureStatistics: Sendable {
     /// The squared Fréchet distance of the normal distributions with these statistics:
     /// |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½).
     package func frechetDistance(to other: PictureStatistics) -> Double {
-        FrechetReference(other).distance(to: self)
-    }
-}
-
-/// Statistics to which many distances are measured: their covariance is factored once.
-package struct FrechetReference: Sendable {
-    /// What distances are measured to.
-    package let statistics: PictureStatistics
-    private let factor: [Double]
-
-    package init(_ statistics: PictureStatistics) {
-        self.statistics = statistics
-        factor = SymmetricMatrix(statistics.covariance, width: statistics.mean.count).lowerFactor()
+        frechetDistance(to: other, factor: covarianceMatrix.lowerFactor())
     }
 
-    /// The squared Fréchet distance, as `PictureStatistics.frechetDistance` defines it.
-    package func distance(to other: PictureStatistics) -> Double {
-        precondition(statistics.mean.count == other.mean.count, "features of two widths")
-        let width = statistics.mean.count
-        var distance = zip(statistics.mean, other.mean).reduce(0) {
-            $0 + ($1.0 - $1.1) * ($1.0 - $1.1)
-        }
-        for index in 0..<width {
-            let place = index * width + index
-            distance += statistics.covariance[place] + other.covariance[place]
+    /// The same with the factor of this covariance, which serves many distances.
+    func frechetDistance(to other: PictureStatistics, factor: [Double]) -> Double {
+        precondition(mean.count == other.mean.count, "features of two widths")
+        var distance = zip(mean, other.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        for index in mean.indices {
+            let place = index * mean.count + index
+            distance += covariance[place] + other.covariance[place]
         }
         // Σ₁ = L·Lᵀ: the product Σ₁ Σ₂ is not symmetric, but Lᵀ Σ₂ L is, with its eigenvalues.
-        let inner = SymmetricMatrix(other.covariance, width: width).transformed(by: factor)
-        for value in inner.eigenvalues() { distance -= 2 * max(0, value).squareRoot() }
+        for value in other.covarianceMatrix.transformed(by: factor).eigenvalues() {
+            distance -= 2 * max(0, value).squareRoot()
+        }
         return distance
     }
+
+    var covarianceMatrix: SymmetricMatrix { SymmetricMatrix(covariance, width: mean.count) }
 }
 
 /// The mini-CLIP's file has no statistics of renders.

@@ -22,7 +22,9 @@ package struct IntervalChart: Sendable {
     }
 
     private static let width = 960.0
-    private static let nameWidth = 380.0
+    private static let fontSize = 15
+    private static let ink = "#1c1c1e"
+    private static let faintInk = "#66666b"
     private static let lineHeight = 30.0
     private static let top = 64.0
     private static let bottom = 48.0
@@ -55,58 +57,64 @@ package struct IntervalChart: Sendable {
     package func svg() -> String {
         let height = Self.top + Double(entries.count) * Self.lineHeight + Self.bottom
         let end = height - Self.bottom
-        var lines = [
-            """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(Self.width)) \(Int(height))" \
-            font-family="system-ui, sans-serif" font-size="15">
-            """,
-            #"<rect width="100%" height="100%" fill="white"/>"#,
-            text(title, x: 16, y: 28, color: "#1c1c1e", weight: 600),
-            text(unit, x: Self.width - Self.right, y: height - 12, anchor: "end"),
-        ]
+        let nameWidth = nameWidth
+        var document = SVGDocument(
+            width: Int(Self.width), height: Int(height), font: "system-ui, sans-serif",
+            fontSize: Self.fontSize)
+        document.add(text: title, x: 16, y: 28, color: Self.ink, weight: 600)
+        document.add(
+            text: unit, x: Self.width - Self.right, y: height - 12, anchor: "end",
+            color: Self.faintInk)
         let (ticks, digits) = Self.ticks(range)
         for tick in ticks {
             let x = place(tick)
-            lines.append(
+            document.add(
                 """
                 <path d="M\(x) \(Self.top - 12)V\(end)" stroke="#e3e3df" fill="none"/>
                 """)
-            lines.append(
-                text(ChartAxis.label(tick, digits: digits), x: x, y: end + 18, anchor: "middle"))
+            document.add(
+                text: ChartAxis.label(tick, digits: digits), x: x, y: end + 18, anchor: "middle",
+                color: Self.faintInk)
         }
         if let reference, reference.isFinite {
-            lines.append(
+            document.add(
                 """
-                <path d="M\(place(reference)) \(Self.top - 12)V\(end)" stroke="#66666b" \
+                <path d="M\(place(reference)) \(Self.top - 12)V\(end)" stroke="\(Self.faintInk)" \
                 stroke-dasharray="4 4" fill="none"/>
                 """)
         }
         for (index, entry) in entries.enumerated() {
             let y = Self.top + (Double(index) + 0.4) * Self.lineHeight
             let color = entry.isControl ? "#8a8a90" : "#2f6fdb"
-            lines.append(
-                text(
-                    entry.name, x: Self.nameWidth - 16, y: y + 5, anchor: "end",
-                    color: entry.isControl ? "#66666b" : "#1c1c1e"))
+            document.add(
+                text: entry.name, x: nameWidth - 16, y: y + 5, anchor: "end",
+                color: entry.isControl ? Self.faintInk : Self.ink)
             if entry.low.isFinite, entry.high.isFinite {
-                lines.append(
+                document.add(
                     """
                     <path d="M\(place(entry.low)) \(y)H\(place(entry.high))" stroke="\(color)" \
                     stroke-width="3" stroke-linecap="round" opacity=".5" fill="none"/>
                     """)
             }
-            lines.append(
+            document.add(
                 """
                 <circle cx="\(place(entry.value))" cy="\(y)" r="5" fill="\(color)"/>
                 """)
         }
-        return (lines + ["</svg>\n"]).joined(separator: "\n")
+        return document.contents
+    }
+
+    /// Room for the longest name, at most two thirds of the chart: a letter is about half as wide
+    /// as high.
+    private var nameWidth: Double {
+        let letters = Double(entries.map(\.name.count).max() ?? 0)
+        return min(max(120, letters * 0.54 * Double(Self.fontSize) + 32), Self.width * 2 / 3)
     }
 
     private func place(_ value: Double) -> Double {
         let share = (value - range.lowerBound) / (range.upperBound - range.lowerBound)
-        let plot = Self.width - Self.nameWidth - Self.right
-        return ((Self.nameWidth + share * plot) * 10).rounded() / 10
+        let plot = Self.width - nameWidth - Self.right
+        return ((nameWidth + share * plot) * 10).rounded() / 10
     }
 
     /// Four to eight round numbers in a range, and the decimals they need.
@@ -122,22 +130,5 @@ package struct IntervalChart: Sendable {
         let first = (range.lowerBound / step).rounded(.up)
         let last = (range.upperBound / step).rounded(.down)
         return (stride(from: first, through: last, by: 1).map { $0 * step }, digits)
-    }
-
-    private func text(
-        _ text: String, x: Double, y: Double, anchor: String = "start", color: String = "#66666b",
-        weight: Int = 400
-    ) -> String {
-        let safe = text.map { character -> String in
-            switch character {
-            case "&": "&amp;"
-            case "<": "&lt;"
-            default: String(character)
-            }
-        }.joined()
-        return """
-            <text x="\(x)" y="\(y)" text-anchor="\(anchor)" fill="\(color)" \
-            font-weight="\(weight)">\(safe)</text>
-            """
     }
 }
