@@ -239,7 +239,8 @@ import Testing
             for query in ["", "?images=0", "?from=7", "?from=7&limit=1000"] {
                 #expect(try await client.send("GET", path + query).status == 200, "\(query)")
             }
-            for query in ["?from=-1", "?from=x", "?limit=0", "?limit=1001", "?limit=9e9",
+            for query in [
+                "?from=-1", "?from=x", "?limit=0", "?limit=1001", "?limit=9e9",
                 "?images=0&from=-1", "?images=0&limit=0",
             ] {
                 let answer = try await client.send("GET", path + query)
