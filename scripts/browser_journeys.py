@@ -162,8 +162,8 @@ def cancel(visit):
 def preview(visit):
     page = visit.page
     visit.open()
-    card = visit.draw("a castle at night", steps=150)
-    shown = card.locator('.tile[data-status=generating] img[src^="data:"]')
+    card = visit.draw("a castle at night", steps=150, count=30)
+    shown = card.locator('.tile[data-status=generating] img[src^="data:"]').first
     expect(shown).to_be_visible()
     assert page.evaluate("document.querySelector('.tile img[src^=\"data:\"]').naturalWidth") == 32
     visit.check()

@@ -29,6 +29,14 @@ extension APIProblem {
         APIProblem(410, "erased", "batch \(id) was deleted or has expired; submit it again")
     }
 
+    /// The batch that an `Idempotency-Key` stands for was erased.
+    package static func erasedReplay(_ id: String) -> APIProblem {
+        APIProblem(
+            410, "erased",
+            "batch \(id), which this Idempotency-Key stands for, was deleted or has expired; send "
+                + "a new key to generate it again")
+    }
+
     /// A batch has fewer images.
     package static func unknownImage(_ index: String, count: Int) -> APIProblem {
         APIProblem(

@@ -68,7 +68,8 @@ extension ImageService: ImageServing {
             } catch {
                 // It was deleted, or can't be read: nobody waits for it.
                 if request.origin.isSync { left(id, isAnswered: true) }
-                throw error
+                throw isReplay && request.key != nil && error.status == 410
+                    ? .erasedReplay(id.text) : error
             }
         case .refused(let refusal): throw APIProblem(refusal, batch: "")
         case .done, .admitted: throw .broken

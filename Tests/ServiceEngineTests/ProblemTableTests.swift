@@ -113,6 +113,22 @@ import Testing
         }
     }
 
+    @Test(arguments: Family.allCases)
+    func aKeyOutlivesItsBatch(_ family: Family) async throws {
+        try await TestService.with { service in
+            let key = ["Idempotency-Key": "k"]
+            _ = try await service.submit(family, family.body(), headers: key)
+            let list = try await service.client.send("GET", "/retom/v1/batches")
+            let batches = try #require(list.json["batches"] as? [[String: Any]])
+            let id = try #require(batches.first?["id"] as? String)
+            let erased = try await service.client.send("DELETE", "/retom/v1/batches/\(id)")
+            #expect(erased.status == 204, "\(erased)")
+            let again = try await service.submit(family, family.body(), headers: key)
+            expect(again, 410, family, "a deleted batch's key")
+            #expect(family.sentence(again)?.contains("send a new key") == true, "\(again)")
+        }
+    }
+
     @Test(arguments: Family.allCases) func tooMuch(_ family: Family) async throws {
         try await TestService.with {
             $0.gate = Gate(upTo: 0)

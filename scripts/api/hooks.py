@@ -23,7 +23,8 @@ def shrink(value):
 
 @schemathesis.serializer("application/jsonl")
 def lines(context, value):
-    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+    # Any text is a prompt file, JSON too: what is to be none is sent as bytes that are no text.
+    return value.encode() if isinstance(value, str) else b"\xff" + json.dumps(value).encode()
 
 
 @schemathesis.hook
