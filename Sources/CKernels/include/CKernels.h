@@ -78,10 +78,49 @@ typedef struct rt_kernels {
     rt_kernel *_Nonnull peak;
 } rt_kernels;
 
+/// Instruction sets with separate kernels for products of bytes.
+typedef enum rt_int8_isa {
+    RT_INT8_ISA_SCALAR = 0,
+    /// AVX-VNNI, AVX2, FMA, F16C
+    RT_INT8_ISA_AVX2_VNNI = 1,
+    /// AVX512-VNNI, AVX-512 F, BW, DQ, VL
+    RT_INT8_ISA_AVX512_VNNI = 2,
+} rt_int8_isa;
+
+/// Products of bytes, summed in integers: values are rounded to multiples of a scale. The scalar
+/// kernels are the reference: layers without an activation have the same bits, attention has not.
+typedef struct rt_int8_kernels {
+    rt_int8_isa isa;
+    const char *_Nonnull name;
+
+    /// Fully connected layer: how much memory it needs.
+    rt_linear_int8_plan (*_Nonnull linear_plan)(const rt_linear_int8 *_Nonnull arguments);
+    /// Rounds and packs weights (`rt_linear_int8_pack`); unit: one of `pack_unit_count`.
+    rt_kernel *_Nonnull linear_pack;
+    /// The layer (`rt_linear_int8`), first: rounds the input; unit: one row.
+    rt_kernel *_Nonnull linear_round;
+    /// The layer, second; unit: one of `share_count` shares of the output.
+    rt_kernel *_Nonnull linear_run;
+
+    /// Winograd's convolution, with `rt_winograd` and `rt_winograd_pack` as in `rt_kernels`: any
+    /// element of the input, products of bytes.
+    rt_winograd_plan (*_Nonnull winograd_plan)(const rt_winograd *_Nonnull arguments);
+    rt_kernel *_Nonnull winograd_pack;
+    rt_kernel *_Nonnull winograd_run;
+
+    /// Attention, with `rt_attention` as in `rt_kernels`, but not causal.
+    rt_attention_plan (*_Nonnull attention_plan)(const rt_attention *_Nonnull arguments);
+    rt_kernel *_Nonnull attention_pack;
+    rt_kernel *_Nonnull attention_run;
+} rt_int8_kernels;
+
 /// The best instruction set this processor and this system have.
 rt_isa rt_isa_detect(void);
 
 /// The kernels of one instruction set; NULL if this processor lacks it.
 const rt_kernels *_Nullable rt_kernels_for(rt_isa isa);
+
+/// The same for products of bytes.
+const rt_int8_kernels *_Nullable rt_int8_kernels_for(rt_int8_isa isa);
 
 #endif

@@ -231,6 +231,52 @@ typedef struct rt_winograd_plan {
     int64_t scratch_byte_count;
 } rt_winograd_plan;
 
+/// Arguments of `linear_int8_pack`: the weights of a fully connected layer.
+typedef struct rt_linear_int8_pack {
+    /// `[output_channels, input_channels]`, contiguous
+    const float *_Nonnull weights;
+    int64_t input_channels;
+    int64_t output_channels;
+    /// `packed_byte_count` bytes on a 64-byte boundary.
+    void *_Nonnull packed;
+} rt_linear_int8_pack;
+
+/// Arguments of `linear_int8_round` and `linear_int8_run`: output = activation(input * weights^T +
+/// bias) + residual, or activation(input * weights^T + bias + residual), on bytes.
+typedef struct rt_linear_int8 {
+    /// `[row_count, input_channels]`; only `linear_int8_round` reads it.
+    rt_source input;
+    /// `[row_count, output_channels]`
+    rt_target output;
+    /// As packed by `linear_int8_pack` of the same kernels.
+    const void *_Nonnull weights;
+    /// `[output_channels]`
+    const float *_Nonnull bias;
+    /// Rows like the output's, possibly the same; NULL for none.
+    const rt_source *_Nullable residual;
+    rt_activation activation;
+    /// Not 0: the activation follows the residual.
+    int32_t activates_sum;
+    int64_t row_count;
+    int64_t input_channels;
+    int64_t output_channels;
+    /// `rounded_byte_count` bytes on a 64-byte boundary: the input in bytes.
+    void *_Nonnull rounded;
+    /// Number of shares of the output, as equal as possible.
+    int64_t share_count;
+    /// `share_count * scratch_byte_count` bytes on a 64-byte boundary.
+    void *_Nonnull scratch;
+} rt_linear_int8;
+
+/// What the kernels of `rt_linear_int8` need; a function of shapes.
+typedef struct rt_linear_int8_plan {
+    int64_t packed_byte_count;
+    int64_t pack_unit_count;
+    int64_t rounded_byte_count;
+    /// Scratch memory of one share, a multiple of 64.
+    int64_t scratch_byte_count;
+} rt_linear_int8_plan;
+
 /// What `attention_pack` and `attention_run` need; a function of shapes and elements.
 typedef struct rt_attention_plan {
     int64_t packed_byte_count;

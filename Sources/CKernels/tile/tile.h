@@ -68,7 +68,7 @@ RT_INLINE void run_tile(const tile *t, int rows) {
     if (t->greatest)
         RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
             vf greatest = vf_load(t->greatest + v * VL);
-            RT_UNROLL for (int r = 0; r < rows; r++) greatest = vf_max(sums[r][v], greatest);
+            RT_UNROLL for (int r = 0; r < rows; r++) greatest = word_max(sums[r][v], greatest);
             vf_store(t->greatest + v * VL, greatest);
         }
 }

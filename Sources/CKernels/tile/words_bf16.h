@@ -24,4 +24,7 @@ RT_INLINE vf word_of(vf low, vf high) {
     return _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, halves));
 }
 
+/// The greater of two sums.
+RT_INLINE vf word_max(vf a, vf b) { return vf_max(a, b); }
+
 #endif

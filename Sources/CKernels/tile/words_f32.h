@@ -18,4 +18,7 @@ RT_INLINE vf word_of(vf low, vf high) {
     return low;
 }
 
+/// The greater of two sums.
+RT_INLINE vf word_max(vf a, vf b) { return vf_max(a, b); }
+
 #endif

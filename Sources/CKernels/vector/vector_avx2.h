@@ -2,6 +2,7 @@
 //
 // Vectors of 8 floats on AVX2, FMA and F16C. Same names as vector_avx512.h; kernels are written
 // once on top of either. Include this first: it turns the instruction set on for the whole file.
+// With RT_HAS_VNNI defined, AVX-VNNI too.
 #ifndef RETOM_VECTOR_AVX2_H
 #define RETOM_VECTOR_AVX2_H
 
@@ -9,10 +10,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#define RT_NAME(base) base##_avx2
 #define RT_INLINE static inline __attribute__((always_inline, unused))
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#ifdef RT_HAS_VNNI
+#define RT_NAME(base) base##_avx2_vnni
+#define RT_TARGET "avxvnni,avx2,fma,f16c"
+#else
+#define RT_NAME(base) base##_avx2
+#define RT_TARGET "avx2,fma,f16c"
+#endif
+#pragma clang attribute push(__attribute__((target(RT_TARGET))), apply_to = function)
 
 /// Lanes of a vector.
 enum { VL = 8 };
@@ -121,6 +128,60 @@ RT_INLINE vf vf_scale_by_floor(vf v, vf t) {
 RT_INLINE vf vf_mask_keys(vf v, vi limits, int64_t key) {
     const __m256i hidden = _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)key), limits);
     return _mm256_blendv_ps(v, vf_set(-__builtin_inff()), _mm256_castsi256_ps(hidden));
+}
+
+RT_INLINE vi vi_set(int32_t value) { return _mm256_set1_epi32(value); }
+RT_INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+RT_INLINE vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+RT_INLINE vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+RT_INLINE vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
+RT_INLINE vi vi_max(vi a, vi b) { return _mm256_max_epi32(a, b); }
+RT_INLINE int32_t vi_sum(vi v) {
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+RT_INLINE int32_t vi_greatest(vi v) {
+    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+    return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
+}
+/// The bits of |v|: as integers they are in the order of the values, NaN last.
+RT_INLINE vi vi_magnitude_bits(vf v) { return _mm256_castps_si256(vf_abs(v)); }
+/// v * 2^bits
+RT_INLINE vi vi_shift(vi v, int bits) { return _mm256_slli_epi32(v, bits); }
+/// Rounds to the nearest integer, halves to the even one.
+RT_INLINE vi vi_round(vf v) { return _mm256_cvtps_epi32(v); }
+RT_INLINE vf vf_from_integers(vi v) { return _mm256_cvtepi32_ps(v); }
+/// The same bits.
+RT_INLINE vi vi_bits(vf v) { return _mm256_castps_si256(v); }
+RT_INLINE vf vf_bits(vi v) { return _mm256_castsi256_ps(v); }
+#ifdef RT_HAS_VNNI
+/// sums + products of unsigned and signed bytes, four to a lane.
+RT_INLINE vi vi_dot_bytes(vi sums, vi bytes, vi signed_bytes) {
+    return _mm256_dpbusd_avx_epi32(sums, bytes, signed_bytes);
+}
+#endif
+/// Each lane's values as its four bytes, the first one lowest; saturates to 0 ... 255.
+RT_INLINE vi vi_pack_bytes(vi first, vi second, vi third, vi fourth) {
+    const vi low = _mm256_packus_epi32(first, second);
+    const vi high = _mm256_packus_epi32(third, fourth);
+    const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm256_shuffle_epi8(_mm256_packus_epi16(low, high), _mm256_broadcastsi128_si256(order));
+}
+/// Stores the lowest byte of the first n lanes.
+RT_INLINE void vi_store_bytes_n(int8_t *p, vi v, int64_t n) {
+    const __m256i low = _mm256_set1_epi64x(0x0c080400);
+    const __m256i bytes = _mm256_shuffle_epi8(v, low);
+    const int32_t first = _mm256_extract_epi32(bytes, 0);
+    const int32_t second = _mm256_extract_epi32(bytes, 4);
+    if (n == VL) {
+        memcpy(p, &first, 4);
+        memcpy(p + 4, &second, 4);
+        return;
+    }
+    memcpy(p, &first, n < 4 ? (size_t)n : 4);
+    if (n > 4) memcpy(p + 4, &second, (size_t)n - 4);
 }
 
 /// Transposes a VL x VL block held as VL rows.

@@ -2,7 +2,7 @@
 //
 // Vectors of 16 floats on AVX-512 (F, BW, DQ, VL). Same names as vector_avx2.h; kernels are written
 // once on top of either. Include this first: it turns the instruction set on for the whole file.
-// With RT_HAS_BF16 defined, AVX512-BF16 too.
+// With RT_HAS_BF16 defined, AVX512-BF16 too; with RT_HAS_VNNI, AVX512-VNNI.
 #ifndef RETOM_VECTOR_AVX512_H
 #define RETOM_VECTOR_AVX512_H
 
@@ -14,6 +14,9 @@
 #ifdef RT_HAS_BF16
 #define RT_NAME(base) base##_avx512_bf16
 #define RT_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"
+#elif defined(RT_HAS_VNNI)
+#define RT_NAME(base) base##_avx512_vnni
+#define RT_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"
 #else
 #define RT_NAME(base) base##_avx512
 #define RT_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
@@ -104,6 +107,44 @@ RT_INLINE vi vi_count_up(int64_t start) {
     const __m512i steps =
         _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     return _mm512_add_epi32(_mm512_set1_epi32((int32_t)start), steps);
+}
+
+RT_INLINE vi vi_set(int32_t value) { return _mm512_set1_epi32(value); }
+RT_INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+RT_INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+RT_INLINE vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
+RT_INLINE vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
+RT_INLINE vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
+RT_INLINE int32_t vi_sum(vi v) { return _mm512_reduce_add_epi32(v); }
+RT_INLINE int32_t vi_greatest(vi v) { return _mm512_reduce_max_epi32(v); }
+/// The bits of |v|: as integers they are in the order of the values, NaN last.
+RT_INLINE vi vi_magnitude_bits(vf v) { return _mm512_castps_si512(vf_abs(v)); }
+/// v * 2^bits
+RT_INLINE vi vi_shift(vi v, int bits) { return _mm512_slli_epi32(v, (unsigned)bits); }
+/// Rounds to the nearest integer, halves to the even one.
+RT_INLINE vi vi_round(vf v) { return _mm512_cvtps_epi32(v); }
+RT_INLINE vf vf_from_integers(vi v) { return _mm512_cvtepi32_ps(v); }
+/// The same bits.
+RT_INLINE vi vi_bits(vf v) { return _mm512_castps_si512(v); }
+RT_INLINE vf vf_bits(vi v) { return _mm512_castsi512_ps(v); }
+#ifdef RT_HAS_VNNI
+/// sums + products of unsigned and signed bytes, four to a lane.
+RT_INLINE vi vi_dot_bytes(vi sums, vi bytes, vi signed_bytes) {
+    return _mm512_dpbusd_epi32(sums, bytes, signed_bytes);
+}
+#endif
+/// Each lane's values as its four bytes, the first one lowest; saturates to 0 ... 255.
+RT_INLINE vi vi_pack_bytes(vi first, vi second, vi third, vi fourth) {
+    const vi low = _mm512_packus_epi32(first, second);
+    const vi high = _mm512_packus_epi32(third, fourth);
+    const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_shuffle_epi8(_mm512_packus_epi16(low, high), _mm512_broadcast_i32x4(order));
+}
+/// Stores the lowest byte of the first n lanes.
+RT_INLINE void vi_store_bytes_n(int8_t *p, vi v, int64_t n) {
+    const __m128i bytes = _mm512_cvtepi32_epi8(v);
+    if (n == VL) _mm_storeu_si128((__m128i *)p, bytes);
+    else _mm_mask_storeu_epi8(p, vf_mask(n), bytes);
 }
 
 /// Transposes a VL x VL block held as VL rows.
