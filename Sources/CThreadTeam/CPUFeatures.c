@@ -41,8 +41,10 @@ rt_cpu rt_cpu_detect(void) {
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return cpu;
     cpu.avx2 = ymm && all(b, 1u << 5);
     cpu.avx512 = zmm && all(b, 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31);
+    cpu.avx512_vnni = cpu.avx512 && all(c, 1u << 11);
     cpu.amx_bf16 = cpu.avx512 && tiles && all(d, 1u << 22 | 1u << 24);
     if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
+        cpu.avx_vnni = cpu.avx2 && all(a, 1u << 4);
         cpu.avx512_bf16 = cpu.avx512 && all(a, 1u << 5);
     }
     return cpu;

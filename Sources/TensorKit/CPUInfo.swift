@@ -16,12 +16,17 @@ package struct CPUInfo: Sendable, Hashable {
     package var hasAVX512BF16: Bool
     /// bf16 products on tiles.
     package var hasAMXBF16: Bool
+    /// Products of bytes on AVX2's vectors (AVX-VNNI).
+    package var hasAVXVNNI: Bool
+    /// Products of bytes on AVX-512's vectors.
+    package var hasAVX512VNNI: Bool
     /// Cores that this process may use.
     package var coreCount: Int
 
     package init(
         vendor: String, family: Int, model: Int, hasAVX2: Bool, hasAVX512: Bool,
-        hasAVX512BF16: Bool, hasAMXBF16: Bool, coreCount: Int
+        hasAVX512BF16: Bool, hasAMXBF16: Bool, hasAVXVNNI: Bool, hasAVX512VNNI: Bool,
+        coreCount: Int
     ) {
         self.vendor = vendor
         self.family = family
@@ -30,6 +35,8 @@ package struct CPUInfo: Sendable, Hashable {
         self.hasAVX512 = hasAVX512
         self.hasAVX512BF16 = hasAVX512BF16
         self.hasAMXBF16 = hasAMXBF16
+        self.hasAVXVNNI = hasAVXVNNI
+        self.hasAVX512VNNI = hasAVX512VNNI
         self.coreCount = coreCount
     }
 
@@ -42,6 +49,7 @@ package struct CPUInfo: Sendable, Hashable {
         return CPUInfo(
             vendor: vendor, family: Int(cpu.family), model: Int(cpu.model), hasAVX2: cpu.avx2,
             hasAVX512: cpu.avx512, hasAVX512BF16: cpu.avx512_bf16, hasAMXBF16: cpu.amx_bf16,
+            hasAVXVNNI: cpu.avx_vnni, hasAVX512VNNI: cpu.avx512_vnni,
             coreCount: UsableCores.count())
     }
 

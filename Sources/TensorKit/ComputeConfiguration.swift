@@ -38,11 +38,13 @@ package struct ComputeConfiguration: Sendable, Hashable {
         let backend = backend ?? .onednn
         switch (backend, precision) {
         case (.openblas, .bfloat16): throw .noBFloat16InOpenBLAS
+        case (.openblas, .int8): throw .noInt8InOpenBLAS
+        case (.onednn, .int8) where cpu.int8InstructionSet == nil: throw .noInt8OnThisProcessor
         case (.onednn, .bfloat16) where !oneDNNHasBFloat16: throw .noBFloat16OnThisProcessor
         default: break
         }
         // Without such instructions bf16 is slower than f32, so it is used only on request.
-        let isFast = oneDNNHasBFloat16 && (cpu.hasAVX512BF16 || cpu.hasAMXBF16)
+        let isFast = oneDNNHasBFloat16 && cpu.hasFastBFloat16
         let automatic = backend == .onednn && isFast ? Precision.bfloat16 : .float32
         return ResolvedComputeConfiguration(
             backend: backend, precision: precision ?? automatic, threadCount: threads, cpu: cpu)
@@ -84,6 +86,8 @@ package struct ResolvedComputeConfiguration: Sendable, Hashable {
 package enum ComputeConfigurationError: Error, Hashable, CustomStringConvertible {
     case noBFloat16InOpenBLAS
     case noBFloat16OnThisProcessor
+    case noInt8InOpenBLAS
+    case noInt8OnThisProcessor
     case threadCount(Int)
 
     package var description: String {
@@ -92,6 +96,13 @@ package enum ComputeConfigurationError: Error, Hashable, CustomStringConvertible
             "OpenBLAS computes in f32 only; use --backend onednn, or --precision f32"
         case .noBFloat16OnThisProcessor:
             "bf16 needs a processor with AVX-512; use --precision f32"
+        case .noInt8InOpenBLAS:
+            "OpenBLAS computes in f32 only; use --backend onednn, or --precision f32"
+        case .noInt8OnThisProcessor:
+            """
+            int8 needs a processor with AVX512-VNNI or AVX-VNNI, and an --instruction-set that \
+            includes it; use --precision auto
+            """
         case .threadCount(let count):
             "\(count) threads; use 1 to \(ComputeConfiguration.threadCountMax)"
         }

@@ -8,18 +8,22 @@ package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
     case scalar
     /// AVX2, FMA and F16C.
     case avx2
+    /// The same with dot products of bytes (AVX-VNNI).
+    case avx2VNNI = "avx2-vnni"
     /// AVX-512 F, DQ, BW and VL.
     case avx512
+    /// The same with dot products of bytes.
+    case avx512VNNI = "avx512-vnni"
     /// The same with bf16 dot products.
     case avx512BFloat16 = "avx512-bf16"
 
-    /// Its rank from worst to best.
-    var rank: UInt32 {
+    /// Its kernels, but for products of bytes.
+    var kernelSet: rt_isa {
         switch self {
-        case .scalar: RT_ISA_SCALAR.rawValue
-        case .avx2: RT_ISA_AVX2.rawValue
-        case .avx512: RT_ISA_AVX512.rawValue
-        case .avx512BFloat16: RT_ISA_AVX512_BF16.rawValue
+        case .scalar: RT_ISA_SCALAR
+        case .avx2, .avx2VNNI: RT_ISA_AVX2
+        case .avx512, .avx512VNNI: RT_ISA_AVX512
+        case .avx512BFloat16: RT_ISA_AVX512_BF16
         }
     }
 
@@ -28,7 +32,9 @@ package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .scalar: dnnl_cpu_isa_sse41
         case .avx2: dnnl_cpu_isa_avx2
+        case .avx2VNNI: dnnl_cpu_isa_avx2_vnni
         case .avx512: dnnl_cpu_isa_avx512_core
+        case .avx512VNNI: dnnl_cpu_isa_avx512_core_vnni
         case .avx512BFloat16: dnnl_cpu_isa_avx512_core_bf16
         }
     }
@@ -38,20 +44,53 @@ extension CPUInfo {
     /// The best set available.
     package var instructionSet: InstructionSet {
         if hasAVX512BF16 { return .avx512BFloat16 }
-        if hasAVX512 { return .avx512 }
-        return hasAVX2 ? .avx2 : .scalar
+        if hasAVX512 { return hasAVX512VNNI ? .avx512VNNI : .avx512 }
+        if hasAVX2 { return hasAVXVNNI ? .avx2VNNI : .avx2 }
+        return .scalar
     }
+
+    /// The best set with dot products of bytes, if any.
+    package var int8InstructionSet: Int8InstructionSet? {
+        if hasAVX512VNNI { return .avx512VNNI }
+        return hasAVXVNNI ? .avx2VNNI : nil
+    }
+
+    /// Whether bf16 products are faster than f32 ones.
+    var hasFastBFloat16: Bool { hasAVX512BF16 || hasAMXBF16 }
 
     /// The same processor restricted to an instruction set.
     ///
     /// AMX belongs to the best one: it is available only without a limit.
     package func limited(to limit: InstructionSet?) -> CPUInfo {
         guard let limit else { return self }
+        func allows(_ set: InstructionSet) -> Bool {
+            let all = InstructionSet.allCases
+            return all.firstIndex(of: set)! <= all.firstIndex(of: limit)!
+        }
         var cpu = self
-        cpu.hasAVX2 = hasAVX2 && limit.rank >= InstructionSet.avx2.rank
-        cpu.hasAVX512 = hasAVX512 && limit.rank >= InstructionSet.avx512.rank
+        cpu.hasAVX2 = hasAVX2 && allows(.avx2)
+        // The first processors with AVX-512 had no products of bytes.
+        cpu.hasAVXVNNI = hasAVXVNNI && allows(.avx2VNNI) && limit != .avx512
+        cpu.hasAVX512 = hasAVX512 && allows(.avx512)
+        cpu.hasAVX512VNNI = hasAVX512VNNI && allows(.avx512VNNI)
         cpu.hasAVX512BF16 = hasAVX512BF16 && limit == .avx512BFloat16
         cpu.hasAMXBF16 = false
         return cpu
+    }
+}
+
+/// Instruction sets with separate kernels for products of bytes.
+package enum Int8InstructionSet: Sendable, Hashable {
+    /// AVX-VNNI.
+    case avx2VNNI
+    /// AVX512-VNNI.
+    case avx512VNNI
+
+    /// Its kernels.
+    var kernelSet: rt_int8_isa {
+        switch self {
+        case .avx2VNNI: RT_INT8_ISA_AVX2_VNNI
+        case .avx512VNNI: RT_INT8_ISA_AVX512_VNNI
+        }
     }
 }

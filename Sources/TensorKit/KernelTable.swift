@@ -6,7 +6,15 @@ package import CKernels
 package enum KernelTable {
     /// The kernels of an instruction set that this processor has.
     package static func of(_ instructionSet: InstructionSet) -> UnsafePointer<rt_kernels> {
-        guard let kernels = rt_kernels_for(rt_isa(rawValue: instructionSet.rank)) else {
+        guard let kernels = rt_kernels_for(instructionSet.kernelSet) else {
+            preconditionFailure("no kernels for \(instructionSet) on this processor")
+        }
+        return kernels
+    }
+
+    /// The kernels for products of bytes of an instruction set that this processor has.
+    static func of(_ instructionSet: Int8InstructionSet) -> UnsafePointer<rt_int8_kernels> {
+        guard let kernels = rt_int8_kernels_for(instructionSet.kernelSet) else {
             preconditionFailure("no kernels for \(instructionSet) on this processor")
         }
         return kernels

@@ -83,8 +83,7 @@ struct BenchUNet: ParsableCommand {
         let overhead = try subject.merging.map {
             try MergeOverhead(
                 $0, lanes: subject.lanes.lanes,
-                elementType: resolved.precision == .bfloat16 ? .bfloat16 : .float32,
-                runs: options.runs)
+                elementType: backend.activationType, runs: options.runs)
         }
         record.secondsPlans = overhead?.makingSeconds
         record.secondsApply = overhead?.applyingSeconds

@@ -6,11 +6,12 @@ import Testing
 @Suite struct ComputeConfigurationTests {
     private static func cpu(
         avx2: Bool = true, avx512: Bool = false, bf16: Bool = false, amx: Bool = false,
-        vendor: String = "GenuineIntel"
+        avxVNNI: Bool = false, avx512VNNI: Bool = false, vendor: String = "GenuineIntel"
     ) -> CPUInfo {
         CPUInfo(
             vendor: vendor, family: 6, model: 143, hasAVX2: avx2, hasAVX512: avx512,
-            hasAVX512BF16: bf16, hasAMXBF16: amx, coreCount: 6)
+            hasAVX512BF16: bf16, hasAMXBF16: amx, hasAVXVNNI: avxVNNI, hasAVX512VNNI: avx512VNNI,
+            coreCount: 6)
     }
 
     @Test func automaticChoiceTakesTheFastestPrecision() throws {
@@ -58,7 +59,7 @@ import Testing
         }
         for error in [
             ComputeConfigurationError.noBFloat16InOpenBLAS, .noBFloat16OnThisProcessor,
-            .threadCount(0),
+            .noInt8InOpenBLAS, .noInt8OnThisProcessor, .threadCount(0),
         ] {
             #expect("\(error)".contains("use "))
         }
@@ -67,7 +68,8 @@ import Testing
     /// A limit removes newer features for every part that queries the processor.
     @Test(arguments: InstructionSet.allCases)
     func limitsLeaveWhatIsOlder(_ limit: InstructionSet) throws {
-        let new = Self.cpu(avx512: true, bf16: true, amx: true)
+        let new = Self.cpu(
+            avx512: true, bf16: true, amx: true, avxVNNI: true, avx512VNNI: true)
         #expect(new.limited(to: nil) == new)
         let limited = new.limited(to: limit)
         #expect(limited.instructionSet == limit)
@@ -78,6 +80,31 @@ import Testing
             cpu: limited, oneDNNHasBFloat16: limited.hasAVX512)
         #expect((automatic.precision == .bfloat16) == (limit == .avx512BFloat16))
         #expect(automatic.cpu == limited)
+        let hasInt8 = [InstructionSet.avx2VNNI, .avx512VNNI, .avx512BFloat16].contains(limit)
+        #expect((limited.int8InstructionSet != nil) == hasInt8)
+        if limit == .avx2VNNI { #expect(limited.int8InstructionSet == .avx2VNNI) }
+    }
+
+    /// int8 is never chosen unasked, and needs dot products of bytes.
+    @Test func int8NeedsItsInstructions() throws {
+        let asked = ComputeConfiguration(precision: .int8)
+        for cpu in [
+            Self.cpu(avxVNNI: true), Self.cpu(avx512: true, avx512VNNI: true),
+            Self.cpu(avx512: true, bf16: true, avx512VNNI: true),
+        ] {
+            let resolved = try asked.resolve(cpu: cpu, oneDNNHasBFloat16: cpu.hasAVX512)
+            #expect(resolved.precision == .int8 && resolved.backend == .onednn)
+            let automatic = try ComputeConfiguration().resolve(
+                cpu: cpu, oneDNNHasBFloat16: cpu.hasAVX512)
+            #expect(automatic.precision != .int8)
+        }
+        #expect(throws: ComputeConfigurationError.noInt8OnThisProcessor) {
+            try asked.resolve(cpu: Self.cpu(avx512: true, bf16: true), oneDNNHasBFloat16: true)
+        }
+        #expect(throws: ComputeConfigurationError.noInt8InOpenBLAS) {
+            try ComputeConfiguration(backend: .openblas, precision: .int8)
+                .resolve(cpu: Self.cpu(avxVNNI: true), oneDNNHasBFloat16: false)
+        }
     }
 
     @Test func coreTypeFitsTheProcessor() {

@@ -18,6 +18,10 @@ typedef struct rt_cpu {
     bool avx512;
     /// VDPBF16PS.
     bool avx512_bf16;
+    /// VPDPBUSD on vectors of 32 bytes (AVX-VNNI).
+    bool avx_vnni;
+    /// VPDPBUSD on vectors of 64 bytes.
+    bool avx512_vnni;
     /// Tiles with bf16 products.
     bool amx_bf16;
 } rt_cpu;

@@ -15,8 +15,9 @@ package struct ComputeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Number format of products: auto is bf16 where the CPU has it, else f32 (default: auto).
-            """, valueName: "auto|f32|bf16"))
+            Number format of products: auto is bf16 where the CPU has it, else f32; int8 computes the \
+            U-Net in bytes (default: auto).
+            """, valueName: "auto|f32|bf16|int8"))
     package var precision: String?
 
     @Option(
@@ -41,7 +42,7 @@ package struct ComputeOptions: ParsableArguments {
             throw ValidationError("--threads \(threads): choose from 1 to 1024")
         }
         if let precision, precision != "auto", Precision(rawValue: precision) == nil {
-            throw ValidationError("--precision \(precision): choose auto, f32 or bf16")
+            throw ValidationError("--precision \(precision): choose auto, f32, bf16 or int8")
         }
         if let backend, backend != "auto", BackendKind(rawValue: backend) == nil {
             throw ValidationError("--backend \(backend): choose auto, onednn or openblas")

@@ -13,12 +13,12 @@ final class WeightInventory {
     func note(_ request: WeightRequest) {
         requests.append(request)
         switch request {
-        case .linear(let weights, let biases, let extraBias, let inputs, let outputs):
+        case .linear(let weights, let biases, let extraBias, let inputs, let outputs, _):
             let count = outputs / weights.count
             for weight in weights { expect(weight, [count, inputs]) }
             for bias in biases { expect(bias, [count]) }
             if let extraBias { expect(extraBias, [count]) }
-        case .convolution(let weight, let bias, let geometry, _):
+        case .convolution(let weight, let bias, let geometry, _, _):
             expect(weight, geometry.weightShape)
             if let bias { expect(bias, [geometry.outputChannels]) }
         case .norm(let scale, let shift, let channels):

@@ -17,6 +17,10 @@ package struct WeightLoader {
     private let prefix: String
     /// How the layers' inputs to products are stored.
     package let activationType: ElementType
+    /// Whether layers may be computed in int8; see `allowingInt8`.
+    private var allowsInt8 = false
+    /// The backend's instruction set for products of bytes, if that is its precision.
+    private var backendInt8: Int8InstructionSet?
 
     private init(mode: Mode, prefix: String, activationType: ElementType) {
         self.mode = mode
@@ -37,7 +41,10 @@ package struct WeightLoader {
     ) throws -> Component {
         let inventory = WeightInventory()
         func loader(_ mode: Mode) -> WeightLoader {
-            WeightLoader(mode: mode, prefix: "", activationType: backend.activationType)
+            var loader = WeightLoader(
+                mode: mode, prefix: "", activationType: backend.activationType)
+            loader.backendInt8 = backend.int8InstructionSet
+            return loader
         }
         _ = try build(loader(.checking(inventory)))
         if let mismatch = inventory.mismatch(with: weights) { throw mismatch }
@@ -60,7 +67,23 @@ package struct WeightLoader {
 
     /// The loader for a part: its names follow `name.`.
     package func scoped(_ name: String) -> WeightLoader {
-        WeightLoader(mode: mode, prefix: path(name) + ".", activationType: activationType)
+        var part = WeightLoader(
+            mode: mode, prefix: path(name) + ".", activationType: activationType)
+        part.allowsInt8 = allowsInt8
+        part.backendInt8 = backendInt8
+        return part
+    }
+
+    /// The instruction set for attention in bytes; `nil` where it has the activation type's
+    /// precision.
+    package var attentionInt8: Int8InstructionSet? { allowsInt8 ? backendInt8 : nil }
+
+    /// The loader for layers whose weights and inputs may be rounded to bytes, if that is the
+    /// backend's precision; or again for layers that are too sensitive.
+    package func allowingInt8(_ allows: Bool) -> WeightLoader {
+        var loader = self
+        loader.allowsInt8 = allows
+        return loader
     }
 
     /// The loader for an element of a list of parts.
@@ -89,7 +112,7 @@ package struct WeightLoader {
             weights: names.map { path("\($0).weight") },
             biases: hasBias ? names.map { path("\($0).bias") } : [],
             extraBias: extraBias.map(path), inputChannels: inputChannels,
-            outputChannels: names.count * outputChannels)
+            outputChannels: names.count * outputChannels, allowsInt8: allowsInt8)
         if case .linear(let layer) = answer(request) { return layer }
         return PlaceholderLinear(
             inputChannels: inputChannels, outputChannels: names.count * outputChannels)
@@ -104,7 +127,7 @@ package struct WeightLoader {
     ) throws -> any PackedConvolution {
         let request = WeightRequest.convolution(
             weight: path("\(name).weight"), bias: hasBias ? path("\(name).bias") : nil,
-            geometry: geometry, usualPixelCount: usualPixelCount)
+            geometry: geometry, usualPixelCount: usualPixelCount, allowsInt8: allowsInt8)
         if case .convolution(let layer) = answer(request) { return layer }
         return PlaceholderConvolution(geometry: geometry)
     }

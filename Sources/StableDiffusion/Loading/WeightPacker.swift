@@ -41,7 +41,8 @@ struct WeightPacker: Sendable {
         _ request: WeightRequest, _ scratch: inout PackingScratch
     ) throws -> PackedWeights {
         switch request {
-        case .linear(let names, let biases, let extraBias, let inputs, let outputs):
+        case .linear(
+            let names, let biases, let extraBias, let inputs, let outputs, let allowsInt8):
             let weight = try load(names, into: &scratch.weights)
             let bias = biases.isEmpty ? nil : try load(biases, into: &scratch.biases)
             if let extraBias, let bias {
@@ -53,8 +54,10 @@ struct WeightPacker: Sendable {
                     LinearParameters(
                         weight: UnsafeBufferPointer(weight),
                         bias: bias.map { UnsafeBufferPointer($0) },
-                        inputChannels: inputs, outputChannels: outputs)))
-        case .convolution(let weight, let bias, let geometry, let usualPixelCount):
+                        inputChannels: inputs, outputChannels: outputs,
+                        allowsInt8: allowsInt8)))
+        case .convolution(
+            let weight, let bias, let geometry, let usualPixelCount, let allowsInt8):
             let values = try load([weight], into: &scratch.weights)
             let shift = try bias.map { try load([$0], into: &scratch.biases) }
             return .convolution(
@@ -62,7 +65,7 @@ struct WeightPacker: Sendable {
                     ConvolutionParameters(
                         weight: UnsafeBufferPointer(values),
                         bias: shift.map { UnsafeBufferPointer($0) }, geometry: geometry,
-                        usualPixelCount: usualPixelCount)))
+                        usualPixelCount: usualPixelCount, allowsInt8: allowsInt8)))
         case .norm(let scale, let shift, _):
             let scales = try load([scale], into: &scratch.weights)
             let shifts = try load([shift], into: &scratch.biases)

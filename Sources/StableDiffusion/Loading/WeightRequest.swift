@@ -7,9 +7,10 @@ enum WeightRequest: Hashable, Sendable {
     /// Products of the same input as one: their rows of outputs follow each other.
     case linear(
         weights: [String], biases: [String], extraBias: String?, inputChannels: Int,
-        outputChannels: Int)
+        outputChannels: Int, allowsInt8: Bool)
     case convolution(
-        weight: String, bias: String?, geometry: ConvolutionGeometry, usualPixelCount: Int?)
+        weight: String, bias: String?, geometry: ConvolutionGeometry, usualPixelCount: Int?,
+        allowsInt8: Bool)
     case norm(scale: String, shift: String, channels: Int)
 }
 
@@ -17,8 +18,8 @@ extension WeightRequest {
     /// Values to read, biases apart.
     var valueCount: Int {
         switch self {
-        case .linear(_, _, _, let inputs, let outputs): inputs * outputs
-        case .convolution(_, _, let geometry, _):
+        case .linear(_, _, _, let inputs, let outputs, _): inputs * outputs
+        case .convolution(_, _, let geometry, _, _):
             geometry.inputChannels * geometry.outputChannels * geometry.kernelSize
                 * geometry.kernelSize
         case .norm(_, _, let channels): channels

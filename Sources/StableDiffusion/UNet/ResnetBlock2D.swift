@@ -39,7 +39,7 @@ final class ResnetBlock2D: Sendable {
             ConvolutionGeometry(
                 inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: 3),
             usualPixelCount: options.usualPixelCount)
-        timeProjection = try loader.linear(
+        timeProjection = try loader.allowingInt8(false).linear(
             "time_emb_proj", inputChannels: options.timeChannels, outputChannels: outputChannels,
             extraBias: "conv1.bias")
         norm2 = try GroupNorm(

@@ -12,11 +12,13 @@ final class SelfAttention: Sendable {
     private let headCount: Int
     private let channels: Int
     private let activationType: ElementType
+    private let int8: Int8InstructionSet?
 
     init(channels: Int, headCount: Int, hasBias: Bool = false, loader: WeightLoader) throws {
         self.channels = channels
         self.headCount = headCount
         activationType = loader.activationType
+        int8 = loader.attentionInt8
         queries = try loader.linear(
             "to_q", inputChannels: channels, outputChannels: channels, hasBias: hasBias)
         keysValues = try loader.linear(
@@ -51,7 +53,7 @@ final class SelfAttention: Sendable {
                 queries: projected, keys: joined.channels(0..<channels),
                 values: joined.channels(channels..<2 * channels), headCount: headCount,
                 scale: attentionScale(channels: channels, headCount: headCount),
-                keyBias: logCounts, into: tokens)
+                keyBias: logCounts, int8: int8, into: tokens)
             lane.linear(
                 self.output, tokens, into: output, epilogue: Epilogue(residual: residual))
         }

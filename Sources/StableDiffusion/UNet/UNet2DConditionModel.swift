@@ -22,7 +22,7 @@ package final class UNet2DConditionModel: Sendable {
     package init(_ configuration: UNetConfiguration, loader: WeightLoader) throws {
         self.configuration = configuration
         activationType = loader.activationType
-        let builder = try UNetBuilder(configuration, loader: loader)
+        let builder = try UNetBuilder(configuration, loader: loader.allowingInt8(true))
         timeEmbedding = try TimestepEmbedding(
             configuration, loader: loader.scoped("time_embedding"))
         stages = try builder.stages()
@@ -33,6 +33,7 @@ package final class UNet2DConditionModel: Sendable {
         normOut = try GroupNorm(
             "conv_norm_out", channels: channels, groupCount: configuration.groupCount,
             epsilon: configuration.normEpsilon, loader: loader)
+        // As sensitive as the first convolution and the time embedding: no int8.
         convolutionOut = try loader.convolution(
             "conv_out",
             ConvolutionGeometry(

@@ -126,7 +126,8 @@ final class UNetBuilder {
             inputChannels: configuration.inputChannels, outputChannels: level.channels,
             kernelSize: configuration.inputKernelSize)
         return .input(
-            try loader.convolution("conv_in", geometry), activationType: loader.activationType,
+            try loader.allowingInt8(false).convolution("conv_in", geometry),
+            activationType: loader.activationType,
             centersSample: configuration.centersInputSample)
     }
 

@@ -14,6 +14,8 @@ package protocol ComputeBackend: Sendable {
     var activationType: ElementType { get }
     /// The instruction set of our own kernels beside it.
     var instructionSet: InstructionSet { get }
+    /// The instruction set for products of bytes, if that is the precision.
+    var int8InstructionSet: Int8InstructionSet? { get }
     /// Library, version and instruction set: equal kernel classes give equal bits for equal teams.
     var kernelClass: String { get }
 
@@ -35,6 +37,8 @@ package protocol ComputeBackend: Sendable {
 }
 
 extension ComputeBackend {
+    package var int8InstructionSet: Int8InstructionSet? { nil }
+
     /// Our own kernels, for lanes that run its layers.
     package var kernels: UnsafePointer<rt_kernels> { KernelTable.of(instructionSet) }
 
@@ -54,6 +58,8 @@ package enum BackendKind: String, Sendable, Hashable, CaseIterable {
 package enum Precision: String, Sendable, Hashable, CaseIterable {
     case float32 = "f32"
     case bfloat16 = "bf16"
+    /// Bytes where a layer allows it, and otherwise bf16 where that is fast, or else f32.
+    case int8
 }
 
 /// `y = x · Wᵀ + b`.
@@ -64,10 +70,12 @@ package struct LinearParameters {
     package var bias: UnsafeBufferPointer<Float>?
     package var inputChannels: Int
     package var outputChannels: Int
+    /// Whether weights and inputs may be rounded to bytes, if that is the backend's precision.
+    package var allowsInt8: Bool
 
     package init(
         weight: UnsafeBufferPointer<Float>, bias: UnsafeBufferPointer<Float>?, inputChannels: Int,
-        outputChannels: Int
+        outputChannels: Int, allowsInt8: Bool = false
     ) {
         precondition(weight.count == inputChannels * outputChannels, "weight count")
         precondition(bias.map { $0.count == outputChannels } ?? true, "bias count")
@@ -75,6 +83,7 @@ package struct LinearParameters {
         self.bias = bias
         self.inputChannels = inputChannels
         self.outputChannels = outputChannels
+        self.allowsInt8 = allowsInt8
     }
 }
 
@@ -87,10 +96,12 @@ package struct ConvolutionParameters {
     package var geometry: ConvolutionGeometry
     /// Pixels of the output at the model's native size, if known; the algorithm is chosen for it.
     package var usualPixelCount: Int?
+    /// Whether weights and inputs may be rounded to bytes, if that is the backend's precision.
+    package var allowsInt8: Bool
 
     package init(
         weight: UnsafeBufferPointer<Float>, bias: UnsafeBufferPointer<Float>?,
-        geometry: ConvolutionGeometry, usualPixelCount: Int? = nil
+        geometry: ConvolutionGeometry, usualPixelCount: Int? = nil, allowsInt8: Bool = false
     ) {
         let expected =
             geometry.inputChannels * geometry.outputChannels * geometry.kernelSize
@@ -101,6 +112,7 @@ package struct ConvolutionParameters {
         self.bias = bias
         self.geometry = geometry
         self.usualPixelCount = usualPixelCount
+        self.allowsInt8 = allowsInt8
     }
 }
 

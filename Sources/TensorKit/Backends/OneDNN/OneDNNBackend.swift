@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Products by oneDNN, in f32 or in bf16 with f32 sums: the fast backend.
+/// Products by oneDNN, in f32 or in bf16 with f32 sums, and by our own kernels in bytes: the fast
+/// backend.
 package struct OneDNNBackend: ComputeBackend {
     package let kind = BackendKind.onednn
     package let precision: Precision
     package let kernelClass: String
     package let instructionSet: InstructionSet
+    package let activationType: ElementType
+    package let int8InstructionSet: Int8InstructionSet?
     private let library: OneDNNLibrary
     /// Whether activation followed by accumulation in one pass is fast on this processor.
     ///
@@ -23,12 +26,19 @@ package struct OneDNNBackend: ComputeBackend {
         self.precision = precision
         self.library = library
         instructionSet = cpu.instructionSet
-        winograd = WinogradChoice(
-            type: precision == .bfloat16 ? .bfloat16 : .float32, cpu: cpu, isAllowed: usesWinograd)
+        int8InstructionSet = precision == .int8 ? cpu.int8InstructionSet : nil
+        activationType =
+            switch precision {
+            case .float32: .float32
+            case .bfloat16: .bfloat16
+            case .int8:
+                cpu.hasFastBFloat16 && OneDNNLibrary.supportsBFloat16 ? .bfloat16 : .float32
+            }
+        winograd = WinogradChoice(type: activationType, cpu: cpu, isAllowed: usesWinograd)
         let probe = OneDNNPrimitiveKey(
             geometry: ConvolutionGeometry(inputChannels: 64, outputChannels: 64, kernelSize: 3),
             input: TensorShape(height: 16, width: 16, channels: 64),
-            inputType: precision == .bfloat16 ? .bfloat16 : .float32, outputType: .float32,
+            inputType: activationType, outputType: .float32,
             activation: .silu, accumulates: true, threadCount: 1)
         accumulatesAfterActivation = try !OneDNNPlan(probe, library: library).isSlow
         kernelClass =
@@ -36,9 +46,11 @@ package struct OneDNNBackend: ComputeBackend {
             + "\(OneDNNLibrary.instructionSet)/\(cpu.signature)"
     }
 
-    package var activationType: ElementType { precision == .bfloat16 ? .bfloat16 : .float32 }
-
     package func pack(_ parameters: LinearParameters) throws -> any PackedLinear {
+        if let int8InstructionSet, parameters.allowsInt8 {
+            return try Int8Linear(
+                parameters, inputType: activationType, instructionSet: int8InstructionSet)
+        }
         let geometry = ConvolutionGeometry(
             inputChannels: parameters.inputChannels, outputChannels: parameters.outputChannels,
             kernelSize: 1)
@@ -47,6 +59,10 @@ package struct OneDNNBackend: ComputeBackend {
     }
 
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
+        if let int8InstructionSet, winograd.paysInInt8(parameters) {
+            return try Int8Convolution(
+                parameters, inputType: activationType, instructionSet: int8InstructionSet)
+        }
         if winograd.pays(parameters) {
             return try WinogradConvolution(
                 parameters, inputType: activationType, instructionSet: instructionSet)

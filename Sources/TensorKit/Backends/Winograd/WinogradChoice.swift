@@ -6,6 +6,7 @@
 /// not depend on earlier sizes.
 struct WinogradChoice: Sendable {
     private let type: ElementType
+    private let isAllowed: Bool
     private let isFast: Bool
 
     /// - Parameters:
@@ -13,6 +14,7 @@ struct WinogradChoice: Sendable {
     ///   - isAllowed: false to force the direct algorithm, for comparison.
     init(type: ElementType, cpu: CPUInfo, isAllowed: Bool) {
         self.type = type
+        self.isAllowed = isAllowed
         isFast =
             switch type {
             case _ where !isAllowed: false
@@ -33,13 +35,22 @@ struct WinogradChoice: Sendable {
 
     /// Whether it pays off for a layer.
     func pays(_ parameters: ConvolutionParameters) -> Bool {
-        let geometry = parameters.geometry
-        guard isFast, geometry.kernelSize == 3, geometry.stride == 1, geometry.padding == 1,
-            geometry.verticalPadding <= 1,
-            // Whole vectors; with fewer outputs most of a tile's width would be idle.
-            geometry.inputChannels.isMultiple(of: 16), geometry.outputChannels >= 32
-        else { return false }
+        guard isFast, fits(parameters.geometry) else { return false }
         return parameters.weight.count <= Self.smallWeightCount
             || (parameters.usualPixelCount ?? 0) >= pixelCountMin
+    }
+
+    /// Whether a layer is computed in bytes, which only Winograd's algorithm does.
+    ///
+    /// Its weights are always smaller than those of a direct convolution in bf16.
+    func paysInInt8(_ parameters: ConvolutionParameters) -> Bool {
+        isAllowed && parameters.allowsInt8 && fits(parameters.geometry)
+    }
+
+    private func fits(_ geometry: ConvolutionGeometry) -> Bool {
+        geometry.kernelSize == 3 && geometry.stride == 1 && geometry.padding == 1
+            && geometry.verticalPadding <= 1
+            // Whole vectors; with fewer outputs most of a tile's width would be idle.
+            && geometry.inputChannels.isMultiple(of: 16) && geometry.outputChannels >= 32
     }
 }
