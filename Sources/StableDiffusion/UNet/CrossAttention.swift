@@ -24,7 +24,8 @@ final class CrossAttention: Sendable {
         activationType = loader.activationType
         queries = try loader.linear(
             "to_q", inputChannels: channels, outputChannels: channels, hasBias: false)
-        keysValues = try loader.linear(
+        // Once per prompt, and a text's states have channels of far greater magnitude than the others.
+        keysValues = try loader.allowingInt8(false).linear(
             joining: ["to_k", "to_v"], inputChannels: textChannels, outputChannels: channels,
             hasBias: false)
         output = try loader.linear(

@@ -50,10 +50,12 @@ final class ResnetBlock2D: Sendable {
             ConvolutionGeometry(
                 inputChannels: outputChannels, outputChannels: outputChannels, kernelSize: 3),
             usualPixelCount: options.usualPixelCount)
+        // All that the block adds to passes through it: in int8, the shortcuts would cause more than
+        // half of the error.
         shortcut =
             inputChannels == outputChannels
             ? nil
-            : try loader.linear(
+            : try loader.allowingInt8(false).linear(
                 "conv_shortcut", inputChannels: inputChannels, outputChannels: outputChannels)
     }
 

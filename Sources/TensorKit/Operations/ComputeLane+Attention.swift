@@ -21,8 +21,8 @@ extension ComputeLane {
     ///   - output: like `queries`.
     package func attention(
         queries: Tensor, keys: Tensor, values: Tensor, headCount: Int, scale: Float,
-        keyBias: UnsafePointer<Float>? = nil, isCausal: Bool = false, int8: Int8InstructionSet? = nil,
-        into output: Tensor
+        keyBias: UnsafePointer<Float>? = nil, isCausal: Bool = false,
+        int8: Int8InstructionSet? = nil, into output: Tensor
     ) {
         let shape = queries.shape
         precondition(shape == output.shape, "attention of \(shape) into \(output.shape)")
