@@ -51,29 +51,46 @@ struct AttentionCase {
 
     /// Runs both phases, each in two ranges, out of order.
     func run(_ set: KernelSet) {
-        guard let bias else { return run(set, keyBias: nil) }
-        bias.withUnsafeBufferPointer { run(set, keyBias: $0.baseAddress) }
+        let kernels = set.kernels
+        run(
+            plan: kernels.attention_plan, pack: kernels.attention_pack, run: kernels.attention_run)
     }
 
-    private func run(_ set: KernelSet, keyBias: UnsafePointer<Float>?) {
-        let kernels = set.kernels
+    /// The same by given kernels.
+    func run(
+        plan: Plan, pack: Kernel, run: Kernel, shares: Int = 3
+    ) {
+        guard let bias else {
+            return self.run(plan: plan, pack: pack, run: run, shares: shares, keyBias: nil)
+        }
+        bias.withUnsafeBufferPointer {
+            self.run(plan: plan, pack: pack, run: run, shares: shares, keyBias: $0.baseAddress)
+        }
+    }
+
+    typealias Plan = @convention(c) (UnsafePointer<rt_attention>) -> rt_attention_plan
+
+    private func run(
+        plan makePlan: Plan, pack: Kernel, run: Kernel, shares: Int,
+        keyBias: UnsafePointer<Float>?
+    ) {
         var arguments = rt_attention(
             queries: queries.source, keys: keys.source, values: values.source,
             output: output.target, batch: Int64(shape.batch), head_count: Int64(shape.heads),
             head_dimension: Int64(shape.width), query_count: Int64(shape.queries),
             key_count: Int64(shape.keys), scale: scale, key_bias: keyBias,
             is_causal: shape.causal ? 1 : 0,
-            packed: output.target.data, share_count: 3, scratch: output.target.data)
-        let plan = kernels.attention_plan(&arguments)
+            packed: output.target.data, share_count: Int64(shares), scratch: output.target.data)
+        let plan = makePlan(&arguments)
         let packed = GuardedMemory(plan.packed_byte_count)
-        let scratch = GuardedMemory(3 * plan.scratch_byte_count)
+        let scratch = GuardedMemory(Int64(shares) * plan.scratch_byte_count)
         arguments.packed = packed.base
         arguments.scratch = scratch.base
         let packCut = plan.pack_unit_count / 3
-        kernels.attention_pack(&arguments, packCut, plan.pack_unit_count)
-        kernels.attention_pack(&arguments, 0, packCut)
-        kernels.attention_run(&arguments, 1, 3)
-        kernels.attention_run(&arguments, 0, 1)
+        pack(&arguments, packCut, plan.pack_unit_count)
+        pack(&arguments, 0, packCut)
+        run(&arguments, 1, Int64(shares))
+        run(&arguments, 0, 1)
         precondition(
             packed.isClean && scratch.isClean, "wrote past the memory that the plan requested")
     }

@@ -19,4 +19,19 @@ struct DispatchTests {
         }
         #expect(rt_kernels_for(rt_isa(rawValue: 99)) == nil)
     }
+
+    @Test("products of bytes have tables of their own, the scalar one everywhere")
+    func tablesOfBytes() {
+        let names = ["scalar", "avx2_vnni", "avx512_vnni"]
+        for (value, name) in names.enumerated() {
+            let isa = rt_int8_isa(rawValue: UInt32(value))
+            guard let table = rt_int8_kernels_for(isa) else {
+                #expect(isa != RT_INT8_ISA_SCALAR)
+                continue
+            }
+            #expect(table.pointee.isa == isa)
+            #expect(String(cString: table.pointee.name) == name)
+        }
+        #expect(rt_int8_kernels_for(rt_int8_isa(rawValue: 99)) == nil)
+    }
 }

@@ -24,6 +24,9 @@ struct WinogradShape: Sendable, CustomTestStringConvertible {
     }
 }
 
+/// A kernel with its arguments and a range of work units.
+typealias Kernel = @convention(c) (UnsafeRawPointer, Int64, Int64) -> Void
+
 /// Inputs and output of one convolution.
 struct WinogradCase {
     let shape: WinogradShape
@@ -56,6 +59,14 @@ struct WinogradCase {
     /// Packs and runs, in ranges, out of order.
     func run(_ set: KernelSet) {
         let kernels = set.kernels
+        run(plan: kernels.winograd_plan, pack: kernels.winograd_pack, run: kernels.winograd_run)
+    }
+
+    /// The same by given kernels.
+    func run(
+        plan makePlan: @convention(c) (UnsafePointer<rt_winograd>) -> rt_winograd_plan,
+        pack: Kernel, run: Kernel
+    ) {
         weights.withUnsafeBufferPointer { weights in
             bias.withUnsafeBufferPointer { bias in
                 withUnsafePointer(to: residual.source) { residual in
@@ -69,7 +80,7 @@ struct WinogradCase {
                         input_channels: Int64(shape.inputs),
                         output_channels: Int64(shape.outputs),
                         share_count: Int64(shape.shares), scratch: output.target.data)
-                    let plan = kernels.winograd_plan(&call)
+                    let plan = makePlan(&call)
                     let packed = GuardedMemory(plan.packed_byte_count)
                     let scratch = GuardedMemory(Int64(shape.shares) * plan.scratch_byte_count)
                     var packing = rt_winograd_pack(
@@ -77,13 +88,13 @@ struct WinogradCase {
                         output_channels: Int64(shape.outputs), element: input.element,
                         packed: packed.base)
                     let cut = plan.pack_unit_count / 2
-                    kernels.winograd_pack(&packing, cut, plan.pack_unit_count)
-                    kernels.winograd_pack(&packing, 0, cut)
+                    pack(&packing, cut, plan.pack_unit_count)
+                    pack(&packing, 0, cut)
                     call.weights = UnsafeRawPointer(packed.base)
                     call.scratch = scratch.base
                     let half = call.share_count / 2
-                    kernels.winograd_run(&call, half, call.share_count)
-                    kernels.winograd_run(&call, 0, half)
+                    run(&call, half, call.share_count)
+                    run(&call, 0, half)
                     precondition(
                         packed.isClean && scratch.isClean, "wrote past what the plan requested")
                 }

@@ -35,6 +35,8 @@ extension EndToEndTests {
         static let float32Bound = 1e-4
         /// The same in bf16.
         static let bfloat16Bound = 0.1
+        /// The same in int8.
+        static let int8Bound = 0.1
 
         /// The processor's instruction sets, best first.
         private static let instructionSets: [String] = {
@@ -44,7 +46,9 @@ extension EndToEndTests {
                     .split(separator: " ").map(String.init) ?? [])
             let needed: [(String, [String])] = [
                 ("avx512-bf16", ["avx512_bf16"]),
+                ("avx512-vnni", ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"]),
                 ("avx512", ["avx512f", "avx512bw", "avx512dq", "avx512vl"]),
+                ("avx2-vnni", ["avx2", "fma", "f16c", "avx_vnni"]),
                 ("avx2", ["avx2", "fma", "f16c"]), ("scalar", []),
             ]
             return needed.filter { flags.isSuperset(of: $0.1) }.map(\.0)
@@ -57,6 +61,8 @@ extension EndToEndTests {
                 ]
                     + (name.hasPrefix("avx512")
                         ? [Path(precision: "bf16", instructionSet: name)] : [])
+                    + (name.hasSuffix("vnni") || name.hasSuffix("bf16")
+                        ? [Path(precision: "int8", instructionSet: name)] : [])
             }
             + [
                 nil, "ONEDNN_DEFAULT_FPMATH_MODE=ANY", "ONEDNN_MAX_CPU_ISA=AVX2",
@@ -91,7 +97,12 @@ extension EndToEndTests {
             var classes = [expected.class: expected.values]
             for path in Self.paths {
                 let found = try await Self.latents(path)
-                let bound = path.precision == "f32" ? Self.float32Bound : Self.bfloat16Bound
+                let bound =
+                    switch path.precision {
+                    case "f32": Self.float32Bound
+                    case "bf16": Self.bfloat16Bound
+                    default: Self.int8Bound
+                    }
                 let distance = relativeL2(found.values, expected.values)
                 #expect(distance <= bound, "\(path): \(distance)")
                 // Other bits, another class.

@@ -35,6 +35,12 @@ import Testing
 
     static let mergings = ["none", "retom", "tome", "atc", "importance", "todo"].map(merging)
 
+    /// What this processor has.
+    static let precisions: [Precision] = [
+        .float32, OneDNNLibrary.supportsBFloat16 ? .bfloat16 : nil,
+        CPUInfo.detect().int8InstructionSet == nil ? nil : .int8,
+    ].compactMap { $0 }
+
     struct Course {
         var latents: GeneratedLatents
         var statistics: TokenMergeStatistics
@@ -58,7 +64,7 @@ import Testing
 
     /// Every sampler, every merge method, after every call: another pipeline computes the same
     /// latents and the same counts.
-    @Test(arguments: OneDNNLibrary.supportsBFloat16 ? [Precision.float32, .bfloat16] : [.float32])
+    @Test(arguments: precisions)
     func anotherPipelineResumesToTheSameBits(_ precision: Precision) throws {
         let (first, second) = (try Self.pipeline(precision), try Self.pipeline(precision))
         for method in SamplingMethod.allCases {

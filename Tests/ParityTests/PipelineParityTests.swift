@@ -17,6 +17,8 @@ struct PipelineParityTests {
     private static let latentsDistanceMax = 3e-4
     /// A bf16 picture shows the same scene.
     private static let bfloat16DecibelsMin = 28.0
+    /// An int8 picture as well.
+    private static let int8DecibelsMin = 34.0
 
     private static func request(_ method: SamplingMethod, _ schedule: SigmaSchedule)
         -> GenerationRequest
@@ -147,6 +149,24 @@ struct PipelineParityTests {
         let coarse = try decoder.decode(Self.latents(request, Self.pipeline(.onednn, .bfloat16)))
         let decibels = peakSignalToNoise(Self.values(coarse), Self.values(exact))
         #expect(decibels >= Self.bfloat16DecibelsMin, "\(decibels) dB")
+    }
+
+    /// int8 as well, and closely: 40 dB is the mean of many pictures.
+    @Test(.enabled(if: CPUInfo.detect().int8InstructionSet != nil))
+    func int8ShowsTheSameScene() throws {
+        var request = Self.request(.ddim, .modelDefault)
+        request.width = 256
+        request.height = 256
+        let directory = try ModelDirectory(path: try EmbeddedModel.directory())
+        let decoder = try LatentDecoder(
+            model: directory,
+            compute: ComputeConfiguration(backend: .onednn, precision: .float32, threadCount: 2))
+        let exact = try decoder.decode(Self.latents(request, Self.pipeline(.onednn)))
+        let coarse = try decoder.decode(Self.latents(request, Self.pipeline(.onednn, .int8)))
+        let decibels = peakSignalToNoise(Self.values(coarse), Self.values(exact))
+        #expect(decibels >= Self.int8DecibelsMin, "\(decibels) dB")
+        // Not the other precision by mistake.
+        #expect(decibels <= 60, "\(decibels) dB")
     }
 
     /// Pixels as the decoder's values, −1…1.

@@ -20,6 +20,7 @@ struct LayerCase: Sendable, CustomTestStringConvertible {
     var hasBias = true
     var replacesBias = false
     var outputType: ElementType?
+    var allowsInt8 = false
 
     static func linear(rows: Int, _ inputs: Int, _ outputs: Int) -> LayerCase {
         LayerCase(
@@ -163,11 +164,13 @@ struct PreparedLayer {
                 case .linear:
                     let parameters = LinearParameters(
                         weight: weight, bias: bias, inputChannels: geometry.inputChannels,
-                        outputChannels: geometry.outputChannels)
+                        outputChannels: geometry.outputChannels,
+                        allowsInt8: layerCase.allowsInt8)
                     return (try backend.pack(parameters), nil)
                 case .convolution:
                     let parameters = ConvolutionParameters(
-                        weight: weight, bias: bias, geometry: geometry)
+                        weight: weight, bias: bias, geometry: geometry,
+                        allowsInt8: layerCase.allowsInt8)
                     return (nil, try backend.pack(parameters))
                 }
             }
