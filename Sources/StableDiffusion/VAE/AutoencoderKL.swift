@@ -64,7 +64,8 @@ package final class AutoencoderKL: Sendable {
         observer: ActivationObserver? = nil
     ) {
         precondition(image.shape == outputShape(for: latents.shape), "\(image.shape)")
-        let pass = DecoderPass(lane: lane, plan: plan)
+        let pass = DecoderPass(
+            lane: lane, plan: plan, lineGrain: DecodingPlan.lineGrain)
         for item in 0..<latents.shape.batch {
             lane.workspace.scope {
                 let input = prepared(latents.batch(item..<item + 1), lane: lane)

@@ -7,8 +7,8 @@ protocol ComputedLines: FeatureLines {
     /// How its values are stored.
     var elementType: ElementType { get }
 
-    /// Computes lines from an even one to an even one or the end, `[1, range.count, width,
-    /// channels]`.
+    /// Computes lines from a multiple of `DecoderPass.lineGrain` to another or the end, `[1,
+    /// range.count, width, channels]`.
     func make(_ range: Range<Int>, into output: Tensor, pass: DecoderPass)
 }
 
@@ -59,9 +59,9 @@ struct ResnetLines: ComputedLines {
 
     func make(_ range: Range<Int>, into output: Tensor, pass: DecoderPass) {
         // Once for the convolutions and the shortcut, otherwise every block would double the work.
-        // The second convolution needs an extra line; the one before it begins at an even line and
-        // needs another.
-        let wide = pass.surroundings(of: range, by: 3, height: shape.height)
+        // The second convolution needs an extra line; the one before it begins at a multiple of the
+        // grain and needs another.
+        let wide = pass.surroundings(of: range, by: pass.lineGrain + 1, height: shape.height)
         let lines = map.lines(wide, pass: pass)
         resnet.run(
             range, of: StoredLines(lines, from: wide.lowerBound, of: map.shape), norms: norms,

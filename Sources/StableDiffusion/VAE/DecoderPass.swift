@@ -7,11 +7,15 @@ import TensorKit
 struct DecoderPass {
     let lane: ComputeLane
     let plan: DecodingPlan
+    /// Lines that a convolution may handle together.
+    ///
+    /// What is computed begins and ends at multiples of them, or at the end of a map: then they are
+    /// together whatever the bands.
+    let lineGrain: Int
 
     /// Calls `body` with the lines of each band of a map, top to bottom, each in its own scope.
     ///
-    /// Bands depend only on the map's shape and the plan, and begin at even lines: if a convolution
-    /// handles lines in pairs, the pairs are the same whatever the bands.
+    /// Bands depend only on the map's shape and the plan, and begin at multiples of `lineGrain`.
     func forEachBand(of shape: TensorShape, _ body: (Range<Int>) -> Void) {
         for range in plan.bands(of: shape) {
             lane.workspace.scope {
@@ -27,11 +31,12 @@ struct DecoderPass {
         lane.workspace.tensor(shape.with(height: range.count, width: shape.width), type)
     }
 
-    /// The lines of a map that convolutions need for some lines of their result, from an even line
-    /// to an even line or the end.
+    /// The lines of a map that convolutions need for some lines of their result, from a multiple of
+    /// `lineGrain` to another or the end.
     func surroundings(of range: Range<Int>, by count: Int, height: Int) -> Range<Int> {
-        let lower = max(range.lowerBound - count, 0) / 2 * 2
-        return lower..<min((range.upperBound + count + 1) / 2 * 2, height)
+        let lower = max(range.lowerBound - count, 0) / lineGrain
+        let upper = (range.upperBound + count + lineGrain - 1) / lineGrain
+        return lower * lineGrain..<min(upper * lineGrain, height)
     }
 
     /// The input of a convolution for some lines of its result, in the caller's scope: those lines

@@ -104,8 +104,8 @@ final class DecoderResnet: Sendable {
     /// Computes some lines of the result.
     ///
     /// - Parameters:
-    ///   - range: from an even line on.
-    ///   - map: at least these lines and three more above and below.
+    ///   - range: from a multiple of `DecoderPass.lineGrain` on.
+    ///   - map: at least these lines and one more than the grain above and below.
     ///   - output: `[1, range.count, width, outputChannels]`, f32.
     func run(
         _ range: Range<Int>, of map: any FeatureLines, norms: Norms, into output: Tensor,

@@ -26,12 +26,16 @@ package struct DecodingPlan: Sendable, Hashable {
 
     private static let bytesPerThread = 8 << 20
 
+    /// Lines of a band are a multiple of these: no convolution handles more of them together.
+    package static let lineGrain = 4
+
     /// The bands of lines in which a map is computed, equal but for the last.
     package func bands(of shape: TensorShape) -> [Range<Int>] {
         let lineByteCount = shape.width * shape.channels * MemoryLayout<Float>.stride
-        let most = max(bandByteCount / lineByteCount, 2)
+        let grain = Self.lineGrain
+        let most = max(bandByteCount / lineByteCount, grain)
         let count = (shape.height + most - 1) / most
-        let lines = ((shape.height + count - 1) / count + 1) / 2 * 2
+        let lines = ((shape.height + count - 1) / count + grain - 1) / grain * grain
         return stride(from: 0, to: shape.height, by: lines).map {
             $0..<min($0 + lines, shape.height)
         }

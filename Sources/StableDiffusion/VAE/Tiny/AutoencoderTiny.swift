@@ -35,7 +35,9 @@ package final class AutoencoderTiny: AutoencoderDecoding {
         observer: ActivationObserver? = nil
     ) {
         precondition(image.shape == outputShape(for: latents.shape), "\(image.shape)")
-        let pass = DecoderPass(lane: lane, plan: plan)
+        // Its convolutions handle lines in pairs at most, and every band makes the lines around it
+        // anew, for each of many layers.
+        let pass = DecoderPass(lane: lane, plan: plan, lineGrain: 2)
         for item in 0..<latents.shape.batch {
             lane.workspace.scope {
                 let input = PaddedMap(

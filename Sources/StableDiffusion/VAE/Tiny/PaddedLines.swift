@@ -14,8 +14,7 @@ protocol PaddedLines {
     /// workspace ends.
     func lines(_ range: Range<Int>, pass: DecoderPass) -> Tensor
 
-    /// Makes lines inside the map, from an even one to an even one or the end: where a convolution
-    /// handles lines in pairs, a pair is then the same whatever is asked for.
+    /// Makes lines inside the map, from a multiple of `DecoderPass.lineGrain` to another or the end.
     func make(_ range: Range<Int>, into output: Tensor, pass: DecoderPass)
 }
 
