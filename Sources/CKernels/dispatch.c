@@ -66,18 +66,39 @@ static void run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
     else rt_attention_run_avx512(arguments, begin, end);
 }
 
-static rt_winograd_plan winograd_plan_avx512_bf16(const rt_winograd *a) {
+/// Kernels for either tile from those for each.
+#define WINOGRAD_TILES(isa)                                                                \
+    static rt_winograd_plan rt_winograd_plan_##isa(const rt_winograd *a) {                 \
+        return a->tile == RT_WINOGRAD_4X4 ? rt_winograd_plan_4x4_##isa(a)                  \
+                                          : rt_winograd_plan_2x2_##isa(a);                 \
+    }                                                                                      \
+    static void rt_winograd_pack_##isa(const void *arguments, int64_t begin, int64_t end) { \
+        const rt_winograd_pack *a = arguments;                                             \
+        if (a->tile == RT_WINOGRAD_4X4) rt_winograd_pack_4x4_##isa(a, begin, end);         \
+        else rt_winograd_pack_2x2_##isa(a, begin, end);                                    \
+    }                                                                                      \
+    static void rt_winograd_run_##isa(const void *arguments, int64_t begin, int64_t end) { \
+        const rt_winograd *a = arguments;                                                  \
+        if (a->tile == RT_WINOGRAD_4X4) rt_winograd_run_4x4_##isa(a, begin, end);          \
+        else rt_winograd_run_2x2_##isa(a, begin, end);                                     \
+    }
+
+WINOGRAD_TILES(avx2)
+WINOGRAD_TILES(avx512)
+WINOGRAD_TILES(avx512_bf16)
+
+static rt_winograd_plan winograd_plan_any(const rt_winograd *a) {
     return a->input.element == RT_ELEMENT_BF16 ? rt_winograd_plan_avx512_bf16(a)
                                                : rt_winograd_plan_avx512(a);
 }
 
-static void winograd_pack_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+static void winograd_pack_any(const void *arguments, int64_t begin, int64_t end) {
     const rt_winograd_pack *a = arguments;
     if (a->element == RT_ELEMENT_BF16) rt_winograd_pack_avx512_bf16(a, begin, end);
     else rt_winograd_pack_avx512(a, begin, end);
 }
 
-static void winograd_run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
+static void winograd_run_any(const void *arguments, int64_t begin, int64_t end) {
     const rt_winograd *a = arguments;
     if (a->input.element == RT_ELEMENT_BF16) rt_winograd_run_avx512_bf16(a, begin, end);
     else rt_winograd_run_avx512(a, begin, end);
@@ -118,9 +139,9 @@ static const rt_kernels avx512_bf16_kernels = {
     .attention_plan = plan_avx512_bf16,
     .attention_pack = pack_avx512_bf16,
     .attention_run = run_avx512_bf16,
-    .winograd_plan = winograd_plan_avx512_bf16,
-    .winograd_pack = winograd_pack_avx512_bf16,
-    .winograd_run = winograd_run_avx512_bf16,
+    .winograd_plan = winograd_plan_any,
+    .winograd_pack = winograd_pack_any,
+    .winograd_run = winograd_run_any,
     .peak = peak_avx512_bf16,
 };
 

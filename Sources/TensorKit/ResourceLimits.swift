@@ -58,6 +58,13 @@ package struct ResourceLimits {
         return (unified + single).compactMap { $0 }.min()
     }
 
+    /// Bytes of memory in all; `nil` without a limit.
+    package var byteCountMax: Int? {
+        let unified = groups.unifiedFolders.map { "\($0)/memory.max" }
+        let single = groups.folders(of: "memory").map { "\($0)/memory.limit_in_bytes" }
+        return (unified + single).compactMap { words($0).first.flatMap { Int($0) } }.min()
+    }
+
     private func freeByteCount(
         _ folder: String, limit: String, used: String, filePages: [String]
     ) -> Int? {

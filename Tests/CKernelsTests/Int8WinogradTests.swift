@@ -23,7 +23,7 @@ import Testing
     @Test(arguments: Int8KernelSet.available, Int8WinogradTests.shapes)
     func isCloseToTheConvolution(_ set: Int8KernelSet, _ shape: WinogradShape) {
         for element in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
-            let test = WinogradCase(shape, element)
+            let test = WinogradCase(shape, RT_WINOGRAD_2X2, element)
             test.run(set)
             let deviation = Deviation(test.output.values, from: test.exact())
             #expect(deviation.relative < 0.02)
@@ -37,7 +37,7 @@ import Testing
         for output in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
             for activatesSum in [false, true] {
                 let results = [Int8KernelSet.scalar, set].map { set in
-                    var test = WinogradCase(shape, RT_ELEMENT_BF16, output: output)
+                    var test = WinogradCase(shape, RT_WINOGRAD_2X2, RT_ELEMENT_BF16, output: output)
                     test.activation = RT_ACTIVATION_RELU
                     test.addsResidual = true
                     test.activatesSum = activatesSum
@@ -54,7 +54,7 @@ import Testing
         let results = [1, 2, 7].map { shares in
             var shape = Self.shapes[5]
             shape.shares = shares
-            let test = WinogradCase(shape, RT_ELEMENT_BF16)
+            let test = WinogradCase(shape, RT_WINOGRAD_2X2, RT_ELEMENT_BF16)
             test.run(set)
             return test.output.values
         }
@@ -65,7 +65,8 @@ import Testing
     @Test(arguments: Int8KernelSet.available)
     func notANumberStaysInItsNeighbourhood(_ set: Int8KernelSet) {
         let test = WinogradCase(
-            WinogradShape(height: 8, width: 8, inputs: 16, outputs: 4), RT_ELEMENT_F32)
+            WinogradShape(height: 8, width: 8, inputs: 16, outputs: 4), RT_WINOGRAD_2X2,
+            RT_ELEMENT_F32)
         test.input[0, 3] = .nan
         test.run(set)
         #expect(test.output[0, 0].isNaN && test.output[9, 3].isNaN)

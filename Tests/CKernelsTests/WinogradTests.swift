@@ -30,6 +30,7 @@ typealias Kernel = @convention(c) (UnsafeRawPointer, Int64, Int64) -> Void
 /// Inputs and output of one convolution.
 struct WinogradCase {
     let shape: WinogradShape
+    let tile: rt_winograd_tile
     let input: Matrix
     let output: Matrix
     let residual: Matrix
@@ -39,8 +40,12 @@ struct WinogradCase {
     var addsResidual = false
     var activatesSum = false
 
-    init(_ shape: WinogradShape, _ element: rt_element, output: rt_element = RT_ELEMENT_F32) {
+    init(
+        _ shape: WinogradShape, _ tile: rt_winograd_tile, _ element: rt_element,
+        output: rt_element = RT_ELEMENT_F32
+    ) {
         self.shape = shape
+        self.tile = tile
         var random = SplitMix64(seed: 41)
         input = Matrix(
             rows: shape.batch * shape.inputHeight * shape.width, channels: shape.inputs, gap: 3,
@@ -71,6 +76,7 @@ struct WinogradCase {
             bias.withUnsafeBufferPointer { bias in
                 withUnsafePointer(to: residual.source) { residual in
                     var call = rt_winograd(
+                        tile: tile,
                         input: input.source, output: output.target, weights: output.target.data,
                         bias: bias.baseAddress!, residual: addsResidual ? residual : nil,
                         activation: activation, activates_sum: activatesSum ? 1 : 0,
@@ -84,7 +90,8 @@ struct WinogradCase {
                     let packed = GuardedMemory(plan.packed_byte_count)
                     let scratch = GuardedMemory(Int64(shape.shares) * plan.scratch_byte_count)
                     var packing = rt_winograd_pack(
-                        weights: weights.baseAddress!, input_channels: Int64(shape.inputs),
+                        tile: tile, weights: weights.baseAddress!,
+                        input_channels: Int64(shape.inputs),
                         output_channels: Int64(shape.outputs), element: input.element,
                         packed: packed.base)
                     let cut = plan.pack_unit_count / 2
@@ -150,33 +157,87 @@ struct WinogradCase {
         WinogradShape(
             batch: 2, height: 5, width: 4, inputs: 18, outputs: 33, shares: 2, verticalPadding: 0),
         WinogradShape(height: 4, width: 7, inputs: 32, outputs: 65, verticalPadding: 0),
+        // Shares of the same patches with different outputs.
+        manyShares,
     ]
+
+    private static let manyShares = WinogradShape(
+        height: 26, width: 15, inputs: 16, outputs: 330, shares: 8)
+
+    private static let tiles = [RT_WINOGRAD_2X2, RT_WINOGRAD_4X4]
+
+    /// Allowed relative distance from the convolution in f64.
+    private func tolerance(
+        _ tile: rt_winograd_tile, _ element: rt_element, _ set: KernelSet
+    ) -> Double {
+        // Rounding of transformed pixels and weights, where products are in bf16.
+        let isRounded = element == RT_ELEMENT_BF16 && set.isa == RT_ISA_AVX512_BF16
+        if tile == RT_WINOGRAD_2X2 { return isRounded ? 4e-3 : 1e-6 }
+        return isRounded ? 1.5e-2 : 2e-6
+    }
 
     @Test(arguments: KernelSet.available, WinogradTests.shapes)
     func equalsTheConvolution(_ set: KernelSet, _ shape: WinogradShape) {
-        for element in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
-            let test = WinogradCase(shape, element)
-            test.run(set)
-            // Rounding of transformed pixels and weights, where products are in bf16.
-            let isRounded = element == RT_ELEMENT_BF16 && set.isa == RT_ISA_AVX512_BF16
-            let deviation = Deviation(test.output.values, from: test.exact())
-            #expect(deviation.relative < (isRounded ? 4e-3 : 1e-6))
-            #expect(test.output.hasCleanGaps)
+        for tile in Self.tiles {
+            for element in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
+                let test = WinogradCase(shape, tile, element)
+                test.run(set)
+                let deviation = Deviation(test.output.values, from: test.exact())
+                #expect(
+                    deviation.relative < tolerance(tile, element, set),
+                    "\(tile), \(element): \(deviation.relative)")
+                #expect(test.output.hasCleanGaps)
+            }
         }
+    }
+
+    /// The vector kernels compute what the definition's matrices say, in another order.
+    @Test(arguments: KernelSet.available, WinogradTests.shapes)
+    func equalsTheScalarKernels(_ set: KernelSet, _ shape: WinogradShape) throws {
+        let scalar = try #require(KernelSet.available.first { $0.isa == RT_ISA_SCALAR })
+        for tile in Self.tiles {
+            let reference = WinogradCase(shape, tile, RT_ELEMENT_F32)
+            reference.run(scalar)
+            let test = WinogradCase(shape, tile, RT_ELEMENT_F32)
+            test.run(set)
+            let expected = reference.output.values.map(Double.init)
+            let deviation = Deviation(test.output.values, from: expected)
+            #expect(
+                deviation.relative < tolerance(tile, RT_ELEMENT_F32, set),
+                "\(tile): \(deviation.relative)")
+        }
+    }
+
+    /// Sums of many channels are made of parts, so that F(4x4) is as exact as F(2x2) there.
+    @Test(arguments: KernelSet.available.filter { $0.isa != RT_ISA_SCALAR })
+    func longSumsAreAsExactAsSmallTiles(_ set: KernelSet) {
+        let shape = WinogradShape(height: 8, width: 8, inputs: 1280, outputs: 16)
+        let deviations = Self.tiles.map { tile in
+            let test = WinogradCase(shape, tile, RT_ELEMENT_F32)
+            test.run(set)
+            return Deviation(test.output.values, from: test.exact()).relative
+        }
+        #expect(deviations[1] < 1.5 * deviations[0], "\(deviations)")
     }
 
     @Test(arguments: KernelSet.available)
     func biasActivationAndResidualFollow(_ set: KernelSet) {
-        for output in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
-            for activation in [RT_ACTIVATION_SILU, RT_ACTIVATION_RELU] {
-                for activatesSum in [false, true] {
-                    var test = WinogradCase(Self.shapes[2], RT_ELEMENT_F32, output: output)
-                    test.activation = activation
-                    test.addsResidual = true
-                    test.activatesSum = activatesSum
-                    test.run(set)
-                    let deviation = Deviation(test.output.values, from: test.exact())
-                    #expect(deviation.relative < (output == RT_ELEMENT_F32 ? 1e-6 : 3e-3))
+        for tile in Self.tiles {
+            for output in [RT_ELEMENT_F32, RT_ELEMENT_BF16] {
+                for activation in [RT_ACTIVATION_SILU, RT_ACTIVATION_RELU] {
+                    for activatesSum in [false, true] {
+                        var test = WinogradCase(
+                            Self.shapes[2], tile, RT_ELEMENT_F32, output: output)
+                        test.activation = activation
+                        test.addsResidual = true
+                        test.activatesSum = activatesSum
+                        test.run(set)
+                        let deviation = Deviation(test.output.values, from: test.exact())
+                        #expect(
+                            deviation.relative
+                                < (output == RT_ELEMENT_F32
+                                    ? tolerance(tile, RT_ELEMENT_F32, set) : 3e-3))
+                    }
                 }
             }
         }
@@ -185,24 +246,31 @@ struct WinogradCase {
     /// However the picture is split, a pixel's sums are the same.
     @Test(arguments: KernelSet.available)
     func bitsDoNotDependOnShares(_ set: KernelSet) {
-        let results = [1, 2, 7].map { shares in
-            var shape = Self.shapes[5]
-            shape.shares = shares
-            let test = WinogradCase(shape, RT_ELEMENT_BF16)
-            test.run(set)
-            return test.output.values.map(\.bitPattern)
+        for tile in Self.tiles {
+            let results = [1, 2, 7, 12, 64].map { shares in
+                var shape = Self.manyShares
+                shape.shares = shares
+                let test = WinogradCase(shape, tile, RT_ELEMENT_BF16)
+                test.run(set)
+                return test.output.values.map(\.bitPattern)
+            }
+            #expect(results.allSatisfy { $0 == results[0] })
         }
-        #expect(results[0] == results[1] && results[0] == results[2])
     }
 
     @Test(arguments: KernelSet.available)
     func notANumberStaysInItsNeighbourhood(_ set: KernelSet) {
-        let test = WinogradCase(
-            WinogradShape(height: 8, width: 8, inputs: 16, outputs: 4), RT_ELEMENT_F32)
-        test.input[0, 3] = .nan
-        test.run(set)
-        #expect(test.output[0, 0].isNaN && test.output[9, 3].isNaN)
-        // Patches of four pixels: two pixels further, nothing is affected.
-        #expect((0..<64).allSatisfy { ($0 % 8 < 4 && $0 / 8 < 4) || !test.output[$0, 0].isNaN })
+        // Patches of 4 and 6 pixels: beyond the outputs of the first, nothing is affected.
+        for (tile, reach) in [(RT_WINOGRAD_2X2, 4), (RT_WINOGRAD_4X4, 4)] {
+            let test = WinogradCase(
+                WinogradShape(height: 8, width: 8, inputs: 16, outputs: 4), tile, RT_ELEMENT_F32)
+            test.input[0, 3] = .nan
+            test.run(set)
+            #expect(test.output[0, 0].isNaN && test.output[9, 3].isNaN)
+            #expect(
+                (0..<64).allSatisfy {
+                    ($0 % 8 < reach && $0 / 8 < reach) || !test.output[$0, 0].isNaN
+                })
+        }
     }
 }

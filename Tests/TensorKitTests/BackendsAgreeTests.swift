@@ -19,6 +19,24 @@ import Testing
         .convolution(640, 640, size: 3, height: 8, width: 8).with { $0.residual = .inPlace },
         .convolution(128, 3, size: 3, height: 96, width: 128),
         .convolution(128, 128, size: 3, height: 96, width: 128).with { $0.outputGap = 128 },
+        // With F(4×4), in bf16 the last two alone; sides that no tile divides.
+        .convolution(320, 320, size: 3, height: 33, width: 30).with {
+            $0.usualPixelCount = 4096
+            $0.residual = .inPlace
+        },
+        .convolution(1920, 640, size: 3, height: 7, width: 9).with {
+            $0.usualPixelCount = 1024
+            $0.activation = .silu
+        },
+        .convolution(256, 128, size: 3, height: 30, width: 130, verticalPadding: 0).with {
+            $0.usualPixelCount = 1 << 18
+            $0.use = .oncePerPicture
+        },
+        .convolution(512, 512, size: 3, batch: 2, height: 6, width: 5).with {
+            $0.usualPixelCount = 1 << 14
+            $0.use = .oncePerPicture
+            $0.outputGap = 3
+        },
     ]
 
     @Test(arguments: BackendsAgreeTests.cases, [1, 2])
@@ -30,7 +48,8 @@ import Testing
             let expected = try output(layerCase, reference, threadCount, roundsInputs: rounds)
             let actual = try output(layerCase, backend, threadCount, roundsInputs: rounds)
             let tolerance = backend.tolerance(
-                output: .float32, kernelSize: layerCase.geometry.kernelSize)
+                output: .float32, kernelSize: layerCase.geometry.kernelSize,
+                use: layerCase.use)
             let error = relativeError(actual, expected.map(Double.init))
             #expect(error <= tolerance, "\(backend.testDescription)")
         }

@@ -101,6 +101,7 @@ import Testing
                 "\(folder)/memory.stat": "anon 500\nfile 150\nkernel 50",
             ])
         #expect(unified.freeByteCount == 450)
+        #expect(unified.byteCountMax == 1000)
         let old = "/sys/fs/cgroup/memory/job"
         let single = limits(
             ["4:memory:/job", "0::/"], Self.single,
@@ -111,5 +112,6 @@ import Testing
                 "/sys/fs/cgroup/memory/memory.usage_in_bytes": "5000",
             ])
         #expect(single.freeByteCount == 0)
+        #expect(single.byteCountMax == 1000)
     }
 }

@@ -180,8 +180,17 @@ typedef struct rt_peak {
     int64_t *_Nonnull operation_count;
 } rt_peak;
 
+/// Outputs computed together by Winograd's algorithm.
+typedef enum rt_winograd_tile {
+    /// F(2x2, 3x3): 16 products for 4 outputs.
+    RT_WINOGRAD_2X2,
+    /// F(4x4, 3x3): 36 products for 16 outputs, sums with three times the error.
+    RT_WINOGRAD_4X4,
+} rt_winograd_tile;
+
 /// Arguments of `winograd_pack`: the filters of a convolution.
 typedef struct rt_winograd_pack {
+    rt_winograd_tile tile;
     /// `[3 * 3, input_channels, output_channels]`, contiguous
     const float *_Nonnull weights;
     int64_t input_channels;
@@ -196,11 +205,12 @@ typedef struct rt_winograd_pack {
 /// activation(convolution + bias + residual), 3 x 3 pixels, stride 1, a column of zeros on either
 /// side of each picture; rows are pixels.
 typedef struct rt_winograd {
+    rt_winograd_tile tile;
     /// `[batch, height + 2 - 2 * vertical_padding, width, input_channels]`
     rt_source input;
     /// `[batch, height, width, output_channels]`
     rt_target output;
-    /// As packed by `winograd_pack` of the same kernels for the input's element.
+    /// As packed by `winograd_pack` of the same kernels for the same tile and the input's element.
     const void *_Nonnull weights;
     /// `[output_channels]`
     const float *_Nonnull bias;

@@ -17,8 +17,15 @@ enum {
     TILE_WIDTH = TILE_VECTORS * VL,
 };
 
-/// Initialisation of a tile's accumulators before the first step.
-typedef enum tile_start { START_ZERO, START_ROWS, START_ADD, START_SCALE } tile_start;
+/// Initialisation of a tile's accumulators before the first step. START_APART sums from zero and
+/// adds the target at the end: the error of a long sum that is made of such parts is smaller.
+typedef enum tile_start {
+    START_ZERO,
+    START_ROWS,
+    START_ADD,
+    START_SCALE,
+    START_APART,
+} tile_start;
 
 /// rows x TILE_WIDTH values: target = start(target) + sum over steps of left * right.
 typedef struct tile {
@@ -38,6 +45,9 @@ typedef struct tile {
     const float *factors;
     /// Raised to the greatest result, per column, unless NULL.
     float *greatest;
+    /// Values that are needed next, to be fetched into the second-level cache meanwhile.
+    const float *ahead;
+    int64_t ahead_count;
 } tile;
 
 RT_INLINE void run_tile(const tile *t, int rows) {
@@ -45,7 +55,7 @@ RT_INLINE void run_tile(const tile *t, int rows) {
     RT_UNROLL for (int r = 0; r < rows; r++)
         RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++) {
             const float *old = t->target + r * TILE_WIDTH + v * VL;
-            if (t->start == START_ZERO) sums[r][v] = vf_set(0.0f);
+            if (t->start == START_ZERO || t->start == START_APART) sums[r][v] = vf_set(0.0f);
             else if (t->start == START_ROWS) sums[r][v] = vf_set(t->row_values[r]);
             else sums[r][v] = vf_load(old);
             if (t->start == START_SCALE) sums[r][v] *= vf_load(t->factors + v * VL);
@@ -62,6 +72,10 @@ RT_INLINE void run_tile(const tile *t, int rows) {
         left += t->step_stride;
         right += TILE_WIDTH;
     }
+    if (t->start == START_APART)
+        RT_UNROLL for (int r = 0; r < rows; r++)
+            RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
+                sums[r][v] += vf_load(t->target + r * TILE_WIDTH + v * VL);
     RT_UNROLL for (int r = 0; r < rows; r++)
         RT_UNROLL for (int v = 0; v < TILE_VECTORS; v++)
             vf_store(t->target + r * TILE_WIDTH + v * VL, sums[r][v]);
@@ -73,6 +87,13 @@ RT_INLINE void run_tile(const tile *t, int rows) {
         }
 }
 
+/// Fetches part i of some values.
+static inline __attribute__((unused)) void fetch(const float *values, int64_t count, int64_t i,
+                                                 int64_t parts) {
+    const int64_t line = 16, lines = count / line, end = lines * (i + 1) / parts;
+    for (int64_t k = lines * i / parts; k < end; k++) __builtin_prefetch(values + k * line, 0, 2);
+}
+
 /// Runs `count` rows of the tile's target, in tiles of nearly equal heights.
 static __attribute__((unused)) void run_rows(tile t, int64_t count) {
     const int64_t tile_count = (count + TILE_ROWS - 1) / TILE_ROWS;
@@ -81,6 +102,7 @@ static __attribute__((unused)) void run_rows(tile t, int64_t count) {
     for (int64_t i = 0; i < tile_count; i++) {
         const int64_t first = count * i / tile_count;
         const int64_t rows = count * (i + 1) / tile_count - first;
+        fetch(t.ahead, t.ahead_count, i, tile_count);
         t.left = left + first * t.row_stride;
         t.target = target + first * TILE_WIDTH;
         if (row_values) t.row_values = row_values + first;

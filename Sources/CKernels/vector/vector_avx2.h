@@ -83,6 +83,8 @@ RT_INLINE vf vf_load_f16_n(const uint16_t *p, int64_t n) {
 
 /// a * b + c, rounded once.
 RT_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+/// c - a * b, rounded once.
+RT_INLINE vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 /// The greater of the two; b where either is NaN.
 RT_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 /// The lesser of the two; b where either is NaN.

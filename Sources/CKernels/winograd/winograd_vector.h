@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// F(2x2, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016,
-// algorithm 1: Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A. Four outputs cost 16 products
-// per pair of channels instead of 36. All three transforms are sums and halves, so products in bf16
-// lose little precision.
-// Included once per variant, after its vector header and one of words_f32.h and words_bf16.h.
+// F(m x m, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016,
+// algorithm 1: Y = A^T [sum over channels of (G g G^T) * (B^T d B)] A. With m = 2, four outputs
+// cost 16 products per pair of channels instead of 36; with m = 4, sixteen cost 36 instead of 144.
+// Included once per variant, after its vector header, one of words_f32.h and words_bf16.h, and one
+// of transforms_2x2.h and transforms_4x4.h.
 //
-//   patch       4 x 4 pixels of the input, d; patches overlap, outputs of 2 x 2 do not
-//   positions   the 16 values of a transformed patch or filter: as many products of matrices
+//   patch       (m + 2) x (m + 2) pixels of the input, d; patches overlap, their outputs do not
+//   positions   the (m + 2)^2 values of a transformed patch or filter: as many products of matrices
 //   steps       words of the input's channels
 //   weights     [column block][position][step][TILE_WIDTH]     transformed filters, in words
 //   patches     [position][patch][step]                        of one block, in scratch memory
@@ -20,77 +20,94 @@
 #include "winograd.h"
 
 enum {
-    POSITIONS = 16,
     /// Steps of one pass over a block of products, so that its weights stay in the first-level
     /// cache.
     STEP_BLOCK = 128,
-    /// Words available for the transformed patches of a block.
-    PATCH_WORDS = 1024 * 1024,
-    /// Maximum patches of a block: more would evict the products from the second-level cache.
-    PATCH_MAX = 144,
+    /// Words between positions of patches and of products: without them positions are often a
+    /// multiple of 4096 bytes apart, and all lines of a patch in one set of the first-level cache.
+    POSITION_GAP = 16,
+    /// Fewest patches of a share, if another share can have other outputs of the same patches: each
+    /// reads the weights of all its outputs, so that with fewer patches memory would be the limit.
+    SHARE_PATCHES = 4 * TILE_ROWS,
 };
 
 /// Sizes of one call.
 typedef struct geometry {
     int64_t steps;
     int64_t column_blocks;
-    /// 2 x 2 outputs across, down, and in all.
+    /// Patches across, down, and in all.
     int64_t across;
     int64_t down;
     int64_t patches;
     /// At most, a multiple of TILE_ROWS.
     int64_t patches_per_block;
+    /// Shares that have the same patches and different column blocks.
+    int64_t column_parts;
 } geometry;
 
+/// Where the positions of a block of patches begin, in words.
+typedef struct strides {
+    int64_t patches;
+    int64_t products;
+} strides;
+
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// The smallest divisor of the number of shares that leaves each enough patches, else the greatest.
+static int64_t column_parts(const geometry *g, int64_t shares) {
+    int64_t chosen = 1;
+    for (int64_t parts = 1; parts <= g->column_blocks && parts <= shares; parts++) {
+        if (shares % parts != 0) continue;
+        chosen = parts;
+        if (g->patches * parts >= SHARE_PATCHES * shares) break;
+    }
+    return chosen;
+}
 
 static geometry geometry_of(const rt_winograd *a) {
     geometry g = {
         .steps = ceil_div(a->input_channels, WORD_VALUES),
         .column_blocks = ceil_div(a->output_channels, TILE_WIDTH),
-        .across = ceil_div(a->width, 2),
-        .down = ceil_div(a->height, 2),
+        .across = ceil_div(a->width, OUTPUT_SIDE),
+        .down = ceil_div(a->height, OUTPUT_SIDE),
     };
     g.patches = a->batch * g.down * g.across;
+    g.column_parts = column_parts(&g, a->share_count);
     int64_t most = PATCH_WORDS / (POSITIONS * g.steps);
     if (most > PATCH_MAX) most = PATCH_MAX;
-    const int64_t fair = ceil_div(g.patches, a->share_count);
+    const int64_t fair = ceil_div(g.patches, a->share_count / g.column_parts);
     if (most > fair) most = fair;
     g.patches_per_block = most < TILE_ROWS ? TILE_ROWS : ceil_div(most, TILE_ROWS) * TILE_ROWS;
     return g;
 }
 
+static strides strides_of(geometry g, int64_t count) {
+    return (strides){count * g.steps + POSITION_GAP, count * TILE_WIDTH + POSITION_GAP};
+}
+
 static int64_t round_up(int64_t count) { return (count + 15) / 16 * 16; }
 
-rt_winograd_plan RT_NAME(rt_winograd_plan)(const rt_winograd *a) {
+rt_winograd_plan WINOGRAD_NAME(rt_winograd_plan)(const rt_winograd *a) {
     const geometry g = geometry_of(a);
-    const int64_t rows = g.patches_per_block * POSITIONS;
+    const strides s = strides_of(g, g.patches_per_block);
     return (rt_winograd_plan){
         .packed_byte_count = g.column_blocks * POSITIONS * g.steps * TILE_WIDTH * 4,
         .pack_unit_count = g.column_blocks,
         .scratch_byte_count =
-            (round_up(a->input_channels) + round_up(rows * g.steps) + rows * TILE_WIDTH) * 4,
+            (round_up(a->input_channels) + POSITIONS * (round_up(s.patches) + s.products)) * 4,
     };
 }
 
 /// U = G g G^T for VL filters.
 RT_INLINE void transform_filters(const vf g[9], vf u[POSITIONS]) {
-    const vf half = vf_set(0.5f);
-    vf rows[4][3];
+    vf rows[PATCH_SIDE][3];
     RT_UNROLL for (int x = 0; x < 3; x++) {
-        const vf outer = (g[x] + g[6 + x]) * half, inner = g[3 + x] * half;
-        rows[0][x] = g[x];
-        rows[1][x] = outer + inner;
-        rows[2][x] = outer - inner;
-        rows[3][x] = g[6 + x];
+        const vf column[3] = {g[x], g[3 + x], g[6 + x]};
+        vf line[PATCH_SIDE];
+        filter_line(column, line);
+        RT_UNROLL for (int y = 0; y < PATCH_SIDE; y++) rows[y][x] = line[y];
     }
-    RT_UNROLL for (int y = 0; y < 4; y++) {
-        const vf outer = (rows[y][0] + rows[y][2]) * half, inner = rows[y][1] * half;
-        u[4 * y] = rows[y][0];
-        u[4 * y + 1] = outer + inner;
-        u[4 * y + 2] = outer - inner;
-        u[4 * y + 3] = rows[y][2];
-    }
+    RT_UNROLL for (int y = 0; y < PATCH_SIDE; y++) filter_line(rows[y], u + y * PATCH_SIDE);
 }
 
 /// The nine weights between an input channel and n output channels from `column`, transformed;
@@ -107,7 +124,7 @@ RT_INLINE void load_filters(const rt_winograd_pack *a, int64_t input, int64_t co
     transform_filters(g, u);
 }
 
-void RT_NAME(rt_winograd_pack)(const void *arguments, int64_t begin, int64_t end) {
+void WINOGRAD_NAME(rt_winograd_pack)(const void *arguments, int64_t begin, int64_t end) {
     const rt_winograd_pack *a = arguments;
     const int64_t steps = ceil_div(a->input_channels, WORD_VALUES);
     for (int64_t block = begin; block < end; block++)
@@ -129,7 +146,7 @@ void RT_NAME(rt_winograd_pack)(const void *arguments, int64_t begin, int64_t end
         }
 }
 
-/// The position of a 2 x 2 output.
+/// The position of a patch's first output.
 typedef struct place {
     int64_t item;
     int64_t y;
@@ -139,27 +156,27 @@ typedef struct place {
 static place place_of(geometry g, int64_t patch) {
     const int64_t per_item = g.down * g.across;
     const int64_t rest = patch % per_item;
-    return (place){patch / per_item, rest / g.across * 2, rest % g.across * 2};
+    return (place){patch / per_item, rest / g.across * OUTPUT_SIDE,
+                   rest % g.across * OUTPUT_SIDE};
 }
 
 /// V = B^T d B of one patch, n channels from i; `pixels` are its rows, `patches` its values at
 /// the first position.
 RT_INLINE void transform_vector(const void *const pixels[POSITIONS], rt_element element, int64_t i,
                                 int64_t n, void *patches, int64_t position_stride) {
-    vf rows[4][4];
-    RT_UNROLL for (int x = 0; x < 4; x++) {
-        vf d[4];
-        RT_UNROLL for (int y = 0; y < 4; y++) d[y] = vf_get(pixels[4 * y + x], element, i, n);
-        rows[0][x] = d[0] - d[2];
-        rows[1][x] = d[1] + d[2];
-        rows[2][x] = d[2] - d[1];
-        rows[3][x] = d[1] - d[3];
+    vf rows[PATCH_SIDE][PATCH_SIDE];
+    RT_UNROLL for (int x = 0; x < PATCH_SIDE; x++) {
+        vf d[PATCH_SIDE], v[PATCH_SIDE];
+        RT_UNROLL for (int y = 0; y < PATCH_SIDE; y++)
+            d[y] = vf_get(pixels[y * PATCH_SIDE + x], element, i, n);
+        patch_line(d, v);
+        RT_UNROLL for (int y = 0; y < PATCH_SIDE; y++) rows[y][x] = v[y];
     }
-    RT_UNROLL for (int y = 0; y < 4; y++) {
-        const vf *r = rows[y];
-        const vf v[4] = {r[0] - r[2], r[1] + r[2], r[2] - r[1], r[1] - r[3]};
-        RT_UNROLL for (int x = 0; x < 4; x++)
-            vf_put(patches, WORD_ELEMENT, (4 * y + x) * position_stride + i, n, v[x]);
+    RT_UNROLL for (int y = 0; y < PATCH_SIDE; y++) {
+        vf v[PATCH_SIDE];
+        patch_line(rows[y], v);
+        RT_UNROLL for (int x = 0; x < PATCH_SIDE; x++)
+            vf_put(patches, WORD_ELEMENT, (y * PATCH_SIDE + x) * position_stride + i, n, v[x]);
     }
 }
 
@@ -171,40 +188,47 @@ RT_INLINE void transform_patch(const void *const pixels[POSITIONS], rt_element e
 /// Transforms the patches of a block; `outside` is a row of zeros.
 static void transform_block(const rt_winograd *a, geometry g, int64_t first, int64_t count,
                             const void *outside, float *patches) {
-    const int64_t row = g.steps * WORD_VALUES;
+    const int64_t stride = strides_of(g, count).patches * WORD_VALUES;
     const int64_t height = a->height + 2 - 2 * a->vertical_padding;
     for (int64_t patch = 0; patch < count; patch++) {
         const place p = place_of(g, first + patch);
         const void *pixels[POSITIONS];
         for (int i = 0; i < POSITIONS; i++) {
-            const int64_t y = p.y + i / 4 - a->vertical_padding, x = p.x + i % 4 - 1;
+            const int64_t y = p.y + i / PATCH_SIDE - a->vertical_padding;
+            const int64_t x = p.x + i % PATCH_SIDE - 1;
             const int is_inside = y >= 0 && y < height && x >= 0 && x < a->width;
             pixels[i] = is_inside ? rt_row(&a->input, (p.item * height + y) * a->width + x)
                                   : outside;
         }
         float *target = patches + patch * g.steps;
         if (a->input.element == RT_ELEMENT_F32)
-            transform_patch(pixels, RT_ELEMENT_F32, a->input_channels, target, count * row);
+            transform_patch(pixels, RT_ELEMENT_F32, a->input_channels, target, stride);
         else
-            transform_patch(pixels, RT_ELEMENT_BF16, a->input_channels, target, count * row);
+            transform_patch(pixels, RT_ELEMENT_BF16, a->input_channels, target, stride);
     }
 }
 
 /// products = patches * weights at every position, for one column block.
 static void multiply_block(geometry g, const float *patches, int64_t count, const float *weights,
                            float *products) {
+    const strides s = strides_of(g, count);
     for (int position = 0; position < POSITIONS; position++)
         for (int64_t step = 0; step < g.steps; step += STEP_BLOCK) {
             const int64_t left = g.steps - step;
+            const int64_t steps = left < STEP_BLOCK ? left : STEP_BLOCK;
+            const float *right = weights + (position * g.steps + step) * TILE_WIDTH;
+            const int is_last = position + 1 == POSITIONS && steps == left;
             run_rows(
                 (tile){
-                    .left = patches + position * count * g.steps + step,
+                    .left = patches + position * s.patches + step,
                     .row_stride = g.steps,
                     .step_stride = 1,
-                    .right = weights + (position * g.steps + step) * TILE_WIDTH,
-                    .step_count = left < STEP_BLOCK ? left : STEP_BLOCK,
-                    .target = products + position * count * TILE_WIDTH,
-                    .start = step == 0 ? START_ZERO : START_ADD,
+                    .right = right,
+                    .step_count = steps,
+                    .target = products + position * s.products,
+                    .start = step == 0 ? START_ZERO : START_NEXT,
+                    .ahead = right + steps * TILE_WIDTH,
+                    .ahead_count = is_last ? 0 : steps * TILE_WIDTH,
                 },
                 count);
         }
@@ -240,31 +264,32 @@ RT_INLINE void finish_patch(const finish *f, rt_activation activation, place p,
                             const float *products, int64_t position_stride, int64_t i, int64_t n) {
     const rt_winograd *a = f->a;
     const int64_t row = (p.item * a->height + p.y) * a->width + p.x;
-    vf upper[4], lower[4];
-    RT_UNROLL for (int x = 0; x < 4; x++) {
-        vf m[4];
-        RT_UNROLL for (int y = 0; y < 4; y++)
-            m[y] = vf_load(products + (4 * y + x) * position_stride + i);
-        upper[x] = m[0] + m[1] + m[2];
-        lower[x] = m[1] - m[2] - m[3];
+    vf lines[OUTPUT_SIDE][PATCH_SIDE];
+    RT_UNROLL for (int x = 0; x < PATCH_SIDE; x++) {
+        vf m[PATCH_SIDE], y[OUTPUT_SIDE];
+        RT_UNROLL for (int k = 0; k < PATCH_SIDE; k++)
+            m[k] = vf_load(products + (k * PATCH_SIDE + x) * position_stride + i);
+        output_line(m, y);
+        RT_UNROLL for (int k = 0; k < OUTPUT_SIDE; k++) lines[k][x] = y[k];
     }
-    const int has_right = p.x + 1 < a->width;
-    finish_vector(f, activation, row, i, n, upper[0] + upper[1] + upper[2]);
-    if (has_right) finish_vector(f, activation, row + 1, i, n, upper[1] - upper[2] - upper[3]);
-    if (p.y + 1 >= a->height) return;
-    const int64_t next = row + a->width;
-    finish_vector(f, activation, next, i, n, lower[0] + lower[1] + lower[2]);
-    if (has_right) finish_vector(f, activation, next + 1, i, n, lower[1] - lower[2] - lower[3]);
+    RT_UNROLL for (int y = 0; y < OUTPUT_SIDE; y++) {
+        vf values[OUTPUT_SIDE];
+        output_line(lines[y], values);
+        if (p.y + y >= a->height) return;
+        RT_UNROLL for (int x = 0; x < OUTPUT_SIDE; x++)
+            if (p.x + x < a->width)
+                finish_vector(f, activation, row + y * a->width + x, i, n, values[x]);
+    }
 }
 
 /// All patches of a block; the activation is a constant.
 RT_INLINE void finish_patches(const finish *f, rt_activation activation, geometry g, int64_t first,
                               int64_t count, const float *products) {
+    const int64_t stride = strides_of(g, count).products;
     for (int64_t patch = 0; patch < count; patch++) {
         const float *source = products + patch * TILE_WIDTH;
         const place p = place_of(g, first + patch);
-        RT_FOR_VECTORS(f->columns,
-                       finish_patch(f, activation, p, source, count * TILE_WIDTH, i, n));
+        RT_FOR_VECTORS(f->columns, finish_patch(f, activation, p, source, stride, i, n));
     }
 }
 
@@ -281,12 +306,15 @@ static void finish_block(const finish *f, geometry g, int64_t first, int64_t cou
     }
 }
 
-static void run_block(const rt_winograd *a, geometry g, int64_t first, int64_t count,
+/// One part of the column blocks of a block of patches.
+static void run_block(const rt_winograd *a, geometry g, int64_t part, int64_t first, int64_t count,
                       float *scratch) {
     float *patches = scratch + round_up(a->input_channels);
-    float *products = patches + round_up(g.patches_per_block * POSITIONS * g.steps);
+    float *products = patches + POSITIONS * round_up(strides_of(g, g.patches_per_block).patches);
     transform_block(a, g, first, count, scratch, patches);
-    for (int64_t column_block = 0; column_block < g.column_blocks; column_block++) {
+    const int64_t last = g.column_blocks * (part + 1) / g.column_parts;
+    for (int64_t column_block = g.column_blocks * part / g.column_parts; column_block < last;
+         column_block++) {
         const float *weights =
             (const float *)a->weights + column_block * POSITIONS * g.steps * TILE_WIDTH;
         multiply_block(g, patches, count, weights, products);
@@ -303,19 +331,21 @@ static int64_t part_start(int64_t patches, int64_t i, int64_t parts) {
     return start < patches ? start : patches;
 }
 
-void RT_NAME(rt_winograd_run)(const void *arguments, int64_t begin, int64_t end) {
+void WINOGRAD_NAME(rt_winograd_run)(const void *arguments, int64_t begin, int64_t end) {
     const rt_winograd *a = arguments;
     const geometry g = geometry_of(a);
-    const rt_winograd_plan plan = RT_NAME(rt_winograd_plan)(a);
+    const rt_winograd_plan plan = WINOGRAD_NAME(rt_winograd_plan)(a);
     for (int64_t share = begin; share < end; share++) {
         float *scratch = (float *)((char *)a->scratch + share * plan.scratch_byte_count);
         for (int64_t i = 0; i < round_up(a->input_channels); i++) scratch[i] = 0;
-        const int64_t first = part_start(g.patches, share, a->share_count);
-        const int64_t patches = part_start(g.patches, share + 1, a->share_count) - first;
+        const int64_t part = share / g.column_parts, parts = a->share_count / g.column_parts;
+        const int64_t first = part_start(g.patches, part, parts);
+        const int64_t patches = part_start(g.patches, part + 1, parts) - first;
         const int64_t blocks = ceil_div(patches, g.patches_per_block);
         for (int64_t i = 0; i < blocks; i++) {
             const int64_t start = part_start(patches, i, blocks);
-            run_block(a, g, first + start, part_start(patches, i + 1, blocks) - start, scratch);
+            const int64_t count = part_start(patches, i + 1, blocks) - start;
+            run_block(a, g, share % g.column_parts, first + start, count, scratch);
         }
     }
 }

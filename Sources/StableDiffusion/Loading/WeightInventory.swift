@@ -18,7 +18,7 @@ final class WeightInventory {
             for weight in weights { expect(weight, [count, inputs]) }
             for bias in biases { expect(bias, [count]) }
             if let extraBias { expect(extraBias, [count]) }
-        case .convolution(let weight, let bias, let geometry, _, _):
+        case .convolution(let weight, let bias, let geometry, _, _, _):
             expect(weight, geometry.weightShape)
             if let bias { expect(bias, [geometry.outputChannels]) }
         case .norm(let scale, let shift, let channels):

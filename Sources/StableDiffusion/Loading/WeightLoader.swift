@@ -120,14 +120,16 @@ package struct WeightLoader {
 
     /// A convolution: `name.weight` `[outputs, inputs, size, size]` and `name.bias`.
     ///
-    /// - Parameter usualPixelCount: pixels of its output at the size that the model was made for.
+    /// - Parameters:
+    ///   - usualPixelCount: pixels of its output at the size that the model was made for.
+    ///   - use: how often a picture needs it.
     package func convolution(
         _ name: String, _ geometry: ConvolutionGeometry, hasBias: Bool = true,
-        usualPixelCount: Int? = nil
+        usualPixelCount: Int? = nil, use: ConvolutionUse = .everyStep
     ) throws -> any PackedConvolution {
         let request = WeightRequest.convolution(
             weight: path("\(name).weight"), bias: hasBias ? path("\(name).bias") : nil,
-            geometry: geometry, usualPixelCount: usualPixelCount, allowsInt8: allowsInt8)
+            geometry: geometry, usualPixelCount: usualPixelCount, use: use, allowsInt8: allowsInt8)
         if case .convolution(let layer) = answer(request) { return layer }
         return PlaceholderConvolution(geometry: geometry)
     }

@@ -57,7 +57,7 @@ struct WeightPacker: Sendable {
                         inputChannels: inputs, outputChannels: outputs,
                         allowsInt8: allowsInt8)))
         case .convolution(
-            let weight, let bias, let geometry, let usualPixelCount, let allowsInt8):
+            let weight, let bias, let geometry, let usualPixelCount, let use, let allowsInt8):
             let values = try load([weight], into: &scratch.weights)
             let shift = try bias.map { try load([$0], into: &scratch.biases) }
             return .convolution(
@@ -65,7 +65,7 @@ struct WeightPacker: Sendable {
                     ConvolutionParameters(
                         weight: UnsafeBufferPointer(values),
                         bias: shift.map { UnsafeBufferPointer($0) }, geometry: geometry,
-                        usualPixelCount: usualPixelCount, allowsInt8: allowsInt8)))
+                        usualPixelCount: usualPixelCount, use: use, allowsInt8: allowsInt8)))
         case .norm(let scale, let shift, _):
             let scales = try load([scale], into: &scratch.weights)
             let shifts = try load([shift], into: &scratch.biases)

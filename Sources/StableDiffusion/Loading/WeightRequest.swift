@@ -10,7 +10,7 @@ enum WeightRequest: Hashable, Sendable {
         outputChannels: Int, allowsInt8: Bool)
     case convolution(
         weight: String, bias: String?, geometry: ConvolutionGeometry, usualPixelCount: Int?,
-        allowsInt8: Bool)
+        use: ConvolutionUse, allowsInt8: Bool)
     case norm(scale: String, shift: String, channels: Int)
 }
 
@@ -19,7 +19,7 @@ extension WeightRequest {
     var valueCount: Int {
         switch self {
         case .linear(_, _, _, let inputs, let outputs, _): inputs * outputs
-        case .convolution(_, _, let geometry, _, _):
+        case .convolution(_, _, let geometry, _, _, _):
             geometry.inputChannels * geometry.outputChannels * geometry.kernelSize
                 * geometry.kernelSize
         case .norm(_, _, let channels): channels

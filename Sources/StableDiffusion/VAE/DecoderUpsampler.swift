@@ -14,7 +14,7 @@ final class DecoderUpsampler: Sendable {
             ConvolutionGeometry(
                 inputChannels: channels, outputChannels: channels, kernelSize: 3,
                 verticalPadding: 0),
-            usualPixelCount: options.usualPixelCount)
+            usualPixelCount: options.usualPixelCount, use: .oncePerPicture)
     }
 
     /// The result's shape.

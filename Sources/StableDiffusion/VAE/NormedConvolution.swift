@@ -29,7 +29,7 @@ final class NormedConvolution: Sendable {
             ConvolutionGeometry(
                 inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: 3,
                 verticalPadding: 0),
-            usualPixelCount: options.usualPixelCount)
+            usualPixelCount: options.usualPixelCount, use: .oncePerPicture)
     }
 
     /// Channels of the result.

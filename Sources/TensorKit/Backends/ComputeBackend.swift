@@ -96,12 +96,15 @@ package struct ConvolutionParameters {
     package var geometry: ConvolutionGeometry
     /// Pixels of the output at the model's native size, if known; the algorithm is chosen for it.
     package var usualPixelCount: Int?
+    /// How often a picture needs it; the algorithm is chosen for that, too.
+    package var use: ConvolutionUse
     /// Whether weights and inputs may be rounded to bytes, if that is the backend's precision.
     package var allowsInt8: Bool
 
     package init(
         weight: UnsafeBufferPointer<Float>, bias: UnsafeBufferPointer<Float>?,
-        geometry: ConvolutionGeometry, usualPixelCount: Int? = nil, allowsInt8: Bool = false
+        geometry: ConvolutionGeometry, usualPixelCount: Int? = nil,
+        use: ConvolutionUse = .everyStep, allowsInt8: Bool = false
     ) {
         let expected =
             geometry.inputChannels * geometry.outputChannels * geometry.kernelSize
@@ -112,8 +115,17 @@ package struct ConvolutionParameters {
         self.bias = bias
         self.geometry = geometry
         self.usualPixelCount = usualPixelCount
+        self.use = use
         self.allowsInt8 = allowsInt8
     }
+}
+
+/// How often a picture needs a convolution, and where its errors go.
+package enum ConvolutionUse: Sendable, Hashable {
+    /// At every step of sampling: speed is worth memory, and errors add up from step to step.
+    case everyStep
+    /// Once, for the picture: speed is worth less memory, and errors end in its pixels.
+    case oncePerPicture
 }
 
 /// The numbers that define a convolution, the same in both directions except for the padding.

@@ -47,9 +47,14 @@ struct BackendUnderTest: Sendable, CustomTestStringConvertible {
     }
 
     /// Allowed relative L2 distance from the same layer in double precision.
-    func tolerance(output: ElementType, kernelSize: Int = 1) -> Double {
-        // Winograd's algorithm in bf16 rounds transformed weights and pixels.
-        if precision == .bfloat16, usesWinograd, kernelSize == 3 { return 0.006 }
+    func tolerance(
+        output: ElementType, kernelSize: Int = 1, use: ConvolutionUse = .everyStep
+    ) -> Double {
+        // Winograd's algorithm in bf16 rounds transformed weights and pixels; F(4×4) makes more of
+        // the errors.
+        if precision == .bfloat16, usesWinograd, kernelSize == 3 {
+            return use == .everyStep ? 0.006 : 0.018
+        }
         // f32: rounding of sums of up to 3000 products. bf16: the inputs are bf16 numbers already
         // and sums are f32, so only the rounding of the output counts, half of 2⁻⁸ at most.
         return output == .bfloat16 ? 0.003 : 3e-6

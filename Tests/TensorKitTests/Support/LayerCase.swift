@@ -21,6 +21,9 @@ struct LayerCase: Sendable, CustomTestStringConvertible {
     var replacesBias = false
     var outputType: ElementType?
     var allowsInt8 = false
+    /// Of a convolution: what its algorithm is chosen for.
+    var usualPixelCount: Int?
+    var use = ConvolutionUse.everyStep
 
     static func linear(rows: Int, _ inputs: Int, _ outputs: Int) -> LayerCase {
         LayerCase(
@@ -58,6 +61,7 @@ struct LayerCase: Sendable, CustomTestStringConvertible {
         if !hasBias { parts.append("no bias") }
         if replacesBias { parts.append("bias replaced") }
         if let outputType { parts.append("to \(outputType)") }
+        if let usualPixelCount { parts.append("for \(usualPixelCount) pixels \(use)") }
         return parts.joined(separator: ", ")
     }
 
@@ -170,6 +174,7 @@ struct PreparedLayer {
                 case .convolution:
                     let parameters = ConvolutionParameters(
                         weight: weight, bias: bias, geometry: geometry,
+                        usualPixelCount: layerCase.usualPixelCount, use: layerCase.use,
                         allowsInt8: layerCase.allowsInt8)
                     return (nil, try backend.pack(parameters))
                 }

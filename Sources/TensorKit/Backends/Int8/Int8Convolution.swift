@@ -39,8 +39,8 @@ final class Int8Convolution: PackedConvolution {
         let plan = kernels.winograd_plan(&call)
         weights = try TensorStorage(byteCount: Int(plan.packed_byte_count), spreads: true)
         var packing = rt_winograd_pack(
-            weights: taps, input_channels: Int64(inputs), output_channels: Int64(outputs),
-            element: inputType.kernelElement, packed: weights.base)
+            tile: RT_WINOGRAD_2X2, weights: taps, input_channels: Int64(inputs),
+            output_channels: Int64(outputs), element: inputType.kernelElement, packed: weights.base)
         kernels.winograd_pack(&packing, 0, plan.pack_unit_count)
     }
 
@@ -76,6 +76,7 @@ final class Int8Convolution: PackedConvolution {
         memory: UnsafeMutableRawPointer
     ) -> rt_winograd {
         rt_winograd(
+            tile: RT_WINOGRAD_2X2,
             input: rt_source(
                 data: memory, row_stride: Int64(geometry.inputChannels),
                 element: inputType.kernelElement),

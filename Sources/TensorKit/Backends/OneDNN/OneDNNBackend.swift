@@ -18,10 +18,14 @@ package struct OneDNNBackend: ComputeBackend {
 
     private let winograd: WinogradChoice
 
-    /// - Parameter usesWinograd: false for direct convolutions only, for comparison.
+    /// - Parameters:
+    ///   - usesWinograd: false for direct convolutions only, for comparison.
+    ///   - memoryByteCount: the memory that this process may ever use; `nil` for no limit. Where it
+    ///     is short, convolutions whose weights would take much of it are slower.
     /// - Throws: `OneDNNError` if the library has no code for the precision here.
     package init(
-        precision: Precision, library: OneDNNLibrary, cpu: CPUInfo, usesWinograd: Bool = true
+        precision: Precision, library: OneDNNLibrary, cpu: CPUInfo, usesWinograd: Bool = true,
+        memoryByteCount: Int? = AvailableMemory.limit
     ) throws(OneDNNError) {
         self.precision = precision
         self.library = library
@@ -34,7 +38,9 @@ package struct OneDNNBackend: ComputeBackend {
             case .int8:
                 cpu.hasFastBFloat16 && OneDNNLibrary.supportsBFloat16 ? .bfloat16 : .float32
             }
-        winograd = WinogradChoice(type: activationType, cpu: cpu, isAllowed: usesWinograd)
+        winograd = WinogradChoice(
+            type: activationType, cpu: cpu, isAllowed: usesWinograd,
+            memoryByteCount: memoryByteCount)
         let probe = OneDNNPrimitiveKey(
             geometry: ConvolutionGeometry(inputChannels: 64, outputChannels: 64, kernelSize: 3),
             input: TensorShape(height: 16, width: 16, channels: 64),
@@ -44,6 +50,7 @@ package struct OneDNNBackend: ComputeBackend {
         kernelClass =
             "onednn-\(OneDNNLibrary.version)/\(precision.rawValue)/"
             + "\(OneDNNLibrary.instructionSet)/\(cpu.signature)"
+            + winograd.classSuffix
     }
 
     package func pack(_ parameters: LinearParameters) throws -> any PackedLinear {
@@ -63,9 +70,9 @@ package struct OneDNNBackend: ComputeBackend {
             return try Int8Convolution(
                 parameters, inputType: activationType, instructionSet: int8InstructionSet)
         }
-        if winograd.pays(parameters) {
+        if let tile = winograd.tile(parameters) {
             return try WinogradConvolution(
-                parameters, inputType: activationType, instructionSet: instructionSet)
+                parameters, tile: tile, inputType: activationType, instructionSet: instructionSet)
         }
         return OneDNNConvolution(
             layer: try layer(

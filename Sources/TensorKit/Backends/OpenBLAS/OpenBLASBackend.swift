@@ -12,13 +12,21 @@ package struct OpenBLASBackend: ComputeBackend {
     private let library: OpenBLASLibrary
     private let winograd: WinogradChoice
 
-    /// - Parameter usesWinograd: false for direct convolutions only, for comparison.
-    package init(library: OpenBLASLibrary, cpu: CPUInfo, usesWinograd: Bool = true) {
+    /// - Parameters:
+    ///   - usesWinograd: false for direct convolutions only, for comparison.
+    ///   - memoryByteCount: the memory that this process may ever use; `nil` for no limit. Where it
+    ///     is short, convolutions whose weights would take much of it are slower.
+    package init(
+        library: OpenBLASLibrary, cpu: CPUInfo, usesWinograd: Bool = true,
+        memoryByteCount: Int? = AvailableMemory.limit
+    ) {
         self.library = library
         instructionSet = cpu.instructionSet
-        winograd = WinogradChoice(type: .float32, cpu: cpu, isAllowed: usesWinograd)
+        winograd = WinogradChoice(
+            type: .float32, cpu: cpu, isAllowed: usesWinograd, memoryByteCount: memoryByteCount)
         kernelClass =
             "openblas-\(library.version)/f32/\(library.coreName.lowercased())/\(cpu.signature)"
+            + winograd.classSuffix
     }
 
     package func pack(_ parameters: LinearParameters) throws -> any PackedLinear {
@@ -26,9 +34,9 @@ package struct OpenBLASBackend: ComputeBackend {
     }
 
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
-        if winograd.pays(parameters) {
+        if let tile = winograd.tile(parameters) {
             return try WinogradConvolution(
-                parameters, inputType: activationType, instructionSet: instructionSet)
+                parameters, tile: tile, inputType: activationType, instructionSet: instructionSet)
         }
         return try OpenBLASConvolution(parameters, library: library)
     }

@@ -2,13 +2,14 @@
 
 import CKernels
 
-/// A convolution of 3×3 pixels by Winograd's minimal filtering: 16 products instead of 36.
+/// A convolution of 3×3 pixels by Winograd's minimal filtering: fewer products, larger weights.
 ///
-/// F(2×2, 3×3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), by
-/// our own kernels, with weights that need 16/9 of the space. Every backend may use it. Sums are
-/// f32; in bf16 the transformed weights and pixels are rounded, each once.
+/// F(2×2, 3×3) or F(4×4, 3×3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks"
+/// (2016), by our own kernels. Every backend may use it. Sums are f32; in bf16 the transformed
+/// weights and pixels are rounded, each once.
 final class WinogradConvolution: PackedConvolution {
     let geometry: ConvolutionGeometry
+    private let tile: WinogradTile
     private let inputType: ElementType
     /// The instruction set whose packing the weights have; lanes with other kernels use these here
     /// anyway.
@@ -20,13 +21,15 @@ final class WinogradConvolution: PackedConvolution {
     /// Transforms and packs weights.
     ///
     /// - Parameters:
+    ///   - tile: the outputs computed together.
     ///   - inputType: type of the inputs; products have the same type.
     ///   - instructionSet: the kernels that will compute.
     init(
-        _ parameters: ConvolutionParameters, inputType: ElementType,
+        _ parameters: ConvolutionParameters, tile: WinogradTile, inputType: ElementType,
         instructionSet: InstructionSet
     ) throws(TensorStorageError) {
         geometry = parameters.geometry
+        self.tile = tile
         self.inputType = inputType
         self.instructionSet = instructionSet
         let kernels = KernelTable.of(instructionSet)
@@ -42,13 +45,14 @@ final class WinogradConvolution: PackedConvolution {
         let taps = transposed.base.assumingMemoryBound(to: Float.self)
         WeightTranspose.outputsLast(parameters.weight, geometry: geometry, into: taps)
         var call = Self.call(
-            geometry, to: TensorShape(height: 1, width: 1, channels: outputs),
+            geometry, tile, to: TensorShape(height: 1, width: 1, channels: outputs),
             inputType: inputType, memory: taps)
         let plan = kernels.pointee.winograd_plan(&call)
         weights = try TensorStorage(byteCount: Int(plan.packed_byte_count), spreads: true)
         var packing = rt_winograd_pack(
-            weights: taps, input_channels: Int64(inputs), output_channels: Int64(outputs),
-            element: inputType.kernelElement, packed: weights.base)
+            tile: tile.kernelTile, weights: taps, input_channels: Int64(inputs),
+            output_channels: Int64(outputs), element: inputType.kernelElement,
+            packed: weights.base)
         kernels.pointee.winograd_pack(&packing, 0, plan.pack_unit_count)
     }
 
@@ -57,7 +61,7 @@ final class WinogradConvolution: PackedConvolution {
         let kernels = KernelTable.of(instructionSet).pointee
         lane.work.convolutionFLOPs += geometry.operationCount(output: output.shape)
         var call = Self.call(
-            geometry, to: output.shape, inputType: inputType, memory: output.rawPointer)
+            geometry, tile, to: output.shape, inputType: inputType, memory: output.rawPointer)
         call.input = input.kernelSource
         call.output = output.kernelTarget
         call.weights = UnsafeRawPointer(weights.base)
@@ -83,11 +87,12 @@ final class WinogradConvolution: PackedConvolution {
 
     /// The arguments that follow from shapes; `memory` substitutes for all pointers.
     private static func call(
-        _ geometry: ConvolutionGeometry, to output: TensorShape, inputType: ElementType,
-        memory: UnsafeMutableRawPointer
+        _ geometry: ConvolutionGeometry, _ tile: WinogradTile, to output: TensorShape,
+        inputType: ElementType, memory: UnsafeMutableRawPointer
     ) -> rt_winograd {
         let element = inputType.kernelElement
         return rt_winograd(
+            tile: tile.kernelTile,
             input: rt_source(
                 data: memory, row_stride: Int64(geometry.inputChannels), element: element),
             output: rt_target(

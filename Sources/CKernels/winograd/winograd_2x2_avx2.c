@@ -3,6 +3,7 @@
 
 #include "../vector/vector_avx2.h"
 #include "../tile/words_f32.h"
+#include "transforms_2x2.h"
 #include "winograd_vector.h"
 
 #pragma clang attribute pop
