@@ -45,7 +45,7 @@ struct EventWatch: Sendable {
         let clock = ContinuousClock()
         var (lastSent, lastAsked) = (clock.now, clock.now)
         var count = 0
-        var ended: Set<BatchID> = []
+        var ended = EndedBatches()
         try await writer.write(ByteBuffer(string: try await snapshot(&count)))
         while let changes = await queue.next(), !Task.isCancelled {
             if clock.now - lastAsked >= Self.permissionInterval {
@@ -90,7 +90,7 @@ struct EventWatch: Sendable {
     }
 
     private func event(
-        for change: EventQueue.Change, _ ended: inout Set<BatchID>, _ count: inout Int
+        for change: EventQueue.Change, _ ended: inout EndedBatches, _ count: inout Int
     ) async throws -> String? {
         do {
             switch change {
