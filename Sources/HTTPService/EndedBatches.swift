@@ -2,7 +2,7 @@
 
 package import ServiceLedger
 
-/// The batches whose end a stream has sent, the latest ones: what changes of theirs follow is old.
+/// The batches whose end a stream has sent, the latest ones: later changes of these are stale.
 ///
 /// Such changes are already on their way when a batch ends, so a stream that stays for weeks need
 /// not remember all batches.

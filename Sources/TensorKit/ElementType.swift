@@ -7,6 +7,14 @@ package enum ElementType: Sendable, Hashable {
     /// The upper half of a binary32, rounded to nearest even.
     case bfloat16
 
+    /// Its name in a kernel class.
+    var name: String {
+        switch self {
+        case .float32: "f32"
+        case .bfloat16: "bf16"
+        }
+    }
+
     /// Bytes per value.
     package var byteCount: Int {
         switch self {

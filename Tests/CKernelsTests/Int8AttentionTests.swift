@@ -50,7 +50,7 @@ import Testing
         #expect(Deviation(test.output.values, from: test.exact()).relative < 0.06)
     }
 
-    /// A key that outshines a block of others does not round their sum to nothing.
+    /// One large weight does not round many small ones to zero.
     @Test(arguments: Int8KernelSet.available)
     func manySmallWeightsCount(_ set: Int8KernelSet) {
         let test = AttentionCase(

@@ -168,7 +168,7 @@ private struct LinearCase {
         #expect(differingBitCount(results[0], results[2]) == 0)
     }
 
-    /// Neither hides among bytes.
+    /// NaN and infinity make their row NaN.
     @Test(arguments: Int8KernelSet.available)
     func notANumberAndInfinityStayInTheirRow(_ set: Int8KernelSet) {
         for bad in [Float.nan, .infinity, -.infinity] {

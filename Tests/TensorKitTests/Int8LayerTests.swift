@@ -75,7 +75,26 @@ import Testing
         }
     }
 
+    /// Instruction sets that this processor can be limited to, `nil` for none of them: with and
+    /// without bf16 beside int8, and both kinds of its products.
+    private static let limits = ([nil, .avx512VNNI, .avx2VNNI] as [InstructionSet?]).filter {
+        CPUInfo.detect().limited(to: $0).int8InstructionSet != nil
+    }
+
+    /// Where there is no bf16, what is not computed in bytes is computed in f32.
+    @Test(arguments: limits)
+    func otherProcessorsAreCloseToTheDefinition(_ limit: InstructionSet?) throws {
+        for layerCase in Self.cases {
+            let (values, expected) = try Self.result(layerCase, Self.backend(limit))
+            let error = relativeL2(values, expected.map(Float.init))
+            #expect(error > 1e-4 && error < 0.02, "\(layerCase): \(error)")
+        }
+    }
+
+    /// Whatever changes bits: the kernels of the products, and the format of the rest.
     @Test func precisionIsPartOfTheClass() throws {
-        #expect(try Self.backend().kernelClass.contains("/int8/"))
+        let classes = try Self.limits.map { try Self.backend($0).kernelClass }
+        #expect(classes.allSatisfy { $0.contains("/int8-") })
+        #expect(Set(classes).count == classes.count, "\(classes)")
     }
 }

@@ -23,7 +23,7 @@ def shrink(value):
 
 @schemathesis.serializer("application/jsonl")
 def lines(context, value):
-    # Any text is a prompt file, JSON too: what is to be none is sent as bytes that are no text.
+    # Any text is a prompt file, JSON too: invalid cases are sent as bytes that are not UTF-8.
     return value.encode() if isinstance(value, str) else b"\xff" + json.dumps(value).encode()
 
 

@@ -88,7 +88,7 @@ typedef enum rt_int8_isa {
 } rt_int8_isa;
 
 /// Products of bytes, summed in integers: values are rounded to multiples of a scale. The scalar
-/// kernels are the reference: layers without an activation have the same bits, attention has not.
+/// kernels are the reference: layers have the same bits, but for SiLU and GELU; attention has not.
 typedef struct rt_int8_kernels {
     rt_int8_isa isa;
     const char *_Nonnull name;
@@ -103,7 +103,7 @@ typedef struct rt_int8_kernels {
     rt_kernel *_Nonnull linear_run;
 
     /// Winograd's convolution, with `rt_winograd` and `rt_winograd_pack` as in `rt_kernels`: any
-    /// element of the input, products of bytes.
+    /// element of the input, products of bytes; `tile` must be RT_WINOGRAD_2X2.
     rt_winograd_plan (*_Nonnull winograd_plan)(const rt_winograd *_Nonnull arguments);
     rt_kernel *_Nonnull winograd_pack;
     rt_kernel *_Nonnull winograd_run;

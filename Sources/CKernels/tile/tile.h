@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The matrix product inside attention and Winograd's convolution: TILE_ROWS broadcast words times
+// The matrix product inside attention, Winograd's convolution and int8 layers: TILE_ROWS broadcast words times
 // TILE_VECTORS vectors per step, accumulated in registers. Included after a vector header and after
-// one of words_f32.h and words_bf16.h.
+// one of words_f32.h, words_bf16.h and words_s8.h.
 #ifndef RETOM_TILE_H
 #define RETOM_TILE_H
 

@@ -121,7 +121,7 @@ RT_INLINE vf vf_fraction(vf t) {
     const vf clamped = _mm256_max_ps(_mm256_set1_ps(-127.0f), t);
     return _mm256_sub_ps(clamped, _mm256_floor_ps(clamped));
 }
-/// v * 2^floor(t) for t <= 1 and v in [1, 2]; 0 where that underflows.
+/// v * 2^floor(t) for t <= 1 and v in [1, 512]; 0 where that underflows.
 RT_INLINE vf vf_scale_by_floor(vf v, vf t) {
     const vf clamped = _mm256_max_ps(_mm256_set1_ps(-127.0f), t);
     return _mm256_mul_ps(v, vf_power(_mm256_cvtps_epi32(_mm256_floor_ps(clamped))));
@@ -164,7 +164,7 @@ RT_INLINE vi vi_dot_bytes(vi sums, vi bytes, vi signed_bytes) {
     return _mm256_dpbusd_avx_epi32(sums, bytes, signed_bytes);
 }
 #endif
-/// Each lane's values as its four bytes, the first one lowest; saturates to 0 ... 255.
+/// Each lane's values as its four bytes, the first one lowest; values of 0 ... 32,767, which saturate to 255.
 RT_INLINE vi vi_pack_bytes(vi first, vi second, vi third, vi fourth) {
     const vi low = _mm256_packus_epi32(first, second);
     const vi high = _mm256_packus_epi32(third, fourth);

@@ -97,7 +97,7 @@ RT_INLINE vf vf_keep(vf v, int64_t n) { return _mm512_maskz_mov_ps(vf_mask(n), v
 RT_INLINE vf vf_fraction(vf t) {
     return _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 }
-/// v * 2^floor(t) for t <= 1 and v in [1, 2]; 0 where that underflows.
+/// v * 2^floor(t) for t <= 1 and v in [1, 512]; 0 where that underflows.
 RT_INLINE vf vf_scale_by_floor(vf v, vf t) { return _mm512_scalef_ps(v, t); }
 /// v where key <= the lane's limit, else minus infinity.
 RT_INLINE vf vf_mask_keys(vf v, vi limits, int64_t key) {
@@ -135,7 +135,7 @@ RT_INLINE vi vi_dot_bytes(vi sums, vi bytes, vi signed_bytes) {
     return _mm512_dpbusd_epi32(sums, bytes, signed_bytes);
 }
 #endif
-/// Each lane's values as its four bytes, the first one lowest; saturates to 0 ... 255.
+/// Each lane's values as its four bytes, the first one lowest; values of 0 ... 32,767, which saturate to 255.
 RT_INLINE vi vi_pack_bytes(vi first, vi second, vi third, vi fourth) {
     const vi low = _mm512_packus_epi32(first, second);
     const vi high = _mm512_packus_epi32(third, fourth);

@@ -15,8 +15,8 @@ package struct ComputeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Number format of products: auto is bf16 where the CPU has it, else f32; int8 computes the \
-            U-Net in bytes (default: auto).
+            Number format of products: auto is bf16 where the CPU has it, else f32; int8, for \
+            most of the U-Net, needs AVX512-VNNI or AVX-VNNI (default: auto).
             """, valueName: "auto|f32|bf16|int8"))
     package var precision: String?
 

@@ -44,7 +44,7 @@ final class JudgeNetwork: Sendable {
                     stride: stride, padding: padding)
                 shape = geometry.outputShape(for: shape)
                 let convolution = try loader.convolution(
-                    name, geometry, usualPixelCount: shape.tokenCount)
+                    name, geometry, usualPixelCount: shape.tokenCount, use: .oncePerPicture)
                 layers.append(.convolution(convolution, activation))
             case .groupNorm(let name, let groups, let epsilon):
                 let parameters = try loader.norm(name, channels: shape.channels)

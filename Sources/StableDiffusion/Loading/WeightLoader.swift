@@ -14,7 +14,7 @@ package struct WeightLoader {
         case handingOut(WeightPacker, PackedWeightQueue)
     }
     private let mode: Mode
-    private let prefix: String
+    private var prefix: String
     /// How the layers' inputs to products are stored.
     package let activationType: ElementType
     /// Whether layers may be computed in int8; see `allowingInt8`.
@@ -67,10 +67,8 @@ package struct WeightLoader {
 
     /// The loader for a part: its names follow `name.`.
     package func scoped(_ name: String) -> WeightLoader {
-        var part = WeightLoader(
-            mode: mode, prefix: path(name) + ".", activationType: activationType)
-        part.allowsInt8 = allowsInt8
-        part.backendInt8 = backendInt8
+        var part = self
+        part.prefix = path(name) + "."
         return part
     }
 

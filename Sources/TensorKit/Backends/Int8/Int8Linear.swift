@@ -32,7 +32,9 @@ final class Int8Linear: PackedLinear {
             inputChannels, outputChannels, rowCount: 1, inputType: inputType, memory: bias.base)
         let plan = kernels.linear_plan(&call)
         weights = try TensorStorage(byteCount: Int(plan.packed_byte_count), spreads: true)
-        guard let source = parameters.weight.baseAddress else { return }
+        guard let source = parameters.weight.baseAddress else {
+            preconditionFailure("a layer without weights")
+        }
         var packing = rt_linear_int8_pack(
             weights: source, input_channels: Int64(inputChannels),
             output_channels: Int64(outputChannels), packed: weights.base)

@@ -47,8 +47,11 @@ package struct OneDNNBackend: ComputeBackend {
             inputType: activationType, outputType: .float32,
             activation: .silu, accumulates: true, threadCount: 1)
         accumulatesAfterActivation = try !OneDNNPlan(probe, library: library).isSlow
+        // What is not computed in bytes, and the kernels of what is, change bits too.
+        let rest = activationType.name
+        let format = int8InstructionSet.map { "int8-\($0)-\(rest)" } ?? precision.rawValue
         kernelClass =
-            "onednn-\(OneDNNLibrary.version)/\(precision.rawValue)/"
+            "onednn-\(OneDNNLibrary.version)/\(format)/"
             + "\(OneDNNLibrary.instructionSet)/\(cpu.signature)"
             + winograd.classSuffix
     }
