@@ -172,6 +172,8 @@ def preview(visit):
     card.get_by_role("button", name="Cancel").click()
     expect(card).to_contain_text("cancelled")
     expect(card.locator('img[src^="data:"]')).to_have_count(0)
+    # What has no picture shows no sign of a broken one either.
+    expect(card.locator('.tile[data-status=cancelled] img').first).to_have_css("visibility", "hidden")
 
 
 def reload_in_mid_run(visit):

@@ -8,7 +8,7 @@ weights suffice. Every engine does the same work: one U-Net call on both halves 
 2), one decode of one image; medians of calls after one warm-up. retom is timed before and after its
 peer, and the mean of both medians counts, because machines drift. The result is the ratio.
 
-Rows: `unet`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`,
+Rows: `unet`, `int8`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`,
 `turbo`, `lcm`; `--only` picks some. `turbo` and `lcm` time pictures in few steps, with TAESD and with
 the full VAE: SD-Turbo's shape (SD 2.1, one step of Euler, trailing, no guidance) and SD 1.5's with four
 steps of LCM without guidance. Seconds from a new prompt to RGB, and pictures per hour of a run of
@@ -334,6 +334,13 @@ def rows(options):
                 lambda: bench("unet", sd15, 512, precision, options, "--merge", "none"),
                 lambda: openvino_seconds(UNetCall(sd15), 512, precision, options), "OpenVINO")
 
+    def int8():
+        for work, merge, target in (("", ["--merge", "none"], 0.45), (", ReToM R = 0.5", MERGE, 0.36)):
+            compare(
+                f"U-Net call 512², int8{work}", target,
+                lambda: bench("unet", sd15, 512, "int8", options, *merge),
+                lambda: openvino_seconds(UNetCall(sd15), 512, fast, options), f"OpenVINO, {fast}")
+
     def merged():
         own = lambda: bench("unet", sd15, 512, fast, options, *MERGE)
         work = f"U-Net call 512², {fast}, ReToM R = .5"
@@ -462,8 +469,8 @@ def rows(options):
         pictures("SD 1.5's shape, LCM", sd15, 4, "--sampling-method", "lcm")
 
     return [
-        ("unet", unet), ("merged", merged), ("large", large), ("vae", vae), ("sd21", second),
-        ("image", image), ("text", text), ("start", start), ("memory", memory),
+        ("unet", unet), ("int8", int8), ("merged", merged), ("large", large), ("vae", vae),
+        ("sd21", second), ("image", image), ("text", text), ("start", start), ("memory", memory),
         ("workers", workers), ("turbo", turbo), ("lcm", lcm),
     ]
 
