@@ -70,12 +70,12 @@ package struct OneDNNBackend: ComputeBackend {
 
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
         if let int8InstructionSet, winograd.paysInInt8(parameters) {
-            return try Int8Convolution(
-                parameters, inputType: activationType, instructionSet: int8InstructionSet)
+            return try WinogradConvolution(
+                parameters, products: .bytes(int8InstructionSet), inputType: activationType)
         }
         if let tile = winograd.tile(parameters) {
             return try WinogradConvolution(
-                parameters, tile: tile, inputType: activationType, instructionSet: instructionSet)
+                parameters, products: .inputType(tile, instructionSet), inputType: activationType)
         }
         return OneDNNConvolution(
             layer: try layer(

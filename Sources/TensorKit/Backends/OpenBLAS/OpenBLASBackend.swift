@@ -36,7 +36,7 @@ package struct OpenBLASBackend: ComputeBackend {
     package func pack(_ parameters: ConvolutionParameters) throws -> any PackedConvolution {
         if let tile = winograd.tile(parameters) {
             return try WinogradConvolution(
-                parameters, tile: tile, inputType: activationType, instructionSet: instructionSet)
+                parameters, products: .inputType(tile, instructionSet), inputType: activationType)
         }
         return try OpenBLASConvolution(parameters, library: library)
     }
