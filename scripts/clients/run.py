@@ -27,6 +27,8 @@ from sd_backend_client.errors import GenerationError
 
 PROGRAMS = pathlib.Path(sys.argv[1])
 QUICK = ["--steps", "4"]
+# The most that the service takes.
+STEPS_MAX = 150
 
 
 def start(state, *options, authority=None):
@@ -46,7 +48,7 @@ def start(state, *options, authority=None):
 
 
 def check(name, is_true, seen=""):
-    print(("ok   " if is_true else "FAIL ") + name, "" if is_true else seen, flush=True)
+    print(("ok   " if is_true else "FAIL ") + name, "" if is_true else str(seen)[:2000], flush=True)
     if not is_true:
         raise SystemExit(1)
 
@@ -134,17 +136,41 @@ def counted(port, **options):
         base_url=f"http://127.0.0.1:{port}/v1", api_key="k", http_client=http, **options), sent
 
 
-def retries(port):
-    """A picture that takes longer than the client's patience: it asks again, and nothing is drawn twice."""
+def slow_side(client):
+    """The side of a picture that takes three seconds on this machine, and the seconds that it takes."""
+    for side in [512, 768, 1024]:
+        begin = time.monotonic()
+        client.images.generate(
+            prompt="how long one takes", size=f"{side}x{side}", extra_body={"steps": STEPS_MAX})
+        seconds = time.monotonic() - begin
+        if seconds >= 3:
+            break
+    return side, seconds
+
+
+def partial_images(client, side):
+    """Previews come once a second: of a picture that takes some, a stream shows one or two."""
+    events = list(client.images.generate(
+        prompt="a red house", size=f"{side}x{side}", stream=True, partial_images=2,
+        extra_body={"steps": STEPS_MAX}))
+    partial = [event for event in events if event.type == "image_generation.partial_image"]
+    check("openai: partial images come first",
+          len(partial) in (1, 2) and events[-1].type == "image_generation.completed"
+          and [event.partial_image_index for event in partial] == list(range(len(partial))),
+          [event.type for event in events])
+    check("openai: they have the picture's size",
+          all(Image.open(io.BytesIO(base64.b64decode(event.b64_json))).size == (side, side)
+              for event in partial))
+
+
+def retries(port, side, seconds):
+    """Pictures that take longer than the client's patience: it asks again, and nothing is drawn twice."""
     url = f"http://127.0.0.1:{port}"
-    client, sent = counted(port, timeout=3, max_retries=5)
-    slow = {"size": "256x256", "extra_body": {"steps": 150}}
-    begin = time.monotonic()
-    client.with_options(timeout=60).images.generate(prompt="how long one takes", **slow)
-    count = min(10, math.ceil(9 / (time.monotonic() - begin)))
+    client, sent = counted(port, timeout=3, max_retries=10)
     before = batch_ids(url)
-    sent.clear()
-    drawn = client.images.generate(prompt="a slow house", n=count, **slow)
+    count = max(2, math.ceil(8 / seconds))
+    drawn = client.images.generate(
+        prompt="a slow house", n=count, size=f"{side}x{side}", extra_body={"steps": STEPS_MAX})
     asked = [request for request in sent if request.method == "POST"]
     check("openai: its own retries get the pictures", len(drawn.data) == count)
     check("openai: it did ask again", len(asked) > 1, asked)
@@ -167,17 +193,9 @@ def open_ai(port):
     check("openai: stream", len(done) == 2 and all(event.usage for event in done), events)
     check("openai: the stream has the same pictures",
           {decoded(event) for event in done} == {decoded(item) for item in first.data})
-    events = list(client.images.generate(
-        **options, stream=True, partial_images=2, extra_body={"seed": 5, "steps": 150}))
-    partial = [event for event in events if event.type == "image_generation.partial_image"]
-    check("openai: partial images come first, at the picture's size",
-          len(partial) in (1, 2) and events[-1].type == "image_generation.completed"
-          and [event.partial_image_index for event in partial] == list(range(len(partial)))
-          and all(
-              Image.open(io.BytesIO(base64.b64decode(event.b64_json))).size == (256, 256)
-              for event in partial),
-          events)
-    retries(port)
+    side, seconds = slow_side(client)
+    partial_images(client, side)
+    retries(port, side, seconds)
     url = f"http://127.0.0.1:{port}"
     before = batch_ids(url)
     answers = []
@@ -223,7 +241,7 @@ def sd_backend(url, ann, bob):
     check("sd-backend-client: able of nothing but schedulers", able == {"scheduler"}, able)
     check("sd-backend-client: checkpoints", len(backend.list_checkpoints()) == 1)
     handle = backend.submit_txt2img(
-        DiffusionParams(prompt="a corgi", steps=150, width=512, height=512, seed=42))
+        DiffusionParams(prompt="a corgi", steps=STEPS_MAX, width=1024, height=1024, seed=42))
     time.sleep(2)
     check("sd-backend-client: cancel", handle.cancel())
     try:
