@@ -52,7 +52,7 @@ let leaves: [Target] = [
     library("Requests", ["GenerationTypes"]),
     library("ProcessSupport"),
     .target(name: "CKernels", cSettings: cSettings),
-    .target(name: "CSpawn", cSettings: cSettings),
+    .target(name: "CProcess", cSettings: cSettings),
     .target(name: "CThreadTeam", cSettings: cSettings, linkerSettings: [.linkedLibrary("gomp")]),
     .target(name: "COpenBLAS", cSettings: cSettings, linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "COneDNN", cSettings: cSettings, linkerSettings: [.linkedLibrary("dnnl")]),
@@ -92,7 +92,7 @@ let cluster: [Target] = [
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library(
         "Coordinator",
-        ["GenerationTypes", "WireProtocol", "ClusterTransport", "CSpawn", "Digests", logging] + nio),
+        ["GenerationTypes", "WireProtocol", "ClusterTransport", "CProcess", "Digests", logging] + nio),
 ]
 
 let runs: [Target] = [
@@ -148,7 +148,7 @@ let executables: [Target] = [
         "CommandSupport",
         [
             "GenerationTypes", "Requests", "ProcessSupport", "StableDiffusion", "TokenMerging",
-            "TensorKit", "EmbeddedModel",
+            "TensorKit", "EmbeddedModel", "CProcess",
             .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
         ]),
     library("RunDisplay", ["GenerationTypes", "Runs", "Requests", "CommandSupport"]),
@@ -365,7 +365,7 @@ let testTargets: [Target] = [
     tests(
         "EndToEndTests",
         [
-            "CSpawn", "EmbeddedModel", "GenerationTypes", "ImageCodec", "Runs", "SafeTensors",
+            "CProcess", "EmbeddedModel", "GenerationTypes", "ImageCodec", "Runs", "SafeTensors",
             "WireProtocol", "TestSupport",
         ]),
 ]

@@ -112,5 +112,36 @@ extension EndToEndTests {
                 "retom-coord", ["status", out] + arguments, in: studio.directory
             ).ending()
         }
+
+        /// Also as root, whose threads could make themselves more important: work at `nice 19` must not
+        /// disturb those that the machine belongs to.
+        @Test func niceProgramsStayNice() async throws {
+            let studio = try Studio()
+            let run = try studio.start(
+                ["--steps", "60", "-p", "a red house", "--json"],
+                preparations: #"set -- nice -n 9 "$@""#)
+            _ = try await run.line { $0.contains("\"image_progress\"") }
+            let asked = try #require(try Self.niceness(of: run.processIdentifier).first)
+            for process in [run.processIdentifier] + run.children {
+                let found = try Self.niceness(of: process)
+                #expect(found.count > 1 && found.allSatisfy { $0 >= asked }, "\(found)")
+            }
+            #expect(run.children.count == 1)
+            #expect(try await run.ending().code == 0)
+        }
+
+        /// That of each thread of a process, the first one's first.
+        private static func niceness(of process: pid_t) throws -> [Int] {
+            let tasks = "/proc/\(process)/task"
+            let threads = try FileManager.default.contentsOfDirectory(atPath: tasks)
+            return threads.compactMap { Int($0) }.sorted().compactMap { thread in
+                // A thread may have ended meanwhile.
+                guard let line = try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)
+                else { return nil }
+                // Of the fields after the name, which may hold spaces, it is the 17th.
+                let fields = line.split(separator: ")").last?.split(separator: " ") ?? []
+                return fields.count > 16 ? Int(fields[16]) : nil
+            }
+        }
     }
 }

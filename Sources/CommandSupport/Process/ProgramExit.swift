@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
+import CProcess
 import Foundation
 import Requests
 
@@ -50,6 +51,8 @@ extension ParsableCommand {
     ///
     /// - Parameter wordCount: words of the command line in front that chose this command.
     package static func runWatchingSignals(after wordCount: Int = 0) -> Never {
+        // Before there is another thread.
+        retom_keep_niceness()
         // A reader that left and a file that grew too long are errors of a write, not the end.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
