@@ -44,6 +44,32 @@ import TokenMerging
         #expect(plan.requests.map(\.seed) == [42, 7, 8, 9, 46])
     }
 
+    /// They are a problem only where a prompt leaves something to them, and then one for all prompts.
+    @Test func impossibleSettingsMayBeReplaced() throws {
+        var shared = settings
+        shared.samplingMethod = .dpmPlusPlus2M
+        shared.inferenceStepCount = 20
+        // Not with Karras' spacing.
+        shared.forecastInterval = 2
+        func count(_ entries: [PromptEntry]) throws -> Int {
+            var generator = CountingGenerator()
+            return try RequestPlan(
+                entries: entries, settings: shared, seed: .fixed(1), batchCount: 1,
+                using: &generator
+            ).requests.count
+        }
+        var entries = PromptList.entries(arguments: ["A", "B"])
+        for index in entries.indices { entries[index].settings.sigmaSchedule = .modelDefault }
+        #expect(try count(entries) == 2)
+        entries[1].settings.sigmaSchedule = nil
+        let error = #expect(throws: PromptListError.self) { try count(entries) }
+        guard case .settings(let problem) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(problem.contains("forecast"))
+    }
+
     @Test func settingsFillWhatPromptsLeaveOpen() throws {
         var entries = PromptList.entries(arguments: ["A", "B"])
         entries[1].settings.negativePrompt = ""

@@ -26,7 +26,7 @@ package struct RequestPlan: Sendable, Equatable {
     ///   - batchCount: Images per prompt.
     ///   - check: Refuses what the model can't do, and settles what it leaves to the merge method.
     ///   - generator: Where random seeds come from.
-    /// - Throws: `settings` when what all prompts share is impossible, `problems` with everything
+    /// - Throws: `settings` when what a prompt leaves to them is impossible, `problems` with everything
     ///   that is wrong with single prompts.
     package init(
         entries: [PromptEntry], settings: GenerationSettings, seed: SeedChoice, batchCount: Int,
@@ -34,9 +34,8 @@ package struct RequestPlan: Sendable, Equatable {
         using generator: inout some RandomNumberGenerator
     ) throws(PromptListError) {
         precondition(batchCount > 0, "\(batchCount) images per prompt")
-        // Said once, not once per prompt.
         var shared = PromptEntry(prompt: "", origin: "").request(settings: settings, seed: 0)
-        if let (problem, _) = RequestPlan.problem(of: &shared, check) { throw .settings(problem) }
+        let sharedProblem = RequestPlan.problem(of: &shared, check)?.0
         isBaseSeedRandom = seed == .random
         baseSeed = RequestPlan.resolve(seed, using: &generator)
         var requests: [GenerationRequest] = []
@@ -61,6 +60,8 @@ package struct RequestPlan: Sendable, Equatable {
             }
             var request = entry.request(settings: settings, seed: first.partialValue)
             if let (problem, field) = RequestPlan.problem(of: &request, check) {
+                // Said once, not once per prompt, and not where every prompt says otherwise.
+                if problem == sharedProblem { throw .settings(problem) }
                 problems.append(
                     PromptProblem(origin: entry.origin, message: problem, field: field))
             }

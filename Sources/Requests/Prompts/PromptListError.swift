@@ -42,7 +42,7 @@ package enum PromptListError: Error, Equatable, CustomStringConvertible {
     case foreign(source: String, what: String)
     /// There is no prompt.
     case empty(source: String)
-    /// What all prompts share is impossible.
+    /// What a prompt leaves to the settings of all is impossible.
     case settings(String)
     /// Everything that is wrong with the prompts.
     case problems([PromptProblem])
