@@ -26,17 +26,24 @@ final class RequestPlanner: Sendable {
     private let sideStep: Int
     private let limits: LedgerLimits
 
+    /// - Parameters:
+    ///   - model: what the workers generate with.
+    ///   - generation: what clients leave open.
+    ///   - merging: which tokens merge unless a client says otherwise.
+    ///   - forecastIfSound: the profile's steps per call of the U-Net.
+    ///   - limits: how much a client may ask for.
     /// - Throws: what makes the model or the defaults unusable.
     init(
         _ model: ChosenModel, generation: GenerationOptions, merging: MergeOptions,
-        limits: LedgerLimits
+        forecastIfSound: Int?, limits: LedgerLimits
     ) throws {
         self.limits = limits
         let check = try RequestCheck(of: model.source)
         let description = check.description
         defaults = generation.settings(
             defaultWidth: description.defaultWidth, defaultHeight: description.defaultHeight,
-            recipe: description.recipe, tokenMerging: merging.configuration)
+            recipe: description.recipe, tokenMerging: merging.configuration,
+            forecastIfSound: forecastIfSound)
         tokenizer = try model.source.tokenizer()
         loras = model.source.loras
         sideStep = description.vaeScaleFactor

@@ -47,6 +47,7 @@ struct RetomServe: AsyncParsableCommand {
     @OptionGroup(title: "Service") var service: ServiceOptions
     @OptionGroup(title: "HTTPS") var https: HTTPSOptions
     @OptionGroup(title: "Pictures") var generation: GenerationOptions
+    @OptionGroup(title: "Pictures") var profile: ProfileOptions
     @OptionGroup(title: "Token merging") var merging: MergeOptions
     @OptionGroup(title: "Workers") var workers: WorkerOptions
     @OptionGroup(title: "Security") var security: SecurityOptions
@@ -54,10 +55,12 @@ struct RetomServe: AsyncParsableCommand {
     @OptionGroup(title: "Computing") var compute: ComputeOptions
     @OptionGroup(title: "Observing") var logs: LogOptions
 
-    func validate() throws {
+    mutating func validate() throws {
         guard generation.seed == nil, generation.batchCount == nil else {
             throw ValidationError("--seed and --batch-count are for each client to choose")
         }
+        compute = profile.applied(to: compute)
+        merging = profile.applied(to: merging)
     }
 
     static func main() {
@@ -78,7 +81,8 @@ struct RetomServe: AsyncParsableCommand {
         let hosts = try workers.hosts(security)
         let chosen = try model.chosen()
         let planner = try RequestPlanner(
-            chosen, generation: generation, merging: merging, limits: service.limits)
+            chosen, generation: generation, merging: merging,
+            forecastIfSound: profile.forecastIfSound, limits: service.limits)
         let pool = hosts ?? workers.localPool(compute: compute, model: chosen)
         let committer = NIOThreadPool(numberOfThreads: 1)
         committer.start()

@@ -40,5 +40,20 @@ extension EndToEndTests {
                     try await service.end(of: id)["status"] as? String == "completed", "\(name)")
             }
         }
+
+        /// A profile is what clients leave open: one that chooses a sampler without forecasts gets none.
+        @Test func aProfileIsOfTheService() async throws {
+            let studio = try Studio()
+            let service = try await studio.serve(
+                "--profile", "fast", "--steps", "12", "--sampling-method", "ddim")
+            let answer = try await service.client.send("GET", "/retom/v1/capabilities")
+            let defaults = try #require(answer.json["defaults"] as? [String: Any], "\(answer)")
+            #expect(defaults["forecast"] as? Int == 2)
+            let merging = try #require(defaults["token_merging"] as? [String: Any])
+            #expect(merging["ratio"] as? Double == 0.75)
+            let id = try await service.submit(
+                #"{"prompts": ["a boat"], "settings": {"sampler_name": "Euler a"}}"#)
+            #expect(try await service.end(of: id)["status"] as? String == "completed")
+        }
     }
 }
