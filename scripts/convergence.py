@@ -6,9 +6,9 @@
 
 The converged picture is that of 199 steps of DPM++ 2M; 250 steps of DDIM show how far it can be
 trusted. Prompts are the first of scripts/validation-prompts.txt, image i with seed + i; f32,
-unmerged, so that only sampling differs. Every row is a sampler, schedule and number of steps: PSNR of
-pictures (8-bit RGB) to the converged ones. Needs numpy and pillow (scripts/requirements.txt) and a
-release build.
+unmerged, so that only sampling differs, except in the last row: what retom-coord does without options.
+Every row is a sampler, schedule and number of steps: PSNR of pictures (8-bit RGB) to the converged ones.
+Needs numpy and pillow (scripts/requirements.txt) and a release build.
 """
 
 import argparse
@@ -25,26 +25,29 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONVERGED = ("dpm++2m", "default", 199)
 ROWS = [
     ("ddim", "default", 250),
-    *(("ddim", "default", steps) for steps in (25, 20, 16)),
+    *(("ddim", "default", steps) for steps in (64, 50, 40, 32, 25, 20, 16)),
     *(("dpm++2m", "default", steps) for steps in (24, 20, 19, 16, 15, 14, 12, 10)),
     *(("dpm++2m", "karras", steps) for steps in (20, 18, 16, 14, 12)),
     *(("dpm++2m", "sgm_uniform", steps) for steps in (20, 16, 14, 12)),
     *(("unipc", "default", steps) for steps in (19, 16, 12)),
     *(("unipc", "sgm_uniform", steps) for steps in (16, 12)),
 ]
+EXACT = ["--precision", "f32", "--merge", "none"]
 
 
-def pictures(sampler, schedule, steps, options):
+def sampling(sampler, schedule, steps):
+    """A prompt's settings."""
+    return {"sampler_name": sampler, "scheduler": schedule, "steps": steps}
+
+
+def pictures(settings, arguments, options):
     """Pictures of all prompts, `[prompts, height, width, 3]`."""
     lines = [
         json.dumps({
-            "prompt": prompt, "seed": options.seed + index, "steps": steps,
-            "sampler_name": sampler, "scheduler": schedule, "cfg_scale": options.cfg_scale})
+            "prompt": prompt, "seed": options.seed + index, "cfg_scale": options.cfg_scale, **settings})
         for index, prompt in enumerate(prompts(options.prompts))]
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            options.program, "--precision", "f32", "--merge", "none", "--quiet", "--prompts", "-",
-            "-o", f"{folder}/out"]
+        command = [options.program, *arguments, "--quiet", "--prompts", "-", "-o", f"{folder}/out"]
         if options.model:
             command += ["--model", str(options.model)]
         subprocess.run(command, input="\n".join(lines), text=True, check=True)
@@ -69,17 +72,19 @@ def main():
     options.program = subprocess.run(
         ["swift", "build", "-c", "release", "--show-bin-path"], cwd=ROOT, check=True,
         capture_output=True, text=True).stdout.strip() + "/retom-coord"
-    converged = pictures(*CONVERGED, options)
+    converged = pictures(sampling(*CONVERGED), EXACT, options)
     print("| sampler | schedule | steps | PSNR dB: mean | median | least |")
     print("| --- | --- | ---: | ---: | ---: | ---: |", flush=True)
-    for sampler, schedule, steps in ROWS:
-        if options.steps and steps not in options.steps:
-            continue
-        errors = (pictures(sampler, schedule, steps, options) - converged) ** 2
+
+    def row(names, settings, arguments):
+        errors = (pictures(settings, arguments, options) - converged) ** 2
         psnr = 10 * np.log10(255**2 / np.mean(errors, axis=(1, 2, 3)))
-        print(
-            f"| {sampler} | {schedule} | {steps} | {psnr.mean():.1f} | {np.median(psnr):.1f} | "
-            f"{psnr.min():.1f} |", flush=True)
+        print(f"| {names} | {psnr.mean():.1f} | {np.median(psnr):.1f} | {psnr.min():.1f} |", flush=True)
+
+    for sampler, schedule, steps in ROWS:
+        if options.steps is None or steps in options.steps:
+            row(f"{sampler} | {schedule} | {steps}", sampling(sampler, schedule, steps), EXACT)
+    row("the defaults | |", {}, [])
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class LayeredUNet:
     def __call__(self, x, timestep, text, ring=None):
         """The output; `ring` layers of either list are computed, all without it."""
         unet = self.unet
-        given = unet.time_embedding(unet.time_proj(timestep.expand(len(x)))), text
+        given = unet.time_embedding(unet.time_proj(timestep.expand(len(x))).to(x.dtype)), text
         h, skips = x, []
         for layer in self.down[:ring]:
             h = layer(h, *given)
@@ -168,4 +168,5 @@ def main():
         print(f"| {name} | {calls:.1f} | {to_own} | {cell(converged[name])} |")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,8 +8,10 @@ weights suffice. Every engine does the same work: one U-Net call on both halves 
 2), one decode of one image; medians of calls after one warm-up. retom is timed before and after its
 peer, and the mean of both medians counts, because machines drift. The result is the ratio.
 
-Rows: `unet`, `int8`, `merged`, `large`, `vae`, `sd21`, `image`, `text`, `start`, `memory`, `workers`,
-`turbo`, `lcm`; `--only` picks some. `turbo` and `lcm` time pictures in few steps, with TAESD and with
+Rows: `unet`, `int8`, `merged`, `large`, `vae`, `sd21`, `picture`, `image`, `text`, `start`, `memory`,
+`workers`, `turbo`, `lcm`; `--only` picks some. `picture` is a new prompt to RGB values in 20 steps of DPM++ 2M
+with guidance, in settings whose mean distance to all 20 calls in f32 is named in docs/merging.md; of the peers
+only the networks count, of PyTorch the best of ToMeSD and DeepCache. `turbo` and `lcm` time pictures in few steps, with TAESD and with
 the full VAE: SD-Turbo's shape (SD 2.1, one step of Euler, trailing, no guidance) and SD 1.5's with four
 steps of LCM without guidance. Seconds from a new prompt to RGB, and pictures per hour of a run of
 `--prompts` prompts from the start of the programs to their end, each at its best (workers and threads
@@ -35,6 +37,7 @@ from diffusers import (
     UNet2DConditionModel)
 
 import openvino_pictures
+from deepcache import LayeredUNet
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 POSTCARDS = ROOT / "Sources/EmbeddedModel/Resources/postcards"
@@ -167,9 +170,39 @@ def torch_seconds(module, size, precision, options, tome=0.0):
 
         tomesd.apply_patch(module.unet, ratio=tome)
     module = module.to(TYPES[precision]).to(memory_format=torch.channels_last)
-    inputs = [value.to(TYPES[precision]) if value.ndim > 0 else value for value in inputs]
+    inputs = [
+        value.to(TYPES[precision]) if value.is_floating_point() and value.ndim > 0 else value
+        for value in inputs]
     with torch.inference_mode():
         return median_seconds(lambda: module(*inputs), options.runs)
+
+
+def torch_picture_seconds(model, size, steps, precision, options):
+    """Names and seconds of pictures whose calls ToMeSD and DeepCache shorten: those of their networks."""
+    import tomesd
+
+    torch.set_num_threads(options.threads)
+    decode = torch_seconds(Decode(model), size, precision, options)
+    text = 2 * torch_seconds(Encode(model), size, "f32", options)
+    call = UNetCall(model)
+    sample, timestep, context = call.inputs(size)
+    unet = call.unet.to(TYPES[precision]).to(memory_format=torch.channels_last)
+    sample, context = sample.to(TYPES[precision]), context.to(TYPES[precision])
+    layered = LayeredUNet(unet)
+    seconds = {}
+    with torch.inference_mode():
+        for merging, ratio in ("", 0), ("ToMeSD .5", 0.5):
+            if ratio:
+                tomesd.apply_patch(unet, ratio=ratio)
+            whole = median_seconds(
+                lambda: unet(sample, timestep, context, return_dict=False), options.runs)
+            layered(sample, timestep, context)
+            outer = median_seconds(lambda: layered(sample, timestep, context, 1), options.runs)
+            for cache, interval in ("", 1), ("DeepCache 2", 2), ("DeepCache 3", 3):
+                count = -(-steps // interval)
+                name = " + ".join(["PyTorch", *filter(None, [merging, cache])])
+                seconds[name] = text + count * whole + (steps - count) * outer + decode
+    return seconds
 
 
 def diffusers_seconds(options, steps):
@@ -371,6 +404,40 @@ def rows(options):
             lambda: bench("unet", sd21, 768, fast, options, "--merge", "none"),
             lambda: openvino_seconds(UNetCall(sd21), 768, fast, options), "OpenVINO")
 
+    def picture():
+        steps = 20
+
+        def own(precision, *more):
+            # The first picture warms up.
+            report, _ = draw(
+                options, "--model", str(sd15), "-p", PROMPT, "-p", PROMPT + ", night", "-s", "1", "--steps",
+                str(steps), "--sampling-method", "dpm++2m", "--cfg-scale", "7.5", "-W", "512", "-H", "512",
+                "--decode-on", "workers", "--local-workers", "1", "--threads", str(options.threads),
+                "--precision", precision, *more)
+            return sum(report["images"][1]["timings"].values())
+
+        plain, merge = ["--merge", "none"], ["--merge", "retom", "--merge-period", "2"]
+        forecast = ["--forecast", "2"]
+        settings = [
+            ("all calls", fast, plain, ""), ("forecast 2", fast, forecast + plain, 0.40),
+            ("forecast 2, ReToM p = 2", fast, forecast + merge, 0.40),
+            ("int8, forecast 2", "int8", forecast + plain, 0.26),
+            ("int8, forecast 2, ReToM p = 2", "int8", forecast + merge, 0.26)]
+        before = [own(precision, *more) for _, precision, more, _ in settings]
+        theirs = (
+            2 * openvino_seconds(Encode(sd15), 512, fast, options)
+            + steps * openvino_seconds(UNetCall(sd15), 512, fast, options)
+            + openvino_seconds(Decode(sd15), 512, fast, options))
+        others = torch_picture_seconds(sd15, 512, steps, fast, options)
+        best = min(others, key=others.get)
+        after = [own(precision, *more) for _, precision, more, _ in settings]
+        for (name, precision, _, target), one, two in zip(settings, before, after):
+            work = f"SD 1.5's shape 512², {steps} × DPM++ 2M, {fast}, {name}"
+            print_row(work, target, (one + two) / 2, theirs, "OpenVINO's networks")
+            print_row(work, 0.55 if target else "", (one + two) / 2, others[best], best)
+        for name, seconds in others.items():
+            print(f"| … {name} | | {seconds:.3f} | | |", flush=True)
+
     def image():
         def own(*more):
             report, _ = draw(
@@ -470,8 +537,8 @@ def rows(options):
 
     return [
         ("unet", unet), ("int8", int8), ("merged", merged), ("large", large), ("vae", vae),
-        ("sd21", second), ("image", image), ("text", text), ("start", start), ("memory", memory),
-        ("workers", workers), ("turbo", turbo), ("lcm", lcm),
+        ("sd21", second), ("picture", picture), ("image", image), ("text", text), ("start", start),
+        ("memory", memory), ("workers", workers), ("turbo", turbo), ("lcm", lcm),
     ]
 
 
