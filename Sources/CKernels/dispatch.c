@@ -87,18 +87,18 @@ WINOGRAD_TILES(avx2)
 WINOGRAD_TILES(avx512)
 WINOGRAD_TILES(avx512_bf16)
 
-static rt_winograd_plan winograd_plan_any(const rt_winograd *a) {
+static rt_winograd_plan winograd_plan_by_element(const rt_winograd *a) {
     return a->input.element == RT_ELEMENT_BF16 ? rt_winograd_plan_avx512_bf16(a)
                                                : rt_winograd_plan_avx512(a);
 }
 
-static void winograd_pack_any(const void *arguments, int64_t begin, int64_t end) {
+static void winograd_pack_by_element(const void *arguments, int64_t begin, int64_t end) {
     const rt_winograd_pack *a = arguments;
     if (a->element == RT_ELEMENT_BF16) rt_winograd_pack_avx512_bf16(a, begin, end);
     else rt_winograd_pack_avx512(a, begin, end);
 }
 
-static void winograd_run_any(const void *arguments, int64_t begin, int64_t end) {
+static void winograd_run_by_element(const void *arguments, int64_t begin, int64_t end) {
     const rt_winograd *a = arguments;
     if (a->input.element == RT_ELEMENT_BF16) rt_winograd_run_avx512_bf16(a, begin, end);
     else rt_winograd_run_avx512(a, begin, end);
@@ -139,9 +139,9 @@ static const rt_kernels avx512_bf16_kernels = {
     .attention_plan = plan_avx512_bf16,
     .attention_pack = pack_avx512_bf16,
     .attention_run = run_avx512_bf16,
-    .winograd_plan = winograd_plan_any,
-    .winograd_pack = winograd_pack_any,
-    .winograd_run = winograd_run_any,
+    .winograd_plan = winograd_plan_by_element,
+    .winograd_pack = winograd_pack_by_element,
+    .winograd_run = winograd_run_by_element,
     .peak = peak_avx512_bf16,
 };
 

@@ -17,14 +17,9 @@
 //   scores          [key][QUERY_BLOCK]           of one block pair; then the weights, in words
 //   sums            [channel][QUERY_BLOCK]       weighted sums of values so far
 #include "attention.h"
+#include "attention_blocks.h"
 
 enum {
-    /// Queries of a block: one per column of a tile.
-    QUERY_BLOCK = TILE_WIDTH,
-    /// Keys of a block: a multiple of TILE_ROWS and of two.
-    KEY_BLOCK = 96,
-    /// Steps of one pass over a block of scores, so that its queries stay in the first-level cache.
-    STEP_BLOCK = 128,
     /// Keys of a unit of packing, even.
     PACK_KEYS = 128,
     /// Half of a usual second-level cache, in words.
@@ -41,14 +36,12 @@ typedef struct geometry {
 
 static geometry geometry_of(const rt_attention *a) {
     return (geometry){
-        .steps = (a->head_dimension + WORD_VALUES - 1) / WORD_VALUES,
-        .key_steps = (a->key_count + WORD_VALUES - 1) / WORD_VALUES,
-        .query_blocks = (a->query_count + QUERY_BLOCK - 1) / QUERY_BLOCK,
-        .pack_blocks = (a->key_count + PACK_KEYS - 1) / PACK_KEYS,
+        .steps = ceil_div(a->head_dimension, WORD_VALUES),
+        .key_steps = ceil_div(a->key_count, WORD_VALUES),
+        .query_blocks = ceil_div(a->query_count, QUERY_BLOCK),
+        .pack_blocks = ceil_div(a->key_count, PACK_KEYS),
     };
 }
-
-static int64_t round_up(int64_t count) { return (count + 15) / 16 * 16; }
 
 /// Words of the packed keys of one head, and of its packed values.
 static int64_t packed_key_words(const rt_attention *a, geometry g) {
@@ -73,11 +66,6 @@ rt_attention_plan RT_NAME(rt_attention_plan)(const rt_attention *a) {
 /// The start of the head's packed keys; its packed values follow.
 static float *packed_head(const rt_attention *a, geometry g, int64_t head) {
     return (float *)a->packed + head * (packed_key_words(a, g) + packed_value_words(a, g));
-}
-
-/// The head's first channel in a row.
-static const void *head_row(const rt_source *source, int64_t row, int64_t channel) {
-    return (const char *)rt_row(source, row) + channel * rt_byte_count(source->element);
 }
 
 void RT_NAME(rt_attention_pack)(const void *arguments, int64_t begin, int64_t end) {
@@ -134,34 +122,9 @@ static void load_queries(const rt_attention *a, geometry g, int64_t first_row, i
                               ? word_load(head_row(&a->queries, first_row + q + i, channel),
                                           a->queries.element, step, a->head_dimension)
                               : vf_set(0.0f);
-            vf_transpose(rows);
-            const int64_t count = g.steps - step < VL ? g.steps - step : VL;
-            for (int64_t i = 0; i < count; i++)
-                vf_store(block->queries + (step + i) * QUERY_BLOCK + q, rows[i]);
+            store_transposed(rows, g.steps - step < VL ? g.steps - step : VL,
+                             block->queries + step * QUERY_BLOCK + q);
         }
-}
-
-/// Scores of a block of keys, starting at the keys' biases if there are any; `greatest`
-/// receives the maximum per query.
-static void score_keys(geometry g, const float *keys, const float *key_bias, int64_t key_count,
-                       query_block *block, float *greatest) {
-    const tile_start first_start = key_bias ? START_ROWS : START_ZERO;
-    for (int64_t step = 0; step < g.steps; step += STEP_BLOCK) {
-        const int64_t left = g.steps - step;
-        run_rows(
-            (tile){
-                .left = keys + step,
-                .row_stride = g.steps,
-                .step_stride = 1,
-                .right = block->queries + step * QUERY_BLOCK,
-                .step_count = left < STEP_BLOCK ? left : STEP_BLOCK,
-                .target = block->scores,
-                .start = step == 0 ? first_start : START_ADD,
-                .row_values = key_bias,
-                .greatest = left <= STEP_BLOCK ? greatest : 0,
-            },
-            key_count);
-    }
 }
 
 /// Masks the keys after each query and recomputes the maxima.
@@ -201,28 +164,6 @@ static void weigh_scores(int64_t key_count, const float *greatest, int is_first,
     for (int v = 0; v < TILE_VECTORS; v++) vf_store(block->weights + v * VL, weights[v]);
 }
 
-/// Divides by the sums of weights, transposes back and stores.
-static void store_output(const rt_attention *a, int64_t first_row, int64_t channel,
-                         const query_block *block) {
-    for (int64_t q = 0; q < block->query_count; q += VL) {
-        const vf inverse = vf_set(1.0f) / vf_load(block->weights + q);
-        const int64_t left = block->query_count - q;
-        const int64_t query_count = left < VL ? left : VL;
-        for (int64_t c = 0; c < a->head_dimension; c += VL) {
-            const int64_t count = a->head_dimension - c < VL ? a->head_dimension - c : VL;
-            vf rows[VL];
-            for (int64_t i = 0; i < VL; i++)
-                rows[i] = i < count
-                              ? vf_load(block->sums + (c + i) * QUERY_BLOCK + q) * inverse
-                              : vf_set(0.0f);
-            vf_transpose(rows);
-            for (int64_t i = 0; i < query_count; i++)
-                vf_put(rt_target_row(&a->output, first_row + q + i), a->output.element,
-                       channel + c, count, rows[i]);
-        }
-    }
-}
-
 /// Processes all keys for one block of queries.
 static void attend(const rt_attention *a, geometry g, const float *keys, query_block *block) {
     const float *values = keys + packed_key_words(a, g);
@@ -234,8 +175,8 @@ static void attend(const rt_attention *a, geometry g, const float *keys, query_b
         float greatest[QUERY_BLOCK];
         for (int v = 0; v < TILE_VECTORS; v++)
             vf_store(greatest + v * VL, vf_set(-__builtin_inff()));
-        score_keys(g, keys + first * g.steps, a->key_bias ? a->key_bias + first : 0, count, block,
-                   greatest);
+        multiply_keys(g.steps, keys + first * g.steps, a->key_bias ? a->key_bias + first : 0, count,
+                      block->queries, block->scores, greatest);
         if (a->is_causal && first + count > block->first_query + 1)
             mask_keys(first, count, block, greatest);
         weigh_scores(count, greatest, first == 0, block);
@@ -281,7 +222,7 @@ static void run_query_block(const rt_attention *a, geometry g, place p, query_bl
     const int64_t row = p.item * a->query_count + block->first_query;
     load_queries(a, g, row, channel, block);
     attend(a, g, packed_head(a, g, p.item * a->head_count + p.head), block);
-    store_output(a, row, channel, block);
+    store_output(a, row, channel, block->query_count, block->sums, block->weights, 0);
 }
 
 void RT_NAME(rt_attention_run)(const void *arguments, int64_t begin, int64_t end) {

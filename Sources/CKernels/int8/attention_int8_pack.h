@@ -3,21 +3,9 @@
 // The sizes of attention on bytes, and the packing of keys and values; see attention_int8_vector.h,
 // which includes it.
 #include "../tile/words_s8.h"
-#include "../tile/tile.h"
+#include "../attention/attention_blocks.h"
 #include "int8.h"
 #include "round_row.h"
-
-enum {
-    /// Queries of a block: one per column of a tile.
-    QUERY_BLOCK = TILE_WIDTH,
-    /// Keys of a block: a multiple of TILE_ROWS and of four.
-    KEY_BLOCK = 96,
-    /// Steps of one pass over a block of scores, so that its queries stay in the first-level cache.
-    STEP_BLOCK = 8192 / TILE_WIDTH,
-};
-
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t round_up(int64_t count) { return (count + 15) / 16 * 16; }
 
 /// Sizes of one call, in words.
 typedef struct geometry {
@@ -27,7 +15,7 @@ typedef struct geometry {
     int64_t query_blocks;
     /// Where the parts of a head's packed memory begin, and its size.
     int64_t values;
-    int64_t starts;
+    int64_t compensations;
     int64_t key_scales;
     int64_t value_scales;
     int64_t head_words;
@@ -41,8 +29,8 @@ static geometry geometry_of(const rt_attention *a) {
         .query_blocks = ceil_div(a->query_count, QUERY_BLOCK),
     };
     g.values = round_up(a->key_count * g.steps);
-    g.starts = g.values + round_up(g.key_steps * a->head_dimension);
-    g.key_scales = g.starts + round_up(a->key_count);
+    g.compensations = g.values + round_up(g.key_steps * a->head_dimension);
+    g.key_scales = g.compensations + round_up(a->key_count);
     g.value_scales = g.key_scales + round_up(g.key_blocks);
     // The mean of the keys and the inverse scales of the values follow, while they are packed.
     g.head_words = g.value_scales + 3 * round_up(a->head_dimension);
@@ -63,11 +51,6 @@ rt_attention_plan RT_NAME(rt_attention_int8_plan)(const rt_attention *a) {
         .pack_unit_count = heads,
         .query_block_count = heads * g.query_blocks,
     };
-}
-
-/// The head's first channel in a row.
-static const void *head_row(const rt_source *source, int64_t row, int64_t channel) {
-    return (const char *)rt_row(source, row) + channel * rt_byte_count(source->element);
 }
 
 RT_INLINE vf get(const rt_source *source, const void *row, int64_t i, int64_t n) {
@@ -112,7 +95,7 @@ static void pack_keys(const rt_attention *a, geometry g, int64_t row, int64_t ch
             sums = vi_add(sums, bytes);
             vi_store_bytes_n(target + i, bytes, n);
         });
-        head[g.starts + key] = rt_start_of(vi_sum(sums));
+        head[g.compensations + key] = rt_compensation_of(vi_sum(sums));
     }
 }
 

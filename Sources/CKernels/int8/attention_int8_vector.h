@@ -12,10 +12,10 @@
 //
 //   steps     words of a head's channels
 //   packed    [batch * heads] of
-//               keys     [key][step]                 signed, in words
-//               values   [key step][channel]         signed; a key step is four keys
-//               starts   [key]                       see words_s8.h
-//               scales   [key block], then [channel] of values
+//               keys           [key][step]           signed, in words
+//               values         [key step][channel]   signed; a key step is four keys
+//               compensations  [key]                 see words_s8.h
+//               scales         [key block], then [channel] of values
 //   queries   [step][QUERY_BLOCK]                    unsigned, of one block, in scratch memory
 //   scores    [key][QUERY_BLOCK]                     of one block pair; then the weights, in words
 //   products  [channel][QUERY_BLOCK]                 weighted sums of one block of values
@@ -48,14 +48,14 @@ static void load_queries(const rt_attention *a, geometry g, int64_t first_row, i
                          query_block *block) {
     const float factor = a->scale * 1.44269504088896341f;
     for (int64_t q = 0; q < QUERY_BLOCK; q++) {
-        float scale = 0, start;
+        float scale = 0, compensation;
         int8_t *target = (int8_t *)(block->rows + q * g.steps);
         const void *row = head_row(&a->queries, first_row + q, channel);
         if (q >= block->query_count)
             for (int64_t i = 0; i < g.steps; i++) block->rows[q * g.steps + i] = 0;
         else if (a->queries.element == RT_ELEMENT_F32)
-            round_row(row, RT_ELEMENT_F32, a->head_dimension, target, &scale, &start);
-        else round_row(row, RT_ELEMENT_BF16, a->head_dimension, target, &scale, &start);
+            round_row(row, RT_ELEMENT_F32, a->head_dimension, target, &scale, &compensation);
+        else round_row(row, RT_ELEMENT_BF16, a->head_dimension, target, &scale, &compensation);
         block->factors[q] = scale * factor;
     }
     const vi zero = vi_set((int32_t)0x80808080);
@@ -63,34 +63,13 @@ static void load_queries(const rt_attention *a, geometry g, int64_t first_row, i
         for (int64_t step = 0; step < g.steps; step += VL) {
             const int64_t count = g.steps - step < VL ? g.steps - step : VL;
             vf words[VL];
-            for (int64_t i = 0; i < VL; i++)
-                words[i] = vf_get(block->rows + (q + i) * g.steps, RT_ELEMENT_F32, step, count);
-            vf_transpose(words);
-            for (int64_t i = 0; i < count; i++)
-                vf_store(block->queries + (step + i) * QUERY_BLOCK + q,
-                         vf_bits(vi_xor(vi_bits(words[i]), zero)));
+            for (int64_t i = 0; i < VL; i++) {
+                const float *row = block->rows + (q + i) * g.steps;
+                words[i] =
+                    vf_bits(vi_xor(vi_bits(vf_get(row, RT_ELEMENT_F32, step, count)), zero));
+            }
+            store_transposed(words, count, block->queries + step * QUERY_BLOCK + q);
         }
-}
-
-/// Scores of a block of keys; `greatest` receives the maximum per query.
-static void score_keys(geometry g, const float *keys, const float *starts, int64_t key_count,
-                       query_block *block, float *greatest) {
-    for (int64_t step = 0; step < g.steps; step += STEP_BLOCK) {
-        const int64_t left = g.steps - step;
-        run_rows(
-            (tile){
-                .left = keys + step,
-                .row_stride = g.steps,
-                .step_stride = 1,
-                .right = block->queries + step * QUERY_BLOCK,
-                .step_count = left < STEP_BLOCK ? left : STEP_BLOCK,
-                .target = block->scores,
-                .start = step == 0 ? START_ROWS : START_ADD,
-                .row_values = starts,
-                .greatest = left <= STEP_BLOCK ? greatest : 0,
-            },
-            key_count);
-    }
 }
 
 /// 2^t * 255 for t <= 0 up to rounding; relative error 1.7e-3, that of rounding to bf16.
@@ -164,7 +143,8 @@ static void attend_block(const rt_attention *a, geometry g, const float *head, i
     const float bias_factor = a->scale * 1.44269504088896341f;
     float greatest[QUERY_BLOCK];
     for (int v = 0; v < TILE_VECTORS; v++) vf_store(greatest + v * VL, vf_bits(vi_set(INT32_MIN)));
-    score_keys(g, head + first * g.steps, head + g.starts + first, count, block, greatest);
+    multiply_keys(g.steps, head + first * g.steps, head + g.compensations + first, count,
+                  block->queries, block->scores, greatest);
     vf corrections[TILE_VECTORS], factors[TILE_VECTORS];
     for (int v = 0; v < TILE_VECTORS; v++) {
         const vf factor = vf_load(block->factors + v * VL) * vf_set(head[g.key_scales + key_block]);
@@ -200,32 +180,6 @@ static void attend_block(const rt_attention *a, geometry g, const float *head, i
                      block->products + v * VL, block->sums + v * VL);
 }
 
-/// Divides by the sums of weights, applies the scales of the values, transposes back and stores.
-static void store_output(const rt_attention *a, int64_t first_row, int64_t channel,
-                         const float *value_scales, const query_block *block) {
-    for (int64_t q = 0; q < block->query_count; q += VL) {
-        const vf inverse = vf_set(1.0f) / vf_load(block->weights + q);
-        const int64_t left = block->query_count - q;
-        const int64_t query_count = left < VL ? left : VL;
-        for (int64_t c = 0; c < a->head_dimension; c += VL) {
-            const int64_t count = a->head_dimension - c < VL ? a->head_dimension - c : VL;
-            vf rows[VL];
-            for (int64_t i = 0; i < VL; i++)
-                rows[i] = i < count ? vf_load(block->sums + (c + i) * QUERY_BLOCK + q) * inverse *
-                                          vf_set(value_scales[c + i])
-                                    : vf_set(0.0f);
-            vf_transpose(rows);
-            for (int64_t i = 0; i < query_count; i++) {
-                char *target = (char *)rt_target_row(&a->output, first_row + q + i) +
-                               channel * rt_byte_count(a->output.element);
-                if (a->output.element == RT_ELEMENT_F32)
-                    vf_put(target, RT_ELEMENT_F32, c, count, rows[i]);
-                else vf_put(target, RT_ELEMENT_BF16, c, count, rows[i]);
-            }
-        }
-    }
-}
-
 /// All keys for one block of queries. Blocks of a head are consecutive, because they share its keys.
 static void run_query_block(const rt_attention *a, geometry g, int64_t unit, query_block *block) {
     const int64_t head = unit / g.query_blocks;
@@ -238,7 +192,8 @@ static void run_query_block(const rt_attention *a, geometry g, int64_t unit, que
     load_queries(a, g, row, channel, block);
     for (int64_t key_block = 0; key_block < g.key_blocks; key_block++)
         attend_block(a, g, packed, key_block, block);
-    store_output(a, row, channel, packed + g.value_scales, block);
+    store_output(a, row, channel, block->query_count, block->sums, block->weights,
+                 packed + g.value_scales);
 }
 
 void RT_NAME(rt_attention_int8_run)(const void *arguments, int64_t begin, int64_t end) {

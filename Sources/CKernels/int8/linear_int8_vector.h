@@ -6,7 +6,8 @@
 //
 //   steps     words of the input's channels
 //   weights   [column block][step][TILE_WIDTH]     unsigned, in words; then [column] scales
-//   rounded   [row][step]                          signed, in words; then [row] scales, [row] starts
+//   rounded   [row][step]                          signed, in words; then [row] scales and
+//                                                  [row] compensations
 //   products  [row][TILE_WIDTH]                    of one row block and one column block
 #include "../tile/words_s8.h"
 #include "../tile/tile.h"
@@ -81,16 +82,16 @@ void RT_NAME(rt_linear_int8_round)(const void *arguments, int64_t begin, int64_t
     const rt_linear_int8 *a = arguments;
     const geometry g = geometry_of(a->row_count, a->input_channels, a->output_channels);
     float *scales = (float *)a->rounded + round_up(a->row_count * g.steps);
-    float *starts = scales + round_up(a->row_count);
+    float *compensations = scales + round_up(a->row_count);
     for (int64_t row = begin; row < end; row++) {
         int8_t *target = (int8_t *)((float *)a->rounded + row * g.steps);
         const void *source = rt_row(&a->input, row);
         if (a->input.element == RT_ELEMENT_F32)
             round_row(source, RT_ELEMENT_F32, a->input_channels, target, scales + row,
-                      starts + row);
+                      compensations + row);
         else
             round_row(source, RT_ELEMENT_BF16, a->input_channels, target, scales + row,
-                      starts + row);
+                      compensations + row);
     }
 }
 
@@ -162,7 +163,7 @@ static void run_block(const rt_linear_int8 *a, geometry g, int64_t row_block, in
                       float *products) {
     const float *rounded = a->rounded;
     const float *scales = rounded + round_up(a->row_count * g.steps);
-    const float *starts = scales + round_up(a->row_count);
+    const float *compensations = scales + round_up(a->row_count);
     const float *weights = (const float *)a->weights + column_block * g.steps * TILE_WIDTH;
     // Blocks that differ by one row at most.
     const int64_t first = a->row_count * row_block / g.row_blocks;
@@ -178,7 +179,7 @@ static void run_block(const rt_linear_int8 *a, geometry g, int64_t row_block, in
                 .step_count = left < STEP_BLOCK ? left : STEP_BLOCK,
                 .target = products,
                 .start = step == 0 ? START_ROWS : START_ADD,
-                .row_values = starts + first,
+                .row_values = compensations + first,
             },
             count);
     }

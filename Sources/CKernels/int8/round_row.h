@@ -12,7 +12,7 @@
 /// beginning of sums with unsigned columns (see words_s8.h). Without a finite greatest value, bytes
 /// are zero and the scale is NaN.
 RT_INLINE void round_row(const void *row, rt_element element, int64_t channels, int8_t *target,
-                         float *scale, float *start) {
+                         float *scale, float *compensation) {
     vi greatest = vi_set(0);
     RT_FOR_VECTORS(channels,
                    greatest = vi_max(greatest, vi_magnitude_bits(vf_get(row, element, i, n))));
@@ -30,7 +30,7 @@ RT_INLINE void round_row(const void *row, rt_element element, int64_t channels, 
             vi_store_bytes_n(target + i, bytes, n);
         });
     }
-    *start = rt_start_of(vi_sum(sums));
+    *compensation = rt_compensation_of(vi_sum(sums));
 }
 
 #endif

@@ -25,10 +25,10 @@ static inline rt_scale rt_scale_of(int32_t greatest_bits) {
 
 /// What sums with unsigned columns begin with, as the bits of a float: the columns exceed their
 /// values by 128.
-static inline float rt_start_of(int32_t sum_of_bytes) {
-    const int32_t start = -128 * sum_of_bytes;
+static inline float rt_compensation_of(int32_t sum_of_bytes) {
+    const int32_t compensation = -128 * sum_of_bytes;
     float bits;
-    memcpy(&bits, &start, sizeof bits);
+    memcpy(&bits, &compensation, sizeof bits);
     return bits;
 }
 

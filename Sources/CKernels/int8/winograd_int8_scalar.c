@@ -2,7 +2,7 @@
 //
 // The reference of winograd_int8_vector.h, with the same bits, patch by patch. Weights are
 // `[position][output][input]`, then `[position][output]` scales.
-#include "../activations/activations.h"
+#include "../winograd/winograd_scalar.h"
 #include "int8.h"
 #include "round_row_scalar.h"
 
@@ -90,27 +90,13 @@ void rt_winograd_int8_pack_scalar(const void *arguments, int64_t begin, int64_t 
 /// V = B^T d B for all channels, `[position][channel]`.
 static void transform_patch(const rt_winograd *a, int64_t item, int64_t y, int64_t x,
                             float *target) {
-    const int64_t height = a->height + 2 - 2 * a->vertical_padding;
     for (int64_t channel = 0; channel < a->input_channels; channel++) {
         float d[POSITIONS], rows[POSITIONS];
-        for (int i = 0; i < POSITIONS; i++) {
-            const int64_t line = y + i / 4 - a->vertical_padding, column = x + i % 4 - 1;
-            const int is_inside = line >= 0 && line < height && column >= 0 && column < a->width;
-            const int64_t row = (item * height + line) * a->width + column;
-            d[i] = is_inside ? rt_at(&a->input, row, channel) : 0.0f;
-        }
+        rt_winograd_pixels(a, 4, item, y, x, channel, d);
         for (int i = 0; i < POSITIONS; i++) rows[i] = patch_line(i / 4, d + i % 4, 4);
         for (int i = 0; i < POSITIONS; i++)
             target[i * a->input_channels + channel] = patch_line(i % 4, rows + i / 4 * 4, 1);
     }
-}
-
-static void store(const rt_winograd *a, int64_t row, int64_t channel, float value) {
-    value += a->bias[channel];
-    if (!a->activates_sum) value = rt_activation_scalar(value, a->activation);
-    if (a->residual) value += rt_at(a->residual, row, channel);
-    if (a->activates_sum) value = rt_activation_scalar(value, a->activation);
-    rt_set(&a->output, row, channel, value);
 }
 
 static void run_patch(const rt_winograd *a, int64_t patch, float *scratch) {
@@ -138,8 +124,8 @@ static void run_patch(const rt_winograd *a, int64_t patch, float *scratch) {
         for (int i = 0; i < 8; i++) rows[i] = output_line(i / 4, m + i % 4, 4);
         for (int i = 0; i < 4; i++)
             if (y + i / 2 < a->height && x + i % 2 < a->width)
-                store(a, (item * a->height + y + i / 2) * a->width + x + i % 2, output,
-                      output_line(i % 2, rows + i / 2 * 4, 1));
+                rt_winograd_store(a, (item * a->height + y + i / 2) * a->width + x + i % 2, output,
+                                  output_line(i % 2, rows + i / 2 * 4, 1));
     }
 }
 

@@ -2,9 +2,8 @@
 //
 // F(2x2, 3x3) and F(4x4, 3x3) patch by patch, as products with the matrices of their definition;
 // see winograd_vector.h. Weights are `[position][input][output]`.
-#include "../scalar.h"
 #include "winograd.h"
-#include "../activations/activations.h"
+#include "winograd_scalar.h"
 
 enum { PATCH_MAX = 6, POSITION_MAX = PATCH_MAX * PATCH_MAX };
 
@@ -116,28 +115,13 @@ void rt_winograd_pack_scalar(const void *arguments, int64_t begin, int64_t end) 
 /// V = B^T d B for all channels, `[position][channel]`.
 static void transform_patch(const rt_winograd *a, algorithm w, int64_t item, int64_t y, int64_t x,
                             float *target) {
-    const int64_t height = a->height + 2 - 2 * a->vertical_padding;
     for (int64_t channel = 0; channel < a->input_channels; channel++) {
         float d[POSITION_MAX], v[POSITION_MAX];
-        for (int i = 0; i < w.patch * w.patch; i++) {
-            const int64_t line = y + i / w.patch - a->vertical_padding;
-            const int64_t column = x + i % w.patch - 1;
-            const int is_inside = line >= 0 && line < height && column >= 0 && column < a->width;
-            const int64_t row = (item * height + line) * a->width + column;
-            d[i] = is_inside ? rt_at(&a->input, row, channel) : 0.0f;
-        }
+        rt_winograd_pixels(a, w.patch, item, y, x, channel, d);
         transform(w.patch_matrix, w.patch, w.patch, d, v);
         for (int i = 0; i < w.patch * w.patch; i++)
             target[i * a->input_channels + channel] = v[i];
     }
-}
-
-static void store(const rt_winograd *a, int64_t row, int64_t channel, float value) {
-    value += a->bias[channel];
-    if (!a->activates_sum) value = rt_activation_scalar(value, a->activation);
-    if (a->residual) value += rt_at(a->residual, row, channel);
-    if (a->activates_sum) value = rt_activation_scalar(value, a->activation);
-    rt_set(&a->output, row, channel, value);
 }
 
 static void run_patch(const rt_winograd *a, algorithm w, int64_t patch, float *scratch) {
@@ -159,7 +143,7 @@ static void run_patch(const rt_winograd *a, algorithm w, int64_t patch, float *s
         for (int i = 0; i < w.outputs * w.outputs; i++) {
             const int64_t line = y + i / w.outputs, column = x + i % w.outputs;
             if (line < a->height && column < a->width)
-                store(a, (item * a->height + line) * a->width + column, output, values[i]);
+                rt_winograd_store(a, (item * a->height + line) * a->width + column, output, values[i]);
         }
     }
 }
