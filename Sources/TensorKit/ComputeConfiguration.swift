@@ -29,9 +29,10 @@ package struct ComputeConfiguration: Sendable, Hashable {
     /// - Parameters:
     ///   - cpu: the machine's processor.
     ///   - oneDNNHasBFloat16: whether oneDNN has fast bf16 code for it.
+    ///   - memoryByteCount: the memory that this process may ever use; `nil` for no limit.
     /// - Throws: `ComputeConfigurationError` for an unsupported combination.
     package func resolve(
-        cpu: CPUInfo, oneDNNHasBFloat16: Bool
+        cpu: CPUInfo, oneDNNHasBFloat16: Bool, memoryByteCount: Int?
     ) throws(ComputeConfigurationError) -> ResolvedComputeConfiguration {
         let threads = threadCount ?? cpu.coreCount
         guard (1...Self.threadCountMax).contains(threads) else { throw .threadCount(threads) }
@@ -47,7 +48,8 @@ package struct ComputeConfiguration: Sendable, Hashable {
         let isFast = oneDNNHasBFloat16 && cpu.hasFastBFloat16
         let automatic = backend == .onednn && isFast ? Precision.bfloat16 : .float32
         return ResolvedComputeConfiguration(
-            backend: backend, precision: precision ?? automatic, threadCount: threads, cpu: cpu)
+            backend: backend, precision: precision ?? automatic, threadCount: threads, cpu: cpu,
+            memoryByteCount: memoryByteCount)
     }
 
     /// Decides for this machine.
@@ -57,7 +59,8 @@ package struct ComputeConfiguration: Sendable, Hashable {
         if let instructionSetMax { OneDNNLibrary.limit(to: instructionSetMax) }
         return try resolve(
             cpu: CPUInfo.detect().limited(to: instructionSetMax),
-            oneDNNHasBFloat16: OneDNNLibrary.supportsBFloat16)
+            oneDNNHasBFloat16: OneDNNLibrary.supportsBFloat16,
+            memoryByteCount: AvailableMemory.limit)
     }
 }
 
@@ -68,6 +71,8 @@ package struct ResolvedComputeConfiguration: Sendable, Hashable {
     package let threadCount: Int
     /// The processor, without disallowed instructions.
     package let cpu: CPUInfo
+    /// The memory that this process may ever use; `nil` for no limit.
+    package let memoryByteCount: Int?
 
     /// Starts the backend.
     ///
@@ -75,9 +80,13 @@ package struct ResolvedComputeConfiguration: Sendable, Hashable {
     /// - Throws: `OpenBLASError` or `OneDNNError`.
     package func makeBackend() throws -> any ComputeBackend {
         switch backend {
-        case .openblas: return OpenBLASBackend(library: try OpenBLASLibrary(cpu: cpu), cpu: cpu)
+        case .openblas:
+            return OpenBLASBackend(
+                library: try OpenBLASLibrary(cpu: cpu), cpu: cpu, memoryByteCount: memoryByteCount)
         case .onednn:
-            return try OneDNNBackend(precision: precision, library: OneDNNLibrary(), cpu: cpu)
+            return try OneDNNBackend(
+                precision: precision, library: OneDNNLibrary(), cpu: cpu,
+                memoryByteCount: memoryByteCount)
         }
     }
 }

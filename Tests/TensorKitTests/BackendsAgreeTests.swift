@@ -103,7 +103,8 @@ import Testing
     @Test(arguments: BackendUnderTest.available.filter { $0.kind == .onednn }, [1, 2])
     func fastCodeRunsEverySize(_ tested: BackendUnderTest, threadCount: Int) throws {
         let backend = try OneDNNBackend(
-            precision: tested.precision, library: OneDNNLibrary(), cpu: .detect())
+            precision: tested.precision, library: OneDNNLibrary(), cpu: .detect(),
+            memoryByteCount: nil)
         let team = ThreadTeam(threadCount: threadCount)
         let isNew = OneDNNLibrary.instructionSet.contains("avx512_core_bf16")
         #expect(backend.accumulatesAfterActivation || !isNew)

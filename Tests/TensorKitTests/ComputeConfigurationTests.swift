@@ -16,15 +16,18 @@ import Testing
 
     @Test func automaticChoiceTakesTheFastestPrecision() throws {
         let automatic = ComputeConfiguration()
-        let old = try automatic.resolve(cpu: Self.cpu(), oneDNNHasBFloat16: false)
+        let old = try automatic.resolve(
+            cpu: Self.cpu(), oneDNNHasBFloat16: false, memoryByteCount: nil)
         #expect(old.backend == .onednn && old.precision == .float32 && old.threadCount == 6)
-        let skylake = try automatic.resolve(cpu: Self.cpu(avx512: true), oneDNNHasBFloat16: true)
+        let skylake = try automatic.resolve(
+            cpu: Self.cpu(avx512: true), oneDNNHasBFloat16: true, memoryByteCount: nil)
         #expect(skylake.precision == .float32)
         for cpu in [Self.cpu(avx512: true, bf16: true), Self.cpu(avx512: true, amx: true)] {
-            let new = try automatic.resolve(cpu: cpu, oneDNNHasBFloat16: true)
+            let new = try automatic.resolve(cpu: cpu, oneDNNHasBFloat16: true, memoryByteCount: nil)
             #expect(new.backend == .onednn && new.precision == .bfloat16)
             // The processor supports it, the library does not.
-            let limited = try automatic.resolve(cpu: cpu, oneDNNHasBFloat16: false)
+            let limited = try automatic.resolve(
+                cpu: cpu, oneDNNHasBFloat16: false, memoryByteCount: nil)
             #expect(limited.precision == .float32)
         }
     }
@@ -32,29 +35,31 @@ import Testing
     @Test func requestsAreHonoured() throws {
         let new = Self.cpu(avx512: true, bf16: true)
         let f32 = try ComputeConfiguration(precision: .float32, threadCount: 3)
-            .resolve(cpu: new, oneDNNHasBFloat16: true)
+            .resolve(cpu: new, oneDNNHasBFloat16: true, memoryByteCount: nil)
         #expect(f32.precision == .float32 && f32.backend == .onednn && f32.threadCount == 3)
         let blas = try ComputeConfiguration(backend: .openblas)
-            .resolve(cpu: new, oneDNNHasBFloat16: true)
+            .resolve(cpu: new, oneDNNHasBFloat16: true, memoryByteCount: nil)
         #expect(blas.precision == .float32 && blas.backend == .openblas)
         let emulated = try ComputeConfiguration(precision: .bfloat16)
-            .resolve(cpu: Self.cpu(avx512: true), oneDNNHasBFloat16: true)
+            .resolve(cpu: Self.cpu(avx512: true), oneDNNHasBFloat16: true, memoryByteCount: nil)
         #expect(emulated.precision == .bfloat16)
     }
 
     @Test func impossibleRequestsSayWhatToDo() {
         #expect(throws: ComputeConfigurationError.noBFloat16InOpenBLAS) {
             try ComputeConfiguration(backend: .openblas, precision: .bfloat16)
-                .resolve(cpu: Self.cpu(avx512: true, bf16: true), oneDNNHasBFloat16: true)
+                .resolve(
+                    cpu: Self.cpu(avx512: true, bf16: true), oneDNNHasBFloat16: true,
+                    memoryByteCount: nil)
         }
         #expect(throws: ComputeConfigurationError.noBFloat16OnThisProcessor) {
             try ComputeConfiguration(precision: .bfloat16)
-                .resolve(cpu: Self.cpu(), oneDNNHasBFloat16: false)
+                .resolve(cpu: Self.cpu(), oneDNNHasBFloat16: false, memoryByteCount: nil)
         }
         for count in [0, -1, 1025] {
             #expect(throws: ComputeConfigurationError.threadCount(count)) {
                 try ComputeConfiguration(threadCount: count)
-                    .resolve(cpu: Self.cpu(), oneDNNHasBFloat16: false)
+                    .resolve(cpu: Self.cpu(), oneDNNHasBFloat16: false, memoryByteCount: nil)
             }
         }
         for error in [
@@ -77,7 +82,7 @@ import Testing
         let old = Self.cpu(avx2: false)
         #expect(old.limited(to: limit) == old)
         let automatic = try ComputeConfiguration().resolve(
-            cpu: limited, oneDNNHasBFloat16: limited.hasAVX512)
+            cpu: limited, oneDNNHasBFloat16: limited.hasAVX512, memoryByteCount: nil)
         #expect((automatic.precision == .bfloat16) == (limit == .avx512BFloat16))
         #expect(automatic.cpu == limited)
         let hasInt8 = [InstructionSet.avx2VNNI, .avx512VNNI, .avx512BFloat16].contains(limit)
@@ -92,18 +97,22 @@ import Testing
             Self.cpu(avxVNNI: true), Self.cpu(avx512: true, avx512VNNI: true),
             Self.cpu(avx512: true, bf16: true, avx512VNNI: true),
         ] {
-            let resolved = try asked.resolve(cpu: cpu, oneDNNHasBFloat16: cpu.hasAVX512)
+            let resolved = try asked.resolve(
+                cpu: cpu, oneDNNHasBFloat16: cpu.hasAVX512, memoryByteCount: nil)
             #expect(resolved.precision == .int8 && resolved.backend == .onednn)
             let automatic = try ComputeConfiguration().resolve(
-                cpu: cpu, oneDNNHasBFloat16: cpu.hasAVX512)
+                cpu: cpu, oneDNNHasBFloat16: cpu.hasAVX512, memoryByteCount: nil)
             #expect(automatic.precision != .int8)
         }
         #expect(throws: ComputeConfigurationError.noInt8OnThisProcessor) {
-            try asked.resolve(cpu: Self.cpu(avx512: true, bf16: true), oneDNNHasBFloat16: true)
+            try asked.resolve(
+                cpu: Self.cpu(avx512: true, bf16: true), oneDNNHasBFloat16: true,
+                memoryByteCount: nil)
         }
         #expect(throws: ComputeConfigurationError.noInt8InOpenBLAS) {
             try ComputeConfiguration(backend: .openblas, precision: .int8)
-                .resolve(cpu: Self.cpu(avxVNNI: true), oneDNNHasBFloat16: false)
+                .resolve(
+                    cpu: Self.cpu(avxVNNI: true), oneDNNHasBFloat16: false, memoryByteCount: nil)
         }
     }
 
@@ -122,7 +131,7 @@ import Testing
             #expect(library.coreName.lowercased() == core.lowercased())
         }
         #expect(library.version.first?.isNumber == true)
-        let backend = OpenBLASBackend(library: library, cpu: cpu)
+        let backend = OpenBLASBackend(library: library, cpu: cpu, memoryByteCount: nil)
         #expect(backend.kernelClass.hasPrefix("openblas-\(library.version)/f32/"))
         #expect(
             backend.kernelClass.hasSuffix(cpu.signature + Self.winogradSuffix(.float32, cpu)))
@@ -146,7 +155,7 @@ import Testing
     /// Where bits depend on it, the class says that convolutions have large tiles.
     private static func winogradSuffix(_ type: ElementType, _ cpu: CPUInfo) -> String {
         WinogradChoice(
-            type: type, cpu: cpu, isAllowed: true, memoryByteCount: AvailableMemory.limit
+            type: type, cpu: cpu, isAllowed: true, memoryByteCount: nil
         ).classSuffix
     }
 

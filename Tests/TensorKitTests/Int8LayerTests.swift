@@ -8,7 +8,8 @@ import Testing
 @Suite(.enabled(if: CPUInfo.detect().int8InstructionSet != nil)) struct Int8LayerTests {
     private static func backend(_ limit: InstructionSet? = nil) throws -> OneDNNBackend {
         try OneDNNBackend(
-            precision: .int8, library: OneDNNLibrary(), cpu: CPUInfo.detect().limited(to: limit))
+            precision: .int8, library: OneDNNLibrary(), cpu: CPUInfo.detect().limited(to: limit),
+            memoryByteCount: nil)
     }
 
     private static let shapes: [LayerCase] = [
@@ -62,7 +63,8 @@ import Testing
         let backend = try Self.backend()
         let precision: Precision = backend.activationType == .bfloat16 ? .bfloat16 : .float32
         let other = try OneDNNBackend(
-            precision: precision, library: OneDNNLibrary(), cpu: CPUInfo.detect())
+            precision: precision, library: OneDNNLibrary(), cpu: CPUInfo.detect(),
+            memoryByteCount: nil)
         var downsampler = LayerCase.convolution(32, 32, size: 3, stride: 2, height: 8, width: 8)
         downsampler.allowsInt8 = true
         for layerCase in [

@@ -27,7 +27,7 @@ package struct DecodingPlan: Sendable, Hashable {
     private static let bytesPerThread = 8 << 20
 
     /// Lines of a band are a multiple of these: no convolution handles more of them together.
-    package static let lineGrain = 4
+    package static let lineGrain = WinogradTile.greatest.lineCount
 
     /// The bands of lines in which a map is computed, equal but for the last.
     package func bands(of shape: TensorShape) -> [Range<Int>] {

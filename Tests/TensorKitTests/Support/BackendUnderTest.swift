@@ -38,11 +38,12 @@ struct BackendUnderTest: Sendable, CustomTestStringConvertible {
         return switch kind {
         case .openblas:
             OpenBLASBackend(
-                library: try OpenBLASLibrary(cpu: cpu), cpu: cpu, usesWinograd: usesWinograd)
+                library: try OpenBLASLibrary(cpu: cpu), cpu: cpu, usesWinograd: usesWinograd,
+                memoryByteCount: nil)
         case .onednn:
             try OneDNNBackend(
                 precision: precision, library: OneDNNLibrary(), cpu: cpu,
-                usesWinograd: usesWinograd)
+                usesWinograd: usesWinograd, memoryByteCount: nil)
         }
     }
 

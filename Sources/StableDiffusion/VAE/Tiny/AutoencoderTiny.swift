@@ -35,9 +35,10 @@ package final class AutoencoderTiny: AutoencoderDecoding {
         observer: ActivationObserver? = nil
     ) {
         precondition(image.shape == outputShape(for: latents.shape), "\(image.shape)")
-        // Its convolutions handle lines in pairs at most, and every band makes the lines around it
-        // anew, for each of many layers.
-        let pass = DecoderPass(lane: lane, plan: plan, lineGrain: 2)
+        // Its convolutions do not say how many pixels they have, because every band makes the lines
+        // around it anew, for each of many layers: a greater tile would make more of them.
+        let pass = DecoderPass(
+            lane: lane, plan: plan, lineGrain: WinogradTile.greatestOfUnknownSize.lineCount)
         for item in 0..<latents.shape.batch {
             lane.workspace.scope {
                 let input = PaddedMap(

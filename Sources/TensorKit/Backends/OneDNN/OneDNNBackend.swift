@@ -25,7 +25,7 @@ package struct OneDNNBackend: ComputeBackend {
     /// - Throws: `OneDNNError` if the library has no code for the precision here.
     package init(
         precision: Precision, library: OneDNNLibrary, cpu: CPUInfo, usesWinograd: Bool = true,
-        memoryByteCount: Int? = AvailableMemory.limit
+        memoryByteCount: Int?
     ) throws(OneDNNError) {
         self.precision = precision
         self.library = library

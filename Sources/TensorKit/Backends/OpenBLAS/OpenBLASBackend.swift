@@ -18,7 +18,7 @@ package struct OpenBLASBackend: ComputeBackend {
     ///     is short, convolutions whose weights would take much of it are slower.
     package init(
         library: OpenBLASLibrary, cpu: CPUInfo, usesWinograd: Bool = true,
-        memoryByteCount: Int? = AvailableMemory.limit
+        memoryByteCount: Int?
     ) {
         self.library = library
         instructionSet = cpu.instructionSet

@@ -49,11 +49,13 @@ package struct WinogradChoice: Sendable {
     /// The tile for a layer; `nil` where a direct convolution is as good.
     package func tile(_ parameters: ConvolutionParameters) -> WinogradTile? {
         guard isFast, fits(parameters.geometry) else { return nil }
-        let pixels = parameters.usualPixelCount ?? 0
-        if hasLargeTiles, let least = largeTilePixelCountMin(parameters.use), pixels >= least {
-            return .four
-        }
         let isSmall = parameters.weight.count <= Self.smallWeightCount
+        guard let pixels = parameters.usualPixelCount else {
+            return isSmall ? .greatestOfUnknownSize : nil
+        }
+        if hasLargeTiles, let least = largeTilePixelCountMin(parameters.use), pixels >= least {
+            return .greatest
+        }
         return isSmall || pixels >= pixelCountMin ? .two : nil
     }
 
@@ -90,6 +92,14 @@ package enum WinogradTile: Int, Sendable, Hashable, CaseIterable {
     case two = 2
     /// F(4×4, 3×3): 36 products instead of 144, weights of 4 times the size.
     case four = 4
+
+    /// No layer has a greater one.
+    package static let greatest = WinogradTile.four
+    /// Nor a layer that does not say how many pixels its output usually has.
+    package static let greatestOfUnknownSize = WinogradTile.two
+
+    /// Lines computed together.
+    package var lineCount: Int { rawValue }
 
     /// For the kernels.
     var kernelTile: rt_winograd_tile {
