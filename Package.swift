@@ -215,7 +215,10 @@ let testTargets: [Target] = [
         name: "DiskFaults", dependencies: ["CDiskFaults"], path: "Tests/Support/DiskFaults",
         swiftSettings: settings),
     tests("DigestsTests", ["Digests"]),
-    tests("CKernelsTests", ["CKernels", "TestSupport"]),
+    .target(
+        name: "CTileModel", dependencies: ["CKernels"], path: "Tests/Support/CTileModel",
+        cSettings: cSettings + [.headerSearchPath("../../../Sources/CKernels")]),
+    tests("CKernelsTests", ["CKernels", "CTileModel", "TestSupport"]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
     tests(

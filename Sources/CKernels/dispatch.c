@@ -4,6 +4,7 @@
 #include "CKernels.h"
 
 #include "activations/activations.h"
+#include "amx/amx.h"
 #include "attention/attention.h"
 #include "norms/norms.h"
 #include "peak/peak.h"
@@ -63,6 +64,20 @@ static void pack_avx512_bf16(const void *arguments, int64_t begin, int64_t end) 
 
 static void run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
     if (has_bf16_inputs(arguments)) rt_attention_run_avx512_bf16(arguments, begin, end);
+    else rt_attention_run_avx512(arguments, begin, end);
+}
+
+static rt_attention_plan plan_amx_bf16(const rt_attention *a) {
+    return has_bf16_inputs(a) ? rt_attention_plan_amx(a) : rt_attention_plan_avx512(a);
+}
+
+static void pack_amx_bf16(const void *arguments, int64_t begin, int64_t end) {
+    if (has_bf16_inputs(arguments)) rt_attention_pack_amx(arguments, begin, end);
+    else rt_attention_pack_avx512(arguments, begin, end);
+}
+
+static void run_amx_bf16(const void *arguments, int64_t begin, int64_t end) {
+    if (has_bf16_inputs(arguments)) rt_attention_run_amx(arguments, begin, end);
     else rt_attention_run_avx512(arguments, begin, end);
 }
 
@@ -145,6 +160,20 @@ static const rt_kernels avx512_bf16_kernels = {
     .peak = peak_avx512_bf16,
 };
 
+static const rt_kernels amx_bf16_kernels = {
+    .isa = RT_ISA_AMX_BF16,
+    .name = "amx_bf16",
+    ROWS(avx512),
+    ACTIVATIONS_AND_NORMS(avx512_bf16),
+    .attention_plan = plan_amx_bf16,
+    .attention_pack = pack_amx_bf16,
+    .attention_run = run_amx_bf16,
+    .winograd_plan = winograd_plan_by_element,
+    .winograd_pack = winograd_pack_by_element,
+    .winograd_run = winograd_run_by_element,
+    .peak = peak_avx512_bf16,
+};
+
 // __builtin_cpu_supports checks both the processor (cpuid) and whether the system saves the
 // registers (xgetbv): compiler-rt and libgcc clear the AVX and AVX-512 bits if it does not.
 rt_isa rt_isa_detect(void) {
@@ -159,12 +188,16 @@ rt_isa rt_isa_detect(void) {
 }
 
 const rt_kernels *rt_kernels_for(rt_isa isa) {
-    if (isa > rt_isa_detect()) return 0;
+    const rt_isa best = rt_isa_detect();
+    if (isa == RT_ISA_AMX_BF16)
+        return best == RT_ISA_AVX512_BF16 && rt_amx_request() ? &amx_bf16_kernels : 0;
+    if (isa > best) return 0;
     switch (isa) {
     case RT_ISA_SCALAR: return &scalar_kernels;
     case RT_ISA_AVX2: return &avx2_kernels;
     case RT_ISA_AVX512: return &avx512_kernels;
     case RT_ISA_AVX512_BF16: return &avx512_bf16_kernels;
+    case RT_ISA_AMX_BF16: break;
     }
     return 0;
 }

@@ -16,6 +16,8 @@ package struct CPUInfo: Sendable, Hashable {
     package var hasAVX512BF16: Bool
     /// bf16 products on tiles.
     package var hasAMXBF16: Bool
+    /// Whether our attention uses them: only on request (`limited(to:)`).
+    package internal(set) var attendsOnTiles = false
     /// Products of bytes on AVX2's vectors (AVX-VNNI).
     package var hasAVXVNNI: Bool
     /// Products of bytes on AVX-512's vectors.

@@ -27,7 +27,7 @@ package struct ComputeConfiguration: Sendable, Hashable {
     /// Decides what runs on a machine, from its properties alone.
     ///
     /// - Parameters:
-    ///   - cpu: the machine's processor.
+    ///   - cpu: the machine's processor, within `instructionSetMax`.
     ///   - oneDNNHasBFloat16: whether oneDNN has fast bf16 code for it.
     ///   - memoryByteCount: the memory that this process may ever use; `nil` for no limit.
     /// - Throws: `ComputeConfigurationError` for an unsupported combination.
@@ -36,6 +36,9 @@ package struct ComputeConfiguration: Sendable, Hashable {
     ) throws(ComputeConfigurationError) -> ResolvedComputeConfiguration {
         let threads = threadCount ?? cpu.coreCount
         guard (1...Self.threadCountMax).contains(threads) else { throw .threadCount(threads) }
+        if instructionSetMax == .amxBFloat16, cpu.instructionSet != .amxBFloat16 {
+            throw .noAMXOnThisMachine
+        }
         let backend = backend ?? .onednn
         switch (backend, precision) {
         case (.openblas, .bfloat16): throw .noBFloat16InOpenBLAS
@@ -56,6 +59,10 @@ package struct ComputeConfiguration: Sendable, Hashable {
     ///
     /// A limit on instructions applies to the whole process; the first one counts.
     package func resolve() throws(ComputeConfigurationError) -> ResolvedComputeConfiguration {
+        // The processor's tiles need the system's permission, for oneDNN's threads, too.
+        if instructionSetMax == .amxBFloat16, !KernelTable.exists(.amxBFloat16) {
+            throw .noAMXOnThisMachine
+        }
         if let instructionSetMax { OneDNNLibrary.limit(to: instructionSetMax) }
         return try resolve(
             cpu: CPUInfo.detect().limited(to: instructionSetMax),
@@ -93,6 +100,7 @@ package struct ResolvedComputeConfiguration: Sendable, Hashable {
 
 /// A choice that cannot run here.
 package enum ComputeConfigurationError: Error, Hashable, CustomStringConvertible {
+    case noAMXOnThisMachine
     case noBFloat16InOpenBLAS
     case noBFloat16OnThisProcessor
     case noInt8InOpenBLAS
@@ -101,6 +109,11 @@ package enum ComputeConfigurationError: Error, Hashable, CustomStringConvertible
 
     package var description: String {
         switch self {
+        case .noAMXOnThisMachine:
+            """
+            --instruction-set amx-bf16 needs a processor with AMX-BF16, and Linux 5.16 or newer that \
+            lets this process use it; use --instruction-set auto
+            """
         case .noBFloat16InOpenBLAS:
             "OpenBLAS computes in f32 only; use --backend onednn, or --precision f32"
         case .noBFloat16OnThisProcessor:

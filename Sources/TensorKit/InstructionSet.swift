@@ -16,6 +16,8 @@ package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
     case avx512VNNI = "avx512-vnni"
     /// The same with bf16 dot products.
     case avx512BFloat16 = "avx512-bf16"
+    /// The same with attention in bf16 on AMX's tiles, only on request: nobody has measured it.
+    case amxBFloat16 = "amx-bf16"
 
     /// Its kernels, but for products of bytes.
     var kernelSet: rt_isa {
@@ -24,6 +26,7 @@ package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
         case .avx2, .avx2VNNI: RT_ISA_AVX2
         case .avx512, .avx512VNNI: RT_ISA_AVX512
         case .avx512BFloat16: RT_ISA_AVX512_BF16
+        case .amxBFloat16: RT_ISA_AMX_BF16
         }
     }
 
@@ -36,13 +39,15 @@ package enum InstructionSet: String, Sendable, Hashable, CaseIterable {
         case .avx512: dnnl_cpu_isa_avx512_core
         case .avx512VNNI: dnnl_cpu_isa_avx512_core_vnni
         case .avx512BFloat16: dnnl_cpu_isa_avx512_core_bf16
+        case .amxBFloat16: dnnl_cpu_isa_avx512_core_amx
         }
     }
 }
 
 extension CPUInfo {
-    /// The best set available.
+    /// The best set available; with AMX only if it was asked for.
     package var instructionSet: InstructionSet {
+        if attendsOnTiles { return .amxBFloat16 }
         if hasAVX512BF16 { return .avx512BFloat16 }
         if hasAVX512 { return hasAVX512VNNI ? .avx512VNNI : .avx512 }
         if hasAVX2 { return hasAVXVNNI ? .avx2VNNI : .avx2 }
@@ -60,7 +65,7 @@ extension CPUInfo {
 
     /// The same processor restricted to an instruction set.
     ///
-    /// AMX belongs to the best one: it is available only without a limit.
+    /// Without a limit AMX is oneDNN's alone; it is for attention, too, if it is the limit.
     package func limited(to limit: InstructionSet?) -> CPUInfo {
         guard let limit else { return self }
         func allows(_ set: InstructionSet) -> Bool {
@@ -73,8 +78,9 @@ extension CPUInfo {
         cpu.hasAVXVNNI = hasAVXVNNI && allows(.avx2VNNI) && limit != .avx512
         cpu.hasAVX512 = hasAVX512 && allows(.avx512)
         cpu.hasAVX512VNNI = hasAVX512VNNI && allows(.avx512VNNI)
-        cpu.hasAVX512BF16 = hasAVX512BF16 && limit == .avx512BFloat16
-        cpu.hasAMXBF16 = false
+        cpu.hasAVX512BF16 = hasAVX512BF16 && allows(.avx512BFloat16)
+        cpu.hasAMXBF16 = hasAMXBF16 && limit == .amxBFloat16
+        cpu.attendsOnTiles = cpu.hasAMXBF16 && cpu.hasAVX512BF16
         return cpu
     }
 }

@@ -125,6 +125,9 @@ struct AttentionCase {
 
 @Suite("Attention")
 struct AttentionTests {
+    /// Those of this machine and, wherever they run, those for AMX on the model of its tiles.
+    static let sets = KernelSet.available + [KernelSet.onTileModel].compactMap { $0 }
+
     /// Head dimensions of Stable Diffusion and odd ones, with counts around the sizes of blocks.
     static let shapes = [
         AttentionShape(width: 1, queries: 1, keys: 1),
@@ -148,7 +151,7 @@ struct AttentionTests {
         AttentionShape(heads: 1, width: 16, queries: 20, keys: 150, causal: true),
     ]
 
-    @Test("f32 inputs", arguments: KernelSet.available, shapes)
+    @Test("f32 inputs", arguments: sets, shapes)
     func float32(_ set: KernelSet, shape: AttentionShape) {
         let attention = AttentionCase(shape, RT_ELEMENT_F32)
         attention.run(set)
@@ -158,7 +161,7 @@ struct AttentionTests {
         #expect(attention.output.hasCleanGaps)
     }
 
-    @Test("bf16 inputs, either output", arguments: KernelSet.available, shapes)
+    @Test("bf16 inputs, either output", arguments: sets, shapes)
     func bfloat16(_ set: KernelSet, shape: AttentionShape) {
         for output in RowTests.elements {
             let attention = AttentionCase(shape, RT_ELEMENT_BF16, output: output)
@@ -166,7 +169,7 @@ struct AttentionTests {
             let deviation = Deviation(attention.output.values, from: attention.exact())
             // Weights in bf16 have a relative error of up to 2^-9, 2^-10.8 in the mean; so has a
             // result in bf16.
-            let rounds = set.isa == RT_ISA_AVX512_BF16 || output == RT_ELEMENT_BF16
+            let rounds = set.multipliesBFloat16 || output == RT_ELEMENT_BF16
             #expect(deviation.relative <= (rounds ? 0x1p-8 : 3e-6))
             #expect(deviation.greatest <= (rounds ? 0x1p-5 : 2e-5))
             #expect(attention.output.hasCleanGaps)
@@ -174,7 +177,7 @@ struct AttentionTests {
     }
 
     @Test(
-        "scores in the thousands", arguments: KernelSet.available,
+        "scores in the thousands", arguments: sets,
         [
             AttentionShape(heads: 2, width: 40, queries: 65, keys: 300),
             AttentionShape(heads: 1, width: 64, queries: 77, keys: 77, causal: true),
@@ -193,7 +196,7 @@ struct AttentionTests {
         #expect(Deviation(rounded.output.values, from: rounded.exact()).relative <= 6e-3)
     }
 
-    @Test("a bias per key", arguments: KernelSet.available, shapes)
+    @Test("a bias per key", arguments: sets, shapes)
     func keyBias(_ set: KernelSet, shape: AttentionShape) {
         for element in RowTests.elements {
             var attention = AttentionCase(shape, element)
@@ -206,7 +209,7 @@ struct AttentionTests {
     }
 
     /// The basis of proportional attention: a key that represents m equal keys, with + log m.
-    @Test("a bias of log m counts a key m times", arguments: KernelSet.available)
+    @Test("a bias of log m counts a key m times", arguments: sets)
     func proportional(_ set: KernelSet) {
         let counts = (0..<40).map { $0 % 4 + 1 }
         let total = counts.reduce(0, +)
@@ -229,7 +232,7 @@ struct AttentionTests {
         #expect(deviation.relative <= 3e-6)
     }
 
-    @Test("equal scores give the mean of the values", arguments: KernelSet.available)
+    @Test("equal scores give the mean of the values", arguments: sets)
     func uniform(_ set: KernelSet) {
         let attention = AttentionCase(
             AttentionShape(width: 24, queries: 9, keys: 211), RT_ELEMENT_F32, magnitude: 0)
@@ -237,7 +240,7 @@ struct AttentionTests {
         #expect(Deviation(attention.output.values, from: attention.exact()).relative <= 1e-5)
     }
 
-    @Test("the grouping of units changes no bit", arguments: KernelSet.available)
+    @Test("the grouping of units changes no bit", arguments: sets)
     func grouping(_ set: KernelSet) {
         let shape = AttentionShape(heads: 2, width: 40, queries: 256, keys: 77)
         let element = RT_ELEMENT_BF16
@@ -257,7 +260,7 @@ struct AttentionTests {
         #expect(first.output.values == second.output.values)
     }
 
-    @Test("NaN reaches only the rows it affects", arguments: KernelSet.available, RowTests.elements)
+    @Test("NaN reaches only the rows it affects", arguments: sets, RowTests.elements)
     func notANumber(_ set: KernelSet, element: rt_element) {
         let shape = AttentionShape(heads: 2, width: 8, queries: 70, keys: 150)
         let query = AttentionCase(shape, element)
@@ -282,7 +285,7 @@ struct AttentionTests {
         #expect((0..<70).allSatisfy { values.output[$0, 10].isFinite })
     }
 
-    @Test("a causal row does not see a later NaN", arguments: KernelSet.available)
+    @Test("a causal row does not see a later NaN", arguments: sets)
     func causalNaN(_ set: KernelSet) {
         for element in RowTests.elements {
             let attention = AttentionCase(

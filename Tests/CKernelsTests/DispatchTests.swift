@@ -20,6 +20,14 @@ struct DispatchTests {
         #expect(rt_kernels_for(rt_isa(rawValue: 99)) == nil)
     }
 
+    @Test("kernels on AMX's tiles are never the detected ones")
+    func tilesOnRequest() {
+        #expect(rt_isa_detect().rawValue < RT_ISA_AMX_BF16.rawValue)
+        guard let table = rt_kernels_for(RT_ISA_AMX_BF16) else { return }
+        #expect(rt_isa_detect() == RT_ISA_AVX512_BF16)
+        #expect(String(cString: table.pointee.name) == "amx_bf16")
+    }
+
     @Test("products of bytes have tables of their own, the scalar one everywhere")
     func tablesOfBytes() {
         let names = ["scalar", "avx2_vnni", "avx512_vnni"]

@@ -171,7 +171,7 @@ struct WinogradCase {
         _ tile: rt_winograd_tile, _ element: rt_element, _ set: KernelSet
     ) -> Double {
         // Rounding of transformed pixels and weights, where products are in bf16.
-        let isRounded = element == RT_ELEMENT_BF16 && set.isa == RT_ISA_AVX512_BF16
+        let isRounded = element == RT_ELEMENT_BF16 && set.multipliesBFloat16
         if tile == RT_WINOGRAD_2X2 { return isRounded ? 4e-3 : 1e-6 }
         return isRounded ? 1.5e-2 : 2e-6
     }

@@ -45,6 +45,7 @@ extension EndToEndTests {
                 text.split(separator: "\n").first { $0.hasPrefix("flags") }?
                     .split(separator: " ").map(String.init) ?? [])
             let needed: [(String, [String])] = [
+                ("amx-bf16", ["avx512_bf16", "amx_tile", "amx_bf16"]),
                 ("avx512-bf16", ["avx512_bf16"]),
                 ("avx512-vnni", ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"]),
                 ("avx512", ["avx512f", "avx512bw", "avx512dq", "avx512vl"]),
@@ -59,7 +60,7 @@ extension EndToEndTests {
                 [
                     Path(instructionSet: name), Path(backend: "openblas", instructionSet: name),
                 ]
-                    + (name.hasPrefix("avx512")
+                    + (name.hasPrefix("avx512") || name.hasPrefix("amx")
                         ? [Path(precision: "bf16", instructionSet: name)] : [])
                     + (name.hasSuffix("vnni") || name.hasSuffix("bf16")
                         ? [Path(precision: "int8", instructionSet: name)] : [])

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CKernels
 import TensorKit
 import Testing
 
@@ -64,7 +65,7 @@ import Testing
         }
         for error in [
             ComputeConfigurationError.noBFloat16InOpenBLAS, .noBFloat16OnThisProcessor,
-            .noInt8InOpenBLAS, .noInt8OnThisProcessor, .threadCount(0),
+            .noInt8InOpenBLAS, .noInt8OnThisProcessor, .noAMXOnThisMachine, .threadCount(0),
         ] {
             #expect("\(error)".contains("use "))
         }
@@ -78,16 +79,64 @@ import Testing
         #expect(new.limited(to: nil) == new)
         let limited = new.limited(to: limit)
         #expect(limited.instructionSet == limit)
-        #expect(!limited.hasAMXBF16 && limited.signature == new.signature)
+        #expect(limited.hasAMXBF16 == (limit == .amxBFloat16))
+        #expect(limited.signature == new.signature)
         let old = Self.cpu(avx2: false)
         #expect(old.limited(to: limit) == old)
         let automatic = try ComputeConfiguration().resolve(
             cpu: limited, oneDNNHasBFloat16: limited.hasAVX512, memoryByteCount: nil)
-        #expect((automatic.precision == .bfloat16) == (limit == .avx512BFloat16))
+        let isBFloat16 = [InstructionSet.avx512BFloat16, .amxBFloat16].contains(limit)
+        #expect((automatic.precision == .bfloat16) == isBFloat16)
         #expect(automatic.cpu == limited)
-        let hasInt8 = [InstructionSet.avx2VNNI, .avx512VNNI, .avx512BFloat16].contains(limit)
+        let hasInt8 = [InstructionSet.avx2VNNI, .avx512VNNI, .avx512BFloat16, .amxBFloat16]
+            .contains(limit)
         #expect((limited.int8InstructionSet != nil) == hasInt8)
         if limit == .avx2VNNI { #expect(limited.int8InstructionSet == .avx2VNNI) }
+    }
+
+    /// Attention on tiles is never chosen unasked, not even where there are tiles; asked for, it is
+    /// refused where there are none.
+    @Test func tilesAreForAttentionOnlyOnRequest() throws {
+        let amx = Self.cpu(avx512: true, bf16: true, amx: true, avx512VNNI: true)
+        let automatic = try ComputeConfiguration().resolve(
+            cpu: amx, oneDNNHasBFloat16: true, memoryByteCount: nil)
+        #expect(automatic.cpu.instructionSet == .avx512BFloat16 && !automatic.cpu.attendsOnTiles)
+        let asking = ComputeConfiguration(instructionSetMax: .amxBFloat16)
+        let asked = try asking.resolve(
+            cpu: amx.limited(to: .amxBFloat16), oneDNNHasBFloat16: true, memoryByteCount: nil)
+        #expect(asked.cpu.instructionSet == .amxBFloat16 && asked.precision == .bfloat16)
+        for other in [Self.cpu(), Self.cpu(avx512: true, bf16: true)] {
+            #expect(throws: ComputeConfigurationError.noAMXOnThisMachine) {
+                try asking.resolve(
+                    cpu: other.limited(to: .amxBFloat16), oneDNNHasBFloat16: other.hasAVX512,
+                    memoryByteCount: nil)
+            }
+        }
+    }
+
+    /// Other bits than without tiles, another class; in f32 attention does not use them.
+    @Test(.enabled(if: OneDNNLibrary.supportsBFloat16)) func attentionOnTilesIsAClassOfItsOwn()
+        throws
+    {
+        let amx = Self.cpu(avx512: true, bf16: true, amx: true, avx512VNNI: true)
+        func kernelClass(_ precision: Precision, _ limit: InstructionSet?) throws -> String {
+            try OneDNNBackend(
+                precision: precision, library: OneDNNLibrary(), cpu: amx.limited(to: limit),
+                memoryByteCount: nil
+            ).kernelClass
+        }
+        for precision in [Precision.bfloat16, .int8] {
+            let tiles = try kernelClass(precision, .amxBFloat16)
+            #expect(try tiles == kernelClass(precision, nil) + "/attention-amx")
+        }
+        #expect(try kernelClass(.float32, .amxBFloat16) == kernelClass(.float32, nil))
+    }
+
+    /// On this machine, tiles are there or refused with one clear error.
+    @Test func tilesOfThisMachine() throws {
+        let asking = ComputeConfiguration(instructionSetMax: .amxBFloat16)
+        guard rt_kernels_for(RT_ISA_AMX_BF16) == nil else { return }
+        #expect(throws: ComputeConfigurationError.noAMXOnThisMachine) { try asking.resolve() }
     }
 
     /// int8 is never chosen unasked, and needs dot products of bytes.

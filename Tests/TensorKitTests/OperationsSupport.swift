@@ -11,7 +11,7 @@ struct OperationRun: CustomTestStringConvertible, Sendable {
 
     /// Every instruction set of this machine with teams of one to three.
     static let all: [OperationRun] =
-        [RT_ISA_SCALAR, RT_ISA_AVX2, RT_ISA_AVX512, RT_ISA_AVX512_BF16]
+        [RT_ISA_SCALAR, RT_ISA_AVX2, RT_ISA_AVX512, RT_ISA_AVX512_BF16, RT_ISA_AMX_BF16]
         .filter { rt_kernels_for($0) != nil }
         .flatMap { isa in (1...3).map { OperationRun(isa: isa, threadCount: $0) } }
 

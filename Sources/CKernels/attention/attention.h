@@ -16,5 +16,7 @@ RT_ATTENTION_DECLARE(avx2)
 RT_ATTENTION_DECLARE(avx512)
 /// Products of bf16 pairs; queries, keys and values must all be bf16.
 RT_ATTENTION_DECLARE(avx512_bf16)
+/// The same on tiles; `rt_amx_request` must have succeeded.
+RT_ATTENTION_DECLARE(amx)
 
 #endif

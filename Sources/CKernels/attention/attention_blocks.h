@@ -32,9 +32,10 @@ RT_INLINE void store_transposed(vf rows[VL], int64_t count, float *target) {
 
 /// scores = keys * queries, for a block of keys of `steps` words each. Sums begin with
 /// `row_values`, one per key, or with zero: NULL. `greatest` is raised to the maximum per query.
-static void multiply_keys(int64_t steps, const float *keys, const float *row_values,
-                          int64_t key_count, const float *queries, float *scores,
-                          float *greatest) {
+static __attribute__((unused)) void multiply_keys(int64_t steps, const float *keys,
+                                                  const float *row_values, int64_t key_count,
+                                                  const float *queries, float *scores,
+                                                  float *greatest) {
     const tile_start first_start = row_values ? START_ROWS : START_ZERO;
     for (int64_t step = 0; step < steps; step += STEP_BLOCK) {
         const int64_t left = steps - step;

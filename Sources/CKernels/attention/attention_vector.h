@@ -5,14 +5,11 @@
 // Included once per variant, after its vector header and after `word_*` and `exp2_*` (see
 // attention_words_f32.h).
 //
-// Everything is transposed: queries are in the lanes of vectors, keys and channels are broadcast.
-// So maxima and sums over keys need no sums across lanes, no head dimension needs padding, and the
-// two products use the same tile (tile.h).
+// Everything is transposed: queries are in the lanes of vectors, so maxima and sums over keys need
+// no sums across lanes. attention_products_*.h multiply, and say how keys and values are packed.
 //
 //   word            one f32, or two bf16 that are multiplied and summed together
 //   steps           words of a head's channels
-//   keys packed     [batch * heads][key][step]
-//   values packed   [batch * heads][key step][channel]; a key step is one key, or two
 //   queries         [step][QUERY_BLOCK]          of one block, in scratch memory
 //   scores          [key][QUERY_BLOCK]           of one block pair; then the weights, in words
 //   sums            [channel][QUERY_BLOCK]       weighted sums of values so far
@@ -20,7 +17,7 @@
 #include "attention_blocks.h"
 
 enum {
-    /// Keys of a unit of packing, even.
+    /// Keys of a unit of packing, a multiple of 32.
     PACK_KEYS = 128,
     /// Half of a usual second-level cache, in words.
     CACHED_WORDS = 512 * 1024 / 4,
@@ -29,7 +26,6 @@ enum {
 /// Sizes of one call.
 typedef struct geometry {
     int64_t steps;
-    int64_t key_steps;
     int64_t query_blocks;
     int64_t pack_blocks;
 } geometry;
@@ -37,59 +33,9 @@ typedef struct geometry {
 static geometry geometry_of(const rt_attention *a) {
     return (geometry){
         .steps = ceil_div(a->head_dimension, WORD_VALUES),
-        .key_steps = ceil_div(a->key_count, WORD_VALUES),
         .query_blocks = ceil_div(a->query_count, QUERY_BLOCK),
         .pack_blocks = ceil_div(a->key_count, PACK_KEYS),
     };
-}
-
-/// Words of the packed keys of one head, and of its packed values.
-static int64_t packed_key_words(const rt_attention *a, geometry g) {
-    return round_up(a->key_count * g.steps);
-}
-static int64_t packed_value_words(const rt_attention *a, geometry g) {
-    return round_up(g.key_steps * a->head_dimension);
-}
-
-rt_attention_plan RT_NAME(rt_attention_plan)(const rt_attention *a) {
-    const geometry g = geometry_of(a);
-    const int64_t heads = a->batch * a->head_count;
-    const int64_t packed = packed_key_words(a, g) + packed_value_words(a, g);
-    return (rt_attention_plan){
-        .packed_byte_count = heads * packed * 4,
-        .scratch_byte_count = (g.steps + KEY_BLOCK + a->head_dimension) * QUERY_BLOCK * 4,
-        .pack_unit_count = heads * g.pack_blocks,
-        .query_block_count = heads * g.query_blocks,
-    };
-}
-
-/// The start of the head's packed keys; its packed values follow.
-static float *packed_head(const rt_attention *a, geometry g, int64_t head) {
-    return (float *)a->packed + head * (packed_key_words(a, g) + packed_value_words(a, g));
-}
-
-void RT_NAME(rt_attention_pack)(const void *arguments, int64_t begin, int64_t end) {
-    const rt_attention *a = arguments;
-    const geometry g = geometry_of(a);
-    const int64_t width = a->head_dimension;
-    for (int64_t unit = begin; unit < end; unit++) {
-        const int64_t head = unit / g.pack_blocks;
-        const int64_t first = unit % g.pack_blocks * PACK_KEYS;
-        const int64_t last =
-            first + PACK_KEYS < a->key_count ? first + PACK_KEYS : a->key_count;
-        const int64_t row = head / a->head_count * a->key_count;
-        const int64_t channel = head % a->head_count * width;
-        float *keys = packed_head(a, g, head);
-        float *values = keys + packed_key_words(a, g);
-        for (int64_t key = first; key < last; key++)
-            word_pack_key(head_row(&a->keys, row + key, channel), a->keys.element, width,
-                          keys + key * g.steps);
-        for (int64_t key = first; key < last; key += WORD_VALUES) {
-            const void *second = key + 1 < last ? head_row(&a->values, row + key + 1, channel) : 0;
-            word_pack_value(head_row(&a->values, row + key, channel), second, a->values.element,
-                            width, values + key / WORD_VALUES * width);
-        }
-    }
 }
 
 /// One block of queries while it iterates over the keys.
@@ -111,18 +57,57 @@ typedef struct query_block {
     float corrections[QUERY_BLOCK];
 } query_block;
 
+#ifdef RT_HAS_AMX
+#include "attention_products_amx.h"
+#else
+#include "attention_products_vector.h"
+#endif
+
+rt_attention_plan RT_NAME(rt_attention_plan)(const rt_attention *a) {
+    const geometry g = geometry_of(a);
+    const int64_t heads = a->batch * a->head_count;
+    const int64_t packed = packed_key_words(a, g) + packed_value_words(a);
+    return (rt_attention_plan){
+        .packed_byte_count = heads * packed * 4,
+        .scratch_byte_count = (query_steps(g) + KEY_BLOCK + sum_channels(a)) * QUERY_BLOCK * 4,
+        .pack_unit_count = heads * g.pack_blocks,
+        .query_block_count = heads * g.query_blocks,
+    };
+}
+
+/// The start of the head's packed keys; its packed values follow.
+static float *packed_head(const rt_attention *a, geometry g, int64_t head) {
+    return (float *)a->packed + head * (packed_key_words(a, g) + packed_value_words(a));
+}
+
+void RT_NAME(rt_attention_pack)(const void *arguments, int64_t begin, int64_t end) {
+    const rt_attention *a = arguments;
+    const geometry g = geometry_of(a);
+    for (int64_t unit = begin; unit < end; unit++) {
+        const int64_t head = unit / g.pack_blocks;
+        const int64_t first = unit % g.pack_blocks * PACK_KEYS;
+        const int64_t last =
+            first + PACK_KEYS < a->key_count ? first + PACK_KEYS : a->key_count;
+        const int64_t row = head / a->head_count * a->key_count;
+        const int64_t channel = head % a->head_count * a->head_dimension;
+        float *keys = packed_head(a, g, head);
+        pack_keys(a, g, row, channel, first, last, keys, keys + packed_key_words(a, g));
+    }
+}
+
 /// Transposes the block's queries into words; zeros past the last query.
 static void load_queries(const rt_attention *a, geometry g, int64_t first_row, int64_t channel,
                          query_block *block) {
     for (int64_t q = 0; q < QUERY_BLOCK; q += VL)
-        for (int64_t step = 0; step < g.steps; step += VL) {
+        for (int64_t step = 0; step < query_steps(g); step += VL) {
             vf rows[VL];
             for (int64_t i = 0; i < VL; i++)
                 rows[i] = q + i < block->query_count
                               ? word_load(head_row(&a->queries, first_row + q + i, channel),
                                           a->queries.element, step, a->head_dimension)
                               : vf_set(0.0f);
-            store_transposed(rows, g.steps - step < VL ? g.steps - step : VL,
+            const int64_t left = query_steps(g) - step;
+            store_transposed(rows, left < VL ? left : VL,
                              block->queries + step * QUERY_BLOCK + q);
         }
 }
@@ -175,23 +160,11 @@ static void attend(const rt_attention *a, geometry g, const float *keys, query_b
         float greatest[QUERY_BLOCK];
         for (int v = 0; v < TILE_VECTORS; v++)
             vf_store(greatest + v * VL, vf_set(-__builtin_inff()));
-        multiply_keys(g.steps, keys + first * g.steps, a->key_bias ? a->key_bias + first : 0, count,
-                      block->queries, block->scores, greatest);
+        score_keys(a, g, keys, first, count, block, greatest);
         if (a->is_causal && first + count > block->first_query + 1)
             mask_keys(first, count, block, greatest);
         weigh_scores(count, greatest, first == 0, block);
-        run_rows(
-            (tile){
-                .left = values + first / WORD_VALUES * a->head_dimension,
-                .row_stride = 1,
-                .step_stride = a->head_dimension,
-                .right = block->scores,
-                .step_count = (count + WORD_VALUES - 1) / WORD_VALUES,
-                .target = block->sums,
-                .start = first == 0 ? START_ZERO : START_SCALE,
-                .factors = block->corrections,
-            },
-            a->head_dimension);
+        add_values(a, values, first, count, block);
     }
 }
 
@@ -206,7 +179,7 @@ typedef struct place {
 /// (text), all heads of a block of queries are consecutive, because they share its rows; otherwise
 /// all blocks of a head, because they share its keys.
 static place place_of(const rt_attention *a, geometry g, int64_t unit) {
-    const int64_t words = packed_key_words(a, g) + packed_value_words(a, g);
+    const int64_t words = packed_key_words(a, g) + packed_value_words(a);
     const int64_t per_item = a->head_count * g.query_blocks;
     const int64_t i = unit % per_item;
     if (a->head_count * words <= CACHED_WORDS)
@@ -229,16 +202,18 @@ void RT_NAME(rt_attention_run)(const void *arguments, int64_t begin, int64_t end
     const rt_attention *a = arguments;
     const geometry g = geometry_of(a);
     const rt_attention_plan plan = RT_NAME(rt_attention_plan)(a);
+    begin_products();
     for (int64_t share = begin; share < end; share++) {
         float *scratch = (float *)((char *)a->scratch + share * plan.scratch_byte_count);
         query_block block = {
             .queries = scratch,
-            .scores = scratch + g.steps * QUERY_BLOCK,
-            .sums = scratch + (g.steps + KEY_BLOCK) * QUERY_BLOCK,
+            .scores = scratch + query_steps(g) * QUERY_BLOCK,
+            .sums = scratch + (query_steps(g) + KEY_BLOCK) * QUERY_BLOCK,
             .factor = a->scale * 1.44269504088896341f,
         };
         const int64_t last = plan.query_block_count * (share + 1) / a->share_count;
         for (int64_t i = plan.query_block_count * share / a->share_count; i < last; i++)
             run_query_block(a, g, place_of(a, g, i), &block);
     }
+    end_products();
 }

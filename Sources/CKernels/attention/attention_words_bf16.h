@@ -19,19 +19,21 @@ RT_INLINE void word_pack_key(const void *row, rt_element element, int64_t channe
                                  word_load(row, element, i, channels)));
 }
 
-/// Channel by channel, the value of a key in the lower half of a word and that of the next key in
-/// the upper half; zero if there is no next key.
+/// n channels from i: the value of a key in the lower half of a word and that of another key in the
+/// upper half; zero for a key that is NULL.
+RT_INLINE vf word_of_values(const uint16_t *low, const uint16_t *high, int64_t i, int64_t n) {
+    const vf upper = high ? vf_load_bf16_n(high + i, n) : vf_set(0.0f);
+    const vf lower = low ? vf_load_bf16_n(low + i, n) : vf_set(0.0f);
+    const __m512i shifted = _mm512_srli_epi32(_mm512_castps_si512(lower), 16);
+    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(upper), shifted));
+}
+
+/// The words of a key and the next one, channel by channel.
 RT_INLINE void word_pack_value(const void *row, const void *second, rt_element element,
                                int64_t channels, float *target) {
     (void)element;
-    const uint16_t *low = row, *high = second;
-    RT_FOR_VECTORS(channels, {
-        const vf upper = high ? vf_load_bf16_n(high + i, n) : vf_set(0.0f);
-        const vf lower = vf_load_bf16_n(low + i, n);
-        const __m512i shifted = _mm512_srli_epi32(_mm512_castps_si512(lower), 16);
-        const __m512i both = _mm512_or_si512(_mm512_castps_si512(upper), shifted);
-        vf_put(target, RT_ELEMENT_F32, i, n, _mm512_castsi512_ps(both));
-    });
+    RT_FOR_VECTORS(channels,
+                   vf_put(target, RT_ELEMENT_F32, i, n, word_of_values(row, second, i, n)));
 }
 
 /// `scores[key][query]` becomes 2^(score * factor - exponent), which `sums` adds up, and then

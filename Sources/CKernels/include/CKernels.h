@@ -25,6 +25,8 @@ typedef enum rt_isa {
     RT_ISA_AVX512 = 2,
     /// the same and AVX512-BF16
     RT_ISA_AVX512_BF16 = 3,
+    /// the same and attention on AMX's tiles in bf16; only on request
+    RT_ISA_AMX_BF16 = 4,
 } rt_isa;
 
 /// A kernel: the arguments struct and a range of work units.
@@ -114,10 +116,12 @@ typedef struct rt_int8_kernels {
     rt_kernel *_Nonnull attention_run;
 } rt_int8_kernels;
 
-/// The best instruction set this processor and this system have.
+/// The best instruction set this processor and this system have; never RT_ISA_AMX_BF16, whose
+/// kernels have run on a model of tiles only.
 rt_isa rt_isa_detect(void);
 
-/// The kernels of one instruction set; NULL if this processor lacks it.
+/// The kernels of one instruction set; NULL if this processor or this system lacks it. Those of
+/// RT_ISA_AMX_BF16 need a permission of the system, which this asks for.
 const rt_kernels *_Nullable rt_kernels_for(rt_isa isa);
 
 /// The same for products of bytes.

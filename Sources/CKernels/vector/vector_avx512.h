@@ -2,7 +2,8 @@
 //
 // Vectors of 16 floats on AVX-512 (F, BW, DQ, VL). Same names as vector_avx2.h; kernels are written
 // once on top of either. Include this first: it turns the instruction set on for the whole file.
-// With RT_HAS_BF16 defined, AVX512-BF16 too; with RT_HAS_VNNI, AVX512-VNNI.
+// With RT_HAS_BF16 defined, AVX512-BF16 too, with RT_HAS_AMX AMX-BF16 besides; with RT_HAS_VNNI,
+// AVX512-VNNI. A kernel compiled against a model of AMX's tiles defines RT_TILE_MODEL, too.
 #ifndef RETOM_VECTOR_AVX512_H
 #define RETOM_VECTOR_AVX512_H
 
@@ -11,7 +12,14 @@
 
 #define RT_INLINE static inline __attribute__((always_inline, unused))
 
-#ifdef RT_HAS_BF16
+#ifdef RT_TILE_MODEL
+#define RT_NAME(base) base##_tile_model
+#define RT_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"
+#elif defined(RT_HAS_AMX)
+#define RT_NAME(base) base##_amx
+#define RT_TARGET                                                                             \
+    "amx-tile,amx-bf16,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"
+#elif defined(RT_HAS_BF16)
 #define RT_NAME(base) base##_avx512_bf16
 #define RT_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"
 #elif defined(RT_HAS_VNNI)

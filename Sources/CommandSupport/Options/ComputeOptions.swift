@@ -29,7 +29,8 @@ package struct ComputeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Use no newer instructions than these: for comparing paths, or around a faulty one \
+            Use no newer instructions than these: for comparing paths, or around a faulty one; \
+            amx-bf16 adds attention on AMX's tiles, which nobody has tried on a processor \
             (default: auto).
             """,
             valueName: "auto|\(InstructionSet.names)"))

@@ -54,6 +54,7 @@ package struct OneDNNBackend: ComputeBackend {
             "onednn-\(OneDNNLibrary.version)/\(format)/"
             + "\(OneDNNLibrary.instructionSet)/\(cpu.signature)"
             + winograd.classSuffix
+            + (activationType == .bfloat16 && cpu.attendsOnTiles ? "/attention-amx" : "")
     }
 
     package func pack(_ parameters: LinearParameters) throws -> any PackedLinear {
