@@ -218,7 +218,9 @@ let testTargets: [Target] = [
     .target(
         name: "CTileModel", dependencies: ["CKernels"], path: "Tests/Support/CTileModel",
         cSettings: cSettings + [.headerSearchPath("../../../Sources/CKernels")]),
-    tests("CKernelsTests", ["CKernels", "CTileModel", "TestSupport"]),
+    tests(
+        "CKernelsTests", ["CKernels", "CTileModel", "SafeTensors", "TestSupport"],
+        resources: [.copy("Goldens")]),
     tests("TensorKitTests", ["TensorKit", "CKernels", "TestSupport"]),
     tests("SafeTensorsTests", ["SafeTensors", "TestSupport"]),
     tests(

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Inputs and output of one fully connected layer in bytes.
-private struct LinearCase {
+struct LinearCase {
     let rows: Int
     let inputs: Int
     let outputs: Int
@@ -14,7 +14,7 @@ private struct LinearCase {
     let output: Matrix
     let residual: Matrix
     var weights: [Float]
-    let bias: [Float]
+    var bias: [Float]
     var activation = RT_ACTIVATION_NONE
     var addsResidual = false
     var activatesSum = false

@@ -77,7 +77,7 @@ import Testing
 
 extension WinogradCase {
     /// Packs and runs, in ranges, out of order.
-    fileprivate func run(_ set: Int8KernelSet) {
+    func run(_ set: Int8KernelSet) {
         let kernels = set.kernels
         run(
             plan: kernels.winograd_plan, pack: kernels.winograd_pack, run: kernels.winograd_run)

@@ -34,8 +34,8 @@ struct WinogradCase {
     let input: Matrix
     let output: Matrix
     let residual: Matrix
-    let weights: [Float]
-    let bias: [Float]
+    var weights: [Float]
+    var bias: [Float]
     var activation = RT_ACTIVATION_NONE
     var addsResidual = false
     var activatesSum = false
