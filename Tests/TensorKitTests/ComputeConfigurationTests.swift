@@ -208,11 +208,21 @@ import Testing
         ).classSuffix
     }
 
-    @Test func shortMemoryIsAnotherClass() throws {
-        let cpu = CPUInfo.detect()
-        let library = try OpenBLASLibrary(cpu: cpu)
-        let backend = OpenBLASBackend(library: library, cpu: cpu, memoryByteCount: 4 << 30)
-        #expect(backend.kernelClass.hasSuffix(cpu.signature))
+    /// Memory is one of the values that decide, with either library; nothing asks for it later.
+    @Test(.enabled(if: CPUInfo.detect().hasAVX2), arguments: [BackendKind.openblas, .onednn])
+    func shortMemoryIsAnotherClass(_ kind: BackendKind) throws {
+        func kernelClass(_ memoryByteCount: Int?) throws -> String {
+            let cpu = CPUInfo.detect()
+            let resolved = try ComputeConfiguration(backend: kind, precision: .float32).resolve(
+                cpu: cpu, oneDNNHasBFloat16: false, memoryByteCount: memoryByteCount)
+            #expect(resolved.memoryByteCount == memoryByteCount)
+            return try resolved.makeBackend().kernelClass
+        }
+        let enough = WinogradChoice.largeTileMemory
+        let short = try kernelClass(enough - 1)
+        #expect(short.hasSuffix(CPUInfo.detect().signature))
+        #expect(try kernelClass(nil) == short + "/winograd4x4")
+        #expect(try kernelClass(enough) == kernelClass(nil))
     }
 
     @Test func missingLibraryIsOneClearError() async {
