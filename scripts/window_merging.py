@@ -258,4 +258,5 @@ def main():
         print(f"| {name} | {cell(values)} | {cell(difference, '+') if difference.any() else ''} |")
 
 
-main()
+if __name__ == "__main__":
+    main()

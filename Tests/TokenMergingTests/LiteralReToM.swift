@@ -15,6 +15,8 @@ struct LiteralReToM {
     var ratio: Double
     var destination = TokenMergeDestination.representative
     var ranking = TokenMergeSourceRanking.average
+    /// Whether sources are chosen among the tokens of the whole map.
+    var budget = TokenMergeBudget.window
     /// Whether `sim[1:r]` is Python's: r − 1 sources.
     var isSliced = false
     /// How far the map is shifted under the windows, cyclically.
@@ -32,6 +34,7 @@ struct LiteralReToM {
     /// - Parameter samples: each `[height · width · channels]`; their similarities are summed.
     func windows(_ samples: [[Float]]) -> [Window] {
         var result: [Window] = []
+        var scores: [Int: Double] = [:]
         for top in stride(from: 0, to: height, by: side) {
             for left in stride(from: 0, to: width, by: side) {
                 var tokens: [Int] = []
@@ -40,13 +43,31 @@ struct LiteralReToM {
                         tokens.append((y + shift) % height * width + (x + shift) % width)
                     }
                 }
-                result.append(select(tokens, samples, window: result.count))
+                result.append(select(tokens, samples, window: result.count, scores: &scores))
             }
         }
-        return result
+        return budget == .map ? budgeted(result, scores) : result
     }
 
-    private func select(_ tokens: [Int], _ samples: [[Float]], window: Int) -> Window {
+    /// The windows with the best sources of the whole map.
+    private func budgeted(_ windows: [Window], _ scores: [Int: Double]) -> [Window] {
+        let count = height * width
+        var total = min(Int(Double(count) * ratio), count - windows.count)
+        if isSliced { total = max(total - windows.count, 0) }
+        let ranking = scores.sorted { ($0.value, -$0.key) > ($1.value, -$1.key) }
+        let best = Set(ranking.prefix(total).map(\.key))
+        return windows.map { window in
+            let others = window.sources + window.kept
+            return Window(
+                destination: window.destination, sources: others.filter { best.contains($0) },
+                kept: others.filter { !best.contains($0) })
+        }
+    }
+
+    /// - Parameter scores: receives that of every token that may be a source.
+    private func select(
+        _ tokens: [Int], _ samples: [[Float]], window: Int, scores: inout [Int: Double]
+    ) -> Window {
         let n = tokens.count
         guard n > 1 else { return Window(destination: tokens[0], sources: [], kept: []) }
         // cosSim of every pair, summed over the samples.
@@ -71,6 +92,9 @@ struct LiteralReToM {
         }
         var rest = order.filter { $0 != d }
         if ranking == .representative { rest = sorted(rest) { cosines[$0 * n + d] } }
+        for i in rest {
+            scores[tokens[i]] = ranking == .representative ? cosines[i * n + d] : similarity[i]
+        }
         var r = min(Int(Double(n) * ratio), n - 1)
         if isSliced, r > 0 { r -= 1 }
         return Window(

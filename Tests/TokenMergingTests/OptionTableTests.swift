@@ -68,6 +68,17 @@ import TokenMerging
                 == configuration)
     }
 
+    /// Earlier versions refuse keys that they do not know.
+    @Test func laterOptionsAreWrittenOnlyWhenUsed() throws {
+        let plain = String(decoding: try JSONEncoder().encode(TokenMergeConfiguration()), as: UTF8.self)
+        #expect(!plain.contains("budget"))
+        var configuration = TokenMergeConfiguration()
+        configuration.budget = .map
+        let data = try JSONEncoder().encode(configuration)
+        #expect(String(decoding: data, as: UTF8.self).contains(#""budget":"map""#))
+        #expect(try JSONDecoder().decode(TokenMergeConfiguration.self, from: data) == configuration)
+    }
+
     /// Any merge configuration of a request or frame is refused with the name of the option, or
     /// gives plans: nothing traps.
     @Test(arguments: 0..<8)

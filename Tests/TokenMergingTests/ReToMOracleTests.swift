@@ -79,7 +79,8 @@ import TokenMerging
         return LiteralReToM(
             height: item.grid.height, width: item.grid.width, channels: item.channels,
             side: item.side, ratio: configuration.ratio, destination: configuration.destination,
-            ranking: configuration.sourceRanking, isSliced: configuration.slicesSources,
+            ranking: configuration.sourceRanking, budget: configuration.budget,
+            isSliced: configuration.slicesSources,
             shift: item.isShifted ? side / 2 : 0,
             pick: { window, count in stream.index(below: count, counter: window) })
     }
@@ -106,6 +107,7 @@ import TokenMerging
         configuration.destination = choose(
             [.representative, .representative] + TokenMergeDestination.allCases)
         configuration.sourceRanking = choose(TokenMergeSourceRanking.allCases)
+        configuration.budget = choose(TokenMergeBudget.allCases)
         configuration.slicesSources = choose([false, false, false, true])
         configuration.sharing = choose(TokenMergeSharing.allCases)
         configuration.alpha = choose([.mean, .mean, .weight(0), .weight(0.25), .weight(1)])

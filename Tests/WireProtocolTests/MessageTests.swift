@@ -48,7 +48,7 @@ import WireProtocol
     /// A field added to the request must be added to ASSIGN as well.
     @Test func everyRequestFieldIsSent() {
         #expect(Mirror(reflecting: Samples.request).children.count == 14)
-        #expect(Mirror(reflecting: Samples.merging).children.count == 25)
+        #expect(Mirror(reflecting: Samples.merging).children.count == 26)
         #expect(Mirror(reflecting: Samples.statistics).children.count == 6)
     }
 
@@ -94,6 +94,7 @@ import WireProtocol
         vary(TokenMergeSharing.allCases) { $0.sharing = $1 }
         vary(TokenMergeDestination.allCases) { $0.destination = $1 }
         vary(TokenMergeSourceRanking.allCases) { $0.sourceRanking = $1 }
+        vary(TokenMergeBudget.allCases) { $0.budget = $1 }
         vary(TokenMergeLinkage.allCases) { $0.linkage = $1 }
         vary([.adaptiveLiteral, .fixed(16), .levels([2, 8])]) { $0.window = $1 }
         let eight = Array(1...8)

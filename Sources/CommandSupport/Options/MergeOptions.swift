@@ -37,6 +37,9 @@ package struct MergeOptions: ParsableArguments {
     @Option(name: .merging(.sourceRanking), help: .merging(.sourceRanking))
     package var mergeSource: TokenMergeSourceRanking?
 
+    @Option(name: .merging(.budget), help: .merging(.budget))
+    package var mergeBudget: TokenMergeBudget?
+
     @Flag(name: .merging(.slice), inversion: .prefixedNo, help: .merging(.slice))
     package var mergeSlice: Bool?
 
@@ -108,7 +111,8 @@ package struct MergeOptions: ParsableArguments {
         [
             (.method, merge), (.ratio, mergeRatio), (.window, mergeWindow), (.period, mergePeriod),
             (.refreshCalls, mergeRefresh?.indices), (.alpha, mergeAlpha),
-            (.destination, mergeDestination), (.sourceRanking, mergeSource), (.slice, mergeSlice),
+            (.destination, mergeDestination), (.sourceRanking, mergeSource), (.budget, mergeBudget),
+            (.slice, mergeSlice),
             (.maximumDownsample, mergeLayers?.maximumDownsample), (.scope, mergeScope),
             (.featureSource, mergeFeatures), (.sharing, mergeSharing),
             (.proportionalAttention, mergeProportionalAttention), (.shift, mergeShiftWindows),
@@ -262,6 +266,7 @@ where Choice.RawValue == String {
 extension TokenMergeProfile: ExpressibleByArgument {}
 extension TokenMergeDestination: ExpressibleByArgument {}
 extension TokenMergeSourceRanking: ExpressibleByArgument {}
+extension TokenMergeBudget: ExpressibleByArgument {}
 extension TokenMergeScope: ExpressibleByArgument {}
 extension TokenMergeFeatureSource: ExpressibleByArgument {}
 extension TokenMergeSharing: ExpressibleByArgument {}

@@ -20,6 +20,14 @@ public enum TokenMergeSourceRanking: String, Sendable, Hashable, Codable, CaseIt
     case representative = "rep"
 }
 
+/// Among which tokens those that merge are chosen.
+public enum TokenMergeBudget: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The best of each window, the same share of all: Algorithm 1.
+    case window
+    /// The best of the whole map: a window that holds an edge keeps more of its tokens.
+    case map
+}
+
 /// Which inputs of self-attention are merged.
 public enum TokenMergeScope: String, Sendable, Hashable, Codable, CaseIterable {
     /// Queries, keys and values; the output is unmerged.
@@ -96,6 +104,7 @@ extension TokenMergeAlpha: TokenMergeOptionValue {
 
 extension TokenMergeDestination: TokenMergeOptionValue {}
 extension TokenMergeSourceRanking: TokenMergeOptionValue {}
+extension TokenMergeBudget: TokenMergeOptionValue {}
 extension TokenMergeScope: TokenMergeOptionValue {}
 extension TokenMergeLinkage: TokenMergeOptionValue {}
 extension TokenMergeSharing: TokenMergeOptionValue {}

@@ -35,11 +35,14 @@ extension TokenMergeConfiguration: Codable {
         try validateRanges()
     }
 
-    /// Writes every value in force; what follows the method stays out.
+    /// Writes every value in force; what follows the method stays out, and options with tags at their
+    /// defaults, which earlier versions do not know.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         for option in TokenMergeOption.all {
-            try container.encodeIfPresent(option.value(in: self), forKey: Key(option))
+            let value = option.value(in: self)
+            if option.tag != nil, value == option.standard { continue }
+            try container.encodeIfPresent(value, forKey: Key(option))
         }
     }
 }

@@ -46,6 +46,10 @@ public struct TokenMergeConfiguration: Sendable, Hashable {
     public var destination = TokenMergeDestination.representative
     /// By what sources are ranked (ReToM).
     public var sourceRanking = TokenMergeSourceRanking.average
+    /// Among which tokens sources are chosen (ReToM).
+    ///
+    /// Not in the paper; `window` is.
+    public var budget = TokenMergeBudget.window
     /// Whether line 14 of Algorithm 1, `sim[1 : r]`, is read as Python reads it: r − 1 sources
     /// (ReToM).
     ///

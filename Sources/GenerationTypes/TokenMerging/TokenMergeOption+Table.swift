@@ -118,6 +118,11 @@ extension TokenMergeOption {
         .choices(TokenMergeSourceRanking.self),
         help: "Rank sources by average similarity, or by that to the destination")
 
+    /// Among which tokens sources are chosen.
+    public static let budget = TokenMergeOption(
+        \.budget, key: "budget", flag: "merge-budget", .choices(TokenMergeBudget.self), tag: 1,
+        help: "Merge the most similar tokens of each window, or of the whole map")
+
     /// Line 14 of Algorithm 1.
     public static let slice = TokenMergeOption(
         \.slicesSources, key: "slice", flag: "merge-slice", .flag,
@@ -173,8 +178,8 @@ extension TokenMergeOption {
     public static let all = [
         method, ratio, maximumDownsample, period, refreshCalls, featureSource, scope,
         proportionalAttention, selfAttention, crossAttention, feedForward, window, alpha,
-        destination, sourceRanking, slice, shift, sharing, strideX, strideY, randomDestinations,
-        linkage, importancePool, importanceWarmup, downsampleFactor,
+        destination, sourceRanking, budget, slice, shift, sharing, strideX, strideY,
+        randomDestinations, linkage, importancePool, importanceWarmup, downsampleFactor,
     ]
 
     /// The highest index of a U-Net call that an option may name.

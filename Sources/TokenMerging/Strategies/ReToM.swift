@@ -10,13 +10,14 @@ package struct ReToM: TokenMergeStrategy {
     package static let traits = TokenMergeStrategyTraits(
         name: "retom", displayName: "ReToM",
         options: TokenMergeOption.common.union([
-            .window, .alpha, .destination, .sourceRanking, .slice, .shift, .sharing,
+            .window, .alpha, .destination, .sourceRanking, .budget, .slice, .shift, .sharing,
         ]), defaultPeriod: 5, defaultFeatureSource: .attentionInput)
 
     private let window: TokenMergeWindow
     private let alpha: TokenMergeAlpha
     private let destination: TokenMergeDestination
     private let ranking: TokenMergeSourceRanking
+    private let budget: TokenMergeBudget
     private let slicesSources: Bool
     private let shiftsWindows: Bool
     private let isShared: Bool
@@ -26,6 +27,7 @@ package struct ReToM: TokenMergeStrategy {
         alpha = configuration.alpha
         destination = configuration.destination
         ranking = configuration.sourceRanking
+        budget = configuration.budget
         slicesSources = configuration.slicesSources
         shiftsWindows = configuration.shiftsWindows
         isShared = configuration.sharing == .shared
@@ -44,21 +46,35 @@ package struct ReToM: TokenMergeStrategy {
         return slicesSources ? max(count - 1, 0) : count
     }
 
-    /// M = Σ (N_W − r) over the windows.
+    /// Sources of the whole map: Σ r over its windows, or N · R with a budget for the map.
+    private func sourceTotal(_ windows: TokenWindows, ratio: Double) -> Int {
+        var total = 0
+        switch budget {
+        case .window:
+            windows.forEachClass { tokenCount, windowCount in
+                total += windowCount * sourceCount(tokenCount, ratio: ratio)
+            }
+        case .map:
+            let tokenCount = windows.grid.tokenCount
+            total = TokenMergeMath.count(
+                tokenCount, times: ratio, atMost: tokenCount - windows.count)
+            if slicesSources { total = max(total - windows.count, 0) }
+        }
+        return total
+    }
+
+    /// M = N − Σ r.
     package func layout(
         at site: TokenMergeSite, ratio: Double, sampleCount: Int
     ) -> TokenMergeLayout {
         let windows = TokenWindows(grid: site.grid, side: window.side(at: site))
-        var sourceTotal = 0
-        windows.forEachClass { tokenCount, windowCount in
-            sourceTotal += windowCount * sourceCount(tokenCount, ratio: ratio)
-        }
+        let sourceTotal = sourceTotal(windows, ratio: ratio)
         return TokenMergeLayout(
             grid: site.grid, ratio: ratio, sampleCount: sampleCount, isShared: isShared,
             keptCount: site.grid.tokenCount - sourceTotal - windows.count,
             groupCount: windows.count,
             scratchByteCount: ReToMScratch.byteCount(
-                windows, sampleCount: sampleCount, channels: site.channels))
+                windows, budget, sampleCount: sampleCount, channels: site.channels))
     }
 
     package func fill(
@@ -71,7 +87,8 @@ package struct ReToM: TokenMergeStrategy {
         let windows = TokenWindows(
             grid: plan.layout.grid, side: window.side(at: context.site), isShifted: isShifted)
         let memory = ReToMScratch(
-            windows, sampleCount: plan.layout.sampleCount, channels: features.channels, scratch)
+            windows, budget, sampleCount: plan.layout.sampleCount, channels: features.channels,
+            scratch)
         for part in 0..<plan.layout.partCount {
             let rows = ReToMSimilarity(
                 features: features, samples: plan.layout.samples(of: part), windows: windows,
@@ -81,38 +98,89 @@ package struct ReToM: TokenMergeStrategy {
             // Lines 4 and 12–14.
             let ratio = plan.layout.ratio
             plan.fill(part: part, alpha: alpha) { writer in
-                for index in 0..<windows.count {
-                    let sourceCount = sourceCount(
-                        windows.tokenCount(of: index), ratio: ratio)
-                    selectTokens(windows, index, sourceCount, rows, context, &writer)
+                switch budget {
+                case .window:
+                    for index in 0..<windows.count {
+                        let tokens = memory.tokens
+                        let count = rankTokens(windows, index, rows, context, into: tokens)
+                        writer.beginGroup(destination: tokens[0])
+                        let sourceCount = sourceCount(count, ratio: ratio)
+                        // Line 14: S ← sim(x_i, W)[1 : r], the top-r similar tokens.
+                        for place in 1..<max(count, 1) {
+                            place <= sourceCount
+                                ? writer.addSource(tokens[place]) : writer.keep(tokens[place])
+                        }
+                    }
+                case .map:
+                    selectTokens(
+                        windows, sourceTotal(windows, ratio: ratio), rows, context, &writer)
                 }
             }
         }
     }
 
-    /// Lines 12–14 for one window.
+    /// Line 14 with a budget for the map: the most similar of all windows' tokens, each to its own
+    /// destination, are the sources.
     private func selectTokens(
-        _ windows: TokenWindows, _ window: Int, _ sourceCount: Int, _ rows: ReToMSimilarity,
+        _ windows: TokenWindows, _ sourceTotal: Int, _ rows: ReToMSimilarity,
         _ context: TokenMergeContext, _ writer: inout TokenMergePlanWriter
     ) {
-        let tokens = rows.memory.tokens
+        let memory = rows.memory
+        // Every window's tokens, ranked, one window after another.
+        var start = 0
+        var candidateCount = 0
+        for window in 0..<windows.count {
+            let tokens = memory.ranked + start
+            let count = rankTokens(windows, window, rows, context, into: tokens)
+            for place in 1..<max(count, 1) {
+                let token = Int(tokens[place])
+                if ranking == .average {
+                    // Windows at the edges may be smaller: here equation 1's division counts.
+                    memory.toDestination[token] = memory.similarities[token] / Double(count - 1)
+                }
+                memory.candidates[candidateCount] = tokens[place]
+                candidateCount += 1
+            }
+            start += count
+        }
+        TokenMerging.rankTokens(
+            memory.candidates, count: candidateCount, scores: memory.toDestination)
+        memory.isSource.update(repeating: false, count: windows.grid.tokenCount)
+        for place in 0..<sourceTotal { memory.isSource[Int(memory.candidates[place])] = true }
+        start = 0
+        for window in 0..<windows.count {
+            let tokens = memory.ranked + start
+            let count = windows.tokenCount(of: window)
+            writer.beginGroup(destination: tokens[0])
+            for place in 1..<max(count, 1) {
+                memory.isSource[Int(tokens[place])]
+                    ? writer.addSource(tokens[place]) : writer.keep(tokens[place])
+            }
+            start += count
+        }
+    }
+
+    /// Lines 12 and 13 for one window: its tokens in the order in which they may be sources, after the
+    /// destination.
+    ///
+    /// - Returns: their number.
+    private func rankTokens(
+        _ windows: TokenWindows, _ window: Int, _ rows: ReToMSimilarity,
+        _ context: TokenMergeContext, into tokens: UnsafeMutablePointer<Int32>
+    ) -> Int {
         let count = windows.tokens(of: window, into: tokens)
         let topLeft = tokens[0]
         // "The average similarity values are then sorted in descending order."
-        rankTokens(tokens, count: count, scores: rows.memory.similarities)
+        TokenMerging.rankTokens(tokens, count: count, scores: rows.memory.similarities)
         // Line 13: D ← sim(x_i, W)[0], the most representative token.
         moveToFront(
             destinationIndex(tokens, count, topLeft, window, rows, context), of: tokens)
-        writer.beginGroup(destination: tokens[0])
-        // Line 14: S ← sim(x_i, W)[1 : r], the top-r similar tokens.
         if ranking == .representative, count > 1 {
             rows.computeSimilarities(to: tokens[0], of: tokens + 1, count: count - 1)
-            rankTokens(tokens + 1, count: count - 1, scores: rows.memory.toDestination)
+            TokenMerging.rankTokens(
+                tokens + 1, count: count - 1, scores: rows.memory.toDestination)
         }
-        for index in stride(from: 1, through: sourceCount, by: 1) {
-            writer.addSource(tokens[index])
-        }
-        for index in stride(from: sourceCount + 1, to: count, by: 1) { writer.keep(tokens[index]) }
+        return count
     }
 
     /// The position of D in a window's ranking; Tables I and II compare the choices.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GenerationTypes
 import TensorKit
 
 /// Algorithm 1, lines 6–8, in time linear in the size of a window.
@@ -104,7 +105,7 @@ struct ReToMSimilarity {
 struct ReToMScratch {
     /// `sim_cache`: Σ_{j ≠ i} cosSim per token, summed over the samples.
     let similarities: UnsafeMutablePointer<Double>
-    /// Cosine to the destination per token.
+    /// Cosine to the destination per token; with a budget for the map whatever tokens are ranked by.
     let toDestination: UnsafeMutablePointer<Double>
     /// `[samples, N]`.
     let inverseNorms: UnsafeMutablePointer<Double>
@@ -112,9 +113,16 @@ struct ReToMScratch {
     let sum: UnsafeMutablePointer<Double>
     /// Tokens of the current window.
     let tokens: UnsafeMutablePointer<Int32>
+    /// With a budget for the map: the tokens of all windows, ranked in each.
+    let ranked: UnsafeMutablePointer<Int32>
+    /// With a budget for the map: the tokens that may be sources, ranked.
+    let candidates: UnsafeMutablePointer<Int32>
+    /// With a budget for the map: whether a token is a source.
+    let isSource: UnsafeMutablePointer<Bool>
 
     init(
-        _ windows: TokenWindows, sampleCount: Int, channels: Int, _ scratch: TokenMergeScratch
+        _ windows: TokenWindows, _ budget: TokenMergeBudget, sampleCount: Int, channels: Int,
+        _ scratch: TokenMergeScratch
     ) {
         let tokenCount = windows.grid.tokenCount
         similarities = scratch.take(Double.self, tokenCount)
@@ -122,13 +130,22 @@ struct ReToMScratch {
         inverseNorms = scratch.take(Double.self, sampleCount * tokenCount)
         sum = scratch.take(Double.self, channels)
         tokens = scratch.take(Int32.self, windows.tokenCountMax)
+        let mapCount = budget == .map ? tokenCount : 0
+        ranked = scratch.take(Int32.self, mapCount)
+        candidates = scratch.take(Int32.self, mapCount)
+        isSource = scratch.take(Bool.self, mapCount)
     }
 
-    static func byteCount(_ windows: TokenWindows, sampleCount: Int, channels: Int) -> Int {
+    static func byteCount(
+        _ windows: TokenWindows, _ budget: TokenMergeBudget, sampleCount: Int, channels: Int
+    ) -> Int {
         let tokenCount = windows.grid.tokenCount
+        let mapCount = budget == .map ? tokenCount : 0
         return TokenMergeScratch.byteCount(Double.self, tokenCount) * 2
             + TokenMergeScratch.byteCount(Double.self, sampleCount * tokenCount)
             + TokenMergeScratch.byteCount(Double.self, channels)
             + TokenMergeScratch.byteCount(Int32.self, windows.tokenCountMax)
+            + TokenMergeScratch.byteCount(Int32.self, mapCount) * 2
+            + TokenMergeScratch.byteCount(Bool.self, mapCount)
     }
 }
