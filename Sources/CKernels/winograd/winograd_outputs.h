@@ -36,15 +36,15 @@ RT_INLINE void finish_vector(const finish *f, rt_activation activation, int64_t 
 }
 
 /// Y = A^T m A of one patch, n columns from i.
-RT_INLINE void finish_patch(const finish *f, rt_activation activation, place p, int64_t patch,
-                            int64_t i, int64_t n) {
+RT_INLINE void finish_patch(const finish *f, products products, rt_activation activation, place p,
+                            int64_t patch, int64_t i, int64_t n) {
     const rt_winograd *a = f->a;
     const int64_t row = (p.item * a->height + p.y) * a->width + p.x;
     vf lines[OUTPUT_SIDE][PATCH_SIDE];
     RT_UNROLL for (int x = 0; x < PATCH_SIDE; x++) {
         vf m[PATCH_SIDE], y[OUTPUT_SIDE];
         RT_UNROLL for (int k = 0; k < PATCH_SIDE; k++)
-            m[k] = product_at(&f->products, k * PATCH_SIDE + x, patch, i);
+            m[k] = product_at(&products, k * PATCH_SIDE + x, patch, i);
         output_line(m, y);
         RT_UNROLL for (int k = 0; k < OUTPUT_SIDE; k++) lines[k][x] = y[k];
     }
@@ -61,9 +61,11 @@ RT_INLINE void finish_patch(const finish *f, rt_activation activation, place p, 
 /// All patches of a block; the activation is a constant.
 RT_INLINE void finish_patches(const finish *f, rt_activation activation, geometry g, int64_t first,
                               int64_t count) {
+    // A copy, which no store to the output can change.
+    const products products = f->products;
     for (int64_t patch = 0; patch < count; patch++) {
         const place p = place_of(g, first + patch);
-        RT_FOR_VECTORS(f->columns, finish_patch(f, activation, p, patch, i, n));
+        RT_FOR_VECTORS(f->columns, finish_patch(f, products, activation, p, patch, i, n));
     }
 }
 
