@@ -92,7 +92,8 @@ let cluster: [Target] = [
     library("Worker", ["GenerationTypes", "WireProtocol", "ClusterTransport", logging] + nio),
     library(
         "Coordinator",
-        ["GenerationTypes", "WireProtocol", "ClusterTransport", "CProcess", "Digests", logging] + nio),
+        ["GenerationTypes", "WireProtocol", "ClusterTransport", "CProcess", "Digests", logging]
+            + nio),
 ]
 
 let runs: [Target] = [

@@ -136,8 +136,10 @@ extension EndToEndTests {
             let threads = try FileManager.default.contentsOfDirectory(atPath: tasks)
             return threads.compactMap { Int($0) }.sorted().compactMap { thread in
                 // A thread may have ended meanwhile.
-                guard let line = try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)
-                else { return nil }
+                let path = "\(tasks)/\(thread)/stat"
+                guard let line = try? String(contentsOfFile: path, encoding: .utf8) else {
+                    return nil
+                }
                 // Of the fields after the name, which may hold spaces, it is the 17th.
                 let fields = line.split(separator: ")").last?.split(separator: " ") ?? []
                 return fields.count > 16 ? Int(fields[16]) : nil

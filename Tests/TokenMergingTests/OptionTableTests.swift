@@ -70,9 +70,9 @@ import TokenMerging
 
     /// Earlier versions refuse keys that they do not know.
     @Test func laterOptionsAreWrittenOnlyWhenUsed() throws {
-        let plain = String(decoding: try JSONEncoder().encode(TokenMergeConfiguration()), as: UTF8.self)
-        #expect(!plain.contains("budget"))
         var configuration = TokenMergeConfiguration()
+        let plain = String(decoding: try JSONEncoder().encode(configuration), as: UTF8.self)
+        #expect(!plain.contains("budget"))
         configuration.budget = .map
         let data = try JSONEncoder().encode(configuration)
         #expect(String(decoding: data, as: UTF8.self).contains(#""budget":"map""#))
