@@ -420,9 +420,9 @@ def rows(options):
         forecast = ["--forecast", "2"]
         settings = [
             ("all calls", fast, plain, ""), ("forecast 2", fast, forecast + plain, 0.40),
-            ("forecast 2, ReToM p = 2", fast, forecast + merge, 0.40),
-            ("int8, forecast 2", "int8", forecast + plain, 0.26),
-            ("int8, forecast 2, ReToM p = 2", "int8", forecast + merge, 0.26)]
+            ("forecast 2, ReToM p = 2", fast, forecast + merge, ""),
+            ("forecast 2", "int8", forecast + plain, 0.40),
+            ("forecast 2, ReToM p = 2", "int8", forecast + merge, "")]
         before = [own(precision, *more) for _, precision, more, _ in settings]
         theirs = (
             2 * openvino_seconds(Encode(sd15), 512, fast, options)
@@ -432,7 +432,7 @@ def rows(options):
         best = min(others, key=others.get)
         after = [own(precision, *more) for _, precision, more, _ in settings]
         for (name, precision, _, target), one, two in zip(settings, before, after):
-            work = f"SD 1.5's shape 512², {steps} × DPM++ 2M, {fast}, {name}"
+            work = f"SD 1.5's shape 512², {steps} × DPM++ 2M, {precision}, {name}"
             print_row(work, target, (one + two) / 2, theirs, "OpenVINO's networks")
             print_row(work, 0.55 if target else "", (one + two) / 2, others[best], best)
         for name, seconds in others.items():

@@ -216,7 +216,7 @@ change = dataclasses.replace
 SETTINGS = {
     "ToMeSD, plans kept for 5 calls": change(TOMESD, period=5),
     "ReToM (profile paper)": Setting(),
-    "… budget of the map": change(MAP, window=None),
+    "… ranked by similarity to the destination, budget of the map": change(MAP, window=None),
     "ReToM, windows of 2": Setting(window=2),
     "… ranked by similarity to the destination": Setting(window=2, ranks_by_destination=True),
     "… and budget of the map": MAP,
@@ -226,7 +226,7 @@ SETTINGS = {
     "… … and corrected, R = 0.625 in four calls of five": change(MAP, ratio=0.625, corrects=True),
     "ReToM, keys and values only, proportional attention": KEYS,
     "… R = 0.75": change(KEYS, ratio=0.75),
-    "… windows of 2, budget of the map": change(MAP, keys_only=True, proportional=True),
+    "… R = 0.5, windows of 2, budget of the map": change(MAP, keys_only=True, proportional=True),
 }
 
 

@@ -13,6 +13,7 @@ int retom_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
 }
 
 void retom_keep_niceness(void) {
+    // Whatever fails here leaves a thread that could not raise itself either.
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_NICE, &none);
     // For root's threads the limit does not count. An unprivileged process has nothing to give up.

@@ -17,7 +17,10 @@ struct RetomEval: ParsableCommand {
             Table2.self, Figure2.self, Figure3.self,
         ])
 
-    static func main() async { await runAndExit() }
+    static func main() async {
+        keepNiceness()
+        await runAndExit()
+    }
 }
 
 /// Times one part of the model.

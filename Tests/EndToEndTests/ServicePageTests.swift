@@ -41,7 +41,8 @@ extension EndToEndTests {
             }
         }
 
-        /// A profile is what clients leave open: one that chooses a sampler without forecasts gets none.
+        /// A profile is what clients leave open: one that chooses a sampler without forecasts is not
+        /// refused for the profile's.
         @Test func aProfileIsOfTheService() async throws {
             let studio = try Studio()
             let service = try await studio.serve(

@@ -77,6 +77,17 @@ import WireProtocol
         #expect(TokenMergeOption.all.count { $0.tag == nil } == 25)
     }
 
+    /// Options with tags follow the others: tag 1, kind 4, three bytes of text.
+    @Test func theBudgetHasTagOne() throws {
+        var request = Samples.request
+        let plain = Message.assign(Samples.lease, request).frame(compressionLevel: nil).payload
+        request.tokenMerging.budget = .map
+        let bytes = Message.assign(Samples.lease, request).frame(compressionLevel: nil).payload
+        let tagged: [UInt8] = [8, 0, 1, 4, 3, 0, 0x6D, 0x61, 0x70]
+        #expect(bytes.count == plain.count + tagged.count)
+        #expect(bytes.indices.contains { bytes[$0...].starts(with: tagged) })
+    }
+
     @Test func everyChoiceOfTokenMergingIsSent() throws {
         var configurations = [TokenMergeConfiguration(), .none]
         configurations += TokenMergeProfile.allCases.map(\.configuration)

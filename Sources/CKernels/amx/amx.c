@@ -24,11 +24,18 @@ static int saves_tiles(void) {
     return (low & 0x60000) == 0x60000;
 }
 
-int rt_amx_request(void) {
+static int requested(void) {
     unsigned a, b, c, d;
     const unsigned bf16 = 1u << 22, tiles = 1u << 24;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & bf16) == 0 || (d & tiles) == 0) return 0;
     return saves_tiles() && syscall(SYS_arch_prctl, arch_req_xcomp_perm, xtiledata) == 0;
+}
+
+int rt_amx_request(void) {
+    // Asked by every layer's call; the answer is one for the process. 0: not asked yet.
+    static _Atomic int answer = 0;
+    if (answer == 0) answer = requested() ? 1 : -1;
+    return answer == 1;
 }
 
 #else

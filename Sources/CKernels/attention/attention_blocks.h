@@ -10,7 +10,7 @@
 enum {
     /// Queries of a block: one per column of a tile.
     QUERY_BLOCK = TILE_WIDTH,
-    /// Keys of a block: a multiple of TILE_ROWS and of four.
+    /// Keys of a block: a multiple of TILE_ROWS and of four, and of 32 for AMX.
     KEY_BLOCK = 96,
     /// Steps of one pass over a block of scores, so that its queries stay in the first-level cache.
     STEP_BLOCK = 8192 / TILE_WIDTH,

@@ -22,6 +22,10 @@ enum {
     BLOCK_STRIDE = QUERY_BLOCK * 4,
 };
 
+_Static_assert(
+    QUERY_BLOCK % (2 * TILE_SIDE) == 0 && KEY_BLOCK % TILE_KEYS == 0 && PACK_KEYS % TILE_KEYS == 0,
+    "blocks are whole pairs of tiles");
+
 static int64_t padded_keys(const rt_attention *a) {
     return ceil_div(a->key_count, TILE_KEYS) * TILE_KEYS;
 }

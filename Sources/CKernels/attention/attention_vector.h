@@ -40,11 +40,11 @@ static geometry geometry_of(const rt_attention *a) {
 
 /// One block of queries while it iterates over the keys.
 typedef struct query_block {
-    /// `[steps][QUERY_BLOCK]` words
+    /// `[query_steps][QUERY_BLOCK]` words
     float *queries;
     /// `[KEY_BLOCK][QUERY_BLOCK]`
     float *scores;
-    /// `[head_dimension][QUERY_BLOCK]`
+    /// `[sum_channels][QUERY_BLOCK]`
     float *sums;
     int64_t first_query;
     int64_t query_count;

@@ -13,7 +13,7 @@ enum {
     OUTPUT_SIDE = 2,
     PATCH_SIDE = OUTPUT_SIDE + 2,
     POSITIONS = PATCH_SIDE * PATCH_SIDE,
-    /// How a product goes on after STEP_BLOCK steps.
+    /// How a product continues after STEP_BLOCK steps.
     START_NEXT = START_ADD,
     /// Words available for the transformed patches of a block.
     PATCH_WORDS = 1024 * 1024,

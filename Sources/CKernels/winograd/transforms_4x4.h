@@ -15,7 +15,7 @@ enum {
     OUTPUT_SIDE = 4,
     PATCH_SIDE = OUTPUT_SIDE + 2,
     POSITIONS = PATCH_SIDE * PATCH_SIDE,
-    /// How a product goes on after STEP_BLOCK steps.
+    /// How a product continues after STEP_BLOCK steps.
     START_NEXT = START_APART,
     /// Words available for the transformed patches of a block: weights are read once per block and
     /// take as much memory traffic as the patches.

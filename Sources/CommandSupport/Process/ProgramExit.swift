@@ -51,8 +51,7 @@ extension ParsableCommand {
     ///
     /// - Parameter wordCount: words of the command line in front that chose this command.
     package static func runWatchingSignals(after wordCount: Int = 0) -> Never {
-        // Before there is another thread.
-        retom_keep_niceness()
+        keepNiceness()
         // A reader that left and a file that grew too long are errors of a write, not the end.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
@@ -61,6 +60,10 @@ extension ParsableCommand {
         Task { await runAndExit(after: wordCount) }
         while true { pause() }
     }
+
+    /// Keeps the program as nice as it was started, also as root: to be called before there is another
+    /// thread.
+    package static func keepNiceness() { retom_keep_niceness() }
 
     /// Puts the null device where a standard stream is closed: the next file to be opened would get
     /// its number, and messages would be written into pictures.

@@ -196,6 +196,11 @@ struct TokenMergePlanWriter {
         groupMember += 1
     }
 
+    /// Adds a token to the current group, or one that stays as it is.
+    mutating func add(_ token: Int32, isSource: Bool) {
+        if isSource { addSource(token) } else { keep(token) }
+    }
+
     fileprivate func finish() {
         precondition(
             keptRow == layout.keptCount && groupRow == layout.mergedCount

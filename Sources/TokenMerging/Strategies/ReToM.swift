@@ -47,7 +47,7 @@ package struct ReToM: TokenMergeStrategy {
     }
 
     /// Sources of the whole map: Σ r over its windows, or N · R with a budget for the map.
-    private func sourceTotal(_ windows: TokenWindows, ratio: Double) -> Int {
+    private func countSources(_ windows: TokenWindows, ratio: Double) -> Int {
         var total = 0
         switch budget {
         case .window:
@@ -68,7 +68,7 @@ package struct ReToM: TokenMergeStrategy {
         at site: TokenMergeSite, ratio: Double, sampleCount: Int
     ) -> TokenMergeLayout {
         let windows = TokenWindows(grid: site.grid, side: window.side(at: site))
-        let sourceTotal = sourceTotal(windows, ratio: ratio)
+        let sourceTotal = countSources(windows, ratio: ratio)
         return TokenMergeLayout(
             grid: site.grid, ratio: ratio, sampleCount: sampleCount, isShared: isShared,
             keptCount: site.grid.tokenCount - sourceTotal - windows.count,
@@ -102,18 +102,17 @@ package struct ReToM: TokenMergeStrategy {
                 case .window:
                     for index in 0..<windows.count {
                         let tokens = memory.tokens
-                        let count = rankTokens(windows, index, rows, context, into: tokens)
+                        let count = rankWindow(windows, index, rows, context, into: tokens)
                         writer.beginGroup(destination: tokens[0])
                         let sourceCount = sourceCount(count, ratio: ratio)
                         // Line 14: S ← sim(x_i, W)[1 : r], the top-r similar tokens.
-                        for place in 1..<max(count, 1) {
-                            place <= sourceCount
-                                ? writer.addSource(tokens[place]) : writer.keep(tokens[place])
+                        for place in 1..<count {
+                            writer.add(tokens[place], isSource: place <= sourceCount)
                         }
                     }
                 case .map:
                     selectTokens(
-                        windows, sourceTotal(windows, ratio: ratio), rows, context, &writer)
+                        windows, countSources(windows, ratio: ratio), rows, context, &writer)
                 }
             }
         }
@@ -131,20 +130,20 @@ package struct ReToM: TokenMergeStrategy {
         var candidateCount = 0
         for window in 0..<windows.count {
             let tokens = memory.ranked + start
-            let count = rankTokens(windows, window, rows, context, into: tokens)
-            for place in 1..<max(count, 1) {
+            let count = rankWindow(windows, window, rows, context, into: tokens)
+            for place in 1..<count {
                 let token = Int(tokens[place])
                 if ranking == .average {
                     // Windows at the edges may be smaller: here equation 1's division counts.
-                    memory.toDestination[token] = memory.similarities[token] / Double(count - 1)
+                    memory.sourceScores[token] = memory.similarities[token] / Double(count - 1)
                 }
                 memory.candidates[candidateCount] = tokens[place]
                 candidateCount += 1
             }
             start += count
         }
-        TokenMerging.rankTokens(
-            memory.candidates, count: candidateCount, scores: memory.toDestination)
+        rankTokens(
+            memory.candidates, count: candidateCount, scores: memory.sourceScores)
         memory.isSource.update(repeating: false, count: windows.grid.tokenCount)
         for place in 0..<sourceTotal { memory.isSource[Int(memory.candidates[place])] = true }
         start = 0
@@ -152,9 +151,8 @@ package struct ReToM: TokenMergeStrategy {
             let tokens = memory.ranked + start
             let count = windows.tokenCount(of: window)
             writer.beginGroup(destination: tokens[0])
-            for place in 1..<max(count, 1) {
-                memory.isSource[Int(tokens[place])]
-                    ? writer.addSource(tokens[place]) : writer.keep(tokens[place])
+            for place in 1..<count {
+                writer.add(tokens[place], isSource: memory.isSource[Int(tokens[place])])
             }
             start += count
         }
@@ -164,21 +162,21 @@ package struct ReToM: TokenMergeStrategy {
     /// destination.
     ///
     /// - Returns: their number.
-    private func rankTokens(
+    private func rankWindow(
         _ windows: TokenWindows, _ window: Int, _ rows: ReToMSimilarity,
         _ context: TokenMergeContext, into tokens: UnsafeMutablePointer<Int32>
     ) -> Int {
         let count = windows.tokens(of: window, into: tokens)
         let topLeft = tokens[0]
         // "The average similarity values are then sorted in descending order."
-        TokenMerging.rankTokens(tokens, count: count, scores: rows.memory.similarities)
+        rankTokens(tokens, count: count, scores: rows.memory.similarities)
         // Line 13: D ← sim(x_i, W)[0], the most representative token.
         moveToFront(
             destinationIndex(tokens, count, topLeft, window, rows, context), of: tokens)
         if ranking == .representative, count > 1 {
             rows.computeSimilarities(to: tokens[0], of: tokens + 1, count: count - 1)
-            TokenMerging.rankTokens(
-                tokens + 1, count: count - 1, scores: rows.memory.toDestination)
+            rankTokens(
+                tokens + 1, count: count - 1, scores: rows.memory.sourceScores)
         }
         return count
     }

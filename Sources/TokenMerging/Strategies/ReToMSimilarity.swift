@@ -72,11 +72,11 @@ struct ReToMSimilarity {
         }
     }
 
-    /// Writes `toDestination`: cosines to one token, summed over the samples.
+    /// Writes `sourceScores`: cosines to one token, summed over the samples.
     func computeSimilarities(
         to destination: Int32, of tokens: UnsafePointer<Int32>, count: Int
     ) {
-        for index in 0..<count { memory.toDestination[Int(tokens[index])] = 0 }
+        for index in 0..<count { memory.sourceScores[Int(tokens[index])] = 0 }
         for sample in samples {
             switch features.elementType {
             case .float32: addCosines(Float32Row.self, sample, Int(destination), tokens, count)
@@ -95,7 +95,7 @@ struct ReToMSimilarity {
         for index in 0..<count {
             let token = Int(tokens[index])
             let product = rows.dot(features.row(sample: sample, token: token), target)
-            memory.toDestination[token] +=
+            memory.sourceScores[token] +=
                 product * (inverseNorms[token] * inverseNorms[destination])
         }
     }
@@ -105,8 +105,8 @@ struct ReToMSimilarity {
 struct ReToMScratch {
     /// `sim_cache`: Σ_{j ≠ i} cosSim per token, summed over the samples.
     let similarities: UnsafeMutablePointer<Double>
-    /// Cosine to the destination per token; with a budget for the map whatever tokens are ranked by.
-    let toDestination: UnsafeMutablePointer<Double>
+    /// What sources are ranked by, per token: the cosine to the destination, or the average similarity.
+    let sourceScores: UnsafeMutablePointer<Double>
     /// `[samples, N]`.
     let inverseNorms: UnsafeMutablePointer<Double>
     /// S of the current window, one value per channel.
@@ -126,7 +126,7 @@ struct ReToMScratch {
     ) {
         let tokenCount = windows.grid.tokenCount
         similarities = scratch.take(Double.self, tokenCount)
-        toDestination = scratch.take(Double.self, tokenCount)
+        sourceScores = scratch.take(Double.self, tokenCount)
         inverseNorms = scratch.take(Double.self, sampleCount * tokenCount)
         sum = scratch.take(Double.self, channels)
         tokens = scratch.take(Int32.self, windows.tokenCountMax)
