@@ -83,7 +83,7 @@ import WireProtocol
         let plain = Message.assign(Samples.lease, request).frame(compressionLevel: nil).payload
         request.tokenMerging.budget = .map
         let bytes = Message.assign(Samples.lease, request).frame(compressionLevel: nil).payload
-        let tagged: [UInt8] = [8, 0, 1, 4, 3, 0, 0x6D, 0x61, 0x70]
+        let tagged: [UInt8] = [7, 0, 1, 4, 3, 0, 0x6D, 0x61, 0x70]
         #expect(bytes.count == plain.count + tagged.count)
         #expect(bytes.indices.contains { bytes[$0...].starts(with: tagged) })
     }
