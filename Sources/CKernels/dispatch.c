@@ -53,33 +53,22 @@ static int has_bf16_inputs(const rt_attention *a) {
            a->values.element == RT_ELEMENT_BF16;
 }
 
-static rt_attention_plan plan_avx512_bf16(const rt_attention *a) {
-    return has_bf16_inputs(a) ? rt_attention_plan_avx512_bf16(a) : rt_attention_plan_avx512(a);
-}
+/// Attention for inputs in bf16 by one set of kernels, for others by AVX-512's.
+#define ATTENTION_BY_INPUTS(isa)                                                              \
+    static rt_attention_plan plan_##isa##_or_avx512(const rt_attention *a) {                  \
+        return has_bf16_inputs(a) ? rt_attention_plan_##isa(a) : rt_attention_plan_avx512(a); \
+    }                                                                                         \
+    static void pack_##isa##_or_avx512(const void *arguments, int64_t begin, int64_t end) {   \
+        if (has_bf16_inputs(arguments)) rt_attention_pack_##isa(arguments, begin, end);       \
+        else rt_attention_pack_avx512(arguments, begin, end);                                 \
+    }                                                                                         \
+    static void run_##isa##_or_avx512(const void *arguments, int64_t begin, int64_t end) {    \
+        if (has_bf16_inputs(arguments)) rt_attention_run_##isa(arguments, begin, end);        \
+        else rt_attention_run_avx512(arguments, begin, end);                                  \
+    }
 
-static void pack_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
-    if (has_bf16_inputs(arguments)) rt_attention_pack_avx512_bf16(arguments, begin, end);
-    else rt_attention_pack_avx512(arguments, begin, end);
-}
-
-static void run_avx512_bf16(const void *arguments, int64_t begin, int64_t end) {
-    if (has_bf16_inputs(arguments)) rt_attention_run_avx512_bf16(arguments, begin, end);
-    else rt_attention_run_avx512(arguments, begin, end);
-}
-
-static rt_attention_plan plan_amx_bf16(const rt_attention *a) {
-    return has_bf16_inputs(a) ? rt_attention_plan_amx(a) : rt_attention_plan_avx512(a);
-}
-
-static void pack_amx_bf16(const void *arguments, int64_t begin, int64_t end) {
-    if (has_bf16_inputs(arguments)) rt_attention_pack_amx(arguments, begin, end);
-    else rt_attention_pack_avx512(arguments, begin, end);
-}
-
-static void run_amx_bf16(const void *arguments, int64_t begin, int64_t end) {
-    if (has_bf16_inputs(arguments)) rt_attention_run_amx(arguments, begin, end);
-    else rt_attention_run_avx512(arguments, begin, end);
-}
+ATTENTION_BY_INPUTS(avx512_bf16)
+ATTENTION_BY_INPUTS(amx)
 
 /// Kernels for either tile from those for each.
 #define WINOGRAD_TILES(isa)                                                                \
@@ -145,33 +134,29 @@ static const rt_kernels avx512_kernels = {
     .peak = rt_peak_avx512,
 };
 
+/// What both sets for bf16 have; rows are exact on subnormals, which the instruction is not, and bound
+/// by memory anyway.
+#define BF16_KERNELS(attention)                          \
+    ROWS(avx512),                                        \
+    ACTIVATIONS_AND_NORMS(avx512_bf16),                  \
+    .attention_plan = plan_##attention##_or_avx512,      \
+    .attention_pack = pack_##attention##_or_avx512,      \
+    .attention_run = run_##attention##_or_avx512,        \
+    .winograd_plan = winograd_plan_by_element,           \
+    .winograd_pack = winograd_pack_by_element,           \
+    .winograd_run = winograd_run_by_element,             \
+    .peak = peak_avx512_bf16
+
 static const rt_kernels avx512_bf16_kernels = {
     .isa = RT_ISA_AVX512_BF16,
     .name = "avx512_bf16",
-    // Exact on subnormals, which the instruction is not, and bound by memory anyway.
-    ROWS(avx512),
-    ACTIVATIONS_AND_NORMS(avx512_bf16),
-    .attention_plan = plan_avx512_bf16,
-    .attention_pack = pack_avx512_bf16,
-    .attention_run = run_avx512_bf16,
-    .winograd_plan = winograd_plan_by_element,
-    .winograd_pack = winograd_pack_by_element,
-    .winograd_run = winograd_run_by_element,
-    .peak = peak_avx512_bf16,
+    BF16_KERNELS(avx512_bf16),
 };
 
 static const rt_kernels amx_bf16_kernels = {
     .isa = RT_ISA_AMX_BF16,
     .name = "amx_bf16",
-    ROWS(avx512),
-    ACTIVATIONS_AND_NORMS(avx512_bf16),
-    .attention_plan = plan_amx_bf16,
-    .attention_pack = pack_amx_bf16,
-    .attention_run = run_amx_bf16,
-    .winograd_plan = winograd_plan_by_element,
-    .winograd_pack = winograd_pack_by_element,
-    .winograd_run = winograd_run_by_element,
-    .peak = peak_avx512_bf16,
+    BF16_KERNELS(amx),
 };
 
 // __builtin_cpu_supports checks both the processor (cpuid) and whether the system saves the

@@ -48,14 +48,13 @@ RT_INLINE vf product_at(const products *p, int position, int64_t patch, int64_t 
 #include "../winograd/winograd_outputs.h"
 #include "../winograd/winograd_transforms.h"
 
-/// Scratch memory of one share, in words.
+/// Where the parts of a share's scratch memory begin, in words; zeros come first.
 typedef struct layout {
-    float *zeros;
-    float *pixels;
-    float *patches;
-    float *scales;
-    float *compensations;
-    float *products;
+    int64_t pixels;
+    int64_t patches;
+    int64_t scales;
+    int64_t compensations;
+    int64_t products;
     int64_t word_count;
 } layout;
 
@@ -64,16 +63,15 @@ static int64_t pixel_stride(const rt_winograd *a) {
     return round_up(a->input_channels) + POSITION_GAP;
 }
 
-static layout layout_of(const rt_winograd *a, geometry g, float *scratch) {
+static layout layout_of(const rt_winograd *a, geometry g) {
     const strides s = strides_of(g, g.patches_per_block);
     const int64_t rows = round_up(g.patches_per_block * POSITIONS);
-    layout l = {.zeros = scratch};
-    l.pixels = l.zeros + round_up(a->input_channels);
+    layout l = {.pixels = round_up(a->input_channels)};
     l.patches = l.pixels + POSITIONS * pixel_stride(a);
     l.scales = l.patches + POSITIONS * round_up(s.patches);
     l.compensations = l.scales + rows;
     l.products = l.compensations + rows;
-    l.word_count = l.products + POSITIONS * s.products - scratch;
+    l.word_count = l.products + POSITIONS * s.products;
     return l;
 }
 
@@ -82,7 +80,7 @@ rt_winograd_plan RT_NAME(rt_winograd_int8_plan)(const rt_winograd *a) {
     return (rt_winograd_plan){
         .packed_byte_count = g.column_blocks * POSITIONS * (g.steps + 1) * TILE_WIDTH * 4,
         .pack_unit_count = g.column_blocks,
-        .scratch_byte_count = layout_of(a, g, (float *)a->scratch).word_count * 4,
+        .scratch_byte_count = layout_of(a, g).word_count * 4,
     };
 }
 
@@ -144,18 +142,18 @@ void RT_NAME(rt_winograd_int8_pack)(const void *arguments, int64_t begin, int64_
 
 /// Transforms and rounds the patches of a block.
 static void transform_block(const rt_winograd *a, geometry g, int64_t first, int64_t count,
-                            layout l) {
+                            layout l, float *scratch) {
     const int64_t stride = strides_of(g, count).patches;
     for (int64_t patch = 0; patch < count; patch++) {
         const void *pixels[POSITIONS];
-        patch_pixels(a, place_of(g, first + patch), l.zeros, pixels);
-        transform_patch(pixels, a->input.element, RT_ELEMENT_F32, a->input_channels, l.pixels,
-                        pixel_stride(a));
+        patch_pixels(a, place_of(g, first + patch), scratch, pixels);
+        transform_patch(pixels, a->input.element, RT_ELEMENT_F32, a->input_channels,
+                        scratch + l.pixels, pixel_stride(a));
         for (int i = 0; i < POSITIONS; i++) {
             const int64_t row = i * count + patch;
-            round_row(l.pixels + i * pixel_stride(a), RT_ELEMENT_F32, a->input_channels,
-                      (int8_t *)(l.patches + i * stride + patch * g.steps), l.scales + row,
-                      l.compensations + row);
+            round_row(scratch + l.pixels + i * pixel_stride(a), RT_ELEMENT_F32, a->input_channels,
+                      (int8_t *)(scratch + l.patches + i * stride + patch * g.steps),
+                      scratch + l.scales + row, scratch + l.compensations + row);
         }
     }
 }
@@ -163,25 +161,25 @@ static void transform_block(const rt_winograd *a, geometry g, int64_t first, int
 /// One part of the column blocks of a block of patches.
 static void run_block(const rt_winograd *a, geometry g, int64_t part, int64_t first, int64_t count,
                       float *scratch) {
-    const layout l = layout_of(a, g, scratch);
-    transform_block(a, g, first, count, l);
+    const layout l = layout_of(a, g);
+    transform_block(a, g, first, count, l, scratch);
     const float *weights = a->weights;
     const int64_t block_words = POSITIONS * g.steps * TILE_WIDTH;
     const float *scales = weights + g.column_blocks * block_words;
     const int64_t last = g.column_blocks * (part + 1) / g.column_parts;
     for (int64_t block = g.column_blocks * part / g.column_parts; block < last; block++) {
-        multiply_block(g, l.patches, count, weights + block * block_words, l.compensations,
-                       l.products);
+        multiply_block(g, scratch + l.patches, count, weights + block * block_words,
+                       scratch + l.compensations, scratch + l.products);
         const int64_t rest = a->output_channels - block * TILE_WIDTH;
         const finish f = {
             .a = a,
             .column = block * TILE_WIDTH,
             .columns = rest < TILE_WIDTH ? rest : TILE_WIDTH,
             .products = {
-                .sums = l.products,
+                .sums = scratch + l.products,
                 .position_stride = strides_of(g, count).products,
                 .patch_count = count,
-                .row_scales = l.scales,
+                .row_scales = scratch + l.scales,
                 .column_scales = scales + block * POSITIONS * TILE_WIDTH,
             },
         };
